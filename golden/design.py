@@ -1,0 +1,299 @@
+"""What every line engine is told: lines, lanes, formats and weights, validated where it is made."""
+
+import math
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from golden.errors import ParameterError, check_range
+from golden.interval import Integers, Interval
+from golden.quantize import requantize
+from golden.weights import LineWeights, check_weights
+
+TARGETS = ("generic",)
+SLOT_UNIT = 8
+"""A lane's slot in a beat is a whole number of bytes."""
+
+_VERILOG_WORDS = frozenset(Path(__file__).with_name("verilog_words.txt").read_text().split())
+"""Keywords of Verilog-2005 and SystemVerilog, which no module can be named by."""
+
+
+def slot_bits(sample_bits: int) -> int:
+    """Width of the slot that carries a sample of ``sample_bits`` bits."""
+    return math.ceil(sample_bits / SLOT_UNIT) * SLOT_UNIT
+
+
+def check_identifier(parameter: str, name: str) -> None:
+    """Raise `ParameterError` unless ``name`` names a module in Verilog and SystemVerilog."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in _VERILOG_WORDS:
+        raise ParameterError(parameter, "a Verilog identifier", repr(name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requantization:
+    """Output as ``clip(round_half_even(y * multiplier / 2^shift) + zero_point, low, high)``.
+
+    Parameters
+    ----------
+    bits
+        Width of a result, two's complement.
+    low, high
+        Clip; None takes the whole range of ``bits``.
+    zero_point
+        Used where weights are loaded; else the weights' own holds. None is 0.
+
+    Raises
+    ------
+    ParameterError
+        Where a bound leaves the range of ``bits``, or the zero point the bounds.
+    """
+
+    bits: int = 8
+    low: int | None = None
+    high: int | None = None
+    zero_point: int | None = None
+
+    def __post_init__(self) -> None:
+        check_range("output_bits", self.bits, 2, 32)
+        full = Interval.signed(self.bits)
+        for parameter, value in (("output_low", self.low), ("output_high", self.high)):
+            if value is not None:
+                check_range(parameter, value, full.low, full.high)
+        low, high = self._bounds
+        if low > high:
+            raise ParameterError("output_low", f"at most --output-high ({high})", low)
+        if self.zero_point is not None:
+            check_range("zero_point", self.zero_point, low, high)
+
+    @property
+    def _bounds(self) -> tuple[int, int]:
+        full = Interval.signed(self.bits)
+        return (
+            full.low if self.low is None else self.low,
+            full.high if self.high is None else self.high,
+        )
+
+    @property
+    def clip(self) -> Interval:
+        """Range that results are clipped to."""
+        return Interval(*self._bounds)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LineDesign(ABC):
+    """Parameters that every line engine has; an engine's own class adds its own.
+
+    Generator, model, prediction, manifest and bench all read this one description.
+
+    Parameters
+    ----------
+    name
+        Verilog module and file name.
+    length
+        Samples of a line N.
+    channels
+        Kernels C, taken in turn.
+    rows
+        Lines of one channel before the next channel's; a multiple of ``lanes``.
+    lanes
+        Lines that travel side by side in a beat.
+    data_bits, weight_bits
+        Two's complement widths.
+    requantization
+        Output format, or None for every bit of the accumulator.
+    weights
+        The integers in ROM, or None where they arrive on the port.
+    start_bits
+        Width of the start values that arrive on the port; None takes what the embedding can
+        reach. Unused with weights in ROM.
+    target
+        What multipliers and memories map to.
+
+    Raises
+    ------
+    ParameterError
+        Where a parameter breaks its rule.
+    """
+
+    engine: ClassVar[str]
+    max_data_bits: ClassVar[int] = 18
+    length_range: ClassVar[tuple[int, int]]
+
+    name: str
+    length: int
+    channels: int = 1
+    lanes: int = 1
+    rows: int | None = None
+    data_bits: int = 8
+    weight_bits: int = 8
+    requantization: Requantization | None = None
+    weights: LineWeights | None
+    start_bits: int | None = None
+    target: str = "generic"
+
+    def __post_init__(self) -> None:
+        check_identifier("name", self.name)
+        check_range("length", self.length, *self.length_range)
+        check_range("channels", self.channels, 1, 65536)
+        check_range("lanes", self.lanes, 1, 64)
+        if self.rows is not None and (self.rows < 1 or self.rows % self.lanes):
+            rule = f"a positive multiple of --lanes ({self.lanes})"
+            raise ParameterError("rows", rule, self.rows)
+        check_range("data_bits", self.data_bits, 2, self.max_data_bits)
+        check_range("weight_bits", self.weight_bits, 2, self.max_data_bits)
+        if self.start_bits is not None:
+            check_range("start_bits", self.start_bits, 1, 40)
+        if self.target not in TARGETS:
+            raise ParameterError("target", f"one of {', '.join(TARGETS)}", repr(self.target))
+        if self.weights is not None:
+            check_weights(
+                {k: v for k, v in vars(self.weights).items() if v is not None},
+                length=self.length,
+                channels=self.channels,
+                data_bits=self.data_bits,
+                weight_bits=self.weight_bits,
+                requantized=self.output_range if self.requantization else None,
+            )
+
+    @property
+    def lines_per_channel(self) -> int:
+        """Lines of a channel that come one after the other: ``rows``, by default ``lanes``."""
+        return self.lanes if self.rows is None else self.rows
+
+    @property
+    def groups_per_channel(self) -> int:
+        """Groups of ``lanes`` lines of a channel that come one after the other."""
+        return self.lines_per_channel // self.lanes
+
+    @property
+    def data(self) -> Interval:
+        """Range of a sample."""
+        return Interval.signed(self.data_bits)
+
+    @property
+    def start(self) -> Integers | None:
+        """Start table ``[C, N]``, or None where it arrives on the port."""
+        return None if self.weights is None else self.weights.start()
+
+    @property
+    def start_range(self) -> Interval:
+        """Range of a start value."""
+        if self.weights is not None:
+            start = self.weights.start()
+            return Interval(int(start.min()), int(start.max()))
+        if self.start_bits is not None:
+            return Interval.signed(self.start_bits)
+        return Interval.signed(self.sum_range.bits)
+
+    @property
+    def sum_range(self) -> Interval:
+        """Range of the correlation alone, the start value not yet added.
+
+        From the weights where they are known, exactly; else from the formats.
+        """
+        if self.weights is not None:
+            return Interval.union(self.weights.sums(self.data))
+        return (self.data * Interval.signed(self.weight_bits)).scaled(self.length)
+
+    @property
+    def accumulator(self) -> Interval:
+        """Range of y: what the generator proves the accumulator can reach."""
+        if self.weights is not None:
+            return self.weights.accumulator(self.data)
+        return self.sum_range + self.start_range
+
+    @property
+    def output_range(self) -> Interval:
+        """Range of a result on the output stream."""
+        if self.requantization is None:
+            return self.accumulator
+        return self.requantization.clip
+
+    @property
+    def zero_point(self) -> int:
+        """What requantisation adds: as the weights have it, or as given where they are loaded."""
+        if self.weights is not None and self.weights.zero_point is not None:
+            return self.weights.zero_point
+        return (self.requantization and self.requantization.zero_point) or 0
+
+    @property
+    def output_bits(self) -> int:
+        """Width of a result on the output stream."""
+        return self.requantization.bits if self.requantization else self.accumulator.bits
+
+    @property
+    def coefficient_fields(self) -> dict[str, int]:
+        """Parts of a stored coefficient and their two's complement widths, low bits first."""
+        return {"weight": self.weight_bits}
+
+    @property
+    def coefficient_words(self) -> int:
+        """Coefficients of a channel."""
+        return self.length
+
+    @property
+    def coefficient_stride(self) -> int:
+        """Words from a channel's coefficients to the next one's in the engine's store."""
+        return self.coefficient_words
+
+    @property
+    @abstractmethod
+    def cycles_per_group(self) -> int:
+        """Cycles from a group to the next in steady state, unstalled."""
+
+    @property
+    @abstractmethod
+    def own_parameters(self) -> dict[str, int | str]:
+        """The engine's own entries among the manifest's parameters."""
+
+    @abstractmethod
+    def certificate(self) -> dict[str, object]:
+        """What is proved of every possible input: error bound, ranges, freedom from overflow."""
+
+    def channel_of(self, line: int) -> int:
+        """Channel that the ``line``-th line since reset belongs to."""
+        return line // self.lines_per_channel % self.channels
+
+    @abstractmethod
+    def accumulate(self, lines: Integers, weights: LineWeights) -> Integers:
+        """Return accumulators of ``lines`` ``[L, N]``, each under its own kernel, as hardware does.
+
+        ``weights`` holds one channel for each line.
+        """
+
+    def model(self, lines: Integers, weights: LineWeights | None = None) -> Integers:
+        """Return what the hardware gives for ``lines``, bit for bit.
+
+        Parameters
+        ----------
+        lines
+            int64 ``[L, N]`` in order of arrival, in the range of the data.
+        weights
+            The set in effect; needed only where weights arrive on the port.
+
+        Returns
+        -------
+        int64 ``[L, N]``, accumulators or requantised results.
+        """
+        weights = weights or self.weights
+        if weights is None:
+            raise ValueError("Model must be given the weights that the port was")
+        channel = np.array([self.channel_of(line) for line in range(len(lines))], dtype=np.int64)
+        chosen = LineWeights(weights.weight[channel], weights.pe[channel], weights.bias[channel])
+        accumulators = self.accumulate(lines, chosen)
+        if self.requantization is None:
+            return accumulators
+        if weights.multiplier is None or weights.shift is None or weights.zero_point is None:
+            raise ValueError("Weights must hold multiplier, shift and zero point, not None")
+        return requantize(
+            accumulators,
+            weights.multiplier[channel, None],
+            weights.shift[channel, None],
+            zero_point=weights.zero_point,
+            low=self.output_range.low,
+            high=self.output_range.high,
+        )

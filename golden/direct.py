@@ -1,0 +1,87 @@
+"""The direct engine: N multiplications a sample, exact."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from golden.design import LineDesign
+from golden.errors import check_range
+from golden.interval import Integers, Interval, partial_sums
+from golden.weights import LineWeights, correlate
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DirectDesign(LineDesign):
+    """A chain of ``macs`` multipliers a lane; see `LineDesign` for what all engines share.
+
+    Parameters
+    ----------
+    macs
+        Multipliers a lane P, from 1 to N; None takes N.
+    """
+
+    engine: ClassVar[str] = "direct"
+    length_range: ClassVar[tuple[int, int]] = (2, 1024)
+
+    macs: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.macs is not None:
+            check_range("macs", self.macs, 1, self.length)
+
+    @property
+    def taps(self) -> int:
+        """Multipliers a lane, P."""
+        return self.length if self.macs is None else self.macs
+
+    @property
+    def passes(self) -> int:
+        """Times that a line goes past the multipliers: ceil(N / P)."""
+        return math.ceil(self.length / self.taps)
+
+    @property
+    def coefficient_stride(self) -> int:
+        """Weights of a channel in the engine's store: zeros fill the last pass."""
+        return self.passes * self.taps
+
+    @property
+    def cycles_per_group(self) -> int:
+        """Cycles between groups in steady state: N * ceil(N / P)."""
+        return self.length * self.passes
+
+    @property
+    def own_parameters(self) -> dict[str, int | str]:
+        """The chain's length and how often a line passes it."""
+        return {"macs": self.taps, "passes": self.passes}
+
+    def certificate(self) -> dict[str, object]:
+        """Exact: every partial sum fits its register, by the sums of the weights' magnitudes."""
+        y = self.accumulator
+        return {
+            "exact": True,
+            "max_abs_error": 0,
+            "accumulator_low": y.low,
+            "accumulator_high": y.high,
+            "accumulator_bits": y.bits,
+            "overflow_free": True,
+        }
+
+    def padded(self, weight: Integers) -> Integers:
+        """Return kernels ``[C, N]`` with zeros behind, ``[C, passes * taps]``."""
+        return np.pad(weight, ((0, 0), (0, self.coefficient_stride - self.length)))
+
+    @property
+    def chain_ranges(self) -> list[Interval]:
+        """Range of the partial sum behind each multiplier of the chain, over all passes."""
+        if self.weights is None:
+            product = self.data * Interval.signed(self.weight_bits)
+            return [product.scaled(k + 1) for k in range(self.taps)]
+        passes = self.padded(self.weights.weight).reshape(-1, self.taps)
+        return partial_sums(passes, self.data)
+
+    def accumulate(self, lines: Integers, weights: LineWeights) -> Integers:
+        """Exact sums: ``|y| < 2^10 * 2^17 * 2^17 + |q| < 2^46``, far inside int64."""
+        return correlate(lines, weights.weight) + weights.start()

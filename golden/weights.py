@@ -1,0 +1,178 @@
+"""The integers that an engine is built from: kernels, embedding, bias and requantisation."""
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from golden.errors import ParameterError
+from golden.interval import Integers, Interval, partial_sums
+from golden.quantize import BIAS_BITS, MAX_SHIFT, MULTIPLIER_BITS
+
+
+@dataclass(frozen=True, eq=False)
+class LineWeights:
+    """Integer parameters of C channels of length N, as CONTRACT.md's ``--weights`` file holds them.
+
+    Parameters
+    ----------
+    weight
+        Kernels ``[C, N]``; tap 0 stands on the output's own position.
+    pe
+        Position embedding ``[C, N]`` at the data's scale.
+    bias
+        ``[C]`` at the accumulator's scale, in 32 bits.
+    multiplier, shift
+        ``[C]`` each, for requantised output: 1 to 2^17 - 1 and 0 to 47.
+    zero_point
+        Added after the shift; a value of the output.
+    """
+
+    weight: Integers
+    pe: Integers
+    bias: Integers
+    multiplier: Integers | None = None
+    shift: Integers | None = None
+    zero_point: int | None = None
+
+    @property
+    def channels(self) -> int:
+        """Number of kernels C."""
+        return int(self.weight.shape[0])
+
+    @property
+    def length(self) -> int:
+        """Taps in a kernel N."""
+        return int(self.weight.shape[1])
+
+    def start(self) -> Integers:
+        """Return the start table ``q[c, i] = bias[c] + sum_k weight[c, k] * pe[c, (i + k) mod N]``.
+
+        int64 ``[C, N]``; exact, since |q| < 2^31 + 1024 * 2^(31 + 31) would not be, but data and
+        weights are at most 18 bits wide and N at most 4096.
+        """
+        return self.bias[:, None] + correlate(self.pe, self.weight)
+
+    def sums(self, data: Interval) -> list[Interval]:
+        """Range of the kernels' sums over ``data``, without the start value, a channel each."""
+        return [partial_sums(row, data)[-1] for row in self.weight]
+
+    def accumulator(self, data: Interval) -> Interval:
+        """Return the reachable range of y over every channel, position and input."""
+        start = self.start()
+        return Interval.union(
+            s + Interval(int(q.min()), int(q.max()))
+            for s, q in zip(self.sums(data), start, strict=True)
+        )
+
+
+def correlate(lines: Integers, kernels: Integers) -> Integers:
+    """Circular cross-correlation of ``lines`` with ``kernels`` along the last axis, in integers.
+
+    ``y[..., i] = sum_k kernels[..., k] * lines[..., (i + k) mod N]``; the leading axes broadcast.
+    Exact while ``N * max|w| * max|x| < 2^63``.
+    """
+    length = lines.shape[-1]
+    position = np.arange(length)
+    total = np.zeros(np.broadcast_shapes(lines.shape, kernels.shape), dtype=np.int64)
+    for tap in range(length):
+        total += kernels[..., tap, None] * lines[..., (position + tap) % length]
+    return total
+
+
+def load_weights(path: Path) -> dict[str, npt.NDArray[np.generic]]:
+    """Read the arrays of a ``.npz`` file.
+
+    Raises
+    ------
+    ParameterError
+        When the file cannot be read, or is no ``.npz`` of plain arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ParameterError("weights", "an .npz archive", f"{path}, a single array")
+            return {key: archive[key] for key in archive.files}
+    except ParameterError:
+        raise
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as reason:
+        text = str(reason).splitlines()[0] if str(reason) else type(reason).__name__
+        raise ParameterError("weights", "a readable .npz archive", f"{path} ({text})") from None
+
+
+def check_weights(
+    arrays: Mapping[str, npt.NDArray[np.generic]],
+    *,
+    length: int,
+    channels: int,
+    data_bits: int,
+    weight_bits: int,
+    requantized: Interval | None,
+) -> LineWeights:
+    """Hold ``arrays`` to the formats and return them as `LineWeights`.
+
+    Parameters
+    ----------
+    arrays
+        Of a ``.npz`` file: ``weight``, optionally ``pe`` and ``bias``; for requantised output
+        ``multiplier``, ``shift`` and ``zero_point``.
+    requantized
+        Range of the output, or None where it is the accumulator.
+
+    Raises
+    ------
+    ParameterError
+        Names the array, the rule and the value that breaks it.
+    """
+    table = (channels, length)
+    weight = _array(arrays, "weight", table, Interval.signed(weight_bits))
+    pe = _array(arrays, "pe", table, Interval.signed(data_bits), default=0)
+    bias = _array(arrays, "bias", (channels,), Interval.signed(BIAS_BITS), default=0)
+    if requantized is None:
+        return LineWeights(weight, pe, bias)
+    multiplier = _array(arrays, "multiplier", (channels,), Interval(1, (1 << MULTIPLIER_BITS) - 1))
+    shift = _array(arrays, "shift", (channels,), Interval(0, MAX_SHIFT))
+    zero_point = int(_array(arrays, "zero_point", (), requantized))
+    return LineWeights(weight, pe, bias, multiplier, shift, zero_point)
+
+
+def _array(
+    arrays: Mapping[str, npt.NDArray[np.generic]],
+    key: str,
+    shape: tuple[int, ...],
+    allowed: Interval,
+    *,
+    default: int | None = None,
+) -> Integers:
+    """Return ``arrays[key]`` as int64, or ``default`` everywhere, once it keeps to its rule."""
+    if key not in arrays:
+        if default is None:
+            held = ", ".join(arrays) or "nothing"
+            raise ParameterError("weights", f"an array '{key}'", f"only {held}", verb="must hold")
+        return np.full(shape, default, dtype=np.int64)
+    array = arrays[key]
+    if array.shape != shape:
+        _refuse(key, f"of shape {shape}", array.shape)
+    if array.dtype.kind not in "iuf":
+        _refuse(key, "of integers", f"of type {array.dtype}")
+    broken = ~np.isfinite(array) | (array != np.trunc(array))  # type: ignore[arg-type,type-var]
+    _refuse_any(key, "of whole numbers", array, broken)
+    outside = (array < allowed.low) | (array > allowed.high)
+    _refuse_any(key, f"from {allowed.low} to {allowed.high}", array, outside)
+    return array.astype(np.int64)
+
+
+def _refuse_any(
+    key: str, rule: str, array: npt.NDArray[np.generic], broken: npt.NDArray[np.bool_]
+) -> None:
+    if broken.any():
+        where = tuple(int(i) for i in np.argwhere(broken)[0])
+        place = f" at {list(where)}" if where else ""
+        _refuse(key, rule, f"{array[where]}{place}")
+
+
+def _refuse(key: str, rule: str, value: object) -> None:
+    raise ParameterError("weights", f"'{key}' {rule}", value, verb="must hold")

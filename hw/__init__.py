@@ -1,0 +1,1 @@
+"""Amaranth generators of line engines for global convolutions."""

@@ -1,0 +1,157 @@
+"""AXI4-Stream names. The only file that knows them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from amaranth.hdl import Cat, ClockDomain, Elaboratable, Module, Shape, Signal, Value
+from amaranth.hdl import _ir as ir
+from amaranth.lib import data, wiring
+
+from golden.design import check_identifier, slot_bits
+from golden.errors import ParameterError
+from hw.line import LineEngine
+from hw.verilog import Ports
+
+
+@dataclass(frozen=True)
+class PortNames:
+    """How clock and reset are called, and which level of the reset is active."""
+
+    clock: str = "clk"
+    reset: str = "rst"
+    reset_active: str = "high"
+
+    def __post_init__(self) -> None:
+        check_identifier("clock", self.clock)
+        check_identifier("reset", self.reset)
+        if self.clock == self.reset:
+            raise ParameterError("reset", "another name than --clock", repr(self.reset))
+        if self.reset_active not in ("high", "low"):
+            raise ParameterError("reset_active", "high or low", repr(self.reset_active))
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One value's place in tdata."""
+
+    name: str
+    offset: int
+    slot_bits: int
+    sample_bits: int
+    signed: bool
+
+
+def slots_of(layout: data.StructLayout) -> list[Slot]:
+    """Return where a payload's values go in tdata, in order from bit 0; `last` has a wire of its own."""
+    slots: list[Slot] = []
+    offset = 0
+    for name, shape in _values_of(layout):
+        width = slot_bits(shape.width)
+        slots.append(Slot(name, offset, width, shape.width, shape.signed))
+        offset += width
+    return slots
+
+
+def _values_of(layout: data.StructLayout) -> Iterator[tuple[str, Shape]]:
+    for name, field in layout:
+        if name == "last":
+            continue
+        if isinstance(field.shape, data.ArrayLayout):
+            for index in range(field.shape.length):
+                yield f"{name}[{index}]", Shape.cast(field.shape.elem_shape)
+        else:
+            yield str(name), Shape.cast(field.shape)
+
+
+class AxiWrapper(Elaboratable):
+    """A line engine under AXI4-Stream names, in a clock domain made from its own ports.
+
+    Attributes
+    ----------
+    ports
+        By name, for `hw.verilog.to_verilog`.
+    """
+
+    def __init__(self, engine: LineEngine, names: PortNames) -> None:
+        self._engine = engine
+        self._names = names
+        self._clock = Signal(name=names.clock)
+        self._reset = Signal(name=names.reset)
+        self.ports: Ports = {}
+        for clocking in (self._clock, self._reset):
+            self._add(clocking, ir.PortDirection.Input)
+        self._streams: dict[str, dict[str, Signal]] = {}
+        for prefix, interface, taken in self._interfaces():
+            self._add_stream(prefix, interface, taken=taken)
+        self._events = {}
+        for name in engine.signature.members:
+            if name.startswith("event_"):
+                event = Signal(name=name.replace("last", "tlast"))
+                self._events[name] = event
+                self._add(event, ir.PortDirection.Output)
+
+    def _interfaces(self) -> Iterator[tuple[str, wiring.PureInterface, bool]]:
+        yield "s_axis", self._engine.i, True
+        if hasattr(self._engine, "w"):
+            yield "w_axis", self._engine.w, True
+        yield "m_axis", self._engine.o, False
+
+    def _add(self, signal: Signal, direction: ir.PortDirection) -> None:
+        self.ports[signal.name] = (signal, direction)
+
+    def _add_stream(self, prefix: str, interface: wiring.PureInterface, *, taken: bool) -> None:
+        slots = slots_of(interface.payload.shape())
+        wires = {
+            "tdata": Signal(slots[-1].offset + slots[-1].slot_bits, name=f"{prefix}_tdata"),
+            "tvalid": Signal(name=f"{prefix}_tvalid"),
+            "tready": Signal(name=f"{prefix}_tready"),
+            "tlast": Signal(name=f"{prefix}_tlast"),
+        }
+        self._streams[prefix] = wires
+        for name, wire in wires.items():
+            inward = taken != (name == "tready")
+            self._add(wire, ir.PortDirection.Input if inward else ir.PortDirection.Output)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.domains.sync = domain = ClockDomain()
+        active_low = self._names.reset_active == "low"
+        m.d.comb += [
+            domain.clk.eq(self._clock),
+            domain.rst.eq(~self._reset if active_low else self._reset),
+        ]
+        m.submodules.engine = self._engine
+        for prefix, interface, taken in self._interfaces():
+            wires = self._streams[prefix]
+            if taken:
+                self._take(m, wires, interface)
+            else:
+                self._give(m, wires, interface)
+        for name, event in self._events.items():
+            m.d.comb += event.eq(getattr(self._engine, name))
+        return m
+
+    @staticmethod
+    def _take(m: Module, wires: dict[str, Signal], interface: wiring.PureInterface) -> None:
+        slots = slots_of(interface.payload.shape())
+        bits = [wires["tdata"][s.offset : s.offset + s.sample_bits] for s in slots]
+        m.d.comb += [
+            Value.cast(interface.payload).eq(Cat(*bits, wires["tlast"])),
+            interface.valid.eq(wires["tvalid"]),
+            wires["tready"].eq(interface.ready),
+        ]
+
+    @staticmethod
+    def _give(m: Module, wires: dict[str, Signal], interface: wiring.PureInterface) -> None:
+        beat = Value.cast(interface.payload)
+        offset = 0
+        for slot in slots_of(interface.payload.shape()):
+            value = beat[offset : offset + slot.sample_bits]
+            value = value.as_signed() if slot.signed else value
+            m.d.comb += wires["tdata"][slot.offset : slot.offset + slot.slot_bits].eq(value)
+            offset += slot.sample_bits
+        m.d.comb += [
+            wires["tlast"].eq(interface.payload.last),
+            wires["tvalid"].eq(interface.valid),
+            interface.ready.eq(wires["tready"]),
+        ]

@@ -1,0 +1,202 @@
+"""The command line: ``python -m hw.build``."""
+
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from golden.design import TARGETS, LineDesign, Requantization
+from golden.direct import DirectDesign
+from golden.errors import ParameterError
+from golden.example import example_weights
+from golden.interval import Interval
+from golden.weights import LineWeights, check_weights, load_weights
+from hw.axi import PortNames
+from hw.generate import generate, write_files
+
+PRESETS = Path(__file__).with_name("presets.toml")
+
+Command = Callable[..., None]
+
+
+def load_presets() -> dict[str, dict[str, Any]]:
+    """Return the presets' tables by name."""
+    return tomllib.loads(PRESETS.read_text())
+
+
+def line_options(command: Command) -> Command:
+    """Give ``command`` the options that every line engine has."""
+    options = [
+        click.option("--length", type=int, required=True, help="Samples of a line, N."),
+        click.option("--channels", type=int, default=1, help="Kernels, taken in turn.  [1]"),
+        click.option(
+            "--rows", type=int, help="Lines of a channel before the next channel's.  [--lanes]"
+        ),
+        click.option("--lanes", type=int, default=1, help="Lines side by side in a beat.  [1]"),
+        click.option("--data-bits", type=int, default=8, help="Width of a sample.  [8]"),
+        click.option("--weight-bits", type=int, default=8, help="Width of a weight.  [8]"),
+        click.option(
+            "--weights",
+            type=Path,
+            metavar="FILE.npz",
+            help="Integers weight [C, N], and if need be pe [C, N], bias [C], multiplier [C], "
+            "shift [C], zero_point.  [an example, written beside the Verilog]",
+        ),
+        click.option(
+            "--weights-port", is_flag=True, help="Kernels arrive on w_axis instead of ROM."
+        ),
+        click.option(
+            "--start-bits",
+            type=int,
+            help="With --weights-port: width of a start value.  [as wide as a line's sum]",
+        ),
+        click.option(
+            "--output",
+            type=click.Choice(["accumulator", "requantized"]),
+            default="accumulator",
+            help="Every bit of y, or scaled, rounded and clipped.  [accumulator]",
+        ),
+        click.option("--output-bits", type=int, default=8, help="Requantised width.  [8]"),
+        click.option("--output-low", type=int, help="Lower clip.  [all of the range]"),
+        click.option("--output-high", type=int, help="Upper clip.  [all of the range]"),
+        click.option(
+            "--zero-point", type=int, help="With --weights-port: added before the clip.  [0]"
+        ),
+        click.option(
+            "--target", default="generic", help=f"One of {', '.join(TARGETS)}.  [generic]"
+        ),
+        click.option("--clock", default="clk", help="Name of the clock, for instance aclk.  [clk]"),
+        click.option("--reset", default="rst", help="Name of the synchronous reset.  [rst]"),
+        click.option("--reset-active", default="high", help="high or low.  [high]"),
+        click.option("--name", help="Module and file name.  [parc_ENGINE_LENGTH]"),
+        click.option(
+            "-o", "--out", type=Path, default=Path("build"), help="Folder to write to.  [build]"
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(invoke_without_command=True)
+@click.option("--preset", metavar="NAME", help="Build one preset instead of all.")
+@click.option("--list-presets", is_flag=True, help="Print the presets and end.")
+@click.option("-o", "--out", type=Path, default=Path("build"), help="Folder to write to.  [build]")
+@click.pass_context
+def main(context: click.Context, preset: str | None, list_presets: bool, out: Path) -> None:
+    """Generate Verilog of circular convolutions as long as the line (ParC).
+
+    Without a command, every preset is built. A build is NAME.v, the manifest NAME.json with what
+    is proved of it, and NAME.veo to copy into a design.
+
+    \b
+    python -m hw.build                                   every preset, into build/
+    python -m hw.build direct --length 56 --macs 14      56 samples a line, 14 multipliers
+    python -m hw.build direct --length 14 --channels 96 --rows 14 --weights kernels.npz
+    """
+    if context.invoked_subcommand is not None:
+        return
+    presets = load_presets()
+    if list_presets:
+        for name, options in presets.items():
+            click.echo(f"{name}: {' '.join(_arguments(options))}")
+        return
+    if preset is not None and preset not in presets:
+        raise ParameterError("preset", f"one of {', '.join(presets)}", repr(preset))
+    chosen = [preset] if preset is not None else list(presets)
+    with click.progressbar(chosen, label="building", file=sys.stderr, show_pos=True) as names:
+        for name in names:
+            arguments = [*_arguments(presets[name]), "--name", name, "--out", str(out)]
+            main(arguments, standalone_mode=False)
+
+
+def _arguments(options: dict[str, Any]) -> list[str]:
+    """Return a preset's table as the command line that it stands for."""
+    arguments = [str(options["engine"])]
+    for key, value in options.items():
+        if key != "engine":
+            arguments += [f"--{key}"] if value is True else [f"--{key}", str(value)]
+    return arguments
+
+
+@main.command()
+@line_options
+@click.option("--macs", type=int, help="Multipliers a lane, from 1 to N.  [N]")
+def direct(**options: Any) -> None:
+    """Direct engine: one multiplier a tap, exact.
+
+    With --macs N a sample enters and a result leaves every cycle; with fewer multipliers P a group
+    of lines takes N * ceil(N / P) cycles.
+    """
+    build(DirectDesign, options, macs=options.pop("macs"))
+
+
+def build(design_class: type[LineDesign], options: dict[str, Any], **own: Any) -> None:
+    """Build what the command line describes and say where it went."""
+    names = PortNames(options["clock"], options["reset"], options["reset_active"])
+    requantization = _requantization(options)
+    common = {
+        key: options[key]
+        for key in (
+            *("length", "channels", "rows", "lanes", "data_bits", "weight_bits"),
+            *("start_bits", "target"),
+        )
+    }
+    common["name"] = options["name"] or f"parc_{design_class.engine}_{options['length']}"
+    common["requantization"] = requantization
+    # The parameters are checked before a file is read that they describe.
+    design_class(weights=None, **common, **own)
+    weights = _weights(options, requantization)
+    design = design_class(weights=weights, **common, **own)
+    files = generate(design, names, example=options["weights"] is None)
+    write_files(files, options["out"])
+    click.echo(" ".join(str(options["out"] / name) for name in files))
+
+
+def _requantization(options: dict[str, Any]) -> Requantization | None:
+    if options["output"] == "accumulator":
+        return None
+    if options["zero_point"] is not None and not options["weights_port"]:
+        raise ParameterError("zero_point", "in --weights", "on the command line")
+    return Requantization(
+        bits=options["output_bits"],
+        low=options["output_low"],
+        high=options["output_high"],
+        zero_point=options["zero_point"],
+    )
+
+
+def _weights(options: dict[str, Any], requantization: Requantization | None) -> LineWeights | None:
+    """Return the integers for ROM: read, or made up; None where they arrive on the port."""
+    if options["weights_port"]:
+        if options["weights"] is not None:
+            raise ParameterError("weights", "left out with --weights-port", options["weights"])
+        return None
+    formats = {key: options[key] for key in ("length", "channels", "data_bits", "weight_bits")}
+    requantized: Interval | None = requantization.clip if requantization else None
+    if options["weights"] is None:
+        return example_weights(**formats, requantized=requantized)
+    return check_weights(load_weights(options["weights"]), **formats, requantized=requantized)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line; return its exit status, 2 with one line on stderr for bad input."""
+    try:
+        main(arguments, prog_name="python -m hw.build", standalone_mode=False)
+    except ParameterError as error:
+        option = "--" + error.parameter.replace("_", "-")
+        click.echo(f"hw.build: {option} {error.complaint}", err=True)
+        return 2
+    except click.ClickException as error:
+        click.echo(f"hw.build: {' '.join(error.format_message().split())}", err=True)
+        return 2
+    except click.Abort:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run())

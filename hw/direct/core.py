@@ -1,0 +1,216 @@
+"""The direct engine between its streams: samples in, correlation sums out."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.direct import DirectDesign
+from hw.counter import Odometer
+from hw.delay import BeatDelay, delay, delay_valid
+from hw.direct.chain import Chain
+from hw.direct.replay import LineReplay
+from hw.direct.sequencer import Sequencer
+from hw.output import OutputStage, beat_layout
+from hw.primitives.memory import READ_LATENCY, Memory
+from hw.streams import FlowSignature
+from hw.tables import LoadSignature, Table
+
+KERNEL_STAGE = Table.latency
+"""Cycles from the decision to step until the step's weight is on the chain's bus."""
+DATA_STAGE = KERNEL_STAGE + 1
+"""Cycles from the decision to step until its samples stand before the multipliers."""
+
+
+class DirectCore(wiring.Component):
+    """Circular cross-correlation of every line with its channel's kernel, exact.
+
+    With P = N a sample enters and a sum leaves every cycle; with P < N a group takes
+    N * ceil(N/P) cycles, and the next one is taken meanwhile.
+
+    Members
+    -------
+    i : In, stream of beats
+    o : Out, flow of a sum a lane
+    early : Out
+        `o.valid` as it will be `OutputStage.LOOKAHEAD` cycles later.
+    take, credit : see `OutputStage`
+    coefficients : In, `LoadSignature`
+        Where weights are loaded.
+    available : In
+        A set of weights is in effect. Nothing starts without it.
+    frame, idle : Out
+        The kernels' reader ends a frame; has begun none.
+    """
+
+    def __init__(self, design: DirectDesign) -> None:
+        self._design = design
+        ports = {
+            "i": In(stream.Signature(beat_layout(design.data_bits, design.lanes))),
+            "o": Out(FlowSignature(data.ArrayLayout(signed(design.sum_range.bits), design.lanes))),
+            "early": Out(1),
+            "take": Out(1),
+            "credit": In(1),
+            "available": In(1, init=1),
+            "frame": Out(1),
+            "idle": Out(1),
+        }
+        if design.weights is None:
+            ports["coefficients"] = In(LoadSignature(depth=self._depth, width=design.weight_bits))
+        super().__init__(ports)
+
+    @property
+    def _depth(self) -> int:
+        return self._design.channels * self._design.coefficient_stride
+
+    @property
+    def pipeline_latency(self) -> int:
+        """Cycles from the decision to take a step to the sum on `o` that it finishes."""
+        folded = self._design.passes > 1
+        return KERNEL_STAGE + Chain.latency_of(self._design) + folded
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the first sample taken to the first sum, with no stalls."""
+        design = self._design
+        if design.passes == 1:
+            steps = design.length - 1
+        else:
+            line_taken = design.length
+            steps = line_taken + (design.passes - 1) * design.length + design.taps - 1
+        return steps + self.pipeline_latency
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        design = self._design
+        m.submodules.sequence = sequence = Sequencer(design)
+        m.d.comb += [
+            sequence.credit.eq(self.credit),
+            self.take.eq(sequence.take),
+            self.frame.eq(sequence.new & sequence.last_frame),
+            self.idle.eq(sequence.idle),
+        ]
+        samples = self._stream_in(m) if design.passes == 1 else self._replay_in(m)
+        m.submodules.chain = chain = Chain(design)
+        m.d.comb += [
+            chain.new.eq(delay_valid(m, sequence.new, KERNEL_STAGE, name="new")),
+            chain.old.eq(delay_valid(m, sequence.old, KERNEL_STAGE, name="old")),
+            chain.last.eq(delay(m, sequence.last_position, KERNEL_STAGE, name="last")),
+            chain.weight.eq(self._fetch_weight(m, sequence)),
+            chain.x_new.eq(delay(m, samples, DATA_STAGE - READ_LATENCY, name="x_new")),
+        ]
+        if design.taps > 1:
+            m.d.comb += chain.x_old.eq(self._remember(m, sequence, samples))
+        if design.passes == 1:
+            self._emit(m, chain)
+        else:
+            self._accumulate(m, chain)
+        return m
+
+    def _stream_in(self, m: Module) -> data.View:
+        """Let the samples step the engine as they come; return them `READ_LATENCY` cycles later."""
+        sequence = m.submodules.sequence
+        m.d.comb += [
+            sequence.available.eq(self.i.valid & self.available),
+            self.i.ready.eq(self.credit & self.available),
+        ]
+        return delay(m, self.i.payload.samples, READ_LATENCY, name="x")
+
+    def _replay_in(self, m: Module) -> data.View:
+        """Let whole lines step the engine; return the samples `READ_LATENCY` cycles later."""
+        sequence = m.submodules.sequence
+        m.submodules.replay = replay = LineReplay(self._design)
+        wiring.connect(m, wiring.flipped(self.i), replay.i)
+        m.d.comb += [
+            sequence.available.eq(replay.available & self.available),
+            replay.step.eq(sequence.new),
+            replay.last_pass_step.eq(sequence.last_position),
+            replay.last_line_step.eq(sequence.last_line),
+        ]
+        return replay.x
+
+    def _fetch_weight(self, m: Module, sequence: Sequencer) -> Signal:
+        """Return the weight of the tap that the new wave reaches, at the kernel stage."""
+        design = self._design
+        weights = design.weights
+        words = None if weights is None else [int(w) for w in design.padded(weights.weight).flat]
+        m.submodules.kernels = kernels = Table(
+            words=words, depth=self._depth, width=design.weight_bits, target=design.target
+        )
+        if words is None:
+            wiring.connect(m, wiring.flipped(self.coefficients), kernels.load)
+        address, channel_base = Signal.like(kernels.addr), Signal.like(kernels.addr)
+        following = Signal(range(self._depth + 1))
+        reaching = Signal(init=1)  # the new wave has taps before it
+        m.d.comb += [kernels.addr.eq(address), following.eq(address + reaching)]
+        with m.If(sequence.new):
+            m.d.sync += address.eq(following)
+            if design.taps < design.length:
+                with m.If(sequence.position == design.taps - 1):
+                    m.d.sync += reaching.eq(0)
+                with m.If(sequence.last_position):
+                    m.d.sync += reaching.eq(1)
+            with m.If(sequence.last_line):
+                m.d.sync += address.eq(channel_base)
+            with m.If(sequence.last_channel):
+                m.d.sync += [address.eq(following), channel_base.eq(following)]
+            with m.If(sequence.last_frame):
+                m.d.sync += [address.eq(0), channel_base.eq(0)]
+        return kernels.data
+
+    def _remember(self, m: Module, sequence: Sequencer, samples: data.View) -> Signal:
+        """Keep the first P - 1 samples of a pass for the old wave, in a ring.
+
+        The old wave steps whenever the new one does and is never behind it, so reading a cycle
+        before writing keeps the two off the same word.
+        """
+        design = self._design
+        m.submodules.ring = ring = Memory(
+            depth=design.taps - 1, width=design.lanes * design.data_bits, target=design.target
+        )
+        keep = Signal()
+        m.d.comb += keep.eq(sequence.new & (sequence.position < design.taps - 1))
+        m.d.comb += [
+            ring.w_en.eq(delay_valid(m, keep, READ_LATENCY, name="keep")),
+            ring.w_addr.eq(delay(m, sequence.position, READ_LATENCY, name="position")),
+            ring.w_data.eq(samples.as_value()),
+            ring.r_en.eq(1),
+            ring.r_addr.eq(
+                delay(m, sequence.old_position, DATA_STAGE - READ_LATENCY, name="old_position")
+            ),
+        ]
+        return ring.r_data
+
+    def _emit(self, m: Module, chain: Chain) -> None:
+        m.d.comb += self.o.payload.eq(chain.sums)
+        self._announce(m, chain.early, ahead=chain.EARLY)
+
+    def _accumulate(self, m: Module, chain: Chain) -> None:
+        """Add up the passes of a line; its N partial sums go round a delay of N beats."""
+        design = self._design
+        m.submodules.place = place = Odometer(position=design.length, turn=design.passes)
+        finished = Signal()
+        m.d.comb += [
+            place.step.eq(chain.early),
+            finished.eq(chain.early & (place.turn == design.passes - 1)),
+        ]
+        beat = delay_valid(m, chain.early, chain.EARLY, name="beat")
+        first = Signal()
+        m.d.comb += first.eq(place.turn == 0)
+        first = delay(m, first, chain.EARLY, name="first")
+        total = Signal(self.o.payload.shape(), reset_less=True)
+        m.submodules.around = around = BeatDelay(
+            depth=design.length - 1, width=len(total.as_value()), target=design.target
+        )
+        m.d.comb += [around.step.eq(beat), around.i.eq(total), self.o.payload.eq(total)]
+        before = data.View(total.shape(), around.o)
+        with m.If(beat):
+            for lane in range(design.lanes):
+                m.d.sync += total[lane].eq(chain.sums[lane] + Mux(first, 0, before[lane]))
+        self._announce(m, finished, ahead=chain.EARLY + 1)
+
+    def _announce(self, m: Module, finished: Signal, *, ahead: int) -> None:
+        """Drive `early` and the valid bit from a sign that is ``ahead`` cycles ahead of it."""
+        m.d.comb += [
+            self.early.eq(delay_valid(m, finished, ahead - OutputStage.LOOKAHEAD, name="early")),
+            self.o.valid.eq(delay_valid(m, finished, ahead, name="valid")),
+        ]

@@ -1,0 +1,121 @@
+"""A whole line engine: framing, core, output stage and, where weights are loaded, their port."""
+
+from amaranth.hdl import Cat, Module, Signal, signed, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.design import LineDesign
+from golden.quantize import MAX_SHIFT, MULTIPLIER_BITS
+from hw.counter import Counter
+from hw.engines import ENGINES
+from hw.output import OutputStage, beat_layout
+from hw.streams import connect_streams
+from hw.weights_port import WeightsPort
+
+
+def weights_layout(design: LineDesign) -> data.StructLayout:
+    """Layout of a beat on the weights port: coefficient, start value, and scale if requantised."""
+    fields = {name: signed(bits) for name, bits in design.coefficient_fields.items()}
+    fields["start"] = signed(design.start_range.bits)
+    if design.requantization is not None:
+        fields["multiplier"] = unsigned(MULTIPLIER_BITS)
+        fields["shift"] = unsigned(MAX_SHIFT.bit_length())
+    return data.StructLayout(fields | {"last": unsigned(1)})
+
+
+class LineEngine(wiring.Component):
+    """An engine as `design` describes it.
+
+    Members
+    -------
+    i : In, stream of beats
+    o : Out, stream of beats
+    w : In, stream of `weights_layout`
+        Where weights are loaded.
+    event_last_unexpected, event_last_missing : Out
+        Pulses: `i` had `last` on another beat than a group's last one, or not there.
+    event_w_last_unexpected, event_w_last_missing : Out
+        The same of `w` and its sets.
+    """
+
+    def __init__(self, design: LineDesign) -> None:
+        self._design = design
+        self._core = ENGINES[design.engine].core(design)
+        self._output = OutputStage(design, in_flight=self._core.pipeline_latency)
+        ports = {
+            "i": In(stream.Signature(beat_layout(design.data_bits, design.lanes))),
+            "o": Out(stream.Signature(beat_layout(design.output_bits, design.lanes))),
+            "event_last_unexpected": Out(1),
+            "event_last_missing": Out(1),
+        }
+        if design.weights is None:
+            ports |= {
+                "w": In(stream.Signature(weights_layout(design))),
+                "event_w_last_unexpected": Out(1),
+                "event_w_last_missing": Out(1),
+            }
+        super().__init__(ports)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the first input handshake to the first output handshake, unstalled."""
+        return self._core.latency + self._output.latency
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.core = core = self._core
+        m.submodules.output = output = self._output
+        connect_streams(m, wiring.flipped(self.i), core.i)
+        connect_streams(m, core.o, output.i)
+        connect_streams(m, output.o, wiring.flipped(self.o))
+        m.d.comb += [
+            output.early.eq(core.early),
+            output.take.eq(core.take),
+            core.credit.eq(output.credit),
+        ]
+        self._check_framing(m)
+        if self._design.weights is None:
+            self._load(m)
+        return m
+
+    def _check_framing(self, m: Module) -> None:
+        m.submodules.framing = framing = Counter(self._design.length)
+        taken = Signal()
+        m.d.comb += [taken.eq(self.i.valid & self.i.ready), framing.step.eq(taken)]
+        m.d.sync += [
+            self.event_last_unexpected.eq(taken & self.i.payload.last & ~framing.last),
+            self.event_last_missing.eq(taken & ~self.i.payload.last & framing.last),
+        ]
+
+    def _load(self, m: Module) -> None:
+        design = self._design
+        core, output = self._core, self._output
+        scales = design.requantization is not None
+        m.submodules.weights = port = WeightsPort(
+            channels=design.channels,
+            words=design.coefficient_words,
+            length=design.length,
+            coefficient_bits=sum(design.coefficient_fields.values()),
+            start_bits=design.start_range.bits,
+            scale_bits=len(output.scales.data) if scales else 0,
+            stride=design.coefficient_stride,
+        )
+        beat = self.w.payload
+        m.d.comb += [
+            port.w.payload.coefficient.eq(Cat(beat[name] for name in design.coefficient_fields)),
+            port.w.payload.start.eq(beat.start),
+            port.w.payload.last.eq(beat.last),
+            port.w.valid.eq(self.w.valid),
+            self.w.ready.eq(port.w.ready),
+            port.kernel_frame.eq(core.frame),
+            port.kernel_idle.eq(core.idle),
+            port.output_frame.eq(output.frame),
+            core.available.eq(port.available),
+            self.event_w_last_unexpected.eq(port.event_last_unexpected),
+            self.event_w_last_missing.eq(port.event_last_missing),
+        ]
+        if scales:
+            m.d.comb += port.w.payload.scale.eq(Cat(beat.multiplier, MAX_SHIFT - beat.shift))
+        wiring.connect(m, port.coefficients, core.coefficients)
+        wiring.connect(m, port.starts, output.starts)
+        wiring.connect(m, port.scales, output.scales)

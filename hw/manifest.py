@@ -1,0 +1,77 @@
+"""The manifest: what a build promises, for people and programs."""
+
+import hashlib
+import importlib.metadata
+from typing import Any
+
+from golden.design import LineDesign, slot_bits
+from hw.axi import PortNames, slots_of
+from hw.line import LineEngine, weights_layout
+
+SCHEMA = 1
+
+
+def _stream(bits: int) -> dict[str, Any]:
+    return {"slot_bits": slot_bits(bits), "sample_bits": bits, "signed": True}
+
+
+def describe(
+    design: LineDesign, engine: LineEngine, names: PortNames, files: dict[str, str]
+) -> dict[str, Any]:
+    """Return the manifest of ``design`` as CONTRACT.md lays it out.
+
+    Parameters
+    ----------
+    design, engine
+        What was built.
+    names
+        Its clock and reset.
+    files
+        Text of each file to simulate, by name.
+    """
+    streams: dict[str, Any] = {
+        "s_axis": _stream(design.data_bits),
+        "m_axis": _stream(design.output_bits),
+    }
+    if design.weights is None:
+        streams["w_axis"] = {
+            "beats_per_channel": design.coefficient_words,
+            "fields": [vars(slot) for slot in slots_of(weights_layout(design))],
+        }
+    return {
+        "schema": SCHEMA,
+        "name": design.name,
+        "top": design.name,
+        "engine": design.engine,
+        "clock": names.clock,
+        "reset": {"name": names.reset, "active": names.reset_active},
+        "files": list(files),
+        "sha256": {name: hashlib.sha256(t.encode()).hexdigest() for name, t in files.items()},
+        "parameters": _parameters(design),
+        "streams": streams,
+        "timing": {
+            "latency_cycles": engine.latency,
+            "cycles_per_group": design.cycles_per_group,
+        },
+        "certificate": design.certificate(),
+        "versions": {
+            package: importlib.metadata.version(package) for package in ("amaranth", "pyosys")
+        },
+    }
+
+
+def _parameters(design: LineDesign) -> dict[str, Any]:
+    return {
+        "length": design.length,
+        "channels": design.channels,
+        "rows": design.lines_per_channel,
+        "lanes": design.lanes,
+        "data_bits": design.data_bits,
+        "weight_bits": design.weight_bits,
+        "output": "requantized" if design.requantization else "accumulator",
+        "output_low": design.output_range.low,
+        "output_high": design.output_range.high,
+        "zero_point": design.zero_point,
+        "weights": "port" if design.weights is None else "rom",
+        "target": design.target,
+    } | design.own_parameters

@@ -1,0 +1,84 @@
+"""Tables of coefficients: in ROM, or in two banks of which a port fills the idle one."""
+
+from collections.abc import Iterable, Sequence
+
+from amaranth.hdl import Cat, Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.primitives.memory import READ_LATENCY, Memory
+
+
+class LoadSignature(wiring.Signature):
+    """How a port fills a table: the bank to read, and words for the bank to write."""
+
+    def __init__(self, *, depth: int, width: int) -> None:
+        super().__init__(
+            {
+                "read_bank": Out(1),
+                "write_bank": Out(1),
+                "en": Out(1),
+                "addr": Out(range(depth)),
+                "data": Out(width),
+            }
+        )
+
+
+class Table(wiring.Component):
+    """`depth` words; `data` follows `addr` by `latency` cycles.
+
+    Parameters
+    ----------
+    words
+        Contents as two's complement integers, or None for a table that `load` fills.
+    depth, width
+        Words of a set, bits of a word.
+    target
+        Device family.
+
+    Members
+    -------
+    addr : In
+    data : Out
+    load : In, `LoadSignature`
+        Only where `words` is None.
+    """
+
+    latency = READ_LATENCY
+
+    def __init__(self, *, words: Sequence[int] | None, depth: int, width: int, target: str) -> None:
+        if words is not None and len(words) != depth:
+            raise ValueError(f"Words must number {depth}, not {len(words)}")
+        self._words = words
+        self._depth = depth
+        self._width = width
+        self._target = target
+        ports = {"addr": In(range(depth)), "data": Out(width)}
+        if words is None:
+            ports["load"] = In(LoadSignature(depth=depth, width=width))
+        super().__init__(ports)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        loadable = self._words is None
+        m.submodules.memory = memory = Memory(
+            depth=2 * self._depth if loadable else self._depth,
+            width=self._width,
+            init=() if self._words is None else encode(self._words, self._width),
+            writable=loadable,
+            target=self._target,
+        )
+        m.d.comb += [memory.r_en.eq(1), memory.r_addr.eq(self.addr), self.data.eq(memory.r_data)]
+        if loadable:
+            m.d.comb += [
+                memory.r_addr.eq(Cat(self.load.read_bank, self.addr)),
+                memory.w_addr.eq(Cat(self.load.write_bank, self.load.addr)),
+                memory.w_en.eq(self.load.en),
+                memory.w_data.eq(self.load.data),
+            ]
+        return m
+
+
+def encode(words: Iterable[int], width: int) -> list[int]:
+    """Return two's complement ``words`` as a memory of ``width`` bits holds them, unsigned."""
+    return [int(word) & ((1 << width) - 1) for word in words]

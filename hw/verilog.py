@@ -1,0 +1,44 @@
+"""From an Amaranth component to Verilog, the same to the byte every time."""
+
+import tempfile
+from pathlib import Path
+
+from amaranth.back import rtlil
+from amaranth.hdl import Elaboratable, Value
+from amaranth.hdl import _ir as ir
+
+from hw.yosys import run_yosys
+
+Ports = dict[str, tuple[Value, "ir.PortDirection"]]
+
+
+def to_rtlil(component: Elaboratable, name: str, ports: Ports) -> str:
+    """Return ``component`` as RTLIL, without source lines: they would name this machine's folders."""
+    fragment = ir.Fragment.get(component, None)
+    text, _ = rtlil.convert_fragment(fragment, ports, name, emit_src=False)
+    return str(text)
+
+
+def to_verilog(component: Elaboratable, name: str, ports: Ports) -> str:
+    """Return ``component`` as a Verilog-2001 module ``name`` with its submodules."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        (path / "design.il").write_text(to_rtlil(component, name, ports))
+        attributes = " ".join(
+            f"-remove {attribute}"
+            for attribute in ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
+        )
+        run_yosys(
+            [
+                "read_rtlil design.il",
+                "proc -nomux -norom",
+                "memory_collect",
+                f"attrmap {attributes}",
+                f"attrmap -modattr {attributes}",
+                "write_verilog -norename design.v",
+            ],
+            path,
+        )
+        body = (path / "design.v").read_text()
+    # The first line names the Yosys that wrote it; the manifest does that too.
+    return body

@@ -1,0 +1,199 @@
+"""The port that kernels arrive on, and the change from one set to the next between frames."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.counter import Odometer
+from hw.tables import LoadSignature
+
+FRAMES_IN_FLIGHT_BITS = 8
+
+
+class BankSwitch(wiring.Component):
+    """Two banks of tables: who reads which, who may be written, and when they change places.
+
+    Kernels are read as lines enter the engine, start values as they leave it, frames later; so the
+    output's bank follows the kernels' bank after the frames then on their way have left.
+
+    Members
+    -------
+    full : In
+        Pulse: the bank being written holds a whole set now.
+    kernel_frame : In
+        Pulse: the kernels' reader is at the last step of a frame.
+    kernel_idle : In
+        The kernels' reader has begun no frame, and begins none in this cycle.
+    output_frame : In
+        Pulse: the output's reader is at the last step of a frame.
+    writable : Out
+        The idle bank may be written.
+    available : Out
+        A set is in effect.
+    kernel_bank, output_bank : Out
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "full": In(1),
+                "kernel_frame": In(1),
+                "kernel_idle": In(1),
+                "output_frame": In(1),
+                "writable": Out(1),
+                "available": Out(1),
+                "kernel_bank": Out(1),
+                "output_bank": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        waiting = Signal()  # a whole set stands in the idle bank
+        behind = Signal(FRAMES_IN_FLIGHT_BITS)  # frames between the two readers
+        old_frames = Signal(FRAMES_IN_FLIGHT_BITS)  # of those, the ones under the bank before
+        switch = Signal()
+        after = Signal(FRAMES_IN_FLIGHT_BITS)
+        m.d.comb += [
+            switch.eq(waiting & (self.kernel_frame | self.kernel_idle)),
+            after.eq(behind + self.kernel_frame - self.output_frame),
+            self.writable.eq(~waiting & (self.output_bank == self.kernel_bank)),
+        ]
+        m.d.sync += behind.eq(after)
+        with m.If(self.full):
+            m.d.sync += waiting.eq(1)
+        with m.If(self.output_frame & (old_frames != 0)):
+            m.d.sync += old_frames.eq(old_frames - 1)
+            with m.If(old_frames == 1):
+                m.d.sync += self.output_bank.eq(self.kernel_bank)
+        with m.If(switch):
+            m.d.sync += [
+                waiting.eq(0),
+                self.available.eq(1),
+                self.kernel_bank.eq(~self.kernel_bank),
+                old_frames.eq(after),
+            ]
+            with m.If(after == 0):
+                m.d.sync += self.output_bank.eq(~self.kernel_bank)
+        return m
+
+
+class WeightsPort(wiring.Component):
+    """Writes the sets that arrive on `w` into tables of two banks.
+
+    A set is C channels of `words` beats. Beat n of channel c carries the engine's coefficient n,
+    the start value of position n (beats beyond the line length carry none), and, for requantised
+    output, the channel's multiplier and shift, which are taken from the channel's last beat.
+
+    One beat a cycle; `w.ready` is low while a whole set waits for its frame.
+
+    Parameters
+    ----------
+    channels, words, length
+        C, coefficients a channel, samples a line (at most `words`).
+    coefficient_bits, start_bits, scale_bits
+        Widths; `scale_bits` is 0 where output is not requantised.
+    stride
+        Words from one channel's coefficients to the next one's in the engine's table.
+
+    Members
+    -------
+    w : In, stream of {coefficient, start, scale, last}
+    switch : `BankSwitch`'s frame inputs and `available`
+    coefficients, starts, scales : Out, `LoadSignature`
+    event_last_unexpected, event_last_missing : Out
+        Pulses: `last` stood on another beat than a set's last one, or was absent there.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        words: int,
+        length: int,
+        coefficient_bits: int,
+        start_bits: int,
+        scale_bits: int,
+        stride: int,
+    ) -> None:
+        if not length <= words <= stride:
+            raise ValueError(f"Words must be from {length} to {stride}, not {words}")
+        self._channels = channels
+        self._words = words
+        self._length = length
+        self._stride = stride
+        payload = data.StructLayout(
+            {"coefficient": coefficient_bits, "start": start_bits, "scale": scale_bits, "last": 1}
+        )
+        super().__init__(
+            {
+                "w": In(stream.Signature(payload)),
+                "kernel_frame": In(1),
+                "kernel_idle": In(1),
+                "output_frame": In(1),
+                "available": Out(1),
+                "coefficients": Out(LoadSignature(depth=channels * stride, width=coefficient_bits)),
+                "starts": Out(LoadSignature(depth=channels * length, width=start_bits)),
+                "scales": Out(LoadSignature(depth=channels, width=scale_bits)),
+                "event_last_unexpected": Out(1),
+                "event_last_missing": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.place = place = Odometer(word=self._words, channel=self._channels)
+        m.submodules.banks = banks = BankSwitch()
+        beat = self.w.payload
+        taken = Signal()
+        m.d.comb += [
+            self.w.ready.eq(banks.writable),
+            taken.eq(self.w.valid & self.w.ready),
+            place.step.eq(taken),
+            banks.full.eq(taken & place.last_channel),
+            banks.kernel_frame.eq(self.kernel_frame),
+            banks.kernel_idle.eq(self.kernel_idle),
+            banks.output_frame.eq(self.output_frame),
+            self.available.eq(banks.available),
+        ]
+        m.d.sync += [
+            self.event_last_unexpected.eq(taken & beat.last & ~place.last_channel),
+            self.event_last_missing.eq(taken & ~beat.last & place.last_channel),
+        ]
+        for load, bank in (
+            (self.coefficients, banks.kernel_bank),
+            (self.starts, banks.output_bank),
+            (self.scales, banks.output_bank),
+        ):
+            m.d.comb += [load.read_bank.eq(bank), load.write_bank.eq(~banks.kernel_bank)]
+        self._address(m, self.coefficients, taken, place, words=self._words, stride=self._stride)
+        self._address(m, self.starts, taken, place, words=self._length, stride=self._length)
+        m.d.comb += [
+            self.coefficients.data.eq(beat.coefficient),
+            self.starts.data.eq(beat.start),
+            self.scales.data.eq(beat.scale),
+            self.scales.en.eq(taken & place.last_word),
+            self.scales.addr.eq(place.channel),
+        ]
+        return m
+
+    @staticmethod
+    def _address(
+        m: Module,
+        load: wiring.PureInterface,
+        taken: Signal,
+        place: Odometer,
+        *,
+        words: int,
+        stride: int,
+    ) -> None:
+        """Write the first ``words`` beats of a channel, channels ``stride`` words apart."""
+        m.d.comb += load.en.eq(taken & (place.word < words))
+        addr = Signal.like(load.addr)
+        m.d.comb += load.addr.eq(addr)
+        with m.If(load.en):
+            m.d.sync += addr.eq(addr + 1)
+        with m.If(taken & place.last_word):
+            m.d.sync += addr.eq(addr + load.en + (stride - words))
+            with m.If(place.last_channel):
+                m.d.sync += addr.eq(0)

@@ -1,0 +1,34 @@
+"""Yosys, from the `pyosys` wheel, in a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+_MAIN = "import sys; from pyosys import libyosys as ys; ys.run_pass('script ' + sys.argv[1], ys.Design())"
+
+
+class YosysError(RuntimeError):
+    """Yosys refused a command; the message ends with what it printed last."""
+
+
+def run_yosys(commands: list[str], folder: Path) -> str:
+    """Run ``commands`` with ``folder`` as the working directory, and return the log.
+
+    In a process of its own, since Yosys prints its log to standard output and ends the process
+    at an error.
+
+    Raises
+    ------
+    YosysError
+        Where a command fails.
+    """
+    script = folder / "commands.ys"
+    script.write_text("\n".join(commands) + "\n")
+    done = subprocess.run(
+        [sys.executable, "-c", _MAIN, script.name], cwd=folder, capture_output=True, text=True
+    )
+    script.unlink()
+    log = done.stdout + done.stderr
+    if done.returncode:
+        raise YosysError("Yosys failed:\n" + "\n".join(log.splitlines()[-10:]))
+    return log
