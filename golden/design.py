@@ -151,7 +151,7 @@ class LineDesign(ABC):
             raise ParameterError("target", f"one of {', '.join(TARGETS)}", repr(self.target))
         if self.weights is not None:
             check_weights(
-                {k: v for k, v in vars(self.weights).items() if v is not None},
+                self.weights.arrays(),
                 length=self.length,
                 channels=self.channels,
                 data_bits=self.data_bits,
@@ -252,7 +252,7 @@ class LineDesign(ABC):
 
     @abstractmethod
     def certificate(self) -> dict[str, object]:
-        """What is proved of every possible input: error bound, ranges, freedom from overflow."""
+        """Return what is proved of every possible input: error bound, ranges, no overflow."""
 
     def channel_of(self, line: int) -> int:
         """Channel that the ``line``-th line since reset belongs to."""

@@ -58,7 +58,7 @@ class DirectDesign(LineDesign):
         return {"macs": self.taps, "passes": self.passes}
 
     def certificate(self) -> dict[str, object]:
-        """Exact: every partial sum fits its register, by the sums of the weights' magnitudes."""
+        """Return that of an exact engine: every partial sum fits its register."""
         y = self.accumulator
         return {
             "exact": True,

@@ -4,6 +4,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,10 @@ class LineWeights:
     def length(self) -> int:
         """Taps in a kernel N."""
         return int(self.weight.shape[1])
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return what is held, by the names of the ``--weights`` file."""
+        return {key: np.asarray(value) for key, value in vars(self).items() if value is not None}
 
     def start(self) -> Integers:
         """Return the start table ``q[c, i] = bias[c] + sum_k weight[c, k] * pe[c, (i + k) mod N]``.
@@ -153,12 +158,12 @@ def _array(
             held = ", ".join(arrays) or "nothing"
             raise ParameterError("weights", f"an array '{key}'", f"only {held}", verb="must hold")
         return np.full(shape, default, dtype=np.int64)
-    array = arrays[key]
+    array: npt.NDArray[Any] = arrays[key]
     if array.shape != shape:
         _refuse(key, f"of shape {shape}", array.shape)
     if array.dtype.kind not in "iuf":
         _refuse(key, "of integers", f"of type {array.dtype}")
-    broken = ~np.isfinite(array) | (array != np.trunc(array))  # type: ignore[arg-type,type-var]
+    broken = ~np.isfinite(array) | (array != np.trunc(array))
     _refuse_any(key, "of whole numbers", array, broken)
     outside = (array < allowed.low) | (array > allowed.high)
     _refuse_any(key, f"from {allowed.low} to {allowed.high}", array, outside)

@@ -42,7 +42,7 @@ class Slot:
 
 
 def slots_of(layout: data.StructLayout) -> list[Slot]:
-    """Return where a payload's values go in tdata, in order from bit 0; `last` has a wire of its own."""
+    """Return where a payload's values go in tdata, from bit 0 up; `last` has its own wire."""
     slots: list[Slot] = []
     offset = 0
     for name, shape in _values_of(layout):

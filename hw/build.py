@@ -65,10 +65,8 @@ def line_options(command: Command) -> Command:
         click.option(
             "--zero-point", type=int, help="With --weights-port: added before the clip.  [0]"
         ),
-        click.option(
-            "--target", default="generic", help=f"One of {', '.join(TARGETS)}.  [generic]"
-        ),
-        click.option("--clock", default="clk", help="Name of the clock, for instance aclk.  [clk]"),
+        click.option("--target", default="generic", help=f"{', '.join(TARGETS)}.  [generic]"),
+        click.option("--clock", default="clk", help="Name of the clock.  [clk]"),
         click.option("--reset", default="rst", help="Name of the synchronous reset.  [rst]"),
         click.option("--reset-active", default="high", help="high or low.  [high]"),
         click.option("--name", help="Module and file name.  [parc_ENGINE_LENGTH]"),
@@ -87,7 +85,7 @@ def line_options(command: Command) -> Command:
 @click.option("-o", "--out", type=Path, default=Path("build"), help="Folder to write to.  [build]")
 @click.pass_context
 def main(context: click.Context, preset: str | None, list_presets: bool, out: Path) -> None:
-    """Generate Verilog of circular convolutions as long as the line (ParC).
+    r"""Generate Verilog of circular convolutions as long as the line (ParC).
 
     Without a command, every preset is built. A build is NAME.v, the manifest NAME.json with what
     is proved of it, and NAME.veo to copy into a design.

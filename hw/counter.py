@@ -21,7 +21,7 @@ class Counter(wiring.Component):
         if size < 1:
             raise ValueError(f"Size must be at least 1, not {size}")
         self._size = size
-        super().__init__({"step": In(1), "value": Out(range(size)), "last": Out(1, init=size == 1)})
+        super().__init__({"step": In(1), "value": Out(range(size)), "last": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -1,14 +1,14 @@
 """Delays: by cycles, and by beats."""
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.primitives.memory import READ_LATENCY, Memory
 
-AnySignal = TypeVar("AnySignal", Signal, data.View)
+AnySignal = TypeVar("AnySignal", bound=Value | data.View)
 
 
 def delay(m: Module, signal: AnySignal, cycles: int, *, name: str) -> AnySignal:
@@ -20,11 +20,11 @@ def delay(m: Module, signal: AnySignal, cycles: int, *, name: str) -> AnySignal:
     for cycle in range(1, cycles + 1):
         later = Signal(signal.shape(), name=f"{name}_{cycle}", reset_less=True)
         m.d.sync += later.eq(signal)
-        signal = later
+        signal = cast(AnySignal, later)
     return signal
 
 
-def delay_valid(m: Module, signal: Signal, cycles: int, *, name: str) -> Signal:
+def delay_valid(m: Module, signal: Value, cycles: int, *, name: str) -> Value:
     """`delay` for a bit that must be low from the first cycle of a reset."""
     for cycle in range(1, cycles + 1):
         later = Signal(name=f"{name}_{cycle}")

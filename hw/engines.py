@@ -1,19 +1,32 @@
 """The line engines by name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from golden.design import LineDesign
 from golden.direct import DirectDesign
 from hw.direct.core import DirectCore
 
 
+class Core(Protocol):
+    """What an engine's core promises; `hw.direct.core.DirectCore` lists its ports."""
+
+    @property
+    def pipeline_latency(self) -> int:
+        """Most cycles from a pulse on `take` to its sum on `o`."""
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the first sample taken to the first sum, with no stalls."""
+
+
 @dataclass(frozen=True)
 class Engine:
-    """A line engine: the design that describes one, and the core that is built from it."""
+    """A line engine: the design that describes one, and what makes a core of it."""
 
     design: type[LineDesign]
-    core: type[DirectCore]
+    core: Callable[[Any], Core]
 
 
 ENGINES: Mapping[str, Engine] = {

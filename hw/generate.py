@@ -47,8 +47,7 @@ def generate(design: LineDesign, names: PortNames, *, example: bool = False) -> 
 def weights_archive(weights: LineWeights) -> bytes:
     """Return ``weights`` as the ``.npz`` that ``--weights`` takes."""
     buffer = io.BytesIO()
-    arrays = {key: np.asarray(value) for key, value in vars(weights).items() if value is not None}
-    np.savez(buffer, allow_pickle=False, **arrays)
+    np.savez(buffer, allow_pickle=False, **weights.arrays())
     return buffer.getvalue()
 
 

@@ -76,6 +76,8 @@ class LineEngine(wiring.Component):
         self._check_framing(m)
         if self._design.weights is None:
             self._load(m)
+        else:
+            m.d.comb += core.available.eq(1)
         return m
 
     def _check_framing(self, m: Module) -> None:

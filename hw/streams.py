@@ -76,7 +76,7 @@ class OutputBuffer(wiring.Component):
             {
                 "i": In(FlowSignature(shape)),
                 "take": In(1),
-                "credit": Out(1, init=1),
+                "credit": Out(1),
                 "o": Out(stream.Signature(shape)),
             }
         )

@@ -20,8 +20,16 @@ def instantiation(design: LineDesign, wrapper: AxiWrapper, manifest: dict[str, A
         pins.append(f"    .{name}({name}),  // {arrow} {len(signal)}")
     pins[-1] = pins[-1].replace("),", ") ", 1)
     return "\n".join(
-        [*_explain(design, manifest), "", *wires, "", f"{design.name} {design.name}_i (", *pins]
-        + [");", ""]
+        [
+            *_explain(design, manifest),
+            "",
+            *wires,
+            "",
+            f"{design.name} {design.name}_i (",
+            *pins,
+            ");",
+            "",
+        ]
     )
 
 

@@ -13,8 +13,8 @@ Ports = dict[str, tuple[Value, "ir.PortDirection"]]
 
 
 def to_rtlil(component: Elaboratable, name: str, ports: Ports) -> str:
-    """Return ``component`` as RTLIL, without source lines: they would name this machine's folders."""
-    fragment = ir.Fragment.get(component, None)
+    """Return ``component`` as RTLIL, without source lines: they would name a machine's folders."""
+    fragment = ir.Fragment.get(component, None)  # type: ignore[no-untyped-call] # not in the stubs
     text, _ = rtlil.convert_fragment(fragment, ports, name, emit_src=False)
     return str(text)
 
@@ -39,6 +39,4 @@ def to_verilog(component: Elaboratable, name: str, ports: Ports) -> str:
             ],
             path,
         )
-        body = (path / "design.v").read_text()
-    # The first line names the Yosys that wrote it; the manifest does that too.
-    return body
+        return (path / "design.v").read_text()

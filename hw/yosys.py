@@ -4,7 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-_MAIN = "import sys; from pyosys import libyosys as ys; ys.run_pass('script ' + sys.argv[1], ys.Design())"
+_MAIN = """
+import sys
+from pyosys import libyosys
+libyosys.run_pass("script " + sys.argv[1], libyosys.Design())
+"""
 
 
 class YosysError(RuntimeError):

@@ -1,8 +1,9 @@
 """The direct engine's multipliers: a chain that partial sums run down."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from amaranth.hdl import Const, Module, Mux, Signal, signed
+from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,11 +16,11 @@ from hw.primitives.multiplier import SharedMultiplier
 class _Broadcast:
     """What every tap of a segment sees: kernel side first, data side a cycle later."""
 
-    new_kernel: Signal
-    last_kernel: Signal
-    weight: Signal
-    new: Signal
-    old: Signal
+    new_kernel: Value
+    last_kernel: Value
+    weight: Value
+    new: Value
+    old: Value
     x_new: data.View
     x_old: data.View
 
@@ -77,7 +78,7 @@ class Chain(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        reached = Const(1)  # the new wave has come to this tap
+        reached: Value = Const(1)  # the new wave has come to this tap
         sums: list[Signal] = []
         per_segment = segment_taps(self._design)
         bus = self._enter(m)
@@ -107,7 +108,7 @@ class Chain(wiring.Component):
 
     @staticmethod
     def _next_segment(m: Module, bus: _Broadcast, segment: int) -> _Broadcast:
-        def later(field: str) -> Signal:
+        def later(field: str) -> Any:
             return delay(m, getattr(bus, field), 1, name=f"{field}_in_{segment}")
 
         return _Broadcast(
@@ -121,7 +122,7 @@ class Chain(wiring.Component):
         )
 
     def _tap(
-        self, m: Module, tap: int, bus: _Broadcast, reached: Signal, sums_in: list[Signal]
+        self, m: Module, tap: int, bus: _Broadcast, reached: Value, sums_in: list[Signal]
     ) -> tuple[Signal, Signal, list[Signal]]:
         """Build one tap; return the next one's `reached`, this one's enable and sums."""
         design = self._design

@@ -50,7 +50,7 @@ class DirectCore(wiring.Component):
             "early": Out(1),
             "take": Out(1),
             "credit": In(1),
-            "available": In(1, init=1),
+            "available": In(1),
             "frame": Out(1),
             "idle": Out(1),
         }
@@ -197,12 +197,13 @@ class DirectCore(wiring.Component):
         first = Signal()
         m.d.comb += first.eq(place.turn == 0)
         first = delay(m, first, chain.EARLY, name="first")
-        total = Signal(self.o.payload.shape(), reset_less=True)
+        layout = data.ArrayLayout(signed(design.sum_range.bits), design.lanes)
+        total = Signal(layout, reset_less=True)
         m.submodules.around = around = BeatDelay(
             depth=design.length - 1, width=len(total.as_value()), target=design.target
         )
         m.d.comb += [around.step.eq(beat), around.i.eq(total), self.o.payload.eq(total)]
-        before = data.View(total.shape(), around.o)
+        before = layout(around.o)
         with m.If(beat):
             for lane in range(design.lanes):
                 m.d.sync += total[lane].eq(chain.sums[lane] + Mux(first, 0, before[lane]))

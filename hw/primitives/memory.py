@@ -58,9 +58,11 @@ class Memory(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        attrs = {"no_rw_check": 1} if self._writable else {}
-        array = memory.Memory(
-            shape=unsigned(self._width), depth=self._depth, init=self._init, attrs=attrs
+        array: memory.Memory[int] = memory.Memory(
+            shape=unsigned(self._width),
+            depth=self._depth,
+            init=self._init,
+            attrs={"no_rw_check": "1"} if self._writable else {},
         )
         m.submodules.array = array
         read = array.read_port()
