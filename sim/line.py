@@ -32,6 +32,8 @@ class Job:
         Its manifest: names, slots, timing.
     groups
         Groups of lines to send in each experiment.
+    resets
+        Resets in midstream.
     seed
         Of every random number.
     """
@@ -39,6 +41,7 @@ class Job:
     design: LineDesign
     manifest: dict[str, Any]
     groups: int
+    resets: int
     seed: int = 1
 
     def save(self, path: Path) -> dict[str, str]:
