@@ -1,6 +1,5 @@
 """The whole flow of a build on a device."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -9,11 +8,11 @@ from flow.families import Device
 from flow.netlist import Netlist
 from flow.place import place
 from flow.product import Product
+from flow.progress import Progress
 from flow.report import Report, critical_path, median_placement, resources
 from flow.synthesis import synthesise, wrap
 from flow.tools import Nextpnr, Yosys
-
-Progress = Callable[[str], None]
+from flow.wrapper import TOP
 
 
 def n_steps(seeds: int) -> int:
@@ -45,7 +44,7 @@ def implement(
     cache
         Where steps are kept.
     progress
-        Called with a word as each step ends.
+        Called `n_steps` times.
     yosys, nextpnr
         Native programs to take in place of the wheels.
     """
@@ -71,5 +70,5 @@ def implement(
         resources=resources(Netlist(netlist, product.name), device.family, middle),
         fmax_mhz=round(middle.fmax_mhz, 2),
         seeds={placement.seed: round(placement.fmax_mhz, 2) for placement in placements},
-        critical_path=critical_path(middle.path, Netlist(wrapped, "registered")),
+        critical_path=critical_path(middle.path, Netlist(wrapped, TOP)),
     )

@@ -1,12 +1,16 @@
 """A build as `hw.build` left it: its Verilog, and what the manifest says of it."""
 
+import contextlib
 import hashlib
+import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from golden.errors import ParameterError
+from hw.build import main
 
 
 @dataclass(frozen=True)
@@ -53,3 +57,16 @@ def load_product(manifest: Path) -> Product:
         text = str(reason).splitlines()[0]
         rule = "a readable manifest of hw.build"
         raise ParameterError("manifest", rule, f"{manifest} ({text})") from None
+
+
+def build(name: str, arguments: Sequence[str], folder: Path) -> Product:
+    """Run ``python -m hw.build ARGUMENTS`` under ``name`` into ``folder``, and load what it made.
+
+    Raises
+    ------
+    ParameterError
+        Where the generator refuses.
+    """
+    with contextlib.redirect_stdout(io.StringIO()):
+        main([*arguments, "--name", name, "--out", str(folder)], standalone_mode=False)
+    return load_product(folder / f"{name}.json")

@@ -1,9 +1,9 @@
 """What an implementation came to, for people and programs."""
 
+import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from flow.families import Family
 from flow.netlist import Netlist
@@ -25,7 +25,7 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Step:
-    """A net of the critical path, and how long it and the cell before it take."""
+    """A routed net of the critical path, and how long it and the cells before it take."""
 
     net: str
     cell_ns: float
@@ -84,9 +84,9 @@ class Report:
     seeds: dict[int, float]
     critical_path: CriticalPath
 
-    def json(self) -> dict[str, Any]:
-        """Return this as JSON has it."""
-        return {"schema": SCHEMA} | asdict(self)
+    def json(self) -> bytes:
+        """Return this as a JSON file."""
+        return (json.dumps({"schema": SCHEMA} | asdict(self), indent=2) + "\n").encode()
 
     def table(self) -> str:
         """Return this as text for a terminal."""
@@ -124,7 +124,8 @@ def critical_path(path: Sequence[Segment], wrapped: Netlist) -> CriticalPath:
     steps: list[Step] = []
     cell_ns = 0.0
     for segment in path:
-        if segment.net is None:
+        # A carry chain's own wires take no time: the chain counts as one cell.
+        if segment.net is None or segment.ns == 0:
             cell_ns += segment.ns
         else:
             steps.append(Step(own_name(segment.net), round(cell_ns, 3), round(segment.ns, 3)))

@@ -7,17 +7,19 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from golden.errors import ParameterError
-from hw.yosys import run_yosys
+from hw.yosys import YosysError, run_yosys
 
 Version = tuple[int, ...]
 
 
-class FlowError(RuntimeError):
+class FlowError(click.ClickException):
     """A tool refused its input; the message ends with what it printed last."""
 
 
-class MissingToolError(RuntimeError):
+class MissingToolError(click.UsageError):
     """A tool is not installed; the message says how it comes."""
 
 
@@ -44,7 +46,10 @@ class Yosys:
 
     def run(self, commands: list[str], folder: Path) -> None:
         """Run ``commands`` in ``folder``."""
-        run_yosys(commands, folder, program=self.path)
+        try:
+            run_yosys(commands, folder, program=self.path)
+        except YosysError as reason:
+            raise FlowError(str(reason)) from None
 
 
 @dataclass(frozen=True)
@@ -82,8 +87,8 @@ class Nextpnr:
             return f"{self.package} {importlib.metadata.version(self.package)}"
         except importlib.metadata.PackageNotFoundError:
             raise MissingToolError(
-                f"place and route needs {self.package}, which is not installed: "
-                f"pip install {self.package}, or name a native one by --nextpnr"
+                f"{self.package} must be installed (pip install {self.package}), "
+                "or a native program named by --nextpnr"
             ) from None
 
     def run(self, arguments: list[str], folder: Path) -> None:

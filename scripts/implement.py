@@ -1,6 +1,5 @@
 """Synthesis, place and route of a build: ``python scripts/implement.py build/NAME.json``."""
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -13,9 +12,10 @@ from flow.cache import Cache
 from flow.families import DEVICES, device_named
 from flow.implement import implement, n_steps
 from flow.product import load_product
-from flow.tools import FlowError, MissingToolError
-from golden.errors import ParameterError, check_range
-from hw.yosys import YosysError
+from flow.progress import progress
+from golden.errors import check_range
+from hw.command import run_command
+from hw.generate import write_files
 
 
 @click.command()
@@ -50,45 +50,26 @@ def main(
     check_range("jobs", jobs, 1, 99)
     part = device_named(device)
     product = load_product(manifest)
-    with click.progressbar(
-        length=n_steps(seeds), label="implementing", file=sys.stderr, item_show_func=str
-    ) as bar:
+    with progress("implementing", n_steps(seeds)) as step:
         report = implement(
             product,
             part,
             seeds=seeds,
             jobs=jobs,
             cache=Cache(None if no_cache else cache),
-            progress=lambda word: bar.update(1, word),
+            progress=step,
             yosys=yosys,
             nextpnr=nextpnr,
         )
     click.echo(report.table())
     out = out or manifest.with_suffix(f".{part.name}.json")
-    out.write_text(json.dumps(report.json(), indent=2) + "\n")
+    write_files({out.name: report.json()}, out.parent)
     click.echo(out)
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status, 2 with one line on stderr for bad input."""
-    try:
-        main(arguments, prog_name="implement.py", standalone_mode=False)
-    except ParameterError as error:
-        option = "--" + error.parameter.replace("_", "-")
-        click.echo(f"implement: {option} {error.complaint}", err=True)
-        return 2
-    except MissingToolError as error:
-        click.echo(f"implement: {error}", err=True)
-        return 2
-    except click.ClickException as error:
-        click.echo(f"implement: {' '.join(error.format_message().split())}", err=True)
-        return 2
-    except (FlowError, YosysError) as error:
-        click.echo(f"implement: {error}", err=True)
-        return 1
-    except click.Abort:
-        return 130
-    return 0
+    return run_command(main, "implement", arguments)
 
 
 if __name__ == "__main__":
