@@ -171,6 +171,11 @@ class LineBench:
         await self._stepper.until(condition, limit=self.patience)
 
     @property
+    def cycle(self) -> int:
+        """Number of the next cycle."""
+        return self._stepper.cycle
+
+    @property
     def patience(self) -> int:
         """Cycles after which a bench that waits for the engine gives up."""
         return 40 * (self.latency + (self.job.groups + 3) * self.cycles_per_group) + 10_000
