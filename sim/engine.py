@@ -18,6 +18,7 @@ def simulate(
     simulator: str,
     folder: Path,
     groups: int = 4,
+    resets: int = 10,
     tests: Sequence[str] = (),
     names: PortNames | None = None,
     edit: Callable[[str], str] | None = None,
@@ -37,6 +38,8 @@ def simulate(
         For the generated files, the log and the results.
     groups
         Groups of lines to send in each experiment of the bench.
+    resets
+        Resets in midstream.
     tests
         Names of the tests to run; all by default.
     names
@@ -63,6 +66,6 @@ def simulate(
         for source in sources:
             source.write_text(edit(source.read_text()))
     simulation = build(sources, manifest["top"], simulator=simulator)
-    job = Job(design, manifest, groups, seed)
+    job = Job(design, manifest, groups, resets, seed)
     env = job.save(folder / "job.pickle")
     return simulation.run(bench, folder=folder, tests=tests, env=env, seed=seed)
