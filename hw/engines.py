@@ -7,6 +7,8 @@ from typing import Any, Protocol
 from golden.design import LineDesign
 from golden.direct import DirectDesign
 from hw.direct.core import DirectCore
+from hw.direct.predict import predict as predict_direct
+from hw.predict import Cost
 
 
 class Core(Protocol):
@@ -23,12 +25,23 @@ class Core(Protocol):
 
 @dataclass(frozen=True)
 class Engine:
-    """A line engine: the design that describes one, and what makes a core of it."""
+    """A line engine.
+
+    Parameters
+    ----------
+    design
+        Describes one.
+    core
+        Makes a core of a design.
+    predict
+        What a design takes of a device.
+    """
 
     design: type[LineDesign]
     core: Callable[[Any], Core]
+    predict: Callable[[Any], Cost]
 
 
 ENGINES: Mapping[str, Engine] = {
-    "direct": Engine(DirectDesign, DirectCore),
+    "direct": Engine(DirectDesign, DirectCore, predict_direct),
 }
