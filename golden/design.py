@@ -14,7 +14,7 @@ from golden.interval import Integers, Interval
 from golden.quantize import requantize
 from golden.weights import LineWeights, check_weights
 
-TARGETS = ("generic",)
+TARGETS = ("generic", "ecp5")
 SLOT_UNIT = 8
 """A lane's slot in a beat is a whole number of bytes."""
 

@@ -74,7 +74,13 @@ class Chain(wiring.Component):
     def latency_of(design: DirectDesign) -> int:
         """Cycles from a step on `new` to the last tap's sum."""
         n_segments = -(-design.taps // segment_taps(design))
-        return 1 + SharedMultiplier.latency_on(design.target) + n_segments - 1 + 1
+        return (
+            1
+            + SharedMultiplier.latency_on(design.target, a_bits=design.data_bits)
+            + n_segments
+            - 1
+            + 1
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -91,7 +97,7 @@ class Chain(wiring.Component):
             reached, enable, sums = self._tap(m, tap, bus, reached, sums)
         for lane, total in enumerate(sums):
             m.d.comb += self.sums[lane].eq(total)
-        latency = SharedMultiplier.latency_on(self._design.target)
+        latency = SharedMultiplier.latency_on(self._design.target, a_bits=self._design.data_bits)
         m.d.comb += self.early.eq(delay_valid(m, enable, latency + 1 - self.EARLY, name="early"))
         return m
 
@@ -161,5 +167,14 @@ class Chain(wiring.Component):
 
 
 def segment_taps(design: DirectDesign) -> int:
-    """Taps that share one copy of the broadcast signals."""
-    return design.taps
+    """Taps that share one copy of the broadcast signals.
+
+    Few, so that no net is long; but no more than `_MAX_SEGMENTS` segments, a cycle of latency each.
+    """
+    if design.target == "generic":
+        return design.taps
+    return max(_TAPS_NEAR, -(-design.taps // _MAX_SEGMENTS))
+
+
+_TAPS_NEAR = 8
+_MAX_SEGMENTS = 7
