@@ -12,6 +12,7 @@ from golden.design import TARGETS, LineDesign, Requantization
 from golden.direct import DirectDesign
 from golden.errors import ParameterError
 from golden.example import example_weights
+from golden.fft import FftDesign
 from golden.interval import Interval
 from golden.weights import LineWeights, check_weights, load_weights
 from hw.axi import PortNames
@@ -35,7 +36,7 @@ def line_options(command: Command) -> Command:
         click.option(
             "--rows", type=int, help="Lines of a channel before the next channel's.  [--lanes]"
         ),
-        click.option("--lanes", type=int, default=1, help="Lines side by side in a beat.  [1]"),
+        click.option("--lanes", type=int, help="Lines side by side in a beat.  [1; fft: 2]"),
         click.option("--data-bits", type=int, default=8, help="Width of a sample.  [8]"),
         click.option("--weight-bits", type=int, default=8, help="Width of a weight.  [8]"),
         click.option(
@@ -132,6 +133,33 @@ def direct(**options: Any) -> None:
     build(DirectDesign, options, macs=options.pop("macs"))
 
 
+@main.command()
+@line_options
+@click.option(
+    "--operand-bits", type=int, default=18, help="Width of a multiplier's data operand.  [18]"
+)
+@click.option(
+    "--twiddle-bits", type=int, default=17, help="Width of a twiddle; sums have one more.  [17]"
+)
+@click.option(
+    "--spectrum-bits", type=int, default=18, help="Width that a bin and its sums fit.  [18]"
+)
+@click.option(
+    "--guard-bits", type=int, default=2, help="Bits of adders and delays below operands.  [2]"
+)
+@click.option(
+    "--result-f-bits", type=int, default=0, help="Fraction bits before the last rounding.  [0]"
+)
+def fft(**options: Any) -> None:
+    """FFT engine: about 1.5 * log2(N) multiplications a sample, error bounded by proof.
+
+    Two lines share a complex transform. Lengths 2^m from 4 to 4096 take N cycles a group of lines,
+    others from 3 to 2048 a transform of 2^m >= 2 * N - 1 points and as many cycles.
+    """
+    own = ("operand_bits", "twiddle_bits", "spectrum_bits", "guard_bits", "result_f_bits")
+    build(FftDesign, options, **{key: options.pop(key) for key in own})
+
+
 def build(design_class: type[LineDesign], options: dict[str, Any], **own: Any) -> None:
     """Build what the command line describes and say where it went."""
     names = PortNames(options["clock"], options["reset"], options["reset_active"])
@@ -139,10 +167,12 @@ def build(design_class: type[LineDesign], options: dict[str, Any], **own: Any) -
     common = {
         key: options[key]
         for key in (
-            *("length", "channels", "rows", "lanes", "data_bits", "weight_bits"),
+            *("length", "channels", "rows", "data_bits", "weight_bits"),
             *("start_bits", "target"),
         )
     }
+    if options["lanes"] is not None:
+        common["lanes"] = options["lanes"]
     common["name"] = options["name"] or f"parc_{design_class.engine}_{options['length']}"
     common["requantization"] = requantization
     # The parameters are checked before a file is read that they describe.

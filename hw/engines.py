@@ -6,7 +6,9 @@ from typing import Any, Protocol
 
 from golden.design import LineDesign
 from golden.direct import DirectDesign
+from golden.fft import FftDesign
 from hw.direct.core import DirectCore
+from hw.fft.core import FftCore
 
 
 class Core(Protocol):
@@ -31,4 +33,5 @@ class Engine:
 
 ENGINES: Mapping[str, Engine] = {
     "direct": Engine(DirectDesign, DirectCore),
+    "fft": Engine(FftDesign, FftCore),
 }
