@@ -19,7 +19,7 @@ def pair_layout(width: int) -> data.StructLayout:
 
 
 CARRY = data.StructLayout({"re": 1, "im": 1})
-"""A unit that is still to be added to each part: cheaper in the next adder than in one of its own."""
+"""A unit still to be added to each part: cheaper in the next adder than in one of its own."""
 
 
 class BeatSignature(wiring.Signature):

@@ -1,7 +1,5 @@
 """The FFT engine between its streams: samples in, correlation sums out."""
 
-import math
-
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -9,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from golden.fft import FftDesign
 from hw.counter import Counter, Odometer
 from hw.delay import delay, delay_valid
-from hw.fft.beats import AHEAD, BeatSignature
+from hw.fft.beats import AHEAD
 from hw.fft.door import Door
 from hw.fft.product import Product, factor_layout, factor_words, rounded
 from hw.fft.rank import RankStage

@@ -7,7 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.fft_format import SectionFormat
-from hw.delay import delay, delay_valid
+from hw.delay import delay_valid
 from hw.fft.beats import BeatSignature
 from hw.primitives.multiplier import SharedMultiplier
 
