@@ -243,6 +243,10 @@ class LineDesign(ABC):
         """Coefficients of a channel."""
         return self.length
 
+    def coefficients(self, weights: LineWeights) -> dict[str, Integers]:
+        """Return what the port takes for ``weights``: ``[C, coefficient_words]`` a field."""
+        return {"weight": weights.weight}
+
     @property
     def coefficient_stride(self) -> int:
         """Words from a channel's coefficients to the next one's in the engine's store."""

@@ -57,7 +57,7 @@ class OutputBuffer(wiring.Component):
     register: no path leads from `o.ready` to the door.
 
     A beat written in cycle t can be taken from `o` in t + `latency`. Full rate needs a depth of at
-    least the cycles from `take` to `i.valid`, plus `latency` + 2.
+    least the cycles from `take` to `i.valid`, plus `latency` + 3.
 
     Parameters
     ----------
@@ -80,6 +80,7 @@ class OutputBuffer(wiring.Component):
     SHALLOW = 33
     """Two columns of 16-deep distributed memory, and the output register."""
     _SHALLOW_LATENCY = 2
+    _ROUND_TRIP = 3
 
     def __init__(self, *, shape: AnyShape, depth: int, target: str) -> None:
         ring = depth - 1 if depth <= self.SHALLOW else depth
@@ -111,16 +112,21 @@ class OutputBuffer(wiring.Component):
         One more than a power of two: the output register stands behind the memory.
         """
         for depth in (17, cls.SHALLOW):
-            if depth >= in_flight + cls.latency_of(depth) + 2:
+            if depth >= in_flight + cls.latency_of(depth) + cls._ROUND_TRIP:
                 return depth
-        return 1 << (in_flight + cls.latency_of(cls.SHALLOW + 1) + 1).bit_length()
+        return 1 << (in_flight + cls.latency_of(cls.SHALLOW + 1) + cls._ROUND_TRIP - 1).bit_length()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        # One less than the credits left: the sign says that there are none, with no comparison.
-        spare = Signal(range(-1, self._depth), init=self._depth - 1)
-        give = self.o.valid & self.o.ready
-        m.d.sync += spare.eq(spare + give - self.take)
+        # What happens in a cycle is counted in the next, so one beat more than counted may be on
+        # its way; and one less than the credits left is kept, since its sign says that there are
+        # none. Either spares a level of logic on a path that ends at the door.
+        spare = Signal(range(-2, self._depth), init=self._depth - 2)
+        change = Signal(range(-1, 2))
+        m.d.sync += [
+            change.eq((self.o.valid & self.o.ready).as_unsigned() - self.take),
+            spare.eq(spare + change),
+        ]
         m.d.comb += self.credit.eq(spare >= 0)
         if self._depth <= self.SHALLOW:
             self._keep_shallow(m)

@@ -98,6 +98,4 @@ class Door(wiring.Component):
         again_now = delay_valid(m, again, READ_LATENCY, name="again")
         zero = delay(m, rest.value >= design.length - 1, READ_LATENCY, name="zero")
         repeated = Mux(zero, 0, memory.r_data)
-        chosen = Signal(self._samples)
-        m.d.comb += chosen.eq(Mux(again_now, repeated, samples.as_value()))
-        return chosen
+        return self._samples(Mux(again_now, repeated, samples.as_value()))

@@ -117,7 +117,7 @@ class RankStage(wiring.Component):
         Return for each part: the sample, its carry, and both again for the adder whose result
         leaves, which sees a constant unless two samples meet.
         """
-        operands = []
+        operands: list[tuple[Value, Value, Value, Value]] = []
         # What is stored on the way back is short of a unit, since the inverted word's carry is not
         # added, and has half a unit taken away instead of added.
         leaving = 2 * self._half + 1 if self._rank.inverse else 0
@@ -161,11 +161,11 @@ class RankStage(wiring.Component):
         store = delay_valid(m, self.i.early, AHEAD + 1, name="store")
         fresh = ~self._half if self._rank.inverse else self._half
         if span == 1:
-            word = Signal(len(Cat(stored)), reset_less=True)
+            only = Signal(len(Cat(stored)), name="word", reset_less=True)
             with m.If(store):
-                m.d.sync += word.eq(Cat(stored))
+                m.d.sync += only.eq(Cat(stored))
             meets = delay(m, meets, 1, name="meets_later")
-            words = [w.as_signed() for w in self._split(word)]
+            words = [w.as_signed() for w in self._split(only)]
             return [(w, Mux(meets, w, fresh).as_signed()) for w in words], stored
         word = self._read(m, place, left, Cat(stored), store)
         waiting: list[tuple[Value, Value]] = []
