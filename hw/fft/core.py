@@ -16,10 +16,13 @@ from hw.streams import FlowSignature
 from hw.tables import LoadSignature, Table, encode, walk_channels
 from hw.weights_port import BankFollower
 
-_REGISTERED_UP_TO = 512
-"""Points up to which all adders' results are registered; beyond, latency is bought with speed."""
-_PARTLY_REGISTERED_UP_TO = 1024
-"""Points up to which those are that a multiplier's operands are made of."""
+_PRODUCTS_REGISTERED_UP_TO = 256
+"""Points up to which products have a register for their rounding: larger engines have more stages,
+and buy latency with speed."""
+_RANKS_REGISTERED_UP_TO = 512
+"""The same for the results of a section's first rank."""
+_SECTIONS_REGISTERED_UP_TO = 1024
+"""The same for what the operands of a multiplier are made of."""
 
 
 class FftCore(wiring.Component):
@@ -68,13 +71,14 @@ class FftCore(wiring.Component):
         design = self._design
         shapes = design.formats.sections[number]
         last = place == len(shapes.ranks) - 1
+        registered_up_to = _SECTIONS_REGISTERED_UP_TO if last else _RANKS_REGISTERED_UP_TO
         return RankStage(
             design.flow.sections[number].ranks[place],
             entry=shapes.ranks[place - 1] if place else shapes.entry,
             shape=shapes.ranks[place],
             half=1 << shapes.dropped - 1 if last and shapes.dropped > 0 else 0,
             pairs=design.pairs,
-            registered=design.size <= (_PARTLY_REGISTERED_UP_TO if last else _REGISTERED_UP_TO),
+            registered=design.size <= registered_up_to,
             target=design.target,
         )
 
@@ -88,6 +92,7 @@ class FftCore(wiring.Component):
             factor_bits=design.spectrum_bits if middle else design.twiddle_bits + 1,
             factor_f_bits=design.spectrum_f_bits if middle else design.flow.twiddle_f_bits,
             pairs=design.pairs,
+            registered=design.size <= _PRODUCTS_REGISTERED_UP_TO,
             target=design.target,
         )
 

@@ -7,7 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.fft_format import SectionFormat
-from hw.delay import delay_valid
+from hw.delay import delay, delay_valid
 from hw.fft.beats import BeatSignature
 from hw.primitives.multiplier import SharedMultiplier
 
@@ -33,6 +33,8 @@ class Product(wiring.Component):
         Width of a factor's operands, and their fraction bits.
     pairs
         Complex numbers a beat.
+    registered
+        Whether products leave from a register with their carries; if not, `latency` is one less.
     target
         Device family.
 
@@ -53,6 +55,7 @@ class Product(wiring.Component):
         factor_bits: int,
         factor_f_bits: int,
         pairs: int,
+        registered: bool,
         target: str,
     ) -> None:
         self._before = before
@@ -60,6 +63,7 @@ class Product(wiring.Component):
         self._entry = after.entry
         self._factor_bits = factor_bits
         self._pairs = pairs
+        self._registered = registered
         self._target = target
         super().__init__(
             {
@@ -73,7 +77,8 @@ class Product(wiring.Component):
     def latency(self) -> int:
         """Cycles from a sample to its product."""
         operand_bits = self._before.operand.width
-        return SharedMultiplier.latency_on(self._target, a_bits=operand_bits) + 1
+        multiplying = SharedMultiplier.latency_on(self._target, a_bits=operand_bits)
+        return multiplying + 1 + self._registered
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -104,16 +109,21 @@ class Product(wiring.Component):
         return multiplier.p
 
     def _round(self, m: Module, pair: int, part: str, total: Value) -> None:
-        dropped = self._dropped
+        dropped, later = self._dropped, int(self._registered)
         product = Signal(
             signed(self._entry.width + dropped), name=f"product_{pair}_{part}", reset_less=True
         )
         m.d.sync += product.eq(total)
-        m.d.comb += self.o.z[pair][part].eq(product >> dropped)
+        up: Value = Const(0, 1)
         if dropped:
             more = product[: dropped - 1].any() if dropped > 1 else Const(0)
             up = product[dropped - 1] & (more | product[dropped])
-            m.d.comb += self.o.carry[pair][part].eq(up)
+        whole, carry = Signal(signed(self._entry.width)), Signal()
+        m.d.comb += [whole.eq(product >> dropped), carry.eq(up)]
+        m.d.comb += [
+            self.o.z[pair][part].eq(delay(m, whole, later, name=f"whole_{pair}_{part}")),
+            self.o.carry[pair][part].eq(delay(m, carry, later, name=f"carry_{pair}_{part}")),
+        ]
 
 
 def rounded(value: Value, section: SectionFormat) -> Value:

@@ -126,7 +126,7 @@ class RankStage(wiring.Component):
             name = f"{pair}_{part}"
             kept = Signal(sample.shape(), name=f"kept_{name}", reset_less=True)
             width = max(len(sample), Const(leaving).shape().width + 1)
-            met = Signal(signed(width), name=f"met_{name}", reset_less=True)
+            met = Signal(signed(width), name=f"met_{name}", init=leaving, reset_less=True)
             kept_carry = Signal(name=f"kept_carry_{name}", reset_less=True)
             met_carry = Signal(name=f"met_carry_{name}", reset_less=True)
             m.d.sync += [kept.eq(sample), kept_carry.eq(carry)]
@@ -171,7 +171,8 @@ class RankStage(wiring.Component):
         waiting: list[tuple[Value, Value]] = []
         for (pair, part), bits in zip(parts, self._split(word), strict=True):
             wait = Signal(signed(self._width), name=f"wait_{pair}_{part}", reset_less=True)
-            gated = Signal(signed(self._width), name=f"gated_{pair}_{part}", reset_less=True)
+            name = f"gated_{pair}_{part}"
+            gated = Signal(signed(self._width), name=name, init=fresh, reset_less=True)
             m.d.sync += [wait.eq(bits), gated.eq(fresh)]
             with m.If(meets):
                 m.d.sync += gated.eq(bits)
