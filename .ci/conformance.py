@@ -10,10 +10,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from sim.runner import verilator_environment
+from sim.runner import ROOT, verilator_environment
 
 CHECK = ROOT.parent / "shared" / "conformance" / "check.py"
 OUT = ROOT / "build" / "conformance"

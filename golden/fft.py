@@ -239,6 +239,11 @@ class FftDesign(LineDesign):
         """Words of a spectrum: one for each point of the transform."""
         return self.size
 
+    def coefficients(self, weights: LineWeights) -> dict[str, Integers]:
+        """Return the spectra of ``weights``: ``[C, size]`` a field."""
+        re, im = self.words(weights).swapaxes(0, 1)
+        return {"re": re, "im": im}
+
     @property
     def own_parameters(self) -> dict[str, int | str]:
         """Points of the transform, and what decides its arithmetic."""

@@ -88,7 +88,7 @@ def _send(
 ) -> tuple[Integers, int]:
     np.save(folder / bench_map.LINES, lines)
     (folder / bench_map.PROGRESS).write_text("0")
-    env = Job(design, manifest, groups=1).save(folder / "job.pickle")
+    env = Job(design, manifest, groups=1, resets=0).save(folder / "job.pickle")
     env[bench_map.FOLDER] = str(folder)
     with tqdm(total=len(lines), unit="line", desc=f"{design.engine:>7}") as bar:
         bar.set_postfix_str("compiling")

@@ -1,6 +1,7 @@
-"""cocotb bench that sends a file of lines through an engine at full pace and keeps what comes out."""
+"""cocotb bench that sends a file of lines through an engine and keeps what comes out."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ def unpack(beats: list[Beat], design: LineDesign, slot_bits: int) -> Integers:
     return table.transpose(0, 2, 1).reshape(-1, design.length)
 
 
+def _have_come(bench: LineBench, n_groups: int) -> bool:
+    return len(bench.o.beats) >= n_groups * bench.design.length
+
+
 @cocotb.test()
 async def whole_map(dut: Any) -> None:
     """Send every line, and write down the results."""
@@ -42,10 +47,10 @@ async def whole_map(dut: Any) -> None:
     lines = np.load(folder / LINES)
     bench.i.send(bench.beats(lines), evenly(0))
     bench.o.set_pace(always)
-    for done in range(bench.design.lanes, len(lines) + 1, bench.design.lanes):
-        n_beats = done // bench.design.lanes * bench.design.length
-        await bench.until(lambda n_beats=n_beats: len(bench.o.beats) >= n_beats)
-        (folder / PROGRESS).write_text(str(done))
+    lanes = bench.design.lanes
+    for n_groups in range(1, len(lines) // lanes + 1):
+        await bench.until(partial(_have_come, bench, n_groups))
+        (folder / PROGRESS).write_text(str(n_groups * lanes))
     await bench.run(bench.latency + bench.cycles_per_group)
     slot = bench.job.manifest["streams"]["m_axis"]["slot_bits"]
     np.save(folder / RESULTS, unpack(bench.o.beats, bench.design, slot))

@@ -8,6 +8,7 @@ from golden.design import LineDesign
 from hw.axi import PortNames
 from hw.generate import generate, write_files
 from sim.line import Job
+from sim.models import models_for
 from sim.runner import build
 
 
@@ -65,7 +66,10 @@ def simulate(
     if edit is not None:
         for source in sources:
             source.write_text(edit(source.read_text()))
-    simulation = build(sources, manifest["top"], simulator=simulator)
+    models = models_for("".join(source.read_text() for source in sources))
+    # A primitive's pins are connected only where they are used.
+    options = ["-Wno-PINMISSING"] if models and simulator == "verilator" else []
+    simulation = build([*sources, *models], manifest["top"], simulator=simulator, options=options)
     job = Job(design, manifest, groups, resets, seed)
     env = job.save(folder / "job.pickle")
     return simulation.run(bench, folder=folder, tests=tests, env=env, seed=seed)

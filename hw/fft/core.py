@@ -25,6 +25,36 @@ _SECTIONS_REGISTERED_UP_TO = 1024
 """The same for what the operands of a multiplier are made of."""
 
 
+_SPECTRUM_STAGE = 1
+"""Cycles for the sums of a spectrum's word."""
+
+
+def _rank_registered(design: FftDesign, *, last: bool) -> bool:
+    return design.size <= (_SECTIONS_REGISTERED_UP_TO if last else _RANKS_REGISTERED_UP_TO)
+
+
+def _products_registered(design: FftDesign) -> bool:
+    return design.size <= _PRODUCTS_REGISTERED_UP_TO
+
+
+def pipeline_latency(design: FftDesign) -> int:
+    """Most cycles from a sample taken to its sum: those of a line's first, unstalled."""
+    # A rank's first result waits for `span` samples: all together one less than a block each way.
+    cycles = AHEAD + 2 * (design.size - 1) + _SPECTRUM_STAGE
+    for number, shapes in enumerate(design.formats.sections):
+        n_ranks = len(shapes.ranks)
+        for place in range(n_ranks):
+            registered = _rank_registered(design, last=place == n_ranks - 1)
+            cycles += RankStage.latency_of(registered=registered)
+        if number < design.flow.n_products:
+            cycles += Product.latency_of(
+                design.target,
+                operand_bits=shapes.operand.width,
+                registered=_products_registered(design),
+            )
+    return cycles
+
+
 class FftCore(wiring.Component):
     """Circular cross-correlation of every line with its channel's kernel, in fixed point.
 
@@ -71,14 +101,13 @@ class FftCore(wiring.Component):
         design = self._design
         shapes = design.formats.sections[number]
         last = place == len(shapes.ranks) - 1
-        registered_up_to = _SECTIONS_REGISTERED_UP_TO if last else _RANKS_REGISTERED_UP_TO
         return RankStage(
             design.flow.sections[number].ranks[place],
             entry=shapes.ranks[place - 1] if place else shapes.entry,
             shape=shapes.ranks[place],
             half=1 << shapes.dropped - 1 if last and shapes.dropped > 0 else 0,
             pairs=design.pairs,
-            registered=design.size <= registered_up_to,
+            registered=_rank_registered(design, last=last),
             target=design.target,
         )
 
@@ -92,23 +121,19 @@ class FftCore(wiring.Component):
             factor_bits=design.spectrum_bits if middle else design.twiddle_bits + 1,
             factor_f_bits=design.spectrum_f_bits if middle else design.flow.twiddle_f_bits,
             pairs=design.pairs,
-            registered=design.size <= _PRODUCTS_REGISTERED_UP_TO,
+            registered=_products_registered(design),
             target=design.target,
         )
 
     @property
     def latency(self) -> int:
         """Cycles from the first sample taken to the first sum, with no stalls."""
-        ranks = [rank for section in self._ranks for rank in section]
-        adding = sum(rank.latency for rank in ranks)
-        multiplying = sum(product.latency for product in self._products) + _SPECTRUM_STAGE
-        # A rank's first result waits for `span` samples: all together one less than a line.
-        return AHEAD + 2 * (self._design.size - 1) + adding + multiplying
+        return pipeline_latency(self._design)
 
     @property
     def pipeline_latency(self) -> int:
         """Most cycles from a sample taken to its sum."""
-        return self.latency
+        return pipeline_latency(self._design)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -209,7 +234,3 @@ class FftCore(wiring.Component):
         for lane in range(design.lanes):
             part = beats.z[lane // 2]["im" if lane % 2 else "re"]
             m.d.comb += self.o.payload[lane].eq(rounded(part, shapes))
-
-
-_SPECTRUM_STAGE = 1
-"""Cycles for the sums of a spectrum's word."""

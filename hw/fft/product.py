@@ -73,12 +73,16 @@ class Product(wiring.Component):
             }
         )
 
+    @staticmethod
+    def latency_of(target: str, *, operand_bits: int, registered: bool) -> int:
+        """Cycles from a sample to its product."""
+        return SharedMultiplier.latency_on(target, a_bits=operand_bits) + 1 + registered
+
     @property
     def latency(self) -> int:
         """Cycles from a sample to its product."""
         operand_bits = self._before.operand.width
-        multiplying = SharedMultiplier.latency_on(self._target, a_bits=operand_bits)
-        return multiplying + 1 + self._registered
+        return self.latency_of(self._target, operand_bits=operand_bits, registered=self._registered)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -12,7 +12,7 @@ from hw.delay import delay, delay_valid
 from hw.fft.beats import AHEAD, BeatSignature
 from hw.primitives.memory import Memory
 
-_SHORTEST_MEMORY = 4
+SHORTEST_MEMORY = 4
 """Span from which a word is written, 3 cycles after its beat's `early`, before it is read."""
 
 
@@ -74,10 +74,15 @@ class RankStage(wiring.Component):
             {"i": In(BeatSignature(entry, pairs)), "o": Out(BeatSignature(shape, pairs))}
         )
 
+    @staticmethod
+    def latency_of(*, registered: bool) -> int:
+        """Cycles from the sample that completes a butterfly to its first result."""
+        return 1 + registered
+
     @property
     def latency(self) -> int:
         """Cycles from the sample that completes a butterfly to its first result."""
-        return 1 + self._registered
+        return self.latency_of(registered=self._registered)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -187,7 +192,7 @@ class RankStage(wiring.Component):
         """Return the word that `left` names, `AHEAD` cycles later."""
         span = self._rank.span
         w_addr = delay(m, place, AHEAD + 1, name="w_addr")
-        if span >= _SHORTEST_MEMORY:
+        if span >= SHORTEST_MEMORY:
             m.submodules.memory = memory = Memory(
                 depth=span, width=len(stored), target=self._target
             )
