@@ -1,6 +1,6 @@
 """The FFT engine: about 1.5 * log2(N) multiplications a sample, its error bounded by proof."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -98,6 +98,9 @@ class FftDesign(LineDesign):
         check_range("spectrum_bits", self.spectrum_bits, 6, 40)
         check_range("guard_bits", self.guard_bits, 0, 8)
         check_range("result_f_bits", self.result_f_bits, 0, 16)
+        if self.target == "ecp5":
+            check_range("twiddle_bits", self.twiddle_bits, 6, 17)
+            check_range("spectrum_bits", self.spectrum_bits, 6, 18)
         factor_bits = max(self.twiddle_bits + 1, self.spectrum_bits)
         if self.operand_bits + factor_bits > MAX_PRODUCT_BITS:
             rule = f"at most {MAX_PRODUCT_BITS - factor_bits} beside such factors"
@@ -305,6 +308,45 @@ class FftDesign(LineDesign):
             elif number < self.flow.n_products:
                 z = multiply(z, self._twiddles(number))
         return z.raw[..., : self.length]
+
+
+EXACT_BOUND = 0.5
+"""Below it a result is off by less than a half, and rounding brings back the integer."""
+_EXACT_F_BITS = 4
+
+
+def exact_widths(design: FftDesign) -> FftDesign:
+    """Return ``design`` with the narrowest widths whose proof makes its results exact.
+
+    Operands and factors grow together until the proof succeeds; then each width in turn shrinks as
+    far as it can: factors first, since they fill tables.
+
+    Raises
+    ------
+    ParameterError
+        Where the widest that the model and the target take do not suffice.
+    """
+    factors, operands = ("spectrum_bits", "twiddle_bits"), ("operand_bits",)
+    exact: FftDesign = replace(design, result_f_bits=_EXACT_F_BITS)
+    while exact.error_bound >= EXACT_BOUND:
+        wider = _resized(exact, 1, *factors, *operands)
+        if wider is None:
+            rule = "left out where the widest operands leave more than a half to be off"
+            raise ParameterError("exact", rule, f"given with {exact.error_bound:.3g}")
+        exact = wider
+    for width in (*factors, *operands, "result_f_bits"):
+        narrower = _resized(exact, -1, width)
+        while narrower is not None and narrower.error_bound < EXACT_BOUND:
+            exact, narrower = narrower, _resized(narrower, -1, width)
+    return exact
+
+
+def _resized(design: FftDesign, bits: int, *widths: str) -> FftDesign | None:
+    """Return ``design`` with ``bits`` more in each of ``widths``, or None where it can't be."""
+    try:
+        return replace(design, **{width: getattr(design, width) + bits for width in widths})
+    except ParameterError:
+        return None
 
 
 def _upwards(value: float) -> float:

@@ -98,7 +98,8 @@ class SectionFormat:
     operand
         What leaves is rounded to it: the operands of the multiplier behind, or the results.
     entering, leaving
-        The roundings in front of the section and behind it, None where there is none.
+        The roundings in front of the section and behind it, None where there is none. That of
+        results to integers is not among them.
     """
 
     entry: SQ
@@ -227,7 +228,8 @@ def choose_formats(
             SQ.holding(_raw(reach, off, f_bits, _PARTS, extra), f_bits)
             for reach, off, extra in zip(levels[1:], offs, half, strict=True)
         )
-        leaving = nodes.round(operand_f_bits) if operand_f_bits < f_bits else None
+        rounds = not last and operand_f_bits < f_bits
+        leaving = nodes.round(operand_f_bits) if rounds else None
         operand_range = _raw(levels[-1], nodes.off, operand_f_bits, _PARTS if last else _ALL)
         operand = SQ.holding(operand_range, operand_f_bits)
         sections.append(SectionFormat(entry, ranks, operand, entering, leaving))

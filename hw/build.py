@@ -12,7 +12,7 @@ from golden.design import TARGETS, LineDesign, Requantization
 from golden.direct import DirectDesign
 from golden.errors import ParameterError
 from golden.example import example_weights
-from golden.fft import FftDesign
+from golden.fft import FftDesign, exact_widths
 from golden.interval import Interval
 from golden.weights import LineWeights, check_weights, load_weights
 from hw.axi import PortNames
@@ -151,6 +151,7 @@ def direct(**options: Any) -> None:
 @click.option(
     "--result-f-bits", type=int, default=0, help="Fraction bits before the last rounding.  [0]"
 )
+@click.option("--exact", is_flag=True, help="Take the narrowest widths proved to be exact.")
 def fft(**options: Any) -> None:
     """FFT engine: about 1.5 * log2(N) multiplications a sample, error bounded by proof.
 
@@ -158,11 +159,17 @@ def fft(**options: Any) -> None:
     others from 3 to 2048 a transform of 2^m >= 2 * N - 1 points and as many cycles.
     """
     own = ("operand_bits", "twiddle_bits", "spectrum_bits", "guard_bits", "result_f_bits")
-    build(FftDesign, options, **{key: options.pop(key) for key in own})
+    finish = exact_widths if options["exact"] else None
+    build(FftDesign, options, finish, **{key: options.pop(key) for key in own})
 
 
-def build(design_class: type[LineDesign], options: dict[str, Any], **own: Any) -> None:
-    """Build what the command line describes and say where it went."""
+def build(
+    design_class: type[LineDesign],
+    options: dict[str, Any],
+    finish: Callable[[Any], LineDesign] | None = None,
+    **own: Any,
+) -> None:
+    """Build what the command line describes, changed by ``finish``, and say where it went."""
     names = PortNames(options["clock"], options["reset"], options["reset_active"])
     requantization = _requantization(options)
     common = {
@@ -180,6 +187,8 @@ def build(design_class: type[LineDesign], options: dict[str, Any], **own: Any) -
     design_class(weights=None, **common, **own)
     weights = _weights(options, requantization)
     design = design_class(weights=weights, **common, **own)
+    if finish is not None:
+        design = finish(design)
     files = generate(design, names, example=options["weights"] is None)
     write_files(files, options["out"])
     click.echo(" ".join(str(options["out"] / name) for name in files))
