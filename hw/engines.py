@@ -6,8 +6,11 @@ from typing import Any, Protocol
 
 from golden.design import LineDesign
 from golden.direct import DirectDesign
+from golden.fft import FftDesign
 from hw.direct.core import DirectCore
 from hw.direct.predict import predict as predict_direct
+from hw.fft.core import FftCore
+from hw.fft.predict import predict as predict_fft
 from hw.predict import Cost
 
 
@@ -44,4 +47,5 @@ class Engine:
 
 ENGINES: Mapping[str, Engine] = {
     "direct": Engine(DirectDesign, DirectCore, predict_direct),
+    "fft": Engine(FftDesign, FftCore, predict_fft),
 }
