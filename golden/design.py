@@ -14,7 +14,7 @@ from golden.interval import Integers, Interval
 from golden.quantize import requantize
 from golden.weights import LineWeights, check_weights
 
-TARGETS = ("generic",)
+TARGETS = ("generic", "ecp5")
 SLOT_UNIT = 8
 """A lane's slot in a beat is a whole number of bytes."""
 
@@ -234,6 +234,10 @@ class LineDesign(ABC):
     def coefficient_words(self) -> int:
         """Coefficients of a channel."""
         return self.length
+
+    def coefficients(self, weights: LineWeights) -> dict[str, Integers]:
+        """Return what the weights port takes for ``weights``, ``[C, coefficient_words]`` a field."""
+        return {"weight": weights.weight}
 
     @property
     def coefficient_stride(self) -> int:

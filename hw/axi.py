@@ -2,10 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from amaranth.hdl import Cat, ClockDomain, Elaboratable, Module, Shape, Signal, Value
+from amaranth.hdl import (
+    Cat,
+    ClockDomain,
+    ClockSignal,
+    Elaboratable,
+    Instance,
+    Module,
+    ResetSignal,
+    Shape,
+    Signal,
+    Value,
+)
 from amaranth.hdl import _ir as ir
-from amaranth.lib import data, wiring
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
 
 from golden.design import check_identifier, slot_bits
 from golden.errors import ParameterError
@@ -155,3 +168,52 @@ class AxiWrapper(Elaboratable):
             wires["tvalid"].eq(interface.valid),
             interface.ready.eq(wires["tready"]),
         ]
+
+
+class AxiInstance(wiring.Component):
+    """A finished build's Verilog module, to stand in another design.
+
+    Parameters
+    ----------
+    manifest
+        Of the build, without a weights port.
+
+    Members
+    -------
+    i : In, stream of {data, last}
+    o : Out, stream of {data, last}
+        `data` is tdata, slots and all.
+    """
+
+    def __init__(self, manifest: dict[str, Any]) -> None:
+        self._manifest = manifest
+        lanes = manifest["parameters"]["lanes"]
+        beats = {
+            name: data.StructLayout({"data": facts["slot_bits"] * lanes, "last": 1})
+            for name, facts in manifest["streams"].items()
+        }
+        super().__init__(
+            {
+                "i": In(stream.Signature(beats["s_axis"])),
+                "o": Out(stream.Signature(beats["m_axis"])),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        reset = self._manifest["reset"]
+        active = ResetSignal() if reset["active"] == "high" else ~ResetSignal()
+        clocking = {f"i_{self._manifest['clock']}": ClockSignal(), f"i_{reset['name']}": active}
+        m.submodules[self._manifest["name"]] = Instance(
+            self._manifest["top"],
+            **clocking,
+            i_s_axis_tdata=self.i.payload.data,
+            i_s_axis_tlast=self.i.payload.last,
+            i_s_axis_tvalid=self.i.valid,
+            o_s_axis_tready=self.i.ready,
+            o_m_axis_tdata=self.o.payload.data,
+            o_m_axis_tlast=self.o.payload.last,
+            o_m_axis_tvalid=self.o.valid,
+            i_m_axis_tready=self.o.ready,
+        )
+        return m

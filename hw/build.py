@@ -15,6 +15,7 @@ from golden.example import example_weights
 from golden.interval import Interval
 from golden.weights import LineWeights, check_weights, load_weights
 from hw.axi import PortNames
+from hw.command import run_command
 from hw.generate import generate, write_files
 
 PRESETS = Path(__file__).with_name("presets.toml")
@@ -182,18 +183,7 @@ def _weights(options: dict[str, Any], requantization: Requantization | None) -> 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status, 2 with one line on stderr for bad input."""
-    try:
-        main(arguments, prog_name="python -m hw.build", standalone_mode=False)
-    except ParameterError as error:
-        option = "--" + error.parameter.replace("_", "-")
-        click.echo(f"hw.build: {option} {error.complaint}", err=True)
-        return 2
-    except click.ClickException as error:
-        click.echo(f"hw.build: {' '.join(error.format_message().split())}", err=True)
-        return 2
-    except click.Abort:
-        return 130
-    return 0
+    return run_command(main, "hw.build", arguments)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,13 @@
 
 import hashlib
 import importlib.metadata
+from dataclasses import fields
 from typing import Any
 
-from golden.design import LineDesign, slot_bits
+from golden.design import LineDesign, Requantization, slot_bits
+from golden.weights import LineWeights
 from hw.axi import PortNames, slots_of
+from hw.engines import ENGINES
 from hw.line import LineEngine, weights_layout
 
 SCHEMA = 1
@@ -75,3 +78,24 @@ def _parameters(design: LineDesign) -> dict[str, Any]:
         "weights": "port" if design.weights is None else "rom",
         "target": design.target,
     } | design.own_parameters
+
+
+def design_of(manifest: dict[str, Any], weights: LineWeights | None) -> LineDesign:
+    """Return the design that ``manifest`` describes, given its weights."""
+    design = ENGINES[manifest["engine"]].design
+    parameters = manifest["parameters"]
+    own = {field.name for field in fields(design)} - {"weights"}
+    requantization = None
+    if parameters["output"] == "requantized":
+        requantization = Requantization(
+            bits=manifest["streams"]["m_axis"]["sample_bits"],
+            low=parameters["output_low"],
+            high=parameters["output_high"],
+            zero_point=parameters["zero_point"] if weights is None else None,
+        )
+    return design(
+        name=manifest["name"],
+        weights=weights,
+        requantization=requantization,
+        **{key: value for key, value in parameters.items() if key in own},
+    )

@@ -94,20 +94,21 @@ class OutputStage(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from a sum to its result."""
-        return self._pipeline_latency + OutputBuffer.latency
+        return self._pipeline_latency + OutputBuffer.latency_of(self.buffer_depth)
 
     @property
     def _pipeline_latency(self) -> int:
         latency = int(self._has_start)
         if self._design.requantization is not None:
-            latency += Requantizer.latency_on(self._design.target)
+            latency += Requantizer.latency_on(
+                self._design.target, y_bits=self._design.accumulator.bits
+            )
         return latency
 
     @property
     def buffer_depth(self) -> int:
-        """Beats that the buffer holds: one more than a power of two, the output register."""
-        need = self._in_flight + self._pipeline_latency + OutputBuffer.ROUND_TRIP
-        return (1 << (need - 1).bit_length()) + 1
+        """Beats that the buffer holds: what can be on the way at full rate, and more."""
+        return OutputBuffer.depth_for(self._in_flight + self._pipeline_latency)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -116,7 +117,9 @@ class OutputStage(wiring.Component):
             position=design.length, group=design.groups_per_channel, channel=design.channels
         )
         m.submodules.buffer = buffer = OutputBuffer(
-            shape=beat_layout(design.output_bits, design.lanes), depth=self.buffer_depth
+            shape=beat_layout(design.output_bits, design.lanes),
+            depth=self.buffer_depth,
+            target=design.target,
         )
         m.d.comb += [
             place.step.eq(self.early),

@@ -72,14 +72,17 @@ class Requantizer(wiring.Component):
         )
 
     @staticmethod
-    def latency_on(target: str) -> int:
-        """Cycles from accumulator to result: product, alignment, rounding, clip."""
-        return SharedMultiplier.latency_on(target) + 3
+    def latency_on(target: str, *, y_bits: int) -> int:
+        """Cycles from an accumulator of ``y_bits`` to its result on ``target``.
+
+        Product, alignment, rounding, clip.
+        """
+        return SharedMultiplier.latency_on(target, a_bits=y_bits) + 3
 
     @property
     def latency(self) -> int:
         """Cycles from accumulator to result."""
-        return self.latency_on(self._target)
+        return self.latency_on(self._target, y_bits=self._y_bits)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

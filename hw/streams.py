@@ -1,9 +1,12 @@
 """Streams between components: joining them, delaying them, and the buffer that lets none stall."""
 
-from amaranth.hdl import Module, Shape, ShapeCastable, Signal, Value
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.hdl import Module, Shape, ShapeCastable, Signal, Value, unsigned
+from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+
+from hw.counter import Counter
+from hw.delay import delay_valid
+from hw.primitives.memory import READ_LATENCY, Memory
 
 AnyShape = Shape | ShapeCastable | int
 
@@ -54,7 +57,17 @@ class OutputBuffer(wiring.Component):
     register: no path leads from `o.ready` to the door.
 
     A beat written in cycle t can be taken from `o` in t + `latency`. Full rate needs a depth of at
-    least the cycles from `take` to `i.valid`, plus `ROUND_TRIP`.
+    least the cycles from `take` to `i.valid`, plus `latency` + 3.
+
+    Parameters
+    ----------
+    shape
+        Of a beat.
+    depth
+        Beats and credits. Above `SHALLOW` they wait in a `Memory` and pass a shallow buffer on the
+        way out, which covers the memory's latency.
+    target
+        Device family.
 
     Members
     -------
@@ -64,14 +77,18 @@ class OutputBuffer(wiring.Component):
     o : Out, stream
     """
 
-    latency = 2
-    ROUND_TRIP = 4
+    SHALLOW = 33
+    """Two columns of 16-deep distributed memory, and the output register."""
+    _SHALLOW_LATENCY = 2
+    _ROUND_TRIP = 3
 
-    def __init__(self, *, shape: AnyShape, depth: int) -> None:
-        if depth < 3:
-            raise ValueError(f"Depth must be at least 3, not {depth}")
+    def __init__(self, *, shape: AnyShape, depth: int, target: str) -> None:
+        ring = depth - 1 if depth <= self.SHALLOW else depth
+        if ring < 2 or ring & (ring - 1):
+            raise ValueError(f"Depth must hold a ring of a power of two, at least 2, not {depth}")
         self._shape = shape
         self._depth = depth
+        self._target = target
         super().__init__(
             {
                 "i": In(FlowSignature(shape)),
@@ -81,20 +98,95 @@ class OutputBuffer(wiring.Component):
             }
         )
 
+    @classmethod
+    def latency_of(cls, depth: int) -> int:
+        """Cycles that a beat takes through an empty buffer."""
+        if depth <= cls.SHALLOW:
+            return cls._SHALLOW_LATENCY
+        return 1 + READ_LATENCY + cls._SHALLOW_LATENCY
+
+    @classmethod
+    def depth_for(cls, in_flight: int) -> int:
+        """Least depth for full rate when a beat arrives ``in_flight`` cycles after its `take`.
+
+        One more than a power of two: the output register stands behind the memory.
+        """
+        for depth in (17, cls.SHALLOW):
+            if depth >= in_flight + cls.latency_of(depth) + cls._ROUND_TRIP:
+                return depth
+        return 1 << (in_flight + cls.latency_of(cls.SHALLOW + 1) + cls._ROUND_TRIP - 1).bit_length()
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        width = Shape.cast(self._shape).width
-        m.submodules.fifo = fifo = SyncFIFOBuffered(width=width, depth=self._depth)
-        m.d.comb += [
-            fifo.w_data.eq(self.i.payload),
-            fifo.w_en.eq(self.i.valid),
-            Value.cast(self.o.payload).eq(fifo.r_data),
-            self.o.valid.eq(fifo.r_rdy),
-            fifo.r_en.eq(self.o.ready),
+        # What happens in a cycle is counted in the next, so one beat more than counted may be on
+        # its way; and one less than the credits left is kept, since its sign says that there are
+        # none. Either spares a level of logic on a path that ends at the door.
+        spare = Signal(range(-2, self._depth), init=self._depth - 2)
+        change = Signal(range(-1, 2))
+        m.d.sync += [
+            change.eq((self.o.valid & self.o.ready).as_unsigned() - self.take),
+            spare.eq(spare + change),
         ]
-        # One less than the credits left: the sign says that there are none, with no comparison.
-        spare = Signal(range(-1, self._depth), init=self._depth - 1)
-        give = fifo.r_rdy & fifo.r_en
-        m.d.sync += spare.eq(spare + give - self.take)
         m.d.comb += self.credit.eq(spare >= 0)
+        if self._depth <= self.SHALLOW:
+            self._keep_shallow(m)
+        else:
+            self._keep_deep(m)
         return m
+
+    def _keep_shallow(self, m: Module) -> None:
+        """Keep all but one beat in a memory, and the next one in its read register.
+
+        Amaranth's `SyncFIFOBuffered` does the same, but asks whether it is full, which cannot be,
+        and compares its level: that was the longest path of the engine, 233 MHz on an ECP5.
+        """
+        array: memory.Memory[int] = memory.Memory(
+            shape=unsigned(Shape.cast(self._shape).width), depth=self._depth - 1, init=[]
+        )
+        m.submodules.memory = array
+        write, read = array.write_port(), array.read_port()
+        pop = self._queue(m, write.addr, read.addr, room=~self.o.valid | self.o.ready)
+        with m.If(pop | self.o.ready):
+            m.d.sync += self.o.valid.eq(pop)
+        m.d.comb += [
+            write.en.eq(self.i.valid),
+            write.data.eq(self.i.payload),
+            read.en.eq(pop),
+            Value.cast(self.o.payload).eq(read.data),
+        ]
+
+    def _queue(self, m: Module, w_addr: Value, r_addr: Value, *, room: Value) -> Signal:
+        """Drive the addresses of a ring of waiting beats; return whether one is read now."""
+        ring = 1 << len(w_addr)
+        m.submodules.write = write = Counter(ring)
+        m.submodules.read = read = Counter(ring)
+        # One less than the beats waiting: the sign says that there are none.
+        waiting = Signal(range(-1, ring), init=-1)
+        pop = Signal()
+        m.d.sync += waiting.eq(waiting + self.i.valid - pop)
+        m.d.comb += [
+            pop.eq((waiting >= 0) & room),
+            write.step.eq(self.i.valid),
+            read.step.eq(pop),
+            w_addr.eq(write.value),
+            r_addr.eq(read.value),
+        ]
+        return pop
+
+    def _keep_deep(self, m: Module) -> None:
+        """Read ahead into a shallow buffer, each beat paid for by one of its credits."""
+        width = Shape.cast(self._shape).width
+        m.submodules.memory = store = Memory(depth=self._depth, width=width, target=self._target)
+        m.submodules.ahead = ahead = OutputBuffer(
+            shape=self._shape, depth=self.depth_for(READ_LATENCY), target=self._target
+        )
+        pop = self._queue(m, store.w_addr, store.r_addr, room=ahead.credit)
+        m.d.comb += [
+            store.w_en.eq(self.i.valid),
+            store.w_data.eq(self.i.payload),
+            store.r_en.eq(1),
+            ahead.take.eq(pop),
+            ahead.i.valid.eq(delay_valid(m, pop, READ_LATENCY, name="popped")),
+            Value.cast(ahead.i.payload).eq(store.r_data),
+        ]
+        connect_streams(m, ahead.o, wiring.flipped(self.o))

@@ -31,7 +31,10 @@ def to_verilog(component: Elaboratable, name: str, ports: Ports) -> str:
         run_yosys(
             [
                 "read_rtlil design.il",
-                "proc -nomux -norom",
+                # Multiplexers rather than always @* blocks: Icarus 11 does not run those at time
+                # zero, so that registers would take X through a reset that never changes.
+                "proc",
+                "opt_clean",
                 "memory_collect",
                 f"attrmap {attributes}",
                 f"attrmap -modattr {attributes}",

@@ -1,4 +1,4 @@
-"""Yosys, from the `pyosys` wheel, in a process of its own."""
+"""Yosys, from the `pyosys` wheel or the system, in a process of its own."""
 
 import subprocess
 import sys
@@ -15,11 +15,11 @@ class YosysError(RuntimeError):
     """Yosys refused a command; the message ends with what it printed last."""
 
 
-def run_yosys(commands: list[str], folder: Path) -> str:
+def run_yosys(commands: list[str], folder: Path, *, program: Path | None = None) -> str:
     """Run ``commands`` with ``folder`` as the working directory, and return the log.
 
     In a process of its own, since Yosys prints its log to standard output and ends the process
-    at an error.
+    at an error. ``program`` takes the place of the wheel.
 
     Raises
     ------
@@ -28,9 +28,8 @@ def run_yosys(commands: list[str], folder: Path) -> str:
     """
     script = folder / "commands.ys"
     script.write_text("\n".join(commands) + "\n")
-    done = subprocess.run(
-        [sys.executable, "-c", _MAIN, script.name], cwd=folder, capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", _MAIN] if program is None else [str(program), "-s"]
+    done = subprocess.run([*command, script.name], cwd=folder, capture_output=True, text=True)
     script.unlink()
     log = done.stdout + done.stderr
     if done.returncode:

@@ -73,25 +73,25 @@ class Chain(wiring.Component):
     @staticmethod
     def latency_of(design: DirectDesign) -> int:
         """Cycles from a step on `new` to the last tap's sum."""
-        n_segments = -(-design.taps // segment_taps(design))
-        return 1 + SharedMultiplier.latency_on(design.target) + n_segments - 1 + 1
+        product = SharedMultiplier.latency_on(design.target, a_bits=design.data_bits)
+        return 1 + len(segment_starts(design)) + product + 1
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         reached: Value = Const(1)  # the new wave has come to this tap
         sums: list[Signal] = []
-        per_segment = segment_taps(self._design)
+        starts = segment_starts(self._design)
         bus = self._enter(m)
         for tap in range(self._design.taps):
-            if tap and tap % per_segment == 0:
-                segment = tap // per_segment
-                bus = self._next_segment(m, bus, segment)
-                sums = [delay(m, s, 1, name=f"sum_into_{segment}_{j}") for j, s in enumerate(sums)]
-                reached = delay_valid(m, reached, 1, name=f"reached_into_{segment}")
+            if tap in starts:
+                bus = self._next_segment(m, bus, tap)
+                sums = [delay(m, s, 1, name=f"sum_into_{tap}_{j}") for j, s in enumerate(sums)]
+                if tap:
+                    reached = delay_valid(m, reached, 1, name=f"reached_into_{tap}")
             reached, enable, sums = self._tap(m, tap, bus, reached, sums)
         for lane, total in enumerate(sums):
             m.d.comb += self.sums[lane].eq(total)
-        latency = SharedMultiplier.latency_on(self._design.target)
+        latency = SharedMultiplier.latency_on(self._design.target, a_bits=self._design.data_bits)
         m.d.comb += self.early.eq(delay_valid(m, enable, latency + 1 - self.EARLY, name="early"))
         return m
 
@@ -107,14 +107,14 @@ class Chain(wiring.Component):
         )
 
     @staticmethod
-    def _next_segment(m: Module, bus: _Broadcast, segment: int) -> _Broadcast:
+    def _next_segment(m: Module, bus: _Broadcast, tap: int) -> _Broadcast:
         def later(field: str) -> Any:
-            return delay(m, getattr(bus, field), 1, name=f"{field}_in_{segment}")
+            return delay(m, getattr(bus, field), 1, name=f"{field}_at_{tap}")
 
         return _Broadcast(
-            new_kernel=delay_valid(m, bus.new_kernel, 1, name=f"new_kernel_in_{segment}"),
-            new=delay_valid(m, bus.new, 1, name=f"new_in_{segment}"),
-            old=delay_valid(m, bus.old, 1, name=f"old_in_{segment}"),
+            new_kernel=delay_valid(m, bus.new_kernel, 1, name=f"new_kernel_at_{tap}"),
+            new=delay_valid(m, bus.new, 1, name=f"new_at_{tap}"),
+            old=delay_valid(m, bus.old, 1, name=f"old_at_{tap}"),
             last_kernel=later("last_kernel"),
             weight=later("weight"),
             x_new=later("x_new"),
@@ -160,6 +160,16 @@ class Chain(wiring.Component):
         return next_reached, enable, sums
 
 
-def segment_taps(design: DirectDesign) -> int:
-    """Taps that share one copy of the broadcast signals."""
-    return design.taps
+_TAPS_NEAR = 8
+_MAX_SEGMENTS = 6
+
+
+def segment_starts(design: DirectDesign) -> range:
+    """Taps before which the signals that all taps share pass a register.
+
+    A few taps share a copy, so that no net is long; but at most `_MAX_SEGMENTS` copies, since each
+    is a cycle of latency. The generic target, whose nets have no length, has none.
+    """
+    if design.target == "generic":
+        return range(0)
+    return range(0, design.taps, max(_TAPS_NEAR, -(-design.taps // _MAX_SEGMENTS)))

@@ -2,12 +2,19 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Module, Signal, unsigned
+from amaranth.hdl import C, ClockSignal, Const, Instance, Module, Signal, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 READ_LATENCY = 2
 """Cycles from an address to its word, on every target: the array's register and its output's."""
+
+_BLOCK_SHAPES = ((18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
+"""Width and depth of an ECP5 block, the widest first."""
+_BLOCK_ADDRESS_BITS = 14
+_DEEPEST_IN_LUTS = 32
+_DEEPEST_ROM_IN_LUTS = 64
+"""Deeper memories go into blocks: from here on a block costs less of a device than its LUTs."""
 
 
 class Memory(wiring.Component):
@@ -58,6 +65,13 @@ class Memory(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        if blocks_on(self._target, depth=self._depth, width=self._width, writable=self._writable):
+            self._instantiate(m)
+        else:
+            self._infer(m)
+        return m
+
+    def _infer(self, m: Module) -> None:
         array: memory.Memory[int] = memory.Memory(
             shape=unsigned(self._width),
             depth=self._depth,
@@ -77,4 +91,83 @@ class Memory(wiring.Component):
                 write.addr.eq(self.w_addr),
                 write.data.eq(self.w_data),
             ]
-        return m
+
+    def _instantiate(self, m: Module) -> None:
+        width, _ = _block_shape(self._depth)
+        for column in range(-(-self._width // width)):
+            low = column * width
+            words = [(word >> low) & ((1 << width) - 1) for word in self._init]
+            self._column(m, column, slice(low, min(low + width, self._width)), width, words)
+
+    def _column(
+        self, m: Module, column: int, bits: slice, width: int, words: Sequence[int]
+    ) -> None:
+        """Instantiate a DP16KD: port A writes, port B reads through its output register."""
+        unused = {18: 4, 9: 3, 4: 2, 2: 1, 1: 0}[width]  # low address bits: byte enables, or none
+        r_addr = Signal(_BLOCK_ADDRESS_BITS, name=f"r_addr_{column}")
+        w_addr = Signal(_BLOCK_ADDRESS_BITS, name=f"w_addr_{column}")
+        w_data = Signal(18, name=f"w_data_{column}")
+        r_data = Signal(18, name=f"r_data_{column}")
+        m.d.comb += [r_addr[unused:].eq(self.r_addr), self.r_data[bits].eq(r_data)]
+        w_en = self.w_en if self._writable else Const(0, 1)
+        if self._writable:
+            m.d.comb += [
+                w_addr[unused:].eq(self.w_addr),
+                w_data.eq(self.w_data[bits]),
+            ]
+        if width == 18:
+            m.d.comb += w_addr[:2].eq(0b11)  # both bytes are written
+        ports: dict[str, object] = {}
+        for port, addr, data in (("A", w_addr, w_data), ("B", r_addr, C(0, 18))):
+            ports |= {f"i_AD{port}{bit}": addr[bit] for bit in range(_BLOCK_ADDRESS_BITS)}
+            ports |= {f"i_DI{port}{bit}": data[bit] for bit in range(18)}
+            ports |= {f"i_CS{port}{bit}": Const(0, 1) for bit in range(3)}
+            ports |= {f"i_CLK{port}": ClockSignal(), f"i_RST{port}": Const(0, 1)}
+            ports |= {f"p_DATA_WIDTH_{port}": width, f"p_CLK{port}MUX": f"CLK{port}"}
+            ports |= {f"p_CSDECODE_{port}": "0b000", f"p_WRITEMODE_{port}": "NORMAL"}
+        ports |= {f"o_DOB{bit}": r_data[bit] for bit in range(18)}
+        ports |= {f"p_INITVAL_{row:02X}": value for row, value in enumerate(_initval(words, width))}
+        m.submodules[f"block_{column}"] = Instance(
+            "DP16KD",
+            p_REGMODE_A="NOREG",
+            p_REGMODE_B="OUTREG",
+            p_RESETMODE="SYNC",
+            p_ASYNC_RESET_RELEASE="SYNC",
+            p_GSR="DISABLED",
+            i_CEA=w_en,
+            i_OCEA=Const(0, 1),
+            i_WEA=w_en,
+            i_CEB=self.r_en,
+            i_OCEB=self.r_en,
+            i_WEB=Const(0, 1),
+            **ports,
+        )
+
+
+def blocks_on(target: str, *, depth: int, width: int, writable: bool) -> int:
+    """Block RAMs that a memory is instantiated in; 0 where its shape is left to synthesis."""
+    deepest = _DEEPEST_IN_LUTS if writable else _DEEPEST_ROM_IN_LUTS
+    if target != "ecp5" or not deepest < depth <= _BLOCK_SHAPES[-1][1]:
+        return 0
+    return -(-width // _block_shape(depth)[0])
+
+
+def _block_shape(depth: int) -> tuple[int, int]:
+    return next(shape for shape in _BLOCK_SHAPES if shape[1] >= depth)
+
+
+def _initval(words: Sequence[int], width: int) -> list[Const]:
+    """Return a DP16KD's 64 rows of contents: 16 fields of 20 bits with 18 bits of data each.
+
+    A byte has nine bits; words of less than nine leave the ninth unused.
+    """
+    flat = 0
+    for index, word in enumerate(words):
+        per_byte = max(8 // width, 1)
+        place = index * width if width >= 9 else index // per_byte * 9 + index % per_byte * width
+        flat |= word << place
+    halves = [(flat >> (18 * index)) & 0x3FFFF for index in range(1024)]
+    return [
+        Const(sum(half << (20 * field) for field, half in enumerate(halves[row : row + 16])), 320)
+        for row in range(0, 1024, 16)
+    ]

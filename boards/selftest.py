@@ -1,0 +1,251 @@
+"""A build that tests itself: stored lines in, results compared with stored golden ones, LEDs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from amaranth.hdl import ClockDomain, Elaboratable, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import _ir as ir
+from amaranth.lib import memory, wiring
+from amaranth.lib.cdc import FFSynchronizer
+from amaranth.lib.wiring import In, Out
+
+from golden.design import LineDesign
+from golden.interval import Integers
+from golden.weights import LineWeights
+from hw.axi import AxiInstance
+from hw.verilog import Ports, to_verilog
+
+TOP = "selftest"
+N_GROUPS = 8
+N_LEDS = 8
+RESET_CYCLES = 16
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """What is stored.
+
+    Parameters
+    ----------
+    sent, expected
+        Beats to send and beats that must come back: tdata, and the end of a group above it.
+    cycles
+        After which all of them must have come, and none more.
+    """
+
+    sent: list[int]
+    expected: list[int]
+    cycles: int
+
+
+def vectors(design: LineDesign, manifest: dict[str, Any], *, wrong_weight: bool) -> Vectors:
+    """Return lines for ``design``, with weights in ROM, and the golden model's results.
+
+    Random lines over the full range, the two extremes, and a line of ones.
+
+    Parameters
+    ----------
+    design, manifest
+        Of the build.
+    wrong_weight
+        Expect the results of a kernel that differs in one weight: the test must fail.
+    """
+    generator = np.random.default_rng(1)
+    low, high = design.data.low, design.data.high
+    shape = (N_GROUPS * design.lanes, design.length)
+    lines = generator.integers(low, high, shape, endpoint=True)
+    for group, value in enumerate((low, high, 1)):
+        lines[group * design.lanes : (group + 1) * design.lanes] = value
+    golden = replace(design, weights=_disturbed(design)) if wrong_weight else design
+    streams, timing = manifest["streams"], manifest["timing"]
+    unstalled = timing["latency_cycles"] + (N_GROUPS + 2) * timing["cycles_per_group"]
+    return Vectors(
+        sent=_beats(lines, design.lanes, streams["s_axis"]["slot_bits"]),
+        expected=_beats(golden.model(lines), design.lanes, streams["m_axis"]["slot_bits"]),
+        cycles=4 * unstalled,
+    )
+
+
+def _disturbed(design: LineDesign) -> LineWeights:
+    """Return the weights of ``design`` with channel 0's first tap one off."""
+    weights = design.weights
+    assert weights is not None
+    weight = weights.weight.copy()
+    weight[0, 0] += 1 if weight[0, 0] < 0 else -1
+    return replace(weights, weight=weight)
+
+
+def _beats(lines: Integers, lanes: int, slot_bits: int) -> list[int]:
+    """Return ``lines`` ``[L, N]`` as words: `lanes` lines side by side, last on top."""
+    mask = (1 << slot_bits) - 1
+    length = lines.shape[1]
+    words = []
+    for group in lines.reshape(-1, lanes, length):
+        for position in range(length):
+            word = int(position == length - 1)
+            for value in reversed(group[:, position].tolist()):
+                word = word << slot_bits | value & mask
+            words.append(word)
+    return words
+
+
+class WordsInTurn(wiring.Component):
+    """Stored words, one after the other.
+
+    Members
+    -------
+    step : In
+        On to the next word.
+    word : Out
+        The word in turn; undefined once all were.
+    over : Out
+        All were.
+    """
+
+    def __init__(self, words: Sequence[int], width: int) -> None:
+        self._words = list(words)
+        self._width = width
+        super().__init__({"step": In(1), "word": Out(width), "over": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        n_words = len(self._words)
+        rom: memory.Memory[int] = memory.Memory(
+            shape=unsigned(self._width), depth=n_words, init=self._words
+        )
+        m.submodules.rom = rom
+        place = Signal(range(n_words + 1))
+        after = Signal.like(place)
+        read = rom.read_port()
+        m.d.comb += [
+            after.eq(Mux(self.step, place + 1, place)),
+            read.addr.eq(after),
+            self.word.eq(read.data),
+            self.over.eq(place == n_words),
+        ]
+        m.d.sync += place.eq(after)
+        return m
+
+
+class SelfTest(wiring.Component):
+    """Sends stored beats to an engine at a broken pace, and compares what comes back.
+
+    After a fixed number of cycles `passed` or `failed` is high: passed where every beat came, each
+    as expected, and none more.
+
+    Parameters
+    ----------
+    manifest
+        Of the build; its Verilog module is instantiated by name.
+    vectors
+        What to send and to expect.
+    """
+
+    def __init__(self, manifest: dict[str, Any], vectors: Vectors) -> None:
+        self._manifest = manifest
+        self._vectors = vectors
+        super().__init__({"passed": Out(1), "failed": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.engine = engine = AxiInstance(self._manifest)
+        # Sixteen bits of a maximal sequence: a beat is offered, and one taken, three times in four.
+        noise = Signal(16, init=1)
+        m.d.sync += noise.eq(Mux(noise[0], (noise >> 1) ^ 0xB400, noise >> 1))
+        self._send(m, engine.i, noise[0] | noise[5])
+        right = self._compare(m, engine.o, noise[3] | noise[9])
+        cycle = Signal(range(self._vectors.cycles + 1))
+        done = Signal()
+        m.d.comb += done.eq(cycle == self._vectors.cycles)
+        with m.If(~done):
+            m.d.sync += cycle.eq(cycle + 1)
+        with m.Else():
+            m.d.sync += [self.passed.eq(right), self.failed.eq(~right)]
+        return m
+
+    def _send(self, m: Module, o: wiring.PureInterface, pace: Value) -> None:
+        width = len(o.payload.as_value())
+        m.submodules.sent = sent = WordsInTurn(self._vectors.sent, width)
+        offered = Signal()
+        m.d.comb += [
+            o.payload.eq(sent.word),
+            o.valid.eq(offered & ~sent.over),
+            sent.step.eq(o.valid & o.ready),
+        ]
+        with m.If(~offered | sent.step):
+            m.d.sync += offered.eq(pace)
+
+    def _compare(self, m: Module, i: wiring.PureInterface, pace: Value) -> Signal:
+        """Return whether all beats came so far, each as expected, and none more."""
+        width = len(i.payload.as_value())
+        m.submodules.expected = expected = WordsInTurn(self._vectors.expected, width)
+        ready = Signal()
+        came, same, over = Signal(), Signal(), Signal()
+        wrong = Signal()
+        right = Signal()
+        m.d.comb += [i.ready.eq(ready), expected.step.eq(i.valid & i.ready)]
+        m.d.sync += [
+            ready.eq(pace),
+            came.eq(expected.step),
+            same.eq(i.payload.as_value() == expected.word),
+            over.eq(expected.over),
+        ]
+        with m.If(came & (over | ~same)):
+            m.d.sync += wrong.eq(1)
+        m.d.comb += right.eq(expected.over & ~came & ~wrong)
+        return right
+
+
+class BoardTop(Elaboratable):
+    """`SelfTest` on a board: clock, a button that starts it again, and LEDs.
+
+    LED 0 is done, 1 pass, 2 fail; 7 lights while the button is held.
+
+    Attributes
+    ----------
+    ports
+        By name, for `hw.verilog.to_verilog`.
+    """
+
+    def __init__(self, test: SelfTest) -> None:
+        self._test = test
+        self._clock = Signal(name="clock")
+        self._restart = Signal(name="restart")
+        self._leds = Signal(N_LEDS, name="leds")
+        self.ports: Ports = {
+            "clock": (self._clock, ir.PortDirection.Input),
+            "restart": (self._restart, ir.PortDirection.Input),
+            "leds": (self._leds, ir.PortDirection.Output),
+        }
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.domains.power = power = ClockDomain(reset_less=True)
+        m.domains.sync = sync = ClockDomain()
+        m.d.comb += [power.clk.eq(self._clock), sync.clk.eq(self._clock)]
+        pressed = Signal()
+        m.submodules.button = FFSynchronizer(self._restart, pressed, o_domain="power")
+        # The registers' contents after configuration begin the first reset.
+        cycles = Signal(range(RESET_CYCLES))
+        with m.If(pressed):
+            m.d.power += cycles.eq(0)
+        with m.Elif(sync.rst):
+            m.d.power += cycles.eq(cycles + 1)
+        m.d.comb += sync.rst.eq(cycles != RESET_CYCLES - 1)
+        m.submodules.test = test = self._test
+        m.d.comb += [
+            self._leds[0].eq(test.passed | test.failed),
+            self._leds[1].eq(test.passed),
+            self._leds[2].eq(test.failed),
+            self._leds[7].eq(pressed),
+        ]
+        return m
+
+
+def self_test(manifest: dict[str, Any], design: LineDesign, *, wrong_weight: bool = False) -> str:
+    """Return Verilog of module `TOP` that tests the build of ``manifest`` on a board."""
+    test = SelfTest(manifest, vectors(design, manifest, wrong_weight=wrong_weight))
+    top = BoardTop(test)
+    return to_verilog(top, TOP, top.ports)

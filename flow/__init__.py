@@ -1,0 +1,1 @@
+"""From generated Verilog to a device: synthesis, place and route, and what they report."""

@@ -1,0 +1,126 @@
+"""A bitstream for a board: the build in its self-test, placed onto the board's pins."""
+
+import json
+from pathlib import Path
+
+from boards import ulx3s
+from boards.selftest import TOP, self_test
+from flow.cache import Cache, Step
+from flow.families import ECP5, device_named
+from flow.place import NETLIST, REPORT
+from flow.product import Product
+from flow.progress import Progress
+from flow.synthesis import synthesise
+from flow.tools import FlowError, Yosys, ecppack, nextpnr
+from golden.design import LineDesign
+from golden.errors import ParameterError
+from golden.interval import Interval
+from golden.weights import check_weights, load_weights
+from hw.axi import PortNames
+from hw.generate import generate
+from hw.manifest import design_of
+
+N_STEPS = 3
+PINS = "board.lpf"
+CONFIGURATION = "board.config"
+BITSTREAM = "board.bit"
+
+
+def golden_design(product: Product, weights: Path) -> LineDesign:
+    """Return the design that ``product`` is a build of, with the weights that it was given.
+
+    Raises
+    ------
+    ParameterError
+        Where it has a weights port, or was built from other weights.
+    """
+    manifest = product.manifest
+    parameters = manifest["parameters"]
+    if parameters["weights"] != "rom":
+        raise ParameterError("board", "left out for a build with --weights-port", "given")
+    requantized = None
+    if parameters["output"] == "requantized":
+        requantized = Interval(parameters["output_low"], parameters["output_high"])
+    formats = {key: parameters[key] for key in ("length", "channels", "data_bits", "weight_bits")}
+    integers = check_weights(load_weights(weights), **formats, requantized=requantized)
+    design = design_of(manifest, integers)
+    reset = manifest["reset"]
+    names = PortNames(manifest["clock"], reset["name"], reset["active"])
+    built = generate(design, names)
+    if any(built[name] != content for name, content in product.sources.items()):
+        raise ParameterError("weights", f"those that {product.name} was built from", weights)
+    return design
+
+
+def self_tested(product: Product, design: LineDesign, *, wrong_weight: bool) -> Product:
+    """Return the self-test around ``product`` as something to be implemented itself."""
+    verilog = self_test(product.manifest, design, wrong_weight=wrong_weight)
+    return Product(
+        name=TOP,
+        clock="clock",
+        sources=product.sources | {f"{TOP}.v": verilog.encode()},
+        manifest=product.manifest,
+    )
+
+
+def bitstream(
+    test: Product,
+    board: str,
+    *,
+    cache: Cache,
+    progress: Progress,
+    yosys: Path | None = None,
+    native: Path | None = None,
+) -> bytes:
+    """Return the bitstream of a self-test, as `self_tested` makes it, for ``board``.
+
+    Raises
+    ------
+    FlowError
+        Where the placed design is slower than the board's clock.
+    """
+    device = device_named(board_device(board))
+    placer, packer = nextpnr("ecp5", native), ecppack(native)
+    netlist = synthesise(test, ECP5, Yosys(yosys), cache)
+    progress("synthesis")
+    arguments = [
+        *(word for word in device.arguments if word != "--lpf-allow-unconstrained"),
+        *("--lpf", PINS, "--json", NETLIST, "--report", REPORT, "--textcfg", CONFIGURATION),
+    ]
+    inputs = {NETLIST: netlist, PINS: ulx3s.constraints().encode()}
+    placed = cache.run(
+        Step(
+            inputs,
+            (placer.version, *arguments),
+            lambda folder: placer.run(arguments, folder),
+            (REPORT, CONFIGURATION),
+        )
+    )
+    progress("place and route")
+    for clock in json.loads(placed[REPORT])["fmax"].values():
+        if clock["achieved"] < ulx3s.CLOCK_MHZ:
+            raise FlowError(f"{clock['achieved']:.1f} MHz is under the board's {ulx3s.CLOCK_MHZ}")
+    pack = ["--compress", "--input", CONFIGURATION, "--bit", BITSTREAM]
+    packed = cache.run(
+        Step(
+            {CONFIGURATION: placed[CONFIGURATION]},
+            (packer.version, *pack),
+            lambda folder: packer.run(pack, folder),
+            (BITSTREAM,),
+        )
+    )
+    progress("bitstream")
+    return packed[BITSTREAM]
+
+
+def board_device(board: str) -> str:
+    """Return the device on ``board``.
+
+    Raises
+    ------
+    ParameterError
+        Where there is no such board.
+    """
+    if board not in ulx3s.DEVICES:
+        raise ParameterError("board", f"one of {', '.join(ulx3s.DEVICES)}", repr(board))
+    return ulx3s.DEVICES[board]

@@ -1,0 +1,67 @@
+"""Budgets: what a handful of builds may take of a device, and how fast they must stay."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from flow.report import Report
+
+BUDGETS = Path(__file__).with_name("budgets.json")
+
+MOST_RESOURCES = 1.05
+LEAST_FMAX = 0.85
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one build may come to.
+
+    Parameters
+    ----------
+    name
+        Of the build.
+    arguments
+        Of `hw.build`.
+    device
+        Where it is placed.
+    resources, fmax_mhz
+        As measured when the budget was written.
+    """
+
+    name: str
+    arguments: list[str]
+    device: str
+    resources: dict[str, int]
+    fmax_mhz: float
+
+    def breaches(self, report: Report) -> list[str]:
+        """Return a line for each figure of ``report`` that breaks this budget."""
+        lines = [
+            f"{self.name}: {figure} {report.resources.get(figure, 0)}, "
+            f"more than 5 % over the budget of {allowed}"
+            for figure, allowed in self.resources.items()
+            if report.resources.get(figure, 0) > MOST_RESOURCES * allowed
+        ]
+        if report.fmax_mhz < LEAST_FMAX * self.fmax_mhz:
+            lines.append(
+                f"{self.name}: fmax {report.fmax_mhz} MHz, "
+                f"less than 85 % of the budget of {self.fmax_mhz} MHz"
+            )
+        return lines
+
+    def renewed(self, report: Report) -> "Budget":
+        """Return this budget with the figures of ``report``."""
+        return Budget(
+            self.name, self.arguments, self.device, dict(report.resources), report.fmax_mhz
+        )
+
+
+def load_budgets(path: Path = BUDGETS) -> list[Budget]:
+    """Return the committed budgets."""
+    return [Budget(**entry) for entry in json.loads(path.read_text())]
+
+
+def budgets_file(budgets: Sequence[Budget]) -> bytes:
+    """Return the text that `load_budgets` reads."""
+    return (json.dumps([asdict(budget) for budget in budgets], indent=2) + "\n").encode()

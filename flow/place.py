@@ -1,0 +1,88 @@
+"""Place and route, out of context, and nextpnr's report of it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flow.cache import Cache, Step
+from flow.families import Device
+from flow.tools import Program
+
+NETLIST = "netlist.json"
+REPORT = "report.json"
+
+# Paths are optimised by how far they fall behind the clock asked for; one that no design meets
+# keeps every seed at work on the slowest path.
+CLOCK_MHZ = 500
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a path: through a cell, or along a net between two."""
+
+    kind: str
+    ns: float
+    net: str | None
+    source: str
+    sink: str
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What one run of place and route came to.
+
+    Parameters
+    ----------
+    seed
+        Of the run.
+    fmax_mhz
+        Of the design's clock.
+    path
+        The path that sets it.
+    used
+        Sites of each kind taken.
+    """
+
+    seed: int
+    fmax_mhz: float
+    path: list[Segment]
+    used: Mapping[str, int]
+
+
+def place(netlist: bytes, device: Device, seed: int, nextpnr: Program, cache: Cache) -> Placement:
+    """Place and route ``netlist`` with ``seed``."""
+    arguments = [
+        *device.arguments,
+        *("--out-of-context", "--freq", str(CLOCK_MHZ), "--timing-allow-fail"),
+        *("--json", NETLIST, "--report", REPORT, "--seed", str(seed)),
+    ]
+
+    def run(folder: Path) -> None:
+        nextpnr.run(arguments, folder)
+
+    step = Step({NETLIST: netlist}, (nextpnr.version, *arguments), run, (REPORT,))
+    report = json.loads(cache.run(step)[REPORT])
+    return Placement(
+        seed=seed,
+        fmax_mhz=min(clock["achieved"] for clock in report["fmax"].values()),
+        path=_clocked_path(report),
+        used={kind: sites["used"] for kind, sites in report["utilization"].items()},
+    )
+
+
+def _clocked_path(report: dict[str, Any]) -> list[Segment]:
+    """Return the slowest path from a register to a register."""
+    paths = [
+        [_segment(part) for part in path["path"]]
+        for path in report["critical_paths"]
+        if "edge" in path["from"] and "edge" in path["to"]
+    ]
+    return max(paths, key=lambda path: sum(segment.ns for segment in path))
+
+
+def _segment(part: dict[str, Any]) -> Segment:
+    return Segment(
+        part["type"], part["delay"], part.get("net"), part["from"]["cell"], part["to"]["cell"]
+    )

@@ -1,0 +1,72 @@
+"""A build as `hw.build` left it: its Verilog, and what the manifest says of it."""
+
+import contextlib
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from golden.errors import ParameterError
+from hw.build import main
+
+
+@dataclass(frozen=True)
+class Product:
+    """What is implemented.
+
+    Parameters
+    ----------
+    name
+        Of the build and of its top module.
+    clock
+        Name of the clock's port.
+    sources
+        Verilog files by name.
+    manifest
+        The whole manifest.
+    """
+
+    name: str
+    clock: str
+    sources: dict[str, bytes]
+    manifest: dict[str, Any]
+
+
+def load_product(manifest: Path) -> Product:
+    """Read a manifest and the files that it names.
+
+    Raises
+    ------
+    ParameterError
+        Where one cannot be read, or a file is not the one that the manifest describes.
+    """
+    try:
+        facts = json.loads(manifest.read_text())
+        sources = {name: (manifest.parent / name).read_bytes() for name in facts["files"]}
+        for name, content in sources.items():
+            if hashlib.sha256(content).hexdigest() != facts["sha256"][name]:
+                rule = f"the manifest of the {name} beside it"
+                raise ParameterError("manifest", rule, f"{manifest} (sha256 differs)")
+        return Product(facts["top"], facts["clock"], sources, facts)
+    except (OSError, ValueError, KeyError, TypeError) as reason:
+        if isinstance(reason, ParameterError):
+            raise
+        text = str(reason).splitlines()[0]
+        rule = "a readable manifest of hw.build"
+        raise ParameterError("manifest", rule, f"{manifest} ({text})") from None
+
+
+def build(name: str, arguments: Sequence[str], folder: Path) -> Product:
+    """Run ``python -m hw.build ARGUMENTS`` under ``name`` into ``folder``, and load what it made.
+
+    Raises
+    ------
+    ParameterError
+        Where the generator refuses.
+    """
+    with contextlib.redirect_stdout(io.StringIO()):
+        main([*arguments, "--name", name, "--out", str(folder)], standalone_mode=False)
+    return load_product(folder / f"{name}.json")

@@ -1,0 +1,38 @@
+"""How every command line of the project ends: its exit status, and one line for bad input."""
+
+import click
+
+from golden.errors import ParameterError
+
+
+def run_command(command: click.Command, name: str, arguments: list[str] | None = None) -> int:
+    """Run ``command`` as ``name``; return its exit status, 2 with one line on stderr for bad input.
+
+    Parameters
+    ----------
+    command
+        The command.
+    name
+        What a complaint begins with.
+    arguments
+        Instead of the process's own.
+    """
+    try:
+        status = command(arguments, standalone_mode=False)
+    except ParameterError as error:
+        click.echo(f"{name}: {_name_of(command, error.parameter)} {error.complaint}", err=True)
+        return 2
+    except click.ClickException as error:
+        click.echo(f"{name}: {' '.join(error.format_message().split())}", err=True)
+        return error.exit_code
+    except click.Abort:
+        return 130
+    return status if isinstance(status, int) else 0
+
+
+def _name_of(command: click.Command, parameter: str) -> str:
+    """Return what the user knows ``parameter`` as: an option's name, or a place's in the usage."""
+    for known in command.params:
+        if isinstance(known, click.Argument) and known.name == parameter and known.metavar:
+            return known.metavar
+    return "--" + parameter.replace("_", "-")

@@ -1,0 +1,57 @@
+"""Hold builds to their budgets: ``python scripts/budgets.py``, ``--rewrite`` to set new ones."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from flow.budgets import BUDGETS, Budget, budgets_file, load_budgets
+from flow.cache import Cache
+from flow.families import device_named
+from flow.implement import implement, n_steps
+from flow.product import build
+from flow.progress import Progress, progress
+from flow.report import Report
+from hw.command import run_command
+from hw.generate import write_files
+
+SEEDS = 3
+
+
+@click.command()
+@click.option("--rewrite", is_flag=True, help="Take what is measured as the new budgets.")
+@click.option("--cache", type=Path, default=Path("build/cache"), help="Kept steps.  [build/cache]")
+@click.option("--jobs", type=int, default=os.cpu_count(), help="Placements at a time.  [all cores]")
+@click.pass_context
+def main(context: click.Context, rewrite: bool, cache: Path, jobs: int) -> None:
+    """Build, place and time every design that has a budget.
+
+    Fails when a resource grows by more than 5 % or Fmax, the median of three seeds, falls under
+    85 %.
+    """
+    budgets = load_budgets()
+    with progress("budgets", len(budgets) * n_steps(SEEDS)) as step:
+        reports = [_measure(budget, Cache(cache), jobs, step) for budget in budgets]
+    if rewrite:
+        renewed = [b.renewed(r) for b, r in zip(budgets, reports, strict=True)]
+        write_files({BUDGETS.name: budgets_file(renewed)}, BUDGETS.parent)
+    else:
+        breaches = [line for b, r in zip(budgets, reports, strict=True) for line in b.breaches(r)]
+        for line in breaches:
+            click.echo(line, err=True)
+        context.exit(bool(breaches))
+
+
+def _measure(budget: Budget, cache: Cache, jobs: int, step: Progress) -> Report:
+    with tempfile.TemporaryDirectory() as folder:
+        product = build(budget.name, budget.arguments, Path(folder))
+    device = device_named(budget.device)
+    return implement(product, device, seeds=SEEDS, jobs=jobs, cache=cache, progress=step)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main, "budgets"))

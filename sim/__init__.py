@@ -1,0 +1,1 @@
+"""Benches of the generated Verilog, and what builds and runs them."""

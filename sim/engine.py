@@ -1,0 +1,68 @@
+"""From a design to a run of its benches."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from golden.design import LineDesign
+from hw.axi import PortNames
+from hw.generate import generate, write_files
+from sim.line import Job
+from sim.runner import build
+
+
+def simulate(
+    design: LineDesign,
+    bench: str,
+    *,
+    simulator: str,
+    folder: Path,
+    groups: int = 4,
+    tests: Sequence[str] = (),
+    names: PortNames | None = None,
+    edit: Callable[[str], str] | None = None,
+    seed: int = 1,
+) -> list[str]:
+    """Generate ``design``, build it for ``simulator`` and run a line bench on it.
+
+    Parameters
+    ----------
+    design
+        The engine.
+    bench
+        Module of the bench: ``sim.bench_line`` or ``sim.bench_weights``.
+    simulator
+        One of `sim.runner.simulators`.
+    folder
+        For the generated files, the log and the results.
+    groups
+        Groups of lines to send in each experiment of the bench.
+    tests
+        Names of the tests to run; all by default.
+    names
+        Of clock and reset.
+    edit
+        Change of the Verilog before it is built, to see whether the bench finds it.
+    seed
+        Of every random number.
+
+    Returns
+    -------
+    Names of the tests that passed.
+
+    Raises
+    ------
+    sim.runner.SimulationError
+        Where a test fails or none ran.
+    """
+    files = generate(design, names or PortNames())
+    write_files(files, folder)
+    manifest = json.loads(files[f"{design.name}.json"])
+    sources = [folder / name for name in manifest["files"]]
+    if edit is not None:
+        for source in sources:
+            source.write_text(edit(source.read_text()))
+    simulation = build(sources, manifest["top"], simulator=simulator)
+    job = Job(design, manifest, groups, seed)
+    env = job.save(folder / "job.pickle")
+    return simulation.run(bench, folder=folder, tests=tests, env=env, seed=seed)

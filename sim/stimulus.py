@@ -1,0 +1,82 @@
+"""Lines that try an engine: full-range noise, extremes, and what reaches the accumulator's ends."""
+
+import numpy as np
+
+from golden.design import LineDesign
+from golden.interval import Integers, Interval
+from golden.quantize import requantization
+from golden.weights import LineWeights
+
+
+def random_lines(
+    design: LineDesign, n_lines: int, generator: np.random.Generator, weights: LineWeights
+) -> Integers:
+    """Return ``[n_lines, N]`` in order of arrival from the first line of a frame.
+
+    By turns: noise over the full range, noise of its two ends, the line that takes the accumulator
+    of its channel highest, then lowest, an impulse, and a constant.
+    """
+    low, high = design.data.low, design.data.high
+    lines = generator.integers(low, high, (n_lines, design.length), endpoint=True)
+    for line in range(n_lines):
+        channel = design.channel_of(line)
+        match int(generator.integers(8)):
+            case 0:
+                lines[line] = generator.choice([low, high], design.length)
+            case 1:
+                lines[line] = extreme_line(design, weights, channel, highest=True)
+            case 2:
+                lines[line] = extreme_line(design, weights, channel, highest=False)
+            case 3:
+                lines[line] = 0
+                lines[line, generator.integers(design.length)] = low
+            case 4:
+                lines[line] = generator.choice([low, high, 0, -1])
+    return lines
+
+
+def extreme_line(
+    design: LineDesign, weights: LineWeights, channel: int, *, highest: bool
+) -> Integers:
+    """Return the line ``[N]`` with the highest, or lowest, accumulator that a channel can reach."""
+    start = weights.start()[channel]
+    position = int(start.argmax() if highest else start.argmin())
+    positive = (weights.weight[channel] > 0) == highest
+    return np.roll(np.where(positive, design.data.high, design.data.low), position)
+
+
+def reaching_lines(design: LineDesign, weights: LineWeights) -> Integers:
+    """Return lines ``[L, N]``, whole frames, that reach both ends of every channel's accumulator."""
+    rows = design.lines_per_channel
+    n_frames = 2 if rows == 1 else 1
+    return np.array(
+        [
+            extreme_line(design, weights, channel, highest=(frame + row) % 2 == 0)
+            for frame in range(n_frames)
+            for channel in range(design.channels)
+            for row in range(rows)
+        ]
+    )
+
+
+def random_weights(design: LineDesign, generator: np.random.Generator) -> LineWeights:
+    """Return a set for the weights port of ``design``, over the full range of its formats."""
+    table = (design.channels, design.length)
+    weight, data, start = Interval.signed(design.weight_bits), design.data, design.start_range
+    kernels = generator.integers(weight.low, weight.high, table, endpoint=True)
+    pe = generator.integers(data.low, data.high, table, endpoint=True)
+    embedded = LineWeights(kernels, pe, np.zeros(design.channels, dtype=np.int64)).start()
+    if embedded.min() < start.low or embedded.max() > start.high:
+        pe, embedded = np.zeros_like(pe), np.zeros_like(embedded)
+    bias = generator.integers(
+        np.maximum(start.low - embedded.min(axis=1), -(1 << 31)),
+        np.minimum(start.high - embedded.max(axis=1), (1 << 31) - 1),
+        endpoint=True,
+    )
+    if design.requantization is None:
+        return LineWeights(kernels, pe, bias)
+    # A ratio that keeps most results between the clips, times what lets some of them go beyond.
+    reach = 2.0 ** generator.uniform(-2, 2, design.channels)
+    ratio = reach * (1 << design.output_bits) / (1 << design.accumulator.bits)
+    multiplier, shift = requantization(np.clip(ratio, 2.0**-47, 1.0))
+    return LineWeights(kernels, pe, bias, multiplier, shift, design.zero_point)
