@@ -121,6 +121,10 @@ class FermatDesign(LineDesign):
         """A word of the spectrum, as `spectrum` makes it."""
         return {"spectrum": self.product.h.bits}
 
+    def coefficients(self, weights: LineWeights) -> dict[str, Integers]:
+        """Return the spectrum: what the weights port takes beside start values."""
+        return {"spectrum": self.spectrum(weights.weight)}
+
     @property
     def own_parameters(self) -> dict[str, int | str]:
         """The ring, what is reduced by at the end, and multipliers a lane."""

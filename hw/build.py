@@ -12,6 +12,7 @@ from golden.design import TARGETS, LineDesign, Requantization
 from golden.direct import DirectDesign
 from golden.errors import ParameterError
 from golden.example import example_weights
+from golden.fermat import FermatDesign
 from golden.interval import Interval
 from golden.weights import LineWeights, check_weights, load_weights
 from hw.axi import PortNames
@@ -131,6 +132,18 @@ def direct(**options: Any) -> None:
     of lines takes N * ceil(N / P) cycles.
     """
     build(DirectDesign, options, macs=options.pop("macs"))
+
+
+@main.command()
+@line_options
+@click.option("--ring", type=int, help="Bits b of the ring modulo 2^b + 1.  [the cheapest]")
+def fermat(**options: Any) -> None:
+    """Fermat engine: one modular multiplication a sample whatever the length, exact.
+
+    A sample enters and a result leaves every cycle. Transforms modulo 2^b + 1 need no multiplier;
+    the ring is chosen so that it holds every sum that the weights can reach.
+    """
+    build(FermatDesign, options, ring=options.pop("ring"))
 
 
 def build(design_class: type[LineDesign], options: dict[str, Any], **own: Any) -> None:

@@ -6,7 +6,9 @@ from typing import Any, Protocol
 
 from golden.design import LineDesign
 from golden.direct import DirectDesign
+from golden.fermat import FermatDesign
 from hw.direct.core import DirectCore
+from hw.fermat.core import FermatCore
 
 
 class Core(Protocol):
@@ -31,4 +33,5 @@ class Engine:
 
 ENGINES: Mapping[str, Engine] = {
     "direct": Engine(DirectDesign, DirectCore),
+    "fermat": Engine(FermatDesign, FermatCore),
 }

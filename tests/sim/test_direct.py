@@ -68,7 +68,14 @@ CASES: dict[str, Case] = {
     "port": {"length": 5, "channels": 2, PORT: True},
     "port-2": {"length": 2, PORT: True, "lanes": 4, "requantization": NARROW},
     "port-of-1-mac": {"length": 3, "macs": 1, PORT: True, "channels": 2, "rows": 2},
-    "port-13-of-5-macs": {"length": 13, "macs": 5, "lanes": 2, "channels": 3, "rows": 4, PORT: True},
+    "port-13-of-5-macs": {
+        "length": 13,
+        "macs": 5,
+        "lanes": 2,
+        "channels": 3,
+        "rows": 4,
+        PORT: True,
+    },
     "port-28": {"length": 28, "channels": 3, PORT: True, "requantization": RELU},
     "port-few-start-bits": {"length": 7, "macs": 4, "start_bits": 9, "weight_bits": 6, PORT: True},
 }
@@ -115,9 +122,7 @@ def groups_of(design: DirectDesign, simulator: str) -> int:
 def test_engine_equals_model(case: Case, simulator: str, tmp_path: Path) -> None:
     design = design_of(case)
     groups = groups_of(design, simulator)
-    passed = simulate(
-        design, "sim.bench_line", simulator=simulator, folder=tmp_path, groups=groups
-    )
+    passed = simulate(design, "sim.bench_line", simulator=simulator, folder=tmp_path, groups=groups)
     assert len(passed) == 5
     if design.weights is None:
         passed = simulate(

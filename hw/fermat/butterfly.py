@@ -1,0 +1,253 @@
+"""Butterflies: transforms of a few points on words that stand a delay apart in the flow."""
+
+from typing import cast
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden import fermat_plan as plan
+from golden.interval import Interval
+from hw.counter import Counter, Odometer
+from hw.delay import delay, delay_valid
+from hw.fermat.words import Word, WordsComponent, add_all, rotation, words_layout
+from hw.primitives.memory import READ_LATENCY, Memory
+
+
+class WordStore(wiring.Component):
+    """Words of a stage at places: registers, or a memory where it is deep.
+
+    A word can be read `write_to_read` cycles after the cycle that it is written in.
+
+    Members
+    -------
+    r_addr : In
+    r_data : Out, a word a lane
+        `read_latency` cycles later.
+    w_en, w_addr, w_data : In
+    """
+
+    DEEPEST_IN_REGISTERS = 3
+
+    def __init__(self, *, depth: int, layout: data.ArrayLayout, target: str) -> None:
+        self._depth = depth
+        self._layout = layout
+        self._target = target
+        super().__init__(
+            {
+                "r_addr": In(range(depth)),
+                "r_data": Out(layout),
+                "w_en": In(1),
+                "w_addr": In(range(depth)),
+                "w_data": In(layout),
+            }
+        )
+
+    @staticmethod
+    def read_latency_of(depth: int) -> int:
+        """Cycles from an address to its word."""
+        return 0 if depth <= WordStore.DEEPEST_IN_REGISTERS else READ_LATENCY
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        if self.read_latency_of(self._depth):
+            m.submodules.memory = memory = Memory(
+                depth=self._depth, width=self._layout.size, target=self._target
+            )
+            m.d.comb += [
+                memory.r_en.eq(1),
+                memory.r_addr.eq(self.r_addr),
+                self.r_data.eq(memory.r_data),
+                memory.w_en.eq(self.w_en),
+                memory.w_addr.eq(self.w_addr),
+                memory.w_data.eq(self.w_data),
+            ]
+            return m
+        words = [
+            Signal(self._layout, name=f"word_{place}", reset_less=True)
+            for place in range(self._depth)
+        ]
+        chosen = words[-1].as_value()
+        for place, word in enumerate(words[:-1]):
+            chosen = Mux(self.r_addr == place, word, chosen)
+        m.d.comb += self.r_data.eq(chosen)
+        for place, word in enumerate(words):
+            with m.If(self.w_en & (self.w_addr == place)):
+                m.d.sync += word.eq(self.w_data)
+        return m
+
+
+class Butterfly(WordsComponent):
+    """Sums and differences of words `delay` beats apart, in a single path with delayed feedback.
+
+    The first half of a block is stored; with the second half come the sums, while the differences
+    take the places of the first half. They leave in the cycles that follow, whether or not beats
+    of the next block come: so what comes out never waits for more to go in, and nothing meets,
+    since the next sums are `delay` beats away.
+
+    One beat a cycle; `latency` cycles from a block's first word to its first sum.
+    """
+
+    def __init__(self, step: plan.Butterfly, *, lanes: int, target: str) -> None:
+        if step.radix != 2:
+            raise ValueError(f"Radix must be 2, not {step.radix}")
+        self._step = step
+        self._lanes = lanes
+        self._target = target
+        self._read_latency = WordStore.read_latency_of(step.delay)
+        super().__init__(step.i, step.o, lanes=lanes)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a block's first word to its first sum."""
+        return self._step.delay + self._read_latency + 1
+
+    @property
+    def _kept(self) -> Interval:
+        """Range of stored words: of the first half, and of differences."""
+        return Interval.union((self._step.i, self._step.o))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        step = self._step
+        m.submodules.place = place = Odometer(position=step.delay, half=2)
+        m.submodules.store = store = WordStore(
+            depth=step.delay, layout=words_layout(self._kept, self._lanes), target=self._target
+        )
+        second = Signal()
+        m.d.comb += [place.step.eq(self.i.valid), second.eq(self.i.valid & place.half)]
+        leaves = self._read(m, place, second)
+        late = self._read_latency
+        adds = delay_valid(m, second, late, name="second")
+        filled = delay_valid(m, self.i.valid, late, name="filled")
+        words = delay(m, self.i.payload, late, name="word")
+        m.d.comb += self.o.valid.eq(delay_valid(m, leaves, late + 1, name="leaves"))
+        kept = []
+        for lane in range(self._lanes):
+            before, word = store.r_data[lane], words[lane]
+            sum_ = Signal(signed(step.o.bits), name=f"sum_{lane}", reset_less=True)
+            m.d.sync += sum_.eq(Mux(adds, before + word, before))
+            m.d.comb += self.o.payload[lane].eq(sum_)
+            keep = Signal(signed(self._kept.bits), name=f"keep_{lane}")
+            m.d.comb += keep.eq(Mux(adds, before - word, word))
+            kept.append(keep)
+        self._write(m, filled, Cat(kept))
+        return m
+
+    def _read(self, m: Module, place: Odometer, second: Signal) -> Signal:
+        """Address the stored words, for sums and then for differences; return whether one leaves.
+
+        Both go through the places once, so one counter serves.
+        """
+        differences = Signal()
+        leaves = Signal()
+        m.submodules.read = read = Counter(self._step.delay)
+        m.d.comb += [
+            leaves.eq(second | differences),
+            read.step.eq(leaves),
+            m.submodules.store.r_addr.eq(read.value),
+        ]
+        with m.If(differences & read.last):
+            m.d.sync += differences.eq(0)
+        with m.If(self.i.valid & place.last_half):
+            m.d.sync += differences.eq(1)
+        return leaves
+
+    def _write(self, m: Module, filled: Value, words: Value) -> None:
+        """Store ``words``, a cycle later where the store is a memory."""
+        store = m.submodules.store
+        late = int(self._read_latency > 0)
+        w_en = delay_valid(m, filled, late, name="w_en")
+        m.submodules.written = written = Counter(self._step.delay)
+        m.d.comb += [
+            written.step.eq(w_en),
+            store.w_en.eq(w_en),
+            store.w_addr.eq(written.value),
+            store.w_data.eq(delay(m, words, late, name="w_data")),
+        ]
+
+
+class PointTransform(WordsComponent):
+    """A transform of a few points, each rotated by a fixed amount from one output to the next.
+
+    A block is collected; then every point has a cell that turns its word by wires and one addition
+    for each further output, and the cells are added up. Outputs leave one a cycle, whether or not
+    more comes in.
+
+    One beat a cycle; `latency` cycles from a block's first word to its first output.
+    """
+
+    def __init__(self, step: plan.Butterfly, *, lanes: int, target: str) -> None:
+        self._step = step
+        self._lanes = lanes
+        self._target = target
+        self._read_latency = WordStore.read_latency_of(step.delay)
+        super().__init__(step.i, step.o, lanes=lanes)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a block's first word to its first output."""
+        return self._step.radix * self._step.delay + self._after
+
+    @property
+    def _after(self) -> int:
+        """Cycles from the one after a block's last word to the first output."""
+        return self._read_latency + 1 + (self._step.radix - 1).bit_length()
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        step = self._step
+        m.submodules.place = place = Odometer(position=step.delay, point=step.radix)
+        m.submodules.leaving = leaving = Odometer(position=step.delay, output=step.radix)
+        running = Signal()
+        with m.If(running & leaving.last_output):
+            m.d.sync += running.eq(0)
+        with m.If(place.last_point & self.i.valid):
+            m.d.sync += running.eq(1)
+        first = Signal(init=1)  # the outputs of this cycle are number 0
+        with m.If(running & leaving.last_position):
+            m.d.sync += first.eq(leaving.last_output)
+        m.d.comb += [
+            place.step.eq(self.i.valid),
+            leaving.step.eq(running),
+            self.o.valid.eq(delay_valid(m, running, self._after, name="running")),
+        ]
+        points = [self._collect(m, n, place, leaving) for n in range(step.radix)]
+        load = delay(m, first, self._read_latency, name="load")
+        for lane in range(self._lanes):
+            cells = [
+                Word(self._cell(m, n, lane, load, points[n][lane]), step.cells[n], 0)
+                for n in range(step.radix)
+            ]
+            total = add_all(m, cells, name=f"sum_{lane}")
+            m.d.comb += self.o.payload[lane].eq(total.value)
+        return m
+
+    def _collect(self, m: Module, n: int, place: Odometer, leaving: Odometer) -> data.View:
+        """Store point n of every transform of a block; return them one by one as they leave."""
+        step = self._step
+        layout = words_layout(step.i, self._lanes)
+        store = WordStore(depth=step.delay, layout=layout, target=self._target)
+        m.submodules[f"point_{n}"] = store
+        # A memory is written a cycle late, to stay behind the read of the word that leaves.
+        late = int(self._read_latency > 0)
+        ours = self.i.valid & (place.point == n)
+        m.d.comb += [
+            store.w_en.eq(delay_valid(m, ours, late, name=f"w_en_{n}")),
+            store.w_addr.eq(delay(m, place.position, late, name=f"w_addr_{n}")),
+            store.w_data.eq(delay(m, self.i.payload, late, name=f"w_data_{n}")),
+            store.r_addr.eq(leaving.position),
+        ]
+        return cast(data.View, store.r_data)
+
+    def _cell(self, m: Module, n: int, lane: int, load: Signal, word: Value) -> Signal:
+        """Turn a point's word on for every output; transforms of a block take turns in it."""
+        step = self._step
+        shape = signed(step.cells[n].bits)
+        cell = Signal(shape, name=f"cell_{n}_{lane}", reset_less=True)
+        before = delay(m, cell, step.delay - 1, name=f"before_{n}_{lane}")
+        turned: Value = before
+        if step.shifts[n]:
+            turned = rotation(before, step.cells[n], step.shifts[n], step.bits).sum()
+        m.d.sync += cell.eq(Mux(load, word, turned))
+        return cell

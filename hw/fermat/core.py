@@ -1,0 +1,189 @@
+"""The Fermat engine between its streams: samples in, correlation sums out."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden import fermat_plan as plan
+from golden.fermat import FermatDesign
+from hw.counter import Odometer
+from hw.delay import delay, delay_valid
+from hw.fermat.butterfly import Butterfly, PointTransform
+from hw.fermat.product import Product
+from hw.fermat.reduction import Reduction
+from hw.fermat.rotation import Fold, Rotation
+from hw.output import OutputStage, beat_layout
+from hw.streams import FlowSignature, connect_streams
+from hw.tables import LoadSignature, Table, walk_channels
+from hw.weights_port import FRAMES_IN_FLIGHT_BITS
+
+
+class Stage(Protocol):
+    """A step of the way, between two flows."""
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a line's first word to its first result."""
+
+
+class FermatCore(wiring.Component):
+    """Circular cross-correlation of every line with its channel's kernel, exact.
+
+    A sample enters and a sum leaves every cycle. Samples drive the first halves of blocks; whatever
+    is then complete leaves by itself, so a line comes out without further input.
+
+    Members
+    -------
+    i : In, stream of beats
+    o : Out, flow of a sum a lane
+    early : Out
+        `o.valid` as it will be `OutputStage.LOOKAHEAD` cycles later.
+    take, credit : see `OutputStage`
+    coefficients : In, `LoadSignature`
+        Where weights are loaded.
+    available : In
+        A set of weights is in effect. Nothing starts without it.
+    frame, idle : Out
+        The spectrum's reader ends a frame; no frame is between the door and it.
+    """
+
+    def __init__(self, design: FermatDesign) -> None:
+        self._design = design
+        lanes, target = design.lanes, design.target
+        self._fold = Fold(design.fold, lanes=lanes)
+        self._product = Product(design.product, lanes=lanes, target=target)
+        self._forward = list(self._stages(design.forward))
+        self._inverse = [
+            *self._stages(design.inverse),
+            *(Reduction(step, lanes=lanes, target=target) for step in design.reductions),
+        ]
+        ports = {
+            "i": In(stream.Signature(beat_layout(design.data_bits, lanes))),
+            "o": Out(FlowSignature(data.ArrayLayout(signed(design.sum_range.bits), lanes))),
+            "early": Out(1),
+            "take": Out(1),
+            "credit": In(1),
+            "available": In(1),
+            "frame": Out(1),
+            "idle": Out(1),
+        }
+        if design.weights is None:
+            width = design.product.h.bits
+            ports["coefficients"] = In(LoadSignature(depth=self._depth, width=width))
+        super().__init__(ports)
+
+    def _stages(self, transform: plan.Transform) -> Iterator[Stage]:
+        lanes, target = self._design.lanes, self._design.target
+        for step in transform.steps:
+            if isinstance(step, plan.Rotation):
+                yield Rotation(step, lanes=lanes)
+            elif isinstance(step, plan.Fold):
+                yield Fold(step, lanes=lanes)
+            elif isinstance(step, plan.Butterfly) and step.radix == 2:
+                yield Butterfly(step, lanes=lanes, target=target)
+            elif isinstance(step, plan.Butterfly):
+                yield PointTransform(step, lanes=lanes, target=target)
+
+    @property
+    def _depth(self) -> int:
+        return self._design.channels * self._design.length
+
+    @property
+    def pipeline_latency(self) -> int:
+        """Cycles from taking a sample to the sum of its place, at full rate."""
+        return self.latency
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the first sample taken to the first sum, with no stalls."""
+        stages = [*self._forward, *self._inverse]
+        return Table.latency + self._product.latency + sum(stage.latency for stage in stages)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        taken = Signal()
+        m.d.comb += [
+            taken.eq(self.i.valid & self.i.ready),
+            self.i.ready.eq(self.credit & self.available),
+            self.take.eq(taken),
+        ]
+        samples = self._samples(m, taken)
+        bins = self._chain(m, "forward", self._forward, samples)
+        products = self._multiply(m, bins)
+        sums = self._chain(m, "inverse", self._inverse, products)
+        last = self._inverse[-1]
+        ahead = last.latency - OutputStage.LOOKAHEAD
+        m.d.comb += self.early.eq(delay_valid(m, last.i.valid, ahead, name="early"))
+        connect_streams(m, sums, wiring.flipped(self.o))
+        if self._design.weights is None:
+            self._track_frames(m, taken)
+        return m
+
+    def _samples(self, m: Module, taken: Signal) -> wiring.PureInterface:
+        flow = FlowSignature(self.i.payload.samples.shape()).create(path=("samples",))
+        m.d.comb += [flow.payload.eq(self.i.payload.samples), flow.valid.eq(taken)]
+        return flow
+
+    @staticmethod
+    def _chain(
+        m: Module, name: str, stages: list[Stage], flow: wiring.PureInterface
+    ) -> wiring.PureInterface:
+        """Lead ``flow`` through ``stages``; return what leaves the last."""
+        for index, stage in enumerate(stages):
+            m.submodules[f"{name}_{index}"] = stage
+            connect_streams(m, flow, stage.i)
+            flow = stage.o
+        return flow
+
+    def _multiply(self, m: Module, bins: wiring.PureInterface) -> wiring.PureInterface:
+        """Multiply bins with the spectrum, which is looked up while they are folded."""
+        m.submodules.fold = fold = self._fold
+        m.submodules.product = product = self._product
+        connect_streams(m, bins, fold.i)
+        wait = Table.latency - fold.latency
+        m.d.comb += [
+            product.i.payload.eq(delay(m, fold.o.payload, wait, name="folded")),
+            product.i.valid.eq(delay_valid(m, fold.o.valid, wait, name="folded_valid")),
+            product.h.eq(self._look_up(m, bins.valid)),
+        ]
+        return product.o
+
+    def _look_up(self, m: Module, step: Signal) -> Signal:
+        """Return the spectrum's words, `Table.latency` cycles after ``step`` asks for each."""
+        design = self._design
+        weights = design.weights
+        words = None if weights is None else design.spectrum(weights.weight).flat
+        m.submodules.spectrum = table = Table(
+            words=None if words is None else [int(word) for word in words],
+            depth=self._depth,
+            width=design.product.h.bits,
+            target=design.target,
+        )
+        if words is None:
+            wiring.connect(m, wiring.flipped(self.coefficients), table.load)
+        m.submodules.place = place = Odometer(
+            position=design.length, group=design.groups_per_channel, channel=design.channels
+        )
+        address = Signal.like(table.addr)
+        m.d.comb += [
+            place.step.eq(step),
+            table.addr.eq(address),
+            self.frame.eq(step & place.last_channel),
+        ]
+        walk_channels(m, address, place)
+        return table.data
+
+    def _track_frames(self, m: Module, taken: Signal) -> None:
+        """Count the frames that have begun at the door and not ended at the spectrum's reader."""
+        design = self._design
+        lines = design.groups_per_channel * design.channels
+        m.submodules.door = door = Odometer(position=design.length, group=lines)
+        fresh = Signal(init=1)
+        begun = Signal(FRAMES_IN_FLIGHT_BITS)
+        with m.If(taken):
+            m.d.sync += fresh.eq(door.last_group)
+        m.d.sync += begun.eq(begun + (taken & fresh) - self.frame)
+        m.d.comb += [door.step.eq(taken), self.idle.eq((begun == 0) & ~taken)]
