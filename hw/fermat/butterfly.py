@@ -1,5 +1,6 @@
 """Butterflies: transforms of a few points on words that stand a delay apart in the flow."""
 
+from functools import partial
 from typing import cast
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
@@ -11,6 +12,7 @@ from golden.interval import Interval
 from hw.counter import Counter, Odometer
 from hw.delay import delay, delay_valid
 from hw.fermat.words import Word, WordsComponent, add_all, rotation, words_layout
+from hw.primitives.adder import ONE, Operands, bits_of, chosen_sum
 from hw.primitives.memory import READ_LATENCY, Memory
 
 
@@ -110,9 +112,10 @@ class Butterfly(WordsComponent):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         step = self._step
+        lanes = self._lanes
         m.submodules.place = place = Odometer(position=step.delay, half=2)
         m.submodules.store = store = WordStore(
-            depth=step.delay, layout=words_layout(self._kept, self._lanes), target=self._target
+            depth=step.delay, layout=words_layout(self._kept, lanes), target=self._target
         )
         second = Signal()
         m.d.comb += [place.step.eq(self.i.valid), second.eq(self.i.valid & place.half)]
@@ -122,17 +125,22 @@ class Butterfly(WordsComponent):
         filled = delay_valid(m, self.i.valid, late, name="filled")
         words = delay(m, self.i.payload, late, name="word")
         m.d.comb += self.o.valid.eq(delay_valid(m, leaves, late + 1, name="leaves"))
-        kept = []
-        for lane in range(self._lanes):
-            before, word = store.r_data[lane], words[lane]
-            sum_ = Signal(signed(step.o.bits), name=f"sum_{lane}", reset_less=True)
-            m.d.sync += sum_.eq(Mux(adds, before + word, before))
-            m.d.comb += self.o.payload[lane].eq(sum_)
-            keep = Signal(signed(self._kept.bits), name=f"keep_{lane}")
-            m.d.comb += keep.eq(Mux(adds, before - word, word))
-            kept.append(keep)
+        kept = [self._add(m, lane, adds, store.r_data[lane], words[lane]) for lane in range(lanes)]
         self._write(m, filled, Cat(kept))
         return m
+
+    def _add(self, m: Module, lane: int, adds: Value, before: Value, word: Value) -> Value:
+        """Send on the sum, or the stored word as it is; return the difference, or the word."""
+        result = Signal(signed(self._step.o.bits), name=f"sum_{lane}", reset_less=True)
+        stored, new = bits_of(before, "before"), bits_of(word, "word")
+        build = partial(chosen_sum, m, adds, target=self._target)
+        total = build(
+            Operands(stored, new), Operands(stored), width=len(result), name=f"add_{lane}"
+        )
+        m.d.sync += result.eq(total)
+        m.d.comb += self.o.payload[lane].eq(result)
+        difference = Operands(stored, [~bit for bit in new], ONE)
+        return build(difference, Operands(new), width=self._kept.bits, name=f"subtract_{lane}")
 
     def _read(self, m: Module, place: Odometer, second: Signal) -> Signal:
         """Address the stored words, for sums and then for differences; return whether one leaves.
@@ -246,8 +254,18 @@ class PointTransform(WordsComponent):
         shape = signed(step.cells[n].bits)
         cell = Signal(shape, name=f"cell_{n}_{lane}", reset_less=True)
         before = delay(m, cell, step.delay - 1, name=f"before_{n}_{lane}")
-        turned: Value = before
         if step.shifts[n]:
-            turned = rotation(before, step.cells[n], step.shifts[n], step.bits).sum()
-        m.d.sync += cell.eq(Mux(load, word, turned))
+            old = bits_of(before, "before")
+            turned = chosen_sum(
+                m,
+                ~load,
+                rotation(old, step.cells[n], step.shifts[n], step.bits),
+                Operands(bits_of(word, "word")),
+                width=len(cell),
+                target=self._target,
+                name=f"turn_{n}_{lane}",
+            )
+            m.d.sync += cell.eq(turned)
+        else:
+            m.d.sync += cell.eq(Mux(load, word, before))
         return cell

@@ -53,7 +53,7 @@ class FermatCore(wiring.Component):
     def __init__(self, design: FermatDesign) -> None:
         self._design = design
         lanes, target = design.lanes, design.target
-        self._fold = Fold(design.fold, lanes=lanes)
+        self._fold = Fold(design.fold, lanes=lanes, target=target)
         self._product = Product(design.product, lanes=lanes, target=target)
         self._forward = list(self._stages(design.forward))
         self._inverse = [
@@ -79,9 +79,9 @@ class FermatCore(wiring.Component):
         lanes, target = self._design.lanes, self._design.target
         for step in transform.steps:
             if isinstance(step, plan.Rotation):
-                yield Rotation(step, lanes=lanes)
+                yield Rotation(step, lanes=lanes, target=target)
             elif isinstance(step, plan.Fold):
-                yield Fold(step, lanes=lanes)
+                yield Fold(step, lanes=lanes, target=target)
             elif isinstance(step, plan.Butterfly) and step.radix == 2:
                 yield Butterfly(step, lanes=lanes, target=target)
             elif isinstance(step, plan.Butterfly):

@@ -13,12 +13,12 @@ from hw.fermat.words import (
     WordsComponent,
     add,
     add_all,
-    extended,
     registered,
     rotation,
     subtract,
     until,
 )
+from hw.primitives.adder import bits_of, plain_sum
 from hw.primitives.multiplier import SharedMultiplier
 
 
@@ -85,8 +85,7 @@ class Product(WordsComponent):
                 [square[lane] for square in squares],
                 {pair: products[lane] for pair, products in crossed.items()},
             )
-            folded = rotation(total.value, total.range, 0, step.bits).sum()
-            result = registered(m, folded, step.o, total.time, name=f"product_{lane}")
+            result = self._rotate(m, total, 0, step.o, name=f"product_{lane}")
             assert result.time == self.latency
             m.d.comb += self.o.payload[lane].eq(result.value)
         return m
@@ -95,7 +94,8 @@ class Product(WordsComponent):
         """Return a word's limbs: of a narrow word the upper ones are its sign."""
         step = self._step
         limbs = step.limb_ranges(words)
-        word = extended(word, step.limb_bits * (step.n_limbs - 1) + 1)
+        top = step.limb_bits * (step.n_limbs - 1)
+        word = Cat(word, word[-1].replicate(max(top + 1 - len(word), 0)))
         return [
             Word(_limb(word[step.limb_bits * place :], limb), limb, 0)
             for place, limb in enumerate(limbs)
@@ -145,15 +145,19 @@ class Product(WordsComponent):
             if term.shift % step.bits == 0:
                 upright.append((term, word))
                 continue
-            turned = rotation(word.value, term.range, term.shift, step.bits).sum()
-            words.append(
-                registered(m, turned, step.rotated(term), word.time, name=f"{name}_turned")
-            )
+            words.append(self._rotate(m, word, term.shift, step.rotated(term), name=name))
         first = upright[0][1]
         if len(upright) == 2:
             first = subtract(m, first, upright[1][1], name=f"upright_{lane}")
         first = until(m, first, self._coefficients_time + self._paired, name=f"upright_{lane}")
         return add_all(m, [first, *words], name=f"total_{lane}")
+
+    def _rotate(self, m: Module, word: Word, shift: int, words: Interval, *, name: str) -> Word:
+        """Return ``word`` rotated, a cycle later."""
+        operands = rotation(bits_of(word.value, "word"), word.range, shift, self._step.bits)
+        name = f"{name}_rotated"
+        rotated = plain_sum(m, operands, width=words.bits, target=self._target, name=f"{name}_sum")
+        return registered(m, rotated, words, word.time, name=name)
 
     def _pair(self, i: int, j: int) -> Interval:
         """Range of ``x_i * h_j + x_j * h_i``."""

@@ -1,13 +1,16 @@
 """Rotations: every word of a block by its own power of the root of unity."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
+from functools import partial
+
+from amaranth.hdl import Const, Module, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden import fermat_plan as plan
 from hw.counter import Counter
 from hw.delay import delay, delay_valid
-from hw.fermat.words import Operands, WordsComponent, rotation, words_layout
+from hw.fermat.words import WordsComponent, rotation, words_layout
+from hw.primitives.adder import Operands, bits_of, chosen_sum, plain_sum
 
 
 class Level(wiring.Component):
@@ -23,9 +26,10 @@ class Level(wiring.Component):
         `latency` cycles later.
     """
 
-    def __init__(self, level: plan.Level, *, lanes: int) -> None:
+    def __init__(self, level: plan.Level, *, lanes: int, target: str) -> None:
         self._level = level
         self._lanes = lanes
+        self._target = target
         super().__init__(
             {
                 "i": In(words_layout(level.i, lanes)),
@@ -48,37 +52,50 @@ class Level(wiring.Component):
 
     def _turn(self, m: Module, lane: int) -> Value:
         level = self._level
-        word = self.i[lane]
-        rotated = rotation(word, level.i, level.shifts[0], level.bits)
         result = Signal(signed(level.o.bits), name=f"result_{lane}", reset_less=True)
-        if level.folds:
-            folded = rotation(word, level.i, 0, level.bits)
-            operands = Operands(
-                Mux(self.chosen, rotated.a, folded.a),
-                Mux(self.chosen, rotated.b, folded.b),
-                Mux(self.chosen, rotated.carry, folded.carry),
+        rotated, passed = self._operands(lane, level.shifts[0])
+        m.d.sync += result.eq(
+            chosen_sum(
+                m,
+                self.chosen,
+                rotated,
+                passed,
+                width=level.o.bits,
+                target=self._target,
+                name=f"turn_{lane}",
             )
-            m.d.sync += result.eq(operands.sum())
-        else:
-            m.d.sync += result.eq(Mux(self.chosen, rotated.sum(), word))
+        )
         return result
+
+    def _operands(self, lane: int, shift: int) -> tuple[Operands, Operands]:
+        """Return the operands of a rotation, and of a word that is not rotated."""
+        level = self._level
+        word = bits_of(self.i[lane], "word")
+        rotated = rotation(word, level.i, shift, level.bits)
+        passed = rotation(word, level.i, 0, level.bits) if level.folds else Operands(word)
+        return rotated, passed
 
     def _turn_by_root_of_two(self, m: Module, lane: int) -> Value:
         """Add the second rotation to the first, or nothing to the word."""
         level = self._level
+        (first, passed), (second, _) = (self._operands(lane, shift) for shift in level.shifts)
         first_range, second_range = level.rotated
-        word = self.i[lane]
-        first, second = (rotation(word, level.i, shift, level.bits) for shift in level.shifts)
-        passed = rotation(word, level.i, 0, level.bits).sum() if level.folds else word
         width = max(first_range.bits, level.passed.bits)
         turned = Signal(signed(width), name=f"turned_{lane}", reset_less=True)
         added = Signal(signed(second_range.bits), name=f"added_{lane}", reset_less=True)
         chosen = delay(m, self.chosen, 1, name=f"chosen_{lane}")
         result = Signal(signed(level.o.bits), name=f"result_{lane}", reset_less=True)
+        before = bits_of(turned, "turned")
+        both = Operands(before, bits_of(added, "added"))
+        build = partial(chosen_sum, m, target=self._target)
         m.d.sync += [
-            turned.eq(Mux(self.chosen, first.sum(), passed)),
-            added.eq(second.sum()),
-            result.eq(Mux(chosen, turned + added, turned)),
+            turned.eq(build(self.chosen, first, passed, width=width, name=f"first_{lane}")),
+            added.eq(
+                plain_sum(m, second, width=len(added), target=self._target, name=f"second_{lane}")
+            ),
+            result.eq(
+                build(chosen, both, Operands(before), width=len(result), name=f"both_{lane}")
+            ),
         ]
         return result
 
@@ -89,9 +106,9 @@ class Rotation(WordsComponent):
     One beat a cycle, `latency` cycles.
     """
 
-    def __init__(self, step: plan.Rotation, *, lanes: int) -> None:
+    def __init__(self, step: plan.Rotation, *, lanes: int, target: str) -> None:
         self._step = step
-        self._levels = [Level(level, lanes=lanes) for level in step.levels]
+        self._levels = [Level(level, lanes=lanes, target=target) for level in step.levels]
         super().__init__(step.i, step.o, lanes=lanes)
 
     @property
@@ -138,9 +155,10 @@ class Fold(WordsComponent):
 
     latency = 1
 
-    def __init__(self, step: plan.Fold, *, lanes: int) -> None:
+    def __init__(self, step: plan.Fold, *, lanes: int, target: str) -> None:
         self._step = step
         self._lanes = lanes
+        self._target = target
         super().__init__(step.i, step.o, lanes=lanes)
 
     def elaborate(self, platform: object) -> Module:
@@ -148,7 +166,15 @@ class Fold(WordsComponent):
         step = self._step
         m.d.comb += self.o.valid.eq(delay_valid(m, self.i.valid, 1, name="valid"))
         for lane in range(self._lanes):
+            word = bits_of(self.i.payload[lane], "word")
             folded = Signal(signed(step.o.bits), name=f"folded_{lane}", reset_less=True)
-            m.d.sync += folded.eq(rotation(self.i.payload[lane], step.i, 0, step.bits).sum())
+            total = plain_sum(
+                m,
+                rotation(word, step.i, 0, step.bits),
+                width=step.o.bits,
+                target=self._target,
+                name=f"fold_{lane}",
+            )
+            m.d.sync += folded.eq(total)
             m.d.comb += self.o.payload[lane].eq(folded)
         return m

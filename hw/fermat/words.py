@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import C, Cat, Module, Signal, Value, signed
+from amaranth.hdl import Module, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.fermat_ring import fits
 from golden.interval import Interval
 from hw.delay import delay
+from hw.primitives.adder import ONE, ZERO, Bit, Operands
 from hw.streams import FlowSignature
 
 
@@ -40,21 +41,7 @@ class WordsComponent(wiring.Component):
         )
 
 
-@dataclass(frozen=True)
-class Operands:
-    """Two signed values and a carry whose sum is meant."""
-
-    a: Value
-    b: Value
-    carry: Value
-
-    def sum(self) -> Value:
-        """Return the sum, in one carry chain."""
-        pair = Cat(self.carry, self.a).as_signed() + Cat(self.carry, self.b).as_signed()
-        return pair >> 1
-
-
-def rotation(word: Value, words: Interval, shift: int, bits: int) -> Operands:
+def rotation(word: Sequence[Bit], words: Interval, shift: int, bits: int) -> Operands:
     """Return ``word * 2^shift`` modulo 2^bits + 1 as `golden.fermat_ring.rotate` makes it.
 
     Only wires and inverters: ``low * 2^s - high`` is ``low * 2^s + ~high + 1``, and rounding the
@@ -62,23 +49,15 @@ def rotation(word: Value, words: Interval, shift: int, bits: int) -> Operands:
     """
     negative, distance = divmod(shift, bits)
     rest = bits - distance
-    word = extended(word, rest + 1)
+    word = [*word, *[word[-1]] * (rest + 1 - len(word))]
+    low, high = word[:rest], word[rest:]
     if negative and distance == 0:
-        return Operands(C(0, 1).as_signed(), ~word, C(1, 1))
+        return Operands([ZERO], [~bit for bit in word], ONE)
     if negative:
-        low = Cat(C(-1, signed(distance)), ~word[:rest], C(1, 1)).as_signed()
-        return Operands(low, word[rest:].as_signed(), C(1, 1))
+        return Operands([*[ONE] * distance, *(~bit for bit in low), ONE], high, ONE)
     if fits(words, rest):
-        return Operands(Cat(C(0, distance), word).as_signed(), C(0, 1).as_signed(), C(0, 1))
-    low = Cat(C(0, distance), word[:rest]).as_signed()
-    return Operands(low, (~word[rest:]).as_signed(), ~word[rest - 1])
-
-
-def extended(word: Value, bits: int) -> Value:
-    """Return signed ``word`` in at least ``bits`` bits."""
-    if len(word) >= bits:
-        return word
-    return Cat(word, word[-1].replicate(bits - len(word))).as_signed()
+        return Operands([*[ZERO] * distance, *word])
+    return Operands([*[ZERO] * distance, *low], [~bit for bit in high], ~low[-1])
 
 
 @dataclass(frozen=True)
