@@ -50,7 +50,7 @@ def implement(
         Native programs to take in place of the wheels.
     """
     synthesiser = Yosys(yosys)
-    placer = nextpnr_of(device.family.name, nextpnr)
+    placer = nextpnr_of(device.family.nextpnr, nextpnr)
     tools = [synthesiser.version, placer.version]
     netlist = synthesise(product, device.family, synthesiser, cache)
     wrapped = wrap(product, netlist, device.family, synthesiser, cache)

@@ -236,7 +236,7 @@ class LineDesign(ABC):
         return self.length
 
     def coefficients(self, weights: LineWeights) -> dict[str, Integers]:
-        """Return what the weights port takes for ``weights``, ``[C, coefficient_words]`` a field."""
+        """Return what the port takes for ``weights``: ``[C, coefficient_words]`` a field."""
         return {"weight": weights.weight}
 
     @property

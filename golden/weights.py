@@ -97,12 +97,12 @@ def load_weights(path: Path) -> dict[str, npt.NDArray[np.generic]]:
         When the file cannot be read, or is no ``.npz`` of plain arrays.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, since NumPy leaves a file open that it finds to be no archive.
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ParameterError("weights", "an .npz archive", f"{path}, a single array")
+                raise ValueError("a single array")
             return {key: archive[key] for key in archive.files}
-    except ParameterError:
-        raise
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as reason:
         text = str(reason).splitlines()[0] if str(reason) else type(reason).__name__
         raise ParameterError("weights", "a readable .npz archive", f"{path} ({text})") from None

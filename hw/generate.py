@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import tempfile
+from errno import EISDIR
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,8 @@ def write_files(files: dict[str, bytes], out: Path) -> None:
             with tempfile.TemporaryDirectory(dir=out) as folder:
                 for name, content in files.items():
                     (Path(folder) / name).write_bytes(content)
+                if in_the_way := [name for name in files if (out / name).is_dir()]:
+                    raise IsADirectoryError(EISDIR, f"{in_the_way[0]} is a folder")
                 for name in files:
                     os.replace(Path(folder) / name, out / name)
         except OSError:

@@ -64,13 +64,13 @@ def paces_of(bench: LineBench, seed: int) -> dict[str, Readiness]:
         "always": always,
         "random": randomly(0.7, seed),
         "after_valid": after_valid(),
-        "stalls": long_stalls(seed, 2 * bench.latency),
+        "stalls": long_stalls(seed, 4 * bench.latency),
     }
 
 
 @line_test
 async def latency_and_rate(bench: LineBench) -> None:
-    """Unstalled, the engine keeps to the manifest's timing, cycle for cycle."""
+    """Hold the engine, unstalled, to the manifest's timing, cycle for cycle."""
     length, group = bench.design.length, bench.cycles_per_group
     # Over a channel's and a frame's end, and long enough to run out of what buffers hide.
     n_groups = max(bench.job.groups, bench.latency // group + 4)
@@ -85,7 +85,7 @@ async def latency_and_rate(bench: LineBench) -> None:
 
 @line_test
 async def all_paces(bench: LineBench) -> None:
-    """Any pace on either side changes timing only; one goes over into the next mid-frame."""
+    """Try every pair of paces: they change timing only. One follows the other in mid-frame."""
     names = itertools.product(gaps_of(bench, 0), paces_of(bench, 0))
     for seed, (gaps, ready) in enumerate(names):
         cocotb.log.info("source %s, sink %s", gaps, ready)
@@ -95,7 +95,7 @@ async def all_paces(bench: LineBench) -> None:
 
 @line_test
 async def accumulator_ends(bench: LineBench) -> None:
-    """Lines that take each channel's accumulator to its ends, which are those certified."""
+    """Take each channel's accumulator to its ends, which are those certified."""
     assert bench.weights is not None
     lines = reaching_lines(bench.design, bench.weights)
     if bench.design.weights is not None:
@@ -108,12 +108,12 @@ async def accumulator_ends(bench: LineBench) -> None:
 
 @line_test
 async def reset_in_midstream(bench: LineBench) -> None:
-    """A reset of one cycle, whenever it comes, leaves nothing of what was before."""
-    for seed in range(6):
-        lines = bench.stimulus(bench.job.groups)
+    """Reset for one cycle at any time: nothing is left of what was before."""
+    within = bench.latency + 2 * bench.cycles_per_group
+    for seed in range(bench.job.resets):
+        lines = bench.stimulus(within // bench.cycles_per_group + 1)
         bench.i.send(bench.beats(lines), random_gaps(0.8, seed))
-        bench.o.set_pace(never if seed == 0 else randomly(0.8, seed))
-        within = bench.latency + bench.job.groups * bench.cycles_per_group
+        bench.o.set_pace(never if seed % 4 == 0 else randomly(0.8, seed))
         await bench.run(int(bench.generator.integers(1, within)))
         await bench.reset()
         await give_weights(bench)
@@ -122,7 +122,7 @@ async def reset_in_midstream(bench: LineBench) -> None:
 
 @line_test
 async def wrong_last(bench: LineBench) -> None:
-    """A misplaced or missing tlast pulses its event for a cycle and changes nothing else."""
+    """Misplace and omit tlast: that pulses its event for a cycle and changes nothing else."""
     lines = bench.stimulus(bench.job.groups)
     beats, expected = misplace_last(bench, lines)
     before = len(bench.i.taken)

@@ -33,7 +33,7 @@ def weights_test(test: Callable[[LineBench, Source], Awaitable[None]]) -> Any:
 
 @weights_test
 async def waits_for_the_first_set(bench: LineBench, port: Source) -> None:
-    """Nothing comes out until a whole set is in; what was presented before is then right."""
+    """Present lines first: nothing comes out until a whole set is in, and then what is right."""
     weights = random_weights(bench.design, bench.generator)
     lines = bench.stimulus(bench.job.groups, weights)
     bench.i.send(bench.beats(lines), evenly(0))
@@ -52,7 +52,7 @@ async def waits_for_the_first_set(bench: LineBench, port: Source) -> None:
 
 @weights_test
 async def reset_forgets_sets(bench: LineBench, port: Source) -> None:
-    """After a reset, in the middle of a set or with one in effect, a whole set is needed again."""
+    """Reset in the middle of a set, and with one in effect: a whole set is needed again."""
     design = bench.design
     for sent in (1, design.channels * design.coefficient_words, None):
         beats = set_beats(bench.job, random_weights(design, bench.generator))
@@ -74,7 +74,7 @@ async def use_one_set(bench: LineBench) -> None:
 
 @weights_test
 async def sets_change_between_frames(bench: LineBench, port: Source) -> None:
-    """Sets that come while lines stream change the kernels between two frames, all at once."""
+    """Load sets while lines stream: the kernels change between two frames, all at once."""
     slow = 3 * bench.cycles_per_group / (bench.design.channels * bench.design.coefficient_words)
     for seed, (w_gaps, i_gaps, ready) in enumerate(
         [
@@ -126,7 +126,9 @@ def sets_used(
         surely = sum(begins > cycle + TAKES_EFFECT for cycle in loaded) - 1
         perhaps = sum(gives > cycle for cycle in loaded) - 1
         candidates = range(max(surely, *used[-1:], 0), perhaps + 1)
-        matching = [n for n in candidates if computed(bench, frame, sets[n]) == bench.o.beats[beats]]
+        matching = [
+            n for n in candidates if computed(bench, frame, sets[n]) == bench.o.beats[beats]
+        ]
         assert matching, f"Frame {number} must be computed with one of the sets {candidates}"
         used.append(matching[0])
     return used
@@ -139,7 +141,7 @@ def computed(bench: LineBench, frame: Integers, weights: LineWeights) -> list[Be
 
 @weights_test
 async def wrong_last_of_sets(bench: LineBench, port: Source) -> None:
-    """A misplaced or missing tlast on w_axis pulses its event, and the set is loaded all the same."""
+    """Misplace and omit tlast on w_axis: its event pulses, and the set is loaded all the same."""
     weights = random_weights(bench.design, bench.generator)
     beats = set_beats(bench.job, weights)
     beats[0] = Beat(beats[0].data, True)

@@ -8,6 +8,7 @@ from golden.design import LineDesign
 from hw.axi import PortNames
 from hw.generate import generate, write_files
 from sim.line import Job
+from sim.models import models_for
 from sim.runner import build
 
 
@@ -18,6 +19,7 @@ def simulate(
     simulator: str,
     folder: Path,
     groups: int = 4,
+    resets: int = 10,
     tests: Sequence[str] = (),
     names: PortNames | None = None,
     edit: Callable[[str], str] | None = None,
@@ -37,6 +39,8 @@ def simulate(
         For the generated files, the log and the results.
     groups
         Groups of lines to send in each experiment of the bench.
+    resets
+        Resets in midstream.
     tests
         Names of the tests to run; all by default.
     names
@@ -62,7 +66,10 @@ def simulate(
     if edit is not None:
         for source in sources:
             source.write_text(edit(source.read_text()))
-    simulation = build(sources, manifest["top"], simulator=simulator)
-    job = Job(design, manifest, groups, seed)
+    models = models_for("".join(source.read_text() for source in sources))
+    # A primitive's pins are connected only where they are used.
+    options = ["-Wno-PINMISSING"] if models and simulator == "verilator" else []
+    simulation = build([*sources, *models], manifest["top"], simulator=simulator, options=options)
+    job = Job(design, manifest, groups, resets, seed)
     env = job.save(folder / "job.pickle")
     return simulation.run(bench, folder=folder, tests=tests, env=env, seed=seed)

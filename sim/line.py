@@ -32,6 +32,8 @@ class Job:
         Its manifest: names, slots, timing.
     groups
         Groups of lines to send in each experiment.
+    resets
+        Resets in midstream.
     seed
         Of every random number.
     """
@@ -39,6 +41,7 @@ class Job:
     design: LineDesign
     manifest: dict[str, Any]
     groups: int
+    resets: int
     seed: int = 1
 
     def save(self, path: Path) -> dict[str, str]:
@@ -166,6 +169,11 @@ class LineBench:
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let time pass until ``condition`` holds, but not beyond `patience`."""
         await self._stepper.until(condition, limit=self.patience)
+
+    @property
+    def cycle(self) -> int:
+        """Number of the next cycle."""
+        return self._stepper.cycle
 
     @property
     def patience(self) -> int:

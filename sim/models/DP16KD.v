@@ -1,11 +1,12 @@
-// Behavioural model of the ECP5's DP16KD, after Lattice's memory usage guide: 1024 rows of two
+// Behavioural model of the ECP5's DP16KD, after Lattice's memory usage guide: 512 rows of four
 // nine-bit bytes, two ports of 1, 2, 4, 9 or 18 bits, each with an optional output register. Words
-// of less than nine bits leave the ninth of a byte unused. Yosys has no model of it.
+// of less than nine bits leave the ninth of a byte unused. With 36 bits port A writes and port B
+// reads, the low half on A's data pins, the high half on B's. Yosys has no model of it.
 //
 // A word that one port reads while the other writes any of it is undefined, and so it is here.
 //
-// Left out: ports on different clocks, inverted clocks, and asynchronous reset. A parameter that
-// asks for what is left out ends in a module that does not exist.
+// Left out: ports on different clocks, inverted clocks, and asynchronous resets other than ones
+// tied low. A parameter that asks for what is left out ends in a module that does not exist.
 /* verilator lint_off WIDTHEXPAND */  // modes are strings of unequal lengths
 module DP16KD (
     input
@@ -109,13 +110,13 @@ module DP16KD (
     parameter [319:0] INITVAL_3F = 320'b0;
 
     generate
-        if (RESETMODE != "SYNC" || CSDECODE_A != "0b000" || CSDECODE_B != "0b000"
+        if (CSDECODE_A != "0b000" || CSDECODE_B != "0b000"
             || CLKAMUX != "CLKA" || CLKBMUX != "CLKB") begin : refuse
             DP16KD_parameter_not_modelled parameter_not_modelled ();
         end
     endgenerate
 
-    // 16 rows an INITVAL, 20 bits a row, of which 18 are contents.
+    // An INITVAL holds eight rows, 20 bits for every 18 of contents.
     localparam [64*320-1:0] CONTENTS = {
         INITVAL_3F, INITVAL_3E, INITVAL_3D, INITVAL_3C,
         INITVAL_3B, INITVAL_3A, INITVAL_39, INITVAL_38,
@@ -134,35 +135,38 @@ module DP16KD (
         INITVAL_07, INITVAL_06, INITVAL_05, INITVAL_04,
         INITVAL_03, INITVAL_02, INITVAL_01, INITVAL_00
     };
-    reg [17:0] rows [0:1023];
+    reg [35:0] rows [0:511];
     integer row;
-    initial for (row = 0; row < 1024; row = row + 1) rows[row] = CONTENTS[row*20 +: 18];
+    initial
+        for (row = 0; row < 512; row = row + 1)
+            rows[row] = {CONTENTS[row*40 + 20 +: 18], CONTENTS[row*40 +: 18]};
 
-    // Where a port's word stands in its row. A port of 18 bits has byte enables for low address
-    // bits.
-    function [4:0] place;
+    // Where a port's word stands in its row. From 18 bits up low address bits are byte enables.
+    function [5:0] place;
         input integer width;
-        input [3:0] low;
-        place = width == 18 ? 5'd0
-            : (low[3] ? 5'd9 : 5'd0)
-            + (width == 4 ? {2'b0, low[2], 2'b0}
-               : width == 2 ? {2'b0, low[2:1], 1'b0}
-               : width == 1 ? {2'b0, low[2:0]}
-               : 5'd0);
+        input [4:0] low;
+        place = width == 36 ? 6'd0
+            : width == 18 ? (low[4] ? 6'd18 : 6'd0)
+            : 6'd9 * low[4:3]
+            + (width == 4 ? {3'b0, low[2], 2'b0}
+               : width == 2 ? {3'b0, low[2:1], 1'b0}
+               : width == 1 ? {3'b0, low[2:0]}
+               : 6'd0);
     endfunction
 
-    function [17:0] mask;
+    function [35:0] mask;
         input integer width;
-        input [3:0] low;
-        mask = width == 18 ? {{9{low[1]}}, {9{low[0]}}}
-            : ((18'd1 << width) - 18'd1) << place(width, low);
+        input [4:0] low;
+        mask = width == 36 ? {{9{low[3]}}, {9{low[2]}}, {9{low[1]}}, {9{low[0]}}}
+            : (width == 18 ? {18'b0, {9{low[1]}}, {9{low[0]}}} : (36'd1 << width) - 36'd1)
+            << place(width, low);
     endfunction
 
-    function [17:0] word;
+    function [35:0] word;
         input integer width;
-        input [3:0] low;
-        input [17:0] contents;
-        word = (contents >> place(width, low)) & (width == 18 ? 18'h3ffff : (18'd1 << width) - 18'd1);
+        input [4:0] low;
+        input [35:0] contents;
+        word = (contents >> place(width, low)) & (width == 36 ? ~36'b0 : (36'd1 << width) - 36'd1);
     endfunction
 
     wire [17:0] dia = {
@@ -182,6 +186,10 @@ module DP16KD (
         ADB4, ADB3, ADB2, ADB1, ADB0
     };
 
+    // The reset of an asynchronous one would have to act at once.
+    wire [17:0] unknown_a = RESETMODE != "SYNC" && RSTA !== 1'b0 ? 18'bx : 18'b0;
+    wire [17:0] unknown_b = RESETMODE != "SYNC" && RSTB !== 1'b0 ? 18'bx : 18'b0;
+
     // The unused one of two ports may have no clock.
     wire clock = CLKA === 1'b1 || CLKB === 1'b1;
     wire enable_a = CEA === 1'b1 && {CSA2, CSA1, CSA0} === 3'b000;
@@ -189,49 +197,53 @@ module DP16KD (
     wire write_a = enable_a && WEA === 1'b1;
     wire write_b = enable_b && WEB === 1'b1;
 
-    wire [17:0] old_a = rows[ada[13:4]];
-    wire [17:0] old_b = rows[adb[13:4]];
-    wire [17:0] mask_a = mask(DATA_WIDTH_A, ada[3:0]);
-    wire [17:0] mask_b = mask(DATA_WIDTH_B, adb[3:0]);
-    wire [17:0] new_a = old_a & ~mask_a | dia << place(DATA_WIDTH_A, ada[3:0]) & mask_a;
-    wire [17:0] new_b = old_b & ~mask_b | dib << place(DATA_WIDTH_B, adb[3:0]) & mask_b;
+    wire [35:0] old_a = rows[ada[13:5]];
+    wire [35:0] old_b = rows[adb[13:5]];
+    wire [35:0] mask_a = mask(DATA_WIDTH_A, ada[4:0]);
+    wire [35:0] mask_b = mask(DATA_WIDTH_B, adb[4:0]);
+    wire [35:0] data_a = {DATA_WIDTH_A == 36 ? dib : 18'b0, dia};
+    wire [35:0] data_b = {18'b0, dib};
+    wire [35:0] new_a = old_a & ~mask_a | data_a << place(DATA_WIDTH_A, ada[4:0]) & mask_a;
+    wire [35:0] new_b = old_b & ~mask_b | data_b << place(DATA_WIDTH_B, adb[4:0]) & mask_b;
 
     // What a read sees: of its own port's write what the mode says, of the other's nothing sure.
-    wire same_row = ada[13:4] == adb[13:4];
-    wire [17:0] unsure_a = write_b && same_row ? mask_b : 18'b0;
-    wire [17:0] unsure_b = write_a && same_row ? mask_a : 18'b0;
-    wire [17:0] seen_a = (write_a && WRITEMODE_A == "WRITETHROUGH" ? new_a : old_a)
-        ^ (unsure_a & 18'bx);
-    wire [17:0] seen_b = (write_b && WRITEMODE_B == "WRITETHROUGH" ? new_b : old_b)
-        ^ (unsure_b & 18'bx);
+    wire same_row = ada[13:5] == adb[13:5];
+    wire [35:0] unsure_a = write_b && same_row ? mask_b : 36'b0;
+    wire [35:0] unsure_b = write_a && same_row ? mask_a : 36'b0;
+    wire [35:0] seen_a = (write_a && WRITEMODE_A == "WRITETHROUGH" ? new_a : old_a)
+        ^ (unsure_a & 36'bx);
+    wire [35:0] seen_b = (write_b && WRITEMODE_B == "WRITETHROUGH" ? new_b : old_b)
+        ^ (unsure_b & 36'bx);
 
-    reg [17:0] latch_a, latch_b, register_a, register_b;
-    initial {latch_a, latch_b, register_a, register_b} = 72'b0;
+    reg [35:0] latch_a, latch_b, register_a, register_b;
+    initial {latch_a, latch_b, register_a, register_b} = 144'b0;
 
     always @(posedge clock) begin
-        if (write_a) rows[ada[13:4]] <= new_a;
-        if (write_b) rows[adb[13:4]] <= write_a && same_row ? new_b & ~mask_a | new_a & mask_a : new_b;
+        if (write_a) rows[ada[13:5]] <= new_a;
+        if (write_b) rows[adb[13:5]] <= write_a && same_row ? new_b & ~mask_a | new_a & mask_a : new_b;
 
-        if (RSTA === 1'b1) latch_a <= 18'b0;
+        if (RSTA === 1'b1) latch_a <= 36'b0;
         else if (enable_a && (!write_a || WRITEMODE_A != "NORMAL"))
-            latch_a <= word(DATA_WIDTH_A, ada[3:0], seen_a);
-        if (RSTB === 1'b1) latch_b <= 18'b0;
+            latch_a <= word(DATA_WIDTH_A, ada[4:0], seen_a);
+        if (RSTB === 1'b1) latch_b <= 36'b0;
         else if (enable_b && (!write_b || WRITEMODE_B != "NORMAL"))
-            latch_b <= word(DATA_WIDTH_B, adb[3:0], seen_b);
+            latch_b <= word(DATA_WIDTH_B, adb[4:0], seen_b);
 
-        if (RSTA === 1'b1) register_a <= 18'b0;
+        if (RSTA === 1'b1) register_a <= 36'b0;
         else if (OCEA === 1'b1) register_a <= latch_a;
-        if (RSTB === 1'b1) register_b <= 18'b0;
+        if (RSTB === 1'b1) register_b <= 36'b0;
         else if (OCEB === 1'b1) register_b <= latch_b;
     end
 
+    wire [35:0] out_a = REGMODE_A == "OUTREG" ? register_a : latch_a;
+    wire [35:0] out_b = REGMODE_B == "OUTREG" ? register_b : latch_b;
     assign {
         DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9,
         DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0
-    } = REGMODE_A == "OUTREG" ? register_a : latch_a;
+    } = unknown_a ^ (DATA_WIDTH_B == 36 ? out_b[17:0] : out_a[17:0]);
     assign {
         DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9,
         DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0
-    } = REGMODE_B == "OUTREG" ? register_b : latch_b;
+    } = unknown_b ^ (DATA_WIDTH_B == 36 ? out_b[35:18] : out_b[17:0]);
 endmodule
 /* verilator lint_on WIDTHEXPAND */

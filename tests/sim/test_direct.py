@@ -15,8 +15,9 @@ from hw.axi import PortNames
 from sim.engine import simulate
 from sim.runner import simulators
 
-CYCLES = {"verilator": 1500, "icarus": 200}
+CYCLES = {"verilator": 1500, "icarus": 100}
 """About how long each experiment of a bench lasts, unstalled."""
+RESETS = {"verilator": 30, "icarus": 5}
 
 PORT = "port"
 Case = dict[str, Any]
@@ -54,16 +55,31 @@ CASES: dict[str, Case] = {
     "requantized-56": {"length": 56, "macs": 28, "channels": 3, "requantization": WIDE},
     # Half of the results are ties: a channel each of one, two and three bits to round off.
     "ties": {
-        **{"length": 5, "channels": 3, "rows": 6, "lanes": 2, "data_bits": 4, "weight_bits": 3},
-        **{"requantization": REQUANTIZED, "scale": ([1, 3, 1], [1, 2, 3])},
+        "length": 5,
+        "channels": 3,
+        "rows": 6,
+        "lanes": 2,
+        "data_bits": 4,
+        "weight_bits": 3,
+        "requantization": REQUANTIZED,
+        "scale": ([1, 3, 1], [1, 2, 3]),
     },
     "shift-0": {
-        **{"length": 3, "channels": 2, "data_bits": 3, "weight_bits": 2},
-        **{"requantization": REQUANTIZED, "scale": ([1, 2**17 - 1], [0, 0])},
+        "length": 3,
+        "channels": 2,
+        "data_bits": 3,
+        "weight_bits": 2,
+        "requantization": REQUANTIZED,
+        "scale": ([1, 2**17 - 1], [0, 0]),
     },
     "shifts-0-to-47": {
-        **{"length": 7, "channels": 3, "data_bits": 18, "weight_bits": 16, "macs": 4},
-        **{"requantization": REQUANTIZED, "scale": ([1, 2**17 - 1, 40503], [0, 47, 42])},
+        "length": 7,
+        "channels": 3,
+        "data_bits": 18,
+        "weight_bits": 16,
+        "macs": 4,
+        "requantization": REQUANTIZED,
+        "scale": ([1, 2**17 - 1, 40503], [0, 47, 42]),
     },
     "port": {"length": 5, "channels": 2, PORT: True},
     "port-2": {"length": 2, PORT: True, "lanes": 4, "requantization": NARROW},
@@ -113,22 +129,24 @@ def scaled(weights: LineWeights, multiplier: list[int], shift: list[int]) -> Lin
     return replace(weights, multiplier=np.array(multiplier), shift=np.array(shift), zero_point=-3)
 
 
-def groups_of(design: DirectDesign, simulator: str) -> int:
-    return max(3, CYCLES[simulator] // design.cycles_per_group)
-
-
 @pytest.mark.parametrize("simulator", simulators())
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_engine_equals_model(case: Case, simulator: str, tmp_path: Path) -> None:
     design = design_of(case)
-    groups = groups_of(design, simulator)
-    passed = simulate(design, "sim.bench_line", simulator=simulator, folder=tmp_path, groups=groups)
-    assert len(passed) == 5
+    groups = max(3, CYCLES[simulator] // design.cycles_per_group)
+    benches = {"sim.bench_line": 5}
     if design.weights is None:
+        benches["sim.bench_weights"] = 4
+    for bench, n_tests in benches.items():
         passed = simulate(
-            design, "sim.bench_weights", simulator=simulator, folder=tmp_path, groups=groups
+            design,
+            bench,
+            simulator=simulator,
+            folder=tmp_path,
+            groups=groups,
+            resets=RESETS[simulator],
         )
-        assert len(passed) == 4
+        assert len(passed) == n_tests
 
 
 @pytest.mark.parametrize("simulator", simulators())

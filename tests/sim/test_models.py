@@ -20,7 +20,7 @@ REGISTERS = {
     "mixed": MultiplierRegisters(True, False, True, True, False),
 }
 
-DEPTHS = {1: 16384, 2: 8192, 4: 4096, 9: 2048, 18: 1024}
+DEPTHS = {1: 16384, 2: 8192, 4: 4096, 9: 2048, 18: 1024, 36: 512}
 
 
 def compare(pair, test, simulator, folder, model):

@@ -1,0 +1,97 @@
+"""Hold generated engines to the contract with its own checker, over a grid: `.ci/run` calls it."""
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from sim.runner import ROOT, verilator_environment
+
+CHECK = ROOT.parent / "shared" / "conformance" / "check.py"
+OUT = ROOT / "build" / "conformance"
+
+DIRECT = (
+    "--length 2 --macs 1",
+    "--length 2",
+    "--length 3 --macs 2 --lanes 2",
+    "--length 3 --lanes 4 --rows 8 --channels 2",
+    "--length 5 --macs 4 --data-bits 5 --weight-bits 11",
+    "--length 7 --channels 3 --rows 3",
+    "--length 7 --macs 1 --lanes 2 --rows 4",
+    "--length 7 --macs 6 --channels 2 --output requantized --output-low 0",
+    "--length 8 --macs 4 --lanes 4",
+    "--length 8 --channels 5 --output requantized --output-bits 4 --weight-bits 5",
+    "--length 13 --macs 5 --channels 2 --rows 2",
+    "--length 13 --lanes 2 --output requantized",
+    "--length 13 --macs 11 --channels 3 --lanes 2",
+    "--length 14 --channels 4 --rows 2",
+    "--length 14 --macs 7 --lanes 2 --rows 4 --output requantized --output-bits 6",
+    "--length 16 --macs 15 --data-bits 12",
+    "--length 20 --macs 20 --weight-bits 4 --lanes 2",
+    "--length 28 --macs 9 --channels 2",
+    "--length 31 --channels 2 --lanes 4 --output requantized --output-high 100",
+    "--length 32 --macs 16 --data-bits 16 --weight-bits 16",
+    "--length 56",
+    "--length 56 --macs 28 --lanes 2",
+    "--length 56 --macs 55 --channels 2 --rows 2",
+    "--length 64 --lanes 2 --output requantized",
+    "--length 100 --macs 50",
+    "--length 100",
+)
+GRID = {"direct": DIRECT}
+STALLS = (("0", "0", "random"), ("0.3", "0.3", "extreme"), ("0.6", "0", "impulse"))
+
+
+def cases() -> Iterator[tuple[str, list[str], str]]:
+    """Yield name, arguments of `hw.build` and simulator of every case.
+
+    Cycles a group stay in the hundreds: the checker waits a thousand groups for the end.
+    """
+    simulators = itertools.cycle(["icarus"] * 8 + ["verilator"])
+    for engine, grid in GRID.items():
+        for number, options in enumerate(grid):
+            yield f"{engine}_{number}", [engine, *options.split()], next(simulators)
+
+
+def check(case: tuple[str, list[str], str]) -> list[str]:
+    """Build a case and check it under every stall; return what went wrong."""
+    name, arguments, simulator = case
+    wrong = []
+    _run([sys.executable, "-m", "hw.build", *arguments, "--name", name, "--out", str(OUT)])
+    # A Verilator build takes 20 s: one run of stalls there, all of them under Icarus.
+    stalls = STALLS if simulator == "icarus" else STALLS[:1]
+    for stall_in, stall_out, pattern in stalls:
+        command = [sys.executable, str(CHECK), str(OUT / f"{name}.json")]
+        command += ["--weights", str(OUT / f"{name}.npz"), "--simulator", simulator]
+        command += ["--stall-in", stall_in, "--stall-out", stall_out, "--pattern", pattern]
+        done = _run(command, check=False)
+        if done.returncode:
+            wrong.append(f"{' '.join(arguments)}: {done.stdout.strip()} {done.stderr[-500:]}")
+    return wrong
+
+
+def _run(command: Sequence[str], *, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    env = os.environ | verilator_environment(os.environ)
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=check)
+
+
+def main() -> int:
+    """Check every case, two at a time; return 1 where one is wrong."""
+    grid = list(cases())
+    wrong: list[str] = []
+    with ThreadPoolExecutor(2) as pool:
+        for complaints in tqdm(pool.map(check, grid), total=len(grid), desc="conformance"):
+            wrong += complaints
+    print(*wrong, f"{len(grid)} builds held to the contract, {len(wrong)} complaints", sep="\n")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

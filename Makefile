@@ -1,0 +1,53 @@
+# Needs Python >= 3.11, g++, make, perl and git; the rest comes from PyPI.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/ready
+
+.PHONY: help setup demo test soak bench budgets check-budgets lint clean
+
+help:
+	@echo "make setup    install everything into $(VENV)"
+	@echo "make demo     a photograph's feature map through generated hardware"
+	@echo "make test     all tests"
+	@echo "make soak     long runs"
+	@echo "make bench    place and route, and write docs/benchmarks.md"
+	@echo "make budgets  rewrite the budgets of resources and clock"
+	@echo "make lint     style and types"
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+$(VENV)/flow: $(READY)
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,ecp5]'
+	touch $@
+
+demo: $(READY)
+	$(RUN) scripts/demo.py
+
+test: $(READY)
+	$(RUN) -m pytest -n auto
+
+soak: $(READY)
+	$(RUN) -m pytest -m soak
+
+bench: $(VENV)/flow
+	$(RUN) scripts/bench.py
+
+budgets: $(VENV)/flow
+	$(RUN) scripts/budgets.py --rewrite
+
+check-budgets: $(VENV)/flow
+	$(RUN) scripts/budgets.py
+
+lint: $(READY)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+clean:
+	rm -rf build

@@ -1,0 +1,36 @@
+"""A synthesised netlist as Verilog that any simulator takes."""
+
+from pathlib import Path
+
+from flow.cache import Cache, Step
+from flow.families import Family
+from flow.tools import Yosys
+
+SIMULATED = "netlist.v"
+
+
+def simulated(netlist: bytes, top: str, family: Family, yosys: Yosys, cache: Cache) -> str:
+    """Return ``netlist`` with each cell replaced by Yosys's own simulation model of it.
+
+    Flat: the models' libraries themselves use what some simulators refuse. Cells without a model
+    stay instances, to be simulated with those of `sim.models`.
+    """
+    commands = [
+        "read_json netlist.json",
+        # What else was read are black boxes, which would stand in the models' way.
+        f"select =* %m {top} %d",
+        "delete",
+        "select -clear",
+        f"read_verilog -overwrite -nowb {family.models}",
+        f"hierarchy -top {top}",
+        "proc",
+        "flatten",
+        "opt_clean",
+        f"write_verilog -noattr {SIMULATED}",
+    ]
+
+    def run(folder: Path) -> None:
+        yosys.run(commands, folder)
+
+    step = Step({"netlist.json": netlist}, (yosys.version, *commands), run, (SIMULATED,))
+    return cache.run(step)[SIMULATED].decode()

@@ -1,0 +1,174 @@
+"""The main job from end to end, on a photograph: ``make demo``."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from matplotlib.figure import Figure
+
+from golden.design import LineDesign
+from golden.interval import Integers
+from golden.parc import parc
+from golden.quantize import Activation, QuantizedKernel, quantize_lines
+from golden.weights import check_weights, load_weights
+from hw.manifest import design_of
+from sim import bench_map
+from sim.line import Job
+from sim.photograph import Floats, feature_map, position_aware_kernels
+from sim.runner import build
+
+ROOT = Path(__file__).resolve().parent.parent
+CHANNELS_SHOWN = (3, 6)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of one engine."""
+
+    name: str
+    design: LineDesign
+    results: Integers
+    golden: Integers
+    cycles: int
+    seconds: float
+
+    def row(self) -> list[str]:
+        """Return the run's line of the table."""
+        samples = self.results.size
+        return [
+            self.name,
+            f"{len(self.results)}",
+            f"{samples}",
+            f"{self.cycles}",
+            f"{self.cycles / samples:.3f}",
+            f"{np.count_nonzero(self.results != self.golden)}",
+            f"{self.seconds:.1f}",
+        ]
+
+
+def simulate(name: str, arguments: Sequence[str], kernel: QuantizedKernel, x: Integers) -> Run:
+    """Build an engine by the command line, and send the map ``x`` ``[C, H, W]`` through it."""
+    started = time.monotonic()
+    folder = ROOT / "build" / "demo" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = folder / "weights.npz"
+    kernel.save(weights)
+    channels, height, width = x.shape
+    formats = {"length": width, "channels": channels}
+    options = [f"--{key}={value}" for key, value in formats.items()]
+    command = ["-m", "hw.build", *arguments, *options, f"--rows={height}", f"--name=demo_{name}"]
+    subprocess.run(
+        [sys.executable, *command, f"--weights={weights}", f"--out={folder}"],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    manifest = json.loads((folder / f"demo_{name}.json").read_text())
+    bits = {key: manifest["parameters"][key] for key in ("data_bits", "weight_bits")}
+    integers = check_weights(load_weights(weights), **formats, **bits, requantized=None)
+    design = design_of(manifest, integers)
+    lines = x.reshape(-1, width)
+    results, cycles = _send(design, manifest, folder, lines)
+    return Run(name, design, results, design.model(lines), cycles, time.monotonic() - started)
+
+
+def _send(
+    design: LineDesign, manifest: dict[str, object], folder: Path, lines: Integers
+) -> tuple[Integers, int]:
+    np.save(folder / bench_map.LINES, lines)
+    (folder / bench_map.PROGRESS).write_text("0")
+    env = Job(design, manifest, groups=1, resets=0).save(folder / "job.pickle")
+    env[bench_map.FOLDER] = str(folder)
+    with tqdm(total=len(lines), unit="line", desc=f"{design.engine:>7}") as bar:
+        bar.set_postfix_str("compiling")
+        simulation = build([folder / f"{design.name}.v"], design.name, simulator="verilator")
+        bar.set_postfix_str("simulating")
+        done = threading.Event()
+        watcher = threading.Thread(target=_watch, args=(folder / bench_map.PROGRESS, bar, done))
+        watcher.start()
+        try:
+            simulation.run("sim.bench_map", folder=folder, env=env)
+        finally:
+            done.set()
+            watcher.join()
+        bar.set_postfix_str("")
+    cycles = int((folder / bench_map.CYCLES).read_text())
+    return np.load(folder / bench_map.RESULTS), cycles
+
+
+def _watch(progress: Path, bar: "tqdm[None]", done: threading.Event) -> None:
+    """Move ``bar`` on as the bench writes how far it is."""
+    over = False
+    while not over:
+        over = done.wait(0.1)
+        if text := progress.read_text():
+            bar.update(int(text) - bar.n)
+
+
+def draw(path: Path, x: Floats, y: Floats, runs: Sequence[Run], scale: Floats) -> None:
+    """Write the picture: input, float64 ParC, what each engine gave, and the difference."""
+    columns = 2 + 2 * len(runs)
+    size = (2.4 * columns, 2.6 * len(CHANNELS_SHOWN))
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(len(CHANNELS_SHOWN), columns, squeeze=False)
+    for row, channel in zip(axes, CHANNELS_SHOWN, strict=True):
+        panels = [("input", x[channel], "gray"), ("ParC, float64", y[channel], "gray")]
+        for run in runs:
+            hardware = run.results.reshape(x.shape) * scale[:, None, None]
+            panels.append((f"{run.name} engine", hardware[channel], "gray"))
+            panels.append(("difference", (hardware - y)[channel], "RdBu"))
+        for axis, (title, image, colours) in zip(row, panels, strict=True):
+            limit = np.abs(image).max() or 1.0
+            centred = {"vmin": -limit, "vmax": limit} if colours == "RdBu" else {}
+            shown = axis.imshow(image, cmap=colours, **centred)
+            axis.set_title(title, fontsize=10)
+            axis.set_xticks([])
+            axis.set_yticks([])
+            if centred:
+                figure.colorbar(shown, ax=axis, shrink=0.7)
+        row[0].set_ylabel(f"channel {channel}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Return ``rows``, the first of them the heads, in columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
+
+
+@click.command()
+@click.option("--picture", type=Path, default=ROOT / "build" / "demo" / "demo.png")
+def main(picture: Path) -> None:
+    """Convolve a photograph's feature map in generated hardware, and compare every sample."""
+    x = feature_map()
+    kernels, embedding, bias = position_aware_kernels(*x.shape[::2])
+    data = Activation.symmetric(float(np.abs(x).max()), 8)
+    kernel = quantize_lines(kernels, embedding=embedding, bias=bias, data=data)
+    quantized = data.quantize(x)
+    runs = [simulate("direct", ["direct"], kernel, quantized)]
+    y = parc(x, kernels, axis="width", embedding=embedding, bias=bias)
+    draw(picture, x, y, runs, kernel.accumulator_scale)
+    heads = ["engine", "lines", "samples", "cycles", "cycles/sample", "mismatches", "seconds"]
+    click.echo(table([heads, *(run.row() for run in runs)]))
+    click.echo(f"picture: {picture}")
+    if any(np.any(run.results != run.golden) for run in runs):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+# amaranth: UnusedElaboratable=no
+# A component that refuses its parameters is never elaborated.
+"""Parameters that components refuse."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from hw.counter import Counter
+from hw.delay import BeatDelay
+from hw.tables import Table
+from hw.weights_port import WeightsPort
+
+WIDTHS = {"coefficient_bits": 4, "start_bits": 8, "scale_bits": 0}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Counter(0), "Size must be at least 1, not 0"),
+        (
+            lambda: BeatDelay(depth=0, width=3, target="generic"),
+            "Depth must be at least 1, not 0",
+        ),
+        (
+            lambda: Table(words=[1, 2], depth=3, width=3, target="generic"),
+            "Words must number 3, not 2",
+        ),
+        (
+            lambda: WeightsPort(channels=1, words=4, length=5, stride=6, **WIDTHS),
+            "Words must be from 5 to 6, not 4",
+        ),
+        (
+            lambda: WeightsPort(channels=1, words=7, length=5, stride=6, **WIDTHS),
+            "Words must be from 5 to 6, not 7",
+        ),
+    ],
+)
+def test_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        make()

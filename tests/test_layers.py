@@ -1,0 +1,44 @@
+"""Imports point one way: golden <- hw <- sim, flow, boards <- scripts."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ALLOWED = {
+    "golden": {"golden"},
+    "hw": {"golden", "hw"},
+    "sim": {"golden", "hw", "sim"},
+    "boards": {"golden", "hw", "boards"},
+    "flow": {"golden", "hw", "boards", "flow"},
+    "scripts": {"golden", "hw", "sim", "boards", "flow"},
+}
+KEPT_OUT = {"golden": {"amaranth", "pyosys", "click", "cocotb"}, "hw": {"cocotb"}}
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} must name what it imports in full"
+            yield node.module.split(".")[0]
+
+
+@pytest.mark.parametrize("layer", ALLOWED)
+def test_imports_point_one_way(layer):
+    files = sorted((ROOT / layer).rglob("*.py"))
+    assert files
+    for path in files:
+        used = set(imports(path))
+        assert used & set(ALLOWED) <= ALLOWED[layer], path
+        assert not used & KEPT_OUT.get(layer, set()), path
+
+
+def test_only_the_primitives_know_a_device():
+    for path in sorted((ROOT / "hw").rglob("*.py")):
+        if "primitives" not in path.parts:
+            text = path.read_text()
+            for primitive in ("MULT18X18D", "DP16KD", "SB_MAC16"):
+                assert primitive not in text, path
