@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from flow.report import Report
@@ -32,7 +32,7 @@ class Budget:
     name: str
     arguments: list[str]
     device: str
-    resources: dict[str, int]
+    resources: dict[str, int | float]
     fmax_mhz: float
 
     def breaches(self, report: Report) -> list[str]:
@@ -43,7 +43,7 @@ class Budget:
             for figure, allowed in self.resources.items()
             if report.resources.get(figure, 0) > MOST_RESOURCES * allowed
         ]
-        if report.fmax_mhz < LEAST_FMAX * self.fmax_mhz:
+        if (report.fmax_mhz or 0) < LEAST_FMAX * self.fmax_mhz:
             lines.append(
                 f"{self.name}: fmax {report.fmax_mhz} MHz, "
                 f"less than 85 % of the budget of {self.fmax_mhz} MHz"
@@ -52,9 +52,7 @@ class Budget:
 
     def renewed(self, report: Report) -> "Budget":
         """Return this budget with the figures of ``report``."""
-        return Budget(
-            self.name, self.arguments, self.device, dict(report.resources), report.fmax_mhz
-        )
+        return replace(self, resources=report.resources, fmax_mhz=report.fmax_mhz or 0)
 
 
 def load_budgets(path: Path = BUDGETS) -> list[Budget]:

@@ -21,12 +21,15 @@ class Family:
         Where Yosys keeps simulation models of the cells.
     cells
         For each figure that is counted in the netlist, the cells that count, and for how much.
+    remark
+        What to know of its figures.
     """
 
     name: str
     synthesis: tuple[str, ...]
     models: str
     cells: Mapping[str, Mapping[str, int]]
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,14 @@ class PlacedFamily(Family):
     ----------
     nextpnr
         What follows `nextpnr-` in the tool's name.
-    register
-        A flip-flop of the family: an instance from ``{d}`` to ``{q}`` in Verilog.
+    pads
+        As `synthesis`, of a top module: with what the family wants at pins.
     placed
         For each figure that only placement knows, the kinds of site that count.
     """
 
-    nextpnr: str
-    register: str
+    nextpnr: str = ""
+    pads: tuple[str, ...] = ()
     placed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -61,11 +64,7 @@ ECP5 = PlacedFamily(
         "distributed_ram": {"TRELLIS_DPR16X4": 1},
     },
     nextpnr="ecp5",
-    register=(
-        'TRELLIS_FF #(.GSR("DISABLED"), .CEMUX("1"), .CLKMUX("CLK"), .LSRMUX("LSR"), '
-        '.SRMODE("LSR_OVER_CE"), .REGSET("RESET")) '
-        "{name} (.CLK({clock}), .LSR(1'b0), .CE(1'b1), .DI({d}), .Q({q}));"
-    ),
+    pads=("synth_ecp5 -top {top}",),
     # Each LUT4 is one, each CCU2C two, each TRELLIS_DPR16X4 four, and so are the cells that
     # placement adds where a carry chain begins or ends in the fabric.
     placed={"lut4_equivalents": ("TRELLIS_COMB",)},
@@ -87,33 +86,110 @@ ICE40 = PlacedFamily(
         "block_ram": {"SB_RAM40_4K": 1},
     },
     nextpnr="ice40",
-    register="SB_DFF {name} (.C({clock}), .D({d}), .Q({q}));",
+    pads=("synth_ice40 -device u -dsp -top {top}",),
 )
 
-XC7 = Family(
-    name="xc7",
-    synthesis=("synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -top {top}",),
-    models="+/xilinx/cells_sim.v",
+GOWIN = PlacedFamily(
+    name="gowin",
+    synthesis=("synth_gowin -family gw2a -noiopads -top {top}",),
+    models="+/gowin/cells_sim.v",
     cells={
-        "lut": {f"LUT{inputs}": 1 for inputs in range(1, 7)} | {"INV": 1},
-        "carry": {"CARRY4": 1},
-        "ff": {"FDRE": 1, "FDSE": 1, "FDCE": 1, "FDPE": 1},
-        "dsp": {"DSP48E1": 1},
-        "block_ram": {"RAMB36E1": 2, "RAMB18E1": 1},
-        "distributed_ram": {"RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2},
+        "lut": {f"LUT{inputs}": 1 for inputs in range(1, 5)},
+        "carry": {"ALU": 1},
+        "ff": {"DFF": 1, "DFFE": 1, "DFFS": 1, "DFFSE": 1, "DFFR": 1, "DFFRE": 1},
+        "dsp": {"MULT9X9": 1, "MULT18X18": 1, "MULT36X36": 1},
+        "block_ram": {"SP": 1, "SPX9": 1, "DPB": 1, "DPX9B": 1, "SDPB": 1, "SDPX9B": 1, "pROM": 1},
+        "distributed_ram": {"RAM16SDP4": 1, "RAM16SDP2": 1, "RAM16SDP1": 1},
+    },
+    remark="nextpnr times no path through a MULT: Fmax is that of the logic around them",
+    nextpnr="himbaechel-gowin",
+    pads=("synth_gowin -family gw2a -top {top}",),
+)
+
+GATEMATE = PlacedFamily(
+    name="gatemate",
+    synthesis=("synth_gatemate -luttree -nomx8 -noiopad -noclkbuf -top {top}",),
+    models="+/gatemate/cells_sim.v",
+    cells={
+        "lut": {"CC_LUT1": 1, "CC_LUT2": 1, "CC_L2T4": 1, "CC_L2T5": 1},
+        "carry": {"CC_ADDF": 1},
+        "ff": {"CC_DFF": 1},
+        "dsp": {"CC_MULT": 1},
+        "block_ram": {"CC_BRAM_20K": 1, "CC_BRAM_40K": 2},
+    },
+    remark="GateMate has no multiplier blocks: a CC_MULT is an array of its logic cells",
+    nextpnr="himbaechel-gatemate",
+    pads=("synth_gatemate -luttree -nomx8 -top {top}",),
+)
+
+_XILINX_CELLS = {
+    "lut": {f"LUT{inputs}": 1 for inputs in range(1, 7)} | {"INV": 1, "SRL16E": 1, "SRLC32E": 1},
+    "carry": {"CARRY4": 1, "CARRY8": 1},
+    "ff": {"FDRE": 1, "FDSE": 1, "FDCE": 1, "FDPE": 1},
+    "dsp": {"DSP48E1": 1, "DSP48E2": 1},
+    "block_ram": {"RAMB36E1": 2, "RAMB18E1": 1, "RAMB36E2": 2, "RAMB18E2": 1},
+    "distributed_ram": {
+        "RAM32M": 4,
+        "RAM64M": 4,
+        "RAM32M16": 8,
+        "RAM64M8": 8,
+        "RAM32X1D": 2,
+        "RAM64X1D": 2,
+        "RAM128X1D": 4,
+        "RAM256X1D": 8,
+    },
+}
+
+
+def _xilinx(name: str) -> Family:
+    return Family(
+        name=name,
+        synthesis=(f"synth_xilinx -family {name} -flatten -noiopad -noclkbuf -top {{top}}",),
+        models="+/xilinx/cells_sim.v",
+        cells=_XILINX_CELLS,
+    )
+
+
+XC7 = _xilinx("xc7")
+XCUP = _xilinx("xcup")
+
+CYCLONEV = Family(
+    name="cyclonev",
+    synthesis=("synth_intel_alm -family cyclonev -noiopad -noclkbuf -top {top}",),
+    models="+/intel_alm/cyclonev/cells_sim.v",
+    cells={
+        "lut": {f"MISTRAL_ALUT{inputs}": 1 for inputs in range(2, 7)} | {"MISTRAL_NOT": 1},
+        "carry": {"MISTRAL_ALUT_ARITH": 1},
+        "ff": {"MISTRAL_FF": 1},
+        "dsp": {"MISTRAL_MUL9X9": 1, "MISTRAL_MUL18X18": 1, "MISTRAL_MUL27X27": 1},
+        "block_ram": {"MISTRAL_M10K": 1},
+        "distributed_ram": {"MISTRAL_MLAB": 1},
     },
 )
 
-FAMILIES: Mapping[str, Family] = {family.name: family for family in (ECP5, ICE40, XC7)}
+FAMILIES: Mapping[str, Family] = {
+    family.name: family for family in (ECP5, ICE40, GOWIN, GATEMATE, XC7, XCUP, CYCLONEV)
+}
 
 
 @dataclass(frozen=True)
 class Device:
-    """A part: its family, and the arguments that tell nextpnr which part it is."""
+    """A part, or a whole family where there is only an estimate.
+
+    Parameters
+    ----------
+    name, family
+        Of the part.
+    arguments
+        Tell nextpnr which part it is.
+    files
+        Text of files that the arguments name; ``{clock}`` stands for the clock's port.
+    """
 
     name: str
-    family: PlacedFamily
-    arguments: tuple[str, ...]
+    family: Family
+    arguments: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def _ecp5(size: int, speed: int) -> Device:
@@ -122,8 +198,25 @@ def _ecp5(size: int, speed: int) -> Device:
     return Device(f"lfe5u-{size}f-{speed}", ECP5, arguments)
 
 
+_GOWIN_PINS = 'IO_LOC "{clock}" H11;\nIO_LOC "serial" L14;\nIO_LOC "folded" N14;\n'
+
 DEVICES: Mapping[str, Device] = {
-    device.name: device for device in [_ecp5(s, v) for s in (12, 25, 45, 85) for v in (6, 7, 8)]
+    device.name: device
+    for device in [
+        *(_ecp5(size, speed) for size in (12, 25, 45, 85) for speed in (6, 7, 8)),
+        Device("up5k", ICE40, ("--up5k", "--package", "sg48")),
+        Device(
+            "gw2a-18",
+            GOWIN,
+            (
+                *("--device", "GW2A-LV18PG256C8/I7", "--vopt", "family=GW2A-18"),
+                *("--vopt", "cst=pins.cst"),
+            ),
+            files={"pins.cst": _GOWIN_PINS},
+        ),
+        Device("ccgm1a1", GATEMATE, ("--device", "CCGM1A1", "--vopt", "allow-unconstrained")),
+        *(Device(family.name, family) for family in (XC7, XCUP, CYCLONEV)),
+    ]
 }
 
 

@@ -1,43 +1,40 @@
 """The whole flow of a build on a device."""
 
+import statistics
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
 from flow.cache import Cache
-from flow.families import Device
+from flow.families import Device, Family, PlacedFamily
 from flow.netlist import Netlist
-from flow.place import place
+from flow.place import Placement, Segment, place
 from flow.product import Product
 from flow.progress import Progress
-from flow.report import Report, critical_path, median_placement, resources
-from flow.synthesis import synthesise, wrap
+from flow.report import CriticalPath, Report, Step
+from flow.synthesis import own_name, synthesise, wrap
 from flow.tools import Yosys
 from flow.tools import nextpnr as nextpnr_of
 from flow.wrapper import TOP
 
+NO_DSP = (
+    "synthesis found no multiplier block for its products: they are in logic, and these figures "
+    "say nothing of a design that has blocks"
+)
 
-def n_steps(seeds: int) -> int:
+
+def n_steps(device: Device, seeds: int) -> int:
     """Return how often `implement` calls ``progress``."""
-    return 1 + seeds
+    return 1 + (seeds if isinstance(device.family, PlacedFamily) else 0)
 
 
-def implement(
-    product: Product,
-    device: Device,
-    *,
-    seeds: int,
-    jobs: int,
-    cache: Cache,
-    progress: Progress,
-    yosys: Path | None = None,
-    nextpnr: Path | None = None,
-) -> Report:
-    """Synthesise, place and route ``product`` out of context, every port registered.
+@dataclass(frozen=True)
+class Means:
+    """What to implement with.
 
     Parameters
     ----------
-    product, device
-        What, and onto what.
     seeds
         Number of placements, with seeds 1, 2, ...
     jobs
@@ -49,27 +46,111 @@ def implement(
     yosys, nextpnr
         Native programs to take in place of the wheels.
     """
-    synthesiser = Yosys(yosys)
-    placer = nextpnr_of(device.family.nextpnr, nextpnr)
-    tools = [synthesiser.version, placer.version]
-    netlist = synthesise(product, device.family, synthesiser, cache)
-    wrapped = wrap(product, netlist, device.family, synthesiser, cache)
-    progress("synthesis")
-    with ThreadPoolExecutor(jobs) as pool:
-        runs = [
-            pool.submit(place, wrapped, device, seed, placer, cache) for seed in range(1, seeds + 1)
-        ]
-        for run in as_completed(runs):
-            progress(f"seed {run.result().seed}")
-    placements = [run.result() for run in runs]
-    middle = median_placement(placements)
+
+    seeds: int
+    jobs: int
+    cache: Cache
+    progress: Progress
+    yosys: Path | None = None
+    nextpnr: Path | None = None
+
+
+def implement(product: Product, device: Device, means: Means) -> Report:
+    """Synthesise ``product`` for ``device``, and place and route it where nextpnr can.
+
+    Out of context, with a register in every port.
+    """
+    if isinstance(device.family, PlacedFamily):
+        return _placed(product, device, device.family, means)
+    yosys = Yosys(means.yosys)
+    netlist = Netlist(synthesise(product, device.family, yosys, means.cache), product.name)
+    means.progress(f"synthesis for {device.name}")
     return Report(
         name=product.name,
         device=device.name,
-        how=f"placed and routed out of context, every port registered ({', '.join(tools)})",
+        how=f"estimated by synthesis alone ({yosys.version})",
+        tools=[yosys.version],
+        resources=_counted(netlist, device.family),
+        remarks=_remarks(netlist, device.family),
+    )
+
+
+def _placed(product: Product, device: Device, family: PlacedFamily, means: Means) -> Report:
+    yosys, nextpnr = Yosys(means.yosys), nextpnr_of(family.nextpnr, means.nextpnr)
+    tools = [yosys.version, nextpnr.version]
+    netlist = synthesise(product, family, yosys, means.cache)
+    wrapped, around = wrap(product, netlist, family, yosys, means.cache)
+    means.progress(f"synthesis for {device.name}")
+    with ThreadPoolExecutor(means.jobs) as pool:
+        runs = [
+            pool.submit(place, wrapped, product.clock, device, seed, nextpnr, means.cache)
+            for seed in range(1, means.seeds + 1)
+        ]
+        for run in as_completed(runs):
+            means.progress(f"place and route on {device.name}, seed {run.result().seed}")
+    placements = [run.result() for run in runs]
+    middle = _median(placements)
+    counted = Netlist(netlist, product.name)
+    return Report(
+        name=product.name,
+        device=device.name,
+        how=f"placed and routed, every port registered ({', '.join(tools)})",
         tools=tools,
-        resources=resources(Netlist(netlist, product.name), device.family, middle),
+        resources=_sites(middle, family, around) | _counted(counted, family),
         fmax_mhz=round(middle.fmax_mhz, 2),
         seeds={placement.seed: round(placement.fmax_mhz, 2) for placement in placements},
-        critical_path=critical_path(middle.path, Netlist(wrapped, TOP)),
+        critical_path=_critical_path(middle.path, Netlist(wrapped, TOP)),
+        remarks=_remarks(counted, family),
+    )
+
+
+def _median(placements: Sequence[Placement]) -> Placement:
+    """Return the one with the median Fmax; of an even number the slower of the two."""
+    fmax = statistics.median_low(placement.fmax_mhz for placement in placements)
+    return next(placement for placement in placements if placement.fmax_mhz == fmax)
+
+
+def _counted(netlist: Netlist, family: Family) -> dict[str, int | float]:
+    """Return the figures that the netlist gives; none for blocks that none were found for."""
+    counts = {figure: netlist.count(cells) for figure, cells in family.cells.items()}
+    if not counts["dsp"]:
+        del counts["dsp"]
+    return dict(counts)
+
+
+def _sites(placement: Placement, family: PlacedFamily, around: Netlist) -> dict[str, int | float]:
+    """Return the figures that placement gives, without the wrapper's LUTs, one site each."""
+    luts = around.count(family.cells["lut"])
+    return {
+        figure: sum(placement.used[kind] for kind in kinds) - luts
+        for figure, kinds in family.placed.items()
+    }
+
+
+def _remarks(netlist: Netlist, family: Family) -> list[str]:
+    if not netlist.count(family.cells["dsp"]):
+        return [NO_DSP]
+    return [family.remark] if family.remark else []
+
+
+def _critical_path(path: Sequence[Segment], wrapped: Netlist) -> CriticalPath:
+    """Return ``path`` through the wrapped netlist in the design's own names."""
+    steps: list[Step] = []
+    cell_ns = 0.0
+    for segment in path:
+        # A carry chain's own wires take no time: the chain counts as one cell.
+        if segment.net is None or segment.ns == 0:
+            cell_ns += segment.ns
+        else:
+            name = own_name(wrapped.plain_name(segment.net))
+            steps.append(Step(name, round(cell_ns, 3), round(segment.ns, 3)))
+            cell_ns = 0.0
+    routing = sum(step.net_ns for step in steps)
+    total = sum(segment.ns for segment in path)
+    return CriticalPath(
+        start=own_name(wrapped.register_name(path[0].source)),
+        end=own_name(wrapped.register_name(path[-1].sink)),
+        logic_ns=round(total - routing, 3),
+        routing_ns=round(routing, 3),
+        steps=steps,
     )

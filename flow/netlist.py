@@ -1,6 +1,7 @@
 """What a Yosys netlist in JSON says: ports, counts of cells, and the design's own names."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,22 +50,36 @@ class Netlist:
         return sum(self.cells[kind] * weight for kind, weight in weights.items())
 
     @cached_property
+    def _made_up(self) -> re.Pattern[str]:
+        """Where a name that Yosys made from a cell's type begins to be one."""
+        return re.compile(rf"_({'|'.join(map(re.escape, self.cells))})_.*|\$.*")
+
+    @cached_property
     def _name_of_bit(self) -> dict[int, str]:
         names: dict[int, str] = {}
         for name, net in self._module["netnames"].items():
-            if net["hide_name"]:
+            if net["hide_name"] or self._made_up.search(name):
                 continue
             for index, bit in enumerate(net["bits"]):
                 label = f"{name}[{index}]" if len(net["bits"]) > 1 else name
-                # A wire that crosses modules has a name in each; the one closest to the cell that
-                # drives it, deepest in the hierarchy, says most.
+                # A wire that crosses modules has a name in each: the one deepest in the hierarchy,
+                # closest to the cell that drives it, says most.
                 if isinstance(bit, int) and label.count(".") >= names.get(bit, "").count("."):
                     names[bit] = label
         return names
 
+    def plain_name(self, net: str) -> str:
+        """Return a net's name; for logic that has none, the name of what it is logic of."""
+        named = net.removeprefix("$flatten").replace("\\", "")
+        plain = self._made_up.sub("", named).rstrip(".")
+        return net if plain == net or not plain else f"logic of {plain}"
+
     def register_name(self, cell: str) -> str:
         """Return the design's name of what the register ``cell`` holds; else the cell's own."""
-        for bit in self._module["cells"].get(cell, {"connections": {}})["connections"].get("Q", []):
+        # Packing puts a LUT and a register into one cell and adds to its name.
+        name = re.sub(r"_(DFF)?LC$", "", cell)
+        connections = self._module["cells"].get(name, {"connections": {}})["connections"]
+        for bit in connections.get("Q", []):
             if bit in self._name_of_bit:
                 return self._name_of_bit[bit]
-        return cell
+        return self.plain_name(name)

@@ -51,18 +51,21 @@ class Placement:
     used: Mapping[str, int]
 
 
-def place(netlist: bytes, device: Device, seed: int, nextpnr: Program, cache: Cache) -> Placement:
-    """Place and route ``netlist`` with ``seed``."""
+def place(
+    netlist: bytes, clock: str, device: Device, seed: int, nextpnr: Program, cache: Cache
+) -> Placement:
+    """Place and route ``netlist``, whose clock's port is ``clock``, with ``seed``."""
     arguments = [
         *device.arguments,
-        *("--out-of-context", "--freq", str(CLOCK_MHZ), "--timing-allow-fail"),
+        *("--freq", str(CLOCK_MHZ), "--timing-allow-fail"),
         *("--json", NETLIST, "--report", REPORT, "--seed", str(seed)),
     ]
 
     def run(folder: Path) -> None:
         nextpnr.run(arguments, folder)
 
-    step = Step({NETLIST: netlist}, (nextpnr.version, *arguments), run, (REPORT,))
+    inputs = {name: text.format(clock=clock).encode() for name, text in device.files.items()}
+    step = Step(inputs | {NETLIST: netlist}, (nextpnr.version, *arguments), run, (REPORT,))
     report = json.loads(cache.run(step)[REPORT])
     return Placement(
         seed=seed,

@@ -1,25 +1,20 @@
 """What an implementation came to, for people and programs."""
 
 import json
-import statistics
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-
-from flow.families import Family
-from flow.netlist import Netlist
-from flow.place import Placement, Segment
-from flow.synthesis import own_name
+from dataclasses import asdict, dataclass, field
 
 SCHEMA = 1
 
 TITLES = {
     "lut4_equivalents": "LUT4-equivalents",
-    "lut": "LUTs of these",
+    "lut": "LUTs",
     "carry": "carry cells",
     "ff": "flip-flops",
     "dsp": "multipliers",
     "block_ram": "block RAMs",
-    "distributed_ram": "distributed RAM cells",
+    "distributed_ram": "distributed RAM",
+    "cells": "cells",
+    "area": "area",
 }
 
 
@@ -66,23 +61,26 @@ class Report:
     tools
         Versions.
     resources
-        By the keys of `TITLES`; the wrapper's registers are not among them.
+        By the keys of `TITLES`; the wrapper's cells are not among them.
     fmax_mhz
-        Median of the seeds.
+        Median of the seeds; None for an estimate.
     seeds
         Fmax by seed.
     critical_path
         Of the seed that the median is taken from.
+    remarks
+        What to know of the figures.
     """
 
     name: str
     device: str
     how: str
     tools: list[str]
-    resources: dict[str, int]
-    fmax_mhz: float
-    seeds: dict[int, float]
-    critical_path: CriticalPath
+    resources: dict[str, int | float]
+    fmax_mhz: float | None = None
+    seeds: dict[int, float] = field(default_factory=dict)
+    critical_path: CriticalPath | None = None
+    remarks: list[str] = field(default_factory=list)
 
     def json(self) -> bytes:
         """Return this as a JSON file."""
@@ -90,52 +88,15 @@ class Report:
 
     def table(self) -> str:
         """Return this as text for a terminal."""
-        seeds = ", ".join(f"{seed}: {mhz:.1f}" for seed, mhz in self.seeds.items())
-        path = self.critical_path
-        rows = [(TITLES[key], str(value)) for key, value in self.resources.items()]
-        rows += [
-            ("Fmax", f"{self.fmax_mhz:.1f} MHz, median of the seeds ({seeds})"),
-            ("critical path", f"{path.start} -> {path.end}"),
-            ("", f"{path.logic_ns:.2f} ns logic, {path.routing_ns:.2f} ns routing"),
-        ]
-        rows += [("", f"{s.cell_ns:6.2f} + {s.net_ns:5.2f} ns  {s.net}") for s in path.steps]
+        rows = [(TITLES[key], f"{value:,}") for key, value in self.resources.items()]
+        if self.fmax_mhz is not None:
+            seeds = ", ".join(f"{seed}: {mhz:.1f}" for seed, mhz in self.seeds.items())
+            rows.append(("Fmax", f"{self.fmax_mhz:.1f} MHz, median of the seeds ({seeds})"))
+        if (path := self.critical_path) is not None:
+            rows.append(("critical path", f"{path.start} -> {path.end}"))
+            rows.append(("", f"{path.logic_ns:.2f} ns logic, {path.routing_ns:.2f} ns routing"))
+            rows += [("", f"{s.cell_ns:6.2f} + {s.net_ns:5.2f} ns  {s.net}") for s in path.steps]
+        rows += [("remark", remark) for remark in self.remarks]
         width = max(len(title) for title, _ in rows)
         lines = [f"{self.name} on {self.device}: {self.how}"]
         return "\n".join(lines + [f"  {title:<{width}}  {text}" for title, text in rows])
-
-
-def resources(netlist: Netlist, family: Family, placement: Placement) -> dict[str, int]:
-    """Return the figures of `TITLES`."""
-    placed = {
-        figure: sum(placement.used[kind] for kind in kinds)
-        for figure, kinds in family.placed.items()
-    }
-    return placed | {figure: netlist.count(cells) for figure, cells in family.cells.items()}
-
-
-def median_placement(placements: Sequence[Placement]) -> Placement:
-    """Return the one with the median Fmax; of an even number the slower of the two."""
-    fmax = statistics.median_low(placement.fmax_mhz for placement in placements)
-    return next(placement for placement in placements if placement.fmax_mhz == fmax)
-
-
-def critical_path(path: Sequence[Segment], wrapped: Netlist) -> CriticalPath:
-    """Return ``path`` through the wrapped netlist in the design's own names."""
-    steps: list[Step] = []
-    cell_ns = 0.0
-    for segment in path:
-        # A carry chain's own wires take no time: the chain counts as one cell.
-        if segment.net is None or segment.ns == 0:
-            cell_ns += segment.ns
-        else:
-            steps.append(Step(own_name(segment.net), round(cell_ns, 3), round(segment.ns, 3)))
-            cell_ns = 0.0
-    routing = sum(step.net_ns for step in steps)
-    total = sum(segment.ns for segment in path)
-    return CriticalPath(
-        start=own_name(wrapped.register_name(path[0].source)),
-        end=own_name(wrapped.register_name(path[-1].sink)),
-        logic_ns=round(total - routing, 3),
-        routing_ns=round(routing, 3),
-        steps=steps,
-    )

@@ -17,10 +17,6 @@ def simulated(netlist: bytes, top: str, family: Family, yosys: Yosys, cache: Cac
     """
     commands = [
         "read_json netlist.json",
-        # What else was read are black boxes, which would stand in the models' way.
-        f"select =* %m {top} %d",
-        "delete",
-        "select -clear",
         f"read_verilog -overwrite -nowb {family.models}",
         f"hierarchy -top {top}",
         "proc",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from flow.cache import Cache, Step
-from flow.families import Family
+from flow.families import Family, PlacedFamily
 from flow.netlist import Netlist
 from flow.product import Product
 from flow.tools import Yosys
@@ -29,25 +29,41 @@ def synthesise(product: Product, family: Family, yosys: Yosys, cache: Cache) -> 
     commands = [
         *read_commands(product),
         *(command.format(top=product.name) for command in family.synthesis),
+        # The family's cells, black boxes here, are read again by whoever needs them.
+        f"select =* %m {product.name} %d",
+        "delete",
+        "select -clear",
         "write_json netlist.json",
     ]
     return _run(dict(product.sources), commands, yosys, cache)
 
 
-def wrap(product: Product, netlist: bytes, family: Family, yosys: Yosys, cache: Cache) -> bytes:
-    """Return ``netlist`` with a register in every port."""
+def wrap(
+    product: Product, netlist: bytes, family: PlacedFamily, yosys: Yosys, cache: Cache
+) -> tuple[bytes, Netlist]:
+    """Return ``netlist`` with a register in every port, and the netlist of these alone."""
     ports = Netlist(netlist, product.name).ports
-    verilog = registered(product.name, ports, product.clock, family)
+    verilog = registered(product.name, ports, product.clock)
+    around = _run(
+        {"wrapper.v": verilog.encode()},
+        [
+            "read_verilog wrapper.v",
+            *(command.format(top=TOP) for command in family.pads),
+            "write_json netlist.json",
+        ],
+        yosys,
+        cache,
+    )
     commands = [
+        "read_json wrapper.json",
+        f"delete ={product.name}",
         "read_json design.json",
-        "read_verilog wrapper.v",
         f"hierarchy -top {TOP}",
         "flatten",
-        f"rename -top {TOP}",
         "write_json netlist.json",
     ]
-    files = {"design.json": netlist, "wrapper.v": verilog.encode()}
-    return _run(files, commands, yosys, cache)
+    files = {"design.json": netlist, "wrapper.json": around}
+    return _run(files, commands, yosys, cache), Netlist(around, TOP)
 
 
 def _run(files: dict[str, bytes], commands: list[str], yosys: Yosys, cache: Cache) -> bytes:
@@ -60,4 +76,4 @@ def _run(files: dict[str, bytes], commands: list[str], yosys: Yosys, cache: Cach
 
 def own_name(name: str) -> str:
     """Return a name inside the wrapper as the design has it."""
-    return name.removeprefix(f"{INSTANCE}.")
+    return name.replace(f"{INSTANCE}.", "", 1)

@@ -44,10 +44,10 @@ class Yosys:
             raise ParameterError("yosys", f"Yosys {oldest} or later", text or str(self.path))
         return f"Yosys {number}"
 
-    def run(self, commands: list[str], folder: Path) -> None:
-        """Run ``commands`` in ``folder``."""
+    def run(self, commands: list[str], folder: Path) -> str:
+        """Run ``commands`` in ``folder``, and return the log."""
         try:
-            run_yosys(commands, folder, program=self.path)
+            return run_yosys(commands, folder, program=self.path)
         except YosysError as reason:
             raise FlowError(str(reason)) from None
 

@@ -2,36 +2,46 @@
 
 from collections.abc import Sequence
 
-from flow.families import Family
 from flow.netlist import Port
 
 TOP = "registered"
 INSTANCE = "design"
 
 
-def registered(design: str, ports: Sequence[Port], clock: str, family: Family) -> str:
+def registered(design: str, ports: Sequence[Port], clock: str) -> str:
     """Return Verilog of a module `TOP` around ``design``, a register in every port but the clock.
 
-    The registers are the family's cells, so that synthesis is over before they come: nothing is
-    optimised across them, and they are not among the design's own.
+    The inputs' registers are a shift register; behind the outputs' stands another set that folds
+    all that ever comes into one bit: three pins, whatever the design. To be synthesised on its own,
+    with the design a black box: nothing is optimised across its registers, and its cells are not
+    among the design's.
     """
-    pins: list[str] = [f".{clock}({clock})"]
-    lines: list[str] = [f"  input {clock};"]
-    for port in ports:
-        if port.name == clock:
-            continue
-        inward = port.direction == "input"
-        inside = f"{port.name}_inside"
-        pins.append(f".{port.name}({inside})")
-        lines.append(f"  {port.direction} [{port.width - 1}:0] {port.name};")
-        lines.append(f"  wire [{port.width - 1}:0] {inside};")
-        register = family.register.format(
-            name=f"{port.name}_register [{port.width - 1}:0]",
-            clock=clock,
-            d=port.name if inward else inside,
-            q=inside if inward else port.name,
-        )
-        lines.append(f"  {register}")
-    names = ", ".join(port.name for port in ports)
-    instance = f"  {design} {INSTANCE} ({', '.join(pins)});"
-    return "\n".join([f"module {TOP}({names});", *lines, instance, "endmodule", ""])
+    inputs = [port for port in ports if port.direction == "input" and port.name != clock]
+    outputs = [port for port in ports if port.direction == "output"]
+    n_given = sum(port.width for port in inputs)
+    n_taken = sum(port.width for port in outputs)
+    wires = "".join(f"  wire [{p.width - 1}:0] {p.name};\n" for p in (*inputs, *outputs))
+    pins = ", ".join(f".{port.name}({port.name})" for port in ports)
+    stub = ", ".join(f"{port.direction} [{port.width - 1}:0] {port.name}" for port in ports)
+    # Where clocks need a buffer, the black box needs it too.
+    stub = stub.replace(f"input [0:0] {clock}", f"(* clkbuf_sink *) input {clock}")
+    return f"""\
+(* blackbox *)
+module {design}({stub});
+endmodule
+
+module {TOP}(input {clock}, input serial, output folded);
+{wires}\
+  reg [{n_given - 1}:0] given;
+  assign {{{", ".join(port.name for port in inputs)}}} = given;
+  {design} {INSTANCE} ({pins});
+  reg [{n_taken - 1}:0] taken;
+  reg [{n_taken - 1}:0] folding;
+  always @(posedge {clock}) begin
+    given <= {{given, serial}};
+    taken <= {{{", ".join(port.name for port in outputs)}}};
+    folding <= {{folding, folding[{n_taken - 1}]}} ^ taken;
+  end
+  assign folded = folding[{n_taken - 1}];
+endmodule
+"""

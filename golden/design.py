@@ -4,6 +4,7 @@ import math
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -174,22 +175,21 @@ class LineDesign(ABC):
         """Range of a sample."""
         return Interval.signed(self.data_bits)
 
-    @property
+    @cached_property
     def start(self) -> Integers | None:
         """Start table ``[C, N]``, or None where it arrives on the port."""
         return None if self.weights is None else self.weights.start()
 
-    @property
+    @cached_property
     def start_range(self) -> Interval:
         """Range of a start value."""
-        if self.weights is not None:
-            start = self.weights.start()
+        if (start := self.start) is not None:
             return Interval(int(start.min()), int(start.max()))
         if self.start_bits is not None:
             return Interval.signed(self.start_bits)
         return Interval.signed(self.sum_range.bits)
 
-    @property
+    @cached_property
     def sum_range(self) -> Interval:
         """Range of the correlation alone, the start value not yet added.
 
@@ -199,7 +199,7 @@ class LineDesign(ABC):
             return Interval.union(self.weights.sums(self.data))
         return (self.data * Interval.signed(self.weight_bits)).scaled(self.length)
 
-    @property
+    @cached_property
     def accumulator(self) -> Interval:
         """Range of y: what the generator proves the accumulator can reach."""
         if self.weights is not None:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -73,7 +74,7 @@ class DirectDesign(LineDesign):
         """Return kernels ``[C, N]`` with zeros behind, ``[C, passes * taps]``."""
         return np.pad(weight, ((0, 0), (0, self.coefficient_stride - self.length)))
 
-    @property
+    @cached_property
     def chain_ranges(self) -> list[Interval]:
         """Range of the partial sum behind each multiplier of the chain, over all passes."""
         if self.weights is None:

@@ -8,7 +8,10 @@ from golden.design import LineDesign
 from golden.direct import DirectDesign
 from golden.fermat import FermatDesign
 from hw.direct.core import DirectCore
+from hw.direct.predict import predict as predict_direct
 from hw.fermat.core import FermatCore
+from hw.fermat.predict import predict as predict_fermat
+from hw.predict import Cost
 
 
 class Core(Protocol):
@@ -25,13 +28,24 @@ class Core(Protocol):
 
 @dataclass(frozen=True)
 class Engine:
-    """A line engine: the design that describes one, and what makes a core of it."""
+    """A line engine.
+
+    Parameters
+    ----------
+    design
+        Describes one.
+    core
+        Makes a core of a design.
+    predict
+        What a design takes of a device.
+    """
 
     design: type[LineDesign]
     core: Callable[[Any], Core]
+    predict: Callable[[Any], Cost]
 
 
 ENGINES: Mapping[str, Engine] = {
-    "direct": Engine(DirectDesign, DirectCore),
-    "fermat": Engine(FermatDesign, FermatCore),
+    "direct": Engine(DirectDesign, DirectCore, predict_direct),
+    "fermat": Engine(FermatDesign, FermatCore, predict_fermat),
 }

@@ -57,6 +57,7 @@ def describe(
             "cycles_per_group": design.cycles_per_group,
         },
         "certificate": design.certificate(),
+        "prediction": ENGINES[design.engine].predict(design).entry(),
         "versions": {
             package: importlib.metadata.version(package) for package in ("amaranth", "pyosys")
         },

@@ -37,6 +37,29 @@ def shift_range(design: LineDesign) -> Interval:
     return Interval(int(design.weights.shift.min()), int(design.weights.shift.max()))
 
 
+def scale_bits(design: LineDesign) -> int:
+    """Width of a channel's word in the table of scales; 0 without requantisation."""
+    return 0 if design.requantization is None else scale_layout(shift_range(design)).size
+
+
+def has_start(design: LineDesign) -> bool:
+    """Whether there are start values to add."""
+    return design.start is None or bool(np.any(design.start))
+
+
+def stage_latency(design: LineDesign) -> int:
+    """Cycles from a sum to the buffer: start value, requantisation."""
+    if design.requantization is None:
+        return int(has_start(design))
+    y_bits = design.accumulator.bits
+    return has_start(design) + Requantizer.latency_on(design.target, y_bits=y_bits)
+
+
+def buffer_depth(design: LineDesign, *, in_flight: int) -> int:
+    """Beats that the buffer holds: what can be on the way at full rate, and more."""
+    return OutputBuffer.depth_for(in_flight + stage_latency(design))
+
+
 class OutputStage(wiring.Component):
     """Adds the start value to an engine's sums, requantises where asked, and buffers the result.
 
@@ -66,10 +89,8 @@ class OutputStage(wiring.Component):
 
     def __init__(self, design: LineDesign, *, in_flight: int) -> None:
         self._design = design
-        self._in_flight = in_flight
+        self._depth = buffer_depth(design, in_flight=in_flight)
         self._shifts = shift_range(design)
-        start = design.start
-        self._has_start = start is None or bool(np.any(start))
         ports = {
             "i": In(FlowSignature(data.ArrayLayout(signed(design.sum_range.bits), design.lanes))),
             "early": In(1),
@@ -78,37 +99,17 @@ class OutputStage(wiring.Component):
             "o": Out(stream.Signature(beat_layout(design.output_bits, design.lanes))),
             "frame": Out(1),
         }
-        if start is None:
+        if design.weights is None:
             depth = design.channels * design.length
             ports["starts"] = In(LoadSignature(depth=depth, width=design.start_range.bits))
-            scale_bits = self._scale_bits
-            ports["scales"] = In(LoadSignature(depth=design.channels, width=scale_bits))
+            width = scale_bits(design)
+            ports["scales"] = In(LoadSignature(depth=design.channels, width=width))
         super().__init__(ports)
-
-    @property
-    def _scale_bits(self) -> int:
-        if self._design.requantization is None:
-            return 0
-        return scale_layout(self._shifts).size
 
     @property
     def latency(self) -> int:
         """Cycles from a sum to its result."""
-        return self._pipeline_latency + OutputBuffer.latency_of(self.buffer_depth)
-
-    @property
-    def _pipeline_latency(self) -> int:
-        latency = int(self._has_start)
-        if self._design.requantization is not None:
-            latency += Requantizer.latency_on(
-                self._design.target, y_bits=self._design.accumulator.bits
-            )
-        return latency
-
-    @property
-    def buffer_depth(self) -> int:
-        """Beats that the buffer holds: what can be on the way at full rate, and more."""
-        return OutputBuffer.depth_for(self._in_flight + self._pipeline_latency)
+        return stage_latency(self._design) + OutputBuffer.latency_of(self._depth)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -118,7 +119,7 @@ class OutputStage(wiring.Component):
         )
         m.submodules.buffer = buffer = OutputBuffer(
             shape=beat_layout(design.output_bits, design.lanes),
-            depth=self.buffer_depth,
+            depth=self._depth,
             target=design.target,
         )
         m.d.comb += [
@@ -130,7 +131,8 @@ class OutputStage(wiring.Component):
         results = self._add_start(m, place)
         if design.requantization is not None:
             results = self._requantize(m, place, results)
-        last = delay(m, place.last_position, self.LOOKAHEAD + self._pipeline_latency, name="last")
+        cycles = self.LOOKAHEAD + stage_latency(design)
+        last = delay(m, place.last_position, cycles, name="last")
         m.d.comb += [
             buffer.i.payload.samples.eq(results.payload),
             buffer.i.payload.last.eq(last),
@@ -141,7 +143,7 @@ class OutputStage(wiring.Component):
 
     def _add_start(self, m: Module, place: Odometer) -> wiring.PureInterface:
         design = self._design
-        if not self._has_start:
+        if not has_start(design):
             return self.i
         start = design.start
         words = None if start is None else [int(q) for q in start.flat]
@@ -183,12 +185,13 @@ class OutputStage(wiring.Component):
         m.submodules.scales = table = Table(
             words=self._scale_words(),
             depth=design.channels,
-            width=self._scale_bits,
+            width=scale_bits(self._design),
             target=design.target,
         )
         if design.weights is None:
             wiring.connect(m, wiring.flipped(self.scales), table.load)
-        word = scale_layout(self._shifts)(delay(m, table.data, int(self._has_start), name="scale"))
+        words = delay(m, table.data, int(has_start(design)), name="scale")
+        word = scale_layout(self._shifts)(words)
         m.d.comb += [
             table.addr.eq(place.channel),
             requantize.multiplier.eq(word.multiplier),

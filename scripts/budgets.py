@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from flow.budgets import BUDGETS, Budget, budgets_file, load_budgets
 from flow.cache import Cache
 from flow.families import device_named
-from flow.implement import implement, n_steps
+from flow.implement import Means, implement, n_steps
 from flow.product import build
 from flow.progress import Progress, progress
 from flow.report import Report
@@ -34,7 +34,8 @@ def main(context: click.Context, rewrite: bool, cache: Path, jobs: int) -> None:
     85 %.
     """
     budgets = load_budgets()
-    with progress("budgets", len(budgets) * n_steps(SEEDS)) as step:
+    n = sum(n_steps(device_named(budget.device), SEEDS) for budget in budgets)
+    with progress("budgets", n) as step:
         reports = [_measure(budget, Cache(cache), jobs, step) for budget in budgets]
     if rewrite:
         renewed = [b.renewed(r) for b, r in zip(budgets, reports, strict=True)]
@@ -50,7 +51,7 @@ def _measure(budget: Budget, cache: Cache, jobs: int, step: Progress) -> Report:
     with tempfile.TemporaryDirectory() as folder:
         product = build(budget.name, budget.arguments, Path(folder))
     device = device_named(budget.device)
-    return implement(product, device, seeds=SEEDS, jobs=jobs, cache=cache, progress=step)
+    return implement(product, device, Means(SEEDS, jobs, cache, step))
 
 
 if __name__ == "__main__":

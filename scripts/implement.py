@@ -9,10 +9,11 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from flow import asic
 from flow.bitstream import N_STEPS, bitstream, board_device, golden_design, self_tested
 from flow.cache import Cache
 from flow.families import DEVICES, device_named
-from flow.implement import implement, n_steps
+from flow.implement import Means, implement, n_steps
 from flow.product import Product, load_product
 from flow.progress import progress
 from golden.errors import check_range
@@ -23,6 +24,7 @@ from hw.generate import write_files
 @click.command()
 @click.argument("manifest", type=Path, metavar="NAME.json")
 @click.option("--device", default="lfe5u-85f-6", help=f"{', '.join(DEVICES)}.  [lfe5u-85f-6]")
+@click.option("--liberty", type=Path, help="Cell library: synthesis for an ASIC instead.")
 @click.option("--seeds", type=int, default=3, help="Placements; Fmax is their median.  [3]")
 @click.option("--jobs", type=int, default=os.cpu_count(), help="Placements at a time.  [all cores]")
 @click.option("--board", help="A self-test's bitstream for a board instead: ulx3s-12f to -85f.")
@@ -44,17 +46,20 @@ def main(manifest: Path, cache: Path, no_cache: bool, **options: Any) -> None:
     """
     product = load_product(manifest)
     kept = Cache(None if no_cache else cache)
-    (_measure if options["board"] is None else _self_test)(manifest, product, kept, options)
+    if options["board"] is not None:
+        _self_test(manifest, product, kept, options)
+    elif options["liberty"] is not None:
+        _map_to_cells(manifest, product, kept, options)
+    else:
+        _measure(manifest, product, kept, options)
 
 
 def _measure(manifest: Path, product: Product, cache: Cache, options: dict[str, Any]) -> None:
     check_range("seeds", options["seeds"], 1, 99)
     check_range("jobs", options["jobs"], 1, 99)
     device = device_named(options["device"])
-    with progress("implementing", n_steps(options["seeds"])) as step:
-        report = implement(
-            product,
-            device,
+    with progress("implementing", n_steps(device, options["seeds"])) as step:
+        means = Means(
             seeds=options["seeds"],
             jobs=options["jobs"],
             cache=cache,
@@ -62,8 +67,18 @@ def _measure(manifest: Path, product: Product, cache: Cache, options: dict[str, 
             yosys=options["yosys"],
             nextpnr=options["nextpnr"],
         )
+        report = implement(product, device, means)
     click.echo(report.table())
     _write(options["out"] or manifest.with_suffix(f".{device.name}.json"), report.json())
+
+
+def _map_to_cells(manifest: Path, product: Product, cache: Cache, options: dict[str, Any]) -> None:
+    with progress("synthesising", asic.N_STEPS) as step:
+        report = asic.estimate(
+            product, options["liberty"], yosys=options["yosys"], cache=cache, progress=step
+        )
+    click.echo(report.table())
+    _write(options["out"] or manifest.with_suffix(f".{asic.DEVICE}.json"), report.json())
 
 
 def _self_test(manifest: Path, product: Product, cache: Cache, options: dict[str, Any]) -> None:

@@ -21,6 +21,11 @@ DATA_STAGE = KERNEL_STAGE + 1
 """Cycles from the decision to step until its samples stand before the multipliers."""
 
 
+def pipeline_latency(design: DirectDesign) -> int:
+    """Cycles from the decision to take a step to the sum that it finishes."""
+    return KERNEL_STAGE + Chain.latency_of(design) + (design.passes > 1)
+
+
 class DirectCore(wiring.Component):
     """Circular cross-correlation of every line with its channel's kernel, exact.
 
@@ -65,8 +70,7 @@ class DirectCore(wiring.Component):
     @property
     def pipeline_latency(self) -> int:
         """Cycles from the decision to take a step to the sum on `o` that it finishes."""
-        folded = self._design.passes > 1
-        return KERNEL_STAGE + Chain.latency_of(self._design) + folded
+        return pipeline_latency(self._design)
 
     @property
     def latency(self) -> int:

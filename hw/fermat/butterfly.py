@@ -11,9 +11,10 @@ from golden import fermat_plan as plan
 from golden.interval import Interval
 from hw.counter import Counter, Odometer
 from hw.delay import delay, delay_valid
+from hw.fermat.latency import step_latency, store_latency
 from hw.fermat.words import Word, WordsComponent, add_all, rotation, words_layout
 from hw.primitives.adder import ONE, Operands, bits_of, chosen_sum
-from hw.primitives.memory import READ_LATENCY, Memory
+from hw.primitives.memory import Memory
 
 
 class WordStore(wiring.Component):
@@ -29,8 +30,6 @@ class WordStore(wiring.Component):
     w_en, w_addr, w_data : In
     """
 
-    DEEPEST_IN_REGISTERS = 3
-
     def __init__(self, *, depth: int, layout: data.ArrayLayout, target: str) -> None:
         self._depth = depth
         self._layout = layout
@@ -45,14 +44,9 @@ class WordStore(wiring.Component):
             }
         )
 
-    @staticmethod
-    def read_latency_of(depth: int) -> int:
-        """Cycles from an address to its word."""
-        return 0 if depth <= WordStore.DEEPEST_IN_REGISTERS else READ_LATENCY
-
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if self.read_latency_of(self._depth):
+        if store_latency(self._depth):
             m.submodules.memory = memory = Memory(
                 depth=self._depth, width=self._layout.size, target=self._target
             )
@@ -96,13 +90,9 @@ class Butterfly(WordsComponent):
         self._step = step
         self._lanes = lanes
         self._target = target
-        self._read_latency = WordStore.read_latency_of(step.delay)
+        self._read_latency = store_latency(step.delay)
+        self.latency = step_latency(step)
         super().__init__(step.i, step.o, lanes=lanes)
-
-    @property
-    def latency(self) -> int:
-        """Cycles from a block's first word to its first sum."""
-        return self._step.delay + self._read_latency + 1
 
     @property
     def _kept(self) -> Interval:
@@ -189,18 +179,9 @@ class PointTransform(WordsComponent):
         self._step = step
         self._lanes = lanes
         self._target = target
-        self._read_latency = WordStore.read_latency_of(step.delay)
+        self._read_latency = store_latency(step.delay)
+        self.latency = step_latency(step)
         super().__init__(step.i, step.o, lanes=lanes)
-
-    @property
-    def latency(self) -> int:
-        """Cycles from a block's first word to its first output."""
-        return self._step.radix * self._step.delay + self._after
-
-    @property
-    def _after(self) -> int:
-        """Cycles from the one after a block's last word to the first output."""
-        return self._read_latency + 1 + (self._step.radix - 1).bit_length()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -208,6 +189,7 @@ class PointTransform(WordsComponent):
         m.submodules.place = place = Odometer(position=step.delay, point=step.radix)
         m.submodules.leaving = leaving = Odometer(position=step.delay, output=step.radix)
         running = Signal()
+        after = self.latency - step.radix * step.delay
         with m.If(running & leaving.last_output):
             m.d.sync += running.eq(0)
         with m.If(place.last_point & self.i.valid):
@@ -218,7 +200,7 @@ class PointTransform(WordsComponent):
         m.d.comb += [
             place.step.eq(self.i.valid),
             leaving.step.eq(running),
-            self.o.valid.eq(delay_valid(m, running, self._after, name="running")),
+            self.o.valid.eq(delay_valid(m, running, after, name="running")),
         ]
         points = [self._collect(m, n, place, leaving) for n in range(step.radix)]
         load = delay(m, first, self._read_latency, name="load")

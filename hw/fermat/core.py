@@ -1,7 +1,7 @@
 """The Fermat engine between its streams: samples in, correlation sums out."""
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any
 
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, stream, wiring
@@ -12,6 +12,7 @@ from golden.fermat import FermatDesign
 from hw.counter import Odometer
 from hw.delay import delay, delay_valid
 from hw.fermat.butterfly import Butterfly, PointTransform
+from hw.fermat.latency import step_latency
 from hw.fermat.product import Product
 from hw.fermat.reduction import Reduction
 from hw.fermat.rotation import Fold, Rotation
@@ -21,12 +22,25 @@ from hw.tables import LoadSignature, Table, walk_channels
 from hw.weights_port import FRAMES_IN_FLIGHT_BITS
 
 
-class Stage(Protocol):
-    """A step of the way, between two flows."""
+def _stage(step: plan.Step, *, lanes: int, target: str) -> Any:
+    """Return the component that does ``step``."""
+    if isinstance(step, plan.Butterfly):
+        build: Any = Butterfly if step.radix == 2 else PointTransform
+    else:
+        build = {plan.Rotation: Rotation, plan.Fold: Fold, plan.Reduction: Reduction}[type(step)]
+    return build(step, lanes=lanes, target=target)
 
-    @property
-    def latency(self) -> int:
-        """Cycles from a line's first word to its first result."""
+
+def _steps_after(design: FermatDesign) -> tuple[plan.Step, ...]:
+    """Return what follows the product."""
+    return (*design.inverse.steps, *design.reductions)
+
+
+def pipeline_latency(design: FermatDesign) -> int:
+    """Cycles from taking a sample to the sum of its place, at full rate."""
+    steps = (*design.forward.steps, *_steps_after(design))
+    multiplied = Table.latency + Product.latency_of(design.product, design.target)
+    return multiplied + sum(map(step_latency, steps))
 
 
 class FermatCore(wiring.Component):
@@ -52,14 +66,7 @@ class FermatCore(wiring.Component):
 
     def __init__(self, design: FermatDesign) -> None:
         self._design = design
-        lanes, target = design.lanes, design.target
-        self._fold = Fold(design.fold, lanes=lanes, target=target)
-        self._product = Product(design.product, lanes=lanes, target=target)
-        self._forward = list(self._stages(design.forward))
-        self._inverse = [
-            *self._stages(design.inverse),
-            *(Reduction(step, lanes=lanes, target=target) for step in design.reductions),
-        ]
+        lanes = design.lanes
         ports = {
             "i": In(stream.Signature(beat_layout(design.data_bits, lanes))),
             "o": Out(FlowSignature(data.ArrayLayout(signed(design.sum_range.bits), lanes))),
@@ -75,18 +82,6 @@ class FermatCore(wiring.Component):
             ports["coefficients"] = In(LoadSignature(depth=self._depth, width=width))
         super().__init__(ports)
 
-    def _stages(self, transform: plan.Transform) -> Iterator[Stage]:
-        lanes, target = self._design.lanes, self._design.target
-        for step in transform.steps:
-            if isinstance(step, plan.Rotation):
-                yield Rotation(step, lanes=lanes, target=target)
-            elif isinstance(step, plan.Fold):
-                yield Fold(step, lanes=lanes, target=target)
-            elif isinstance(step, plan.Butterfly) and step.radix == 2:
-                yield Butterfly(step, lanes=lanes, target=target)
-            elif isinstance(step, plan.Butterfly):
-                yield PointTransform(step, lanes=lanes, target=target)
-
     @property
     def _depth(self) -> int:
         return self._design.channels * self._design.length
@@ -94,13 +89,12 @@ class FermatCore(wiring.Component):
     @property
     def pipeline_latency(self) -> int:
         """Cycles from taking a sample to the sum of its place, at full rate."""
-        return self.latency
+        return pipeline_latency(self._design)
 
     @property
     def latency(self) -> int:
         """Cycles from the first sample taken to the first sum, with no stalls."""
-        stages = [*self._forward, *self._inverse]
-        return Table.latency + self._product.latency + sum(stage.latency for stage in stages)
+        return self.pipeline_latency
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -111,12 +105,9 @@ class FermatCore(wiring.Component):
             self.take.eq(taken),
         ]
         samples = self._samples(m, taken)
-        bins = self._chain(m, "forward", self._forward, samples)
+        bins = self._chain(m, "forward", self._design.forward.steps, samples)
         products = self._multiply(m, bins)
-        sums = self._chain(m, "inverse", self._inverse, products)
-        last = self._inverse[-1]
-        ahead = last.latency - OutputStage.LOOKAHEAD
-        m.d.comb += self.early.eq(delay_valid(m, last.i.valid, ahead, name="early"))
+        sums = self._chain(m, "inverse", _steps_after(self._design), products)
         connect_streams(m, sums, wiring.flipped(self.o))
         if self._design.weights is None:
             self._track_frames(m, taken)
@@ -127,21 +118,27 @@ class FermatCore(wiring.Component):
         m.d.comb += [flow.payload.eq(self.i.payload.samples), flow.valid.eq(taken)]
         return flow
 
-    @staticmethod
     def _chain(
-        m: Module, name: str, stages: list[Stage], flow: wiring.PureInterface
+        self, m: Module, name: str, steps: Sequence[plan.Step], flow: wiring.PureInterface
     ) -> wiring.PureInterface:
-        """Lead ``flow`` through ``stages``; return what leaves the last."""
-        for index, stage in enumerate(stages):
+        """Lead ``flow`` through ``steps``; return what leaves the last."""
+        design = self._design
+        for index, step in enumerate(steps):
+            stage = _stage(step, lanes=design.lanes, target=design.target)
             m.submodules[f"{name}_{index}"] = stage
             connect_streams(m, flow, stage.i)
+            if step is design.reductions[-1]:
+                ahead = stage.latency - OutputStage.LOOKAHEAD
+                m.d.comb += self.early.eq(delay_valid(m, flow.valid, ahead, name="early"))
             flow = stage.o
         return flow
 
     def _multiply(self, m: Module, bins: wiring.PureInterface) -> wiring.PureInterface:
         """Multiply bins with the spectrum, which is looked up while they are folded."""
-        m.submodules.fold = fold = self._fold
-        m.submodules.product = product = self._product
+        design = self._design
+        options: dict[str, Any] = {"lanes": design.lanes, "target": design.target}
+        m.submodules.fold = fold = Fold(design.fold, **options)
+        m.submodules.product = product = Product(design.product, **options)
         connect_streams(m, bins, fold.i)
         wait = Table.latency - fold.latency
         m.d.comb += [

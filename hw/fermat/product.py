@@ -38,6 +38,8 @@ class Product(WordsComponent):
         self._step = step
         self._lanes = lanes
         self._target = target
+        self._time = self._coefficients_time(step, target)
+        self.latency = self.latency_of(step, target)
         h = {"h": In(signed(step.h.bits))}
         super().__init__(step.x, step.o, lanes=lanes, members=h)
 
@@ -46,18 +48,19 @@ class Product(WordsComponent):
         """Whether there is more than one limb."""
         return bool(self._step.pairs)
 
-    @property
-    def _coefficients_time(self) -> int:
+    @staticmethod
+    def _coefficients_time(step: plan.Product, target: str) -> int:
         """Cycle in which the last coefficient is there, of a word that comes in cycle 0."""
-        pairs_added_up = 3 if self._step.n_limbs > 2 else 2
-        multiplied = SharedMultiplier.latency_on(self._target)
-        return 1 + multiplied + pairs_added_up if self._paired else multiplied
+        pairs_added_up = 3 if step.n_limbs > 2 else 2
+        multiplied = SharedMultiplier.latency_on(target)
+        return 1 + multiplied + pairs_added_up if step.pairs else multiplied
 
-    @property
-    def latency(self) -> int:
+    @staticmethod
+    def latency_of(step: plan.Product, target: str) -> int:
         """Cycles from a word to its product."""
-        rotated = [term for term in self._step.terms if term.shift % self._step.bits]
-        return self._coefficients_time + self._paired + len(rotated).bit_length() + 1
+        rotated = [term for term in step.terms if term.shift % step.bits]
+        added_up = bool(rotated) + len(rotated).bit_length()
+        return Product._coefficients_time(step, target) + added_up + 1
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -141,7 +144,7 @@ class Product(WordsComponent):
         for term in step.terms:
             name = f"term_{term.power}_{lane}"
             word = add_all(m, summands[term.power], name=f"{name}_sum")
-            word = until(m, word, self._coefficients_time, name=name)
+            word = until(m, word, self._time, name=name)
             if term.shift % step.bits == 0:
                 upright.append((term, word))
                 continue
@@ -149,7 +152,7 @@ class Product(WordsComponent):
         first = upright[0][1]
         if len(upright) == 2:
             first = subtract(m, first, upright[1][1], name=f"upright_{lane}")
-        first = until(m, first, self._coefficients_time + self._paired, name=f"upright_{lane}")
+        first = until(m, first, self._time + self._paired, name=f"upright_{lane}")
         return add_all(m, [first, *words], name=f"total_{lane}")
 
     def _rotate(self, m: Module, word: Word, shift: int, words: Interval, *, name: str) -> Word:

@@ -4,6 +4,7 @@ from amaranth.hdl import Module, Signal, signed
 
 from golden import fermat_plan as plan
 from hw.delay import delay, delay_valid
+from hw.fermat.latency import step_latency
 from hw.fermat.words import WordsComponent
 from hw.tables import Table
 
@@ -14,12 +15,11 @@ class Reduction(WordsComponent):
     One beat a cycle, `latency` cycles.
     """
 
-    latency = Table.latency + 1
-
     def __init__(self, step: plan.Reduction, *, lanes: int, target: str) -> None:
         self._step = step
         self._lanes = lanes
         self._target = target
+        self.latency = step_latency(step)
         super().__init__(step.i, step.o, lanes=lanes)
 
     def elaborate(self, platform: object) -> Module:

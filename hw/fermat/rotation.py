@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from golden import fermat_plan as plan
 from hw.counter import Counter
 from hw.delay import delay, delay_valid
+from hw.fermat.latency import step_latency
 from hw.fermat.words import WordsComponent, rotation, words_layout
 from hw.primitives.adder import Operands, bits_of, chosen_sum, plain_sum
 
@@ -38,10 +39,10 @@ class Level(wiring.Component):
             }
         )
 
-    @property
-    def latency(self) -> int:
+    @staticmethod
+    def latency_of(level: plan.Level) -> int:
         """Cycles from a word to its rotation: an addition for each shift."""
-        return len(self._level.shifts)
+        return len(level.shifts)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -108,13 +109,10 @@ class Rotation(WordsComponent):
 
     def __init__(self, step: plan.Rotation, *, lanes: int, target: str) -> None:
         self._step = step
-        self._levels = [Level(level, lanes=lanes, target=target) for level in step.levels]
+        self._lanes = lanes
+        self._target = target
+        self.latency = step_latency(step)
         super().__init__(step.i, step.o, lanes=lanes)
-
-    @property
-    def latency(self) -> int:
-        """Cycles from a word to its rotation."""
-        return sum(level.latency for level in self._levels)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -125,7 +123,8 @@ class Rotation(WordsComponent):
         ]
         words = self.i.payload
         passed = 0
-        for index, level in enumerate(self._levels):
+        for index, step in enumerate(self._step.levels):
+            level = Level(step, lanes=self._lanes, target=self._target)
             m.submodules[f"level_{index}"] = level
             chosen = self._choose(m, place, index)
             m.d.comb += [
@@ -133,7 +132,7 @@ class Rotation(WordsComponent):
                 level.chosen.eq(delay(m, chosen, passed, name=f"chosen_{index}")),
             ]
             words = level.o
-            passed += level.latency
+            passed += Level.latency_of(step)
         m.d.comb += self.o.payload.eq(words)
         return m
 
@@ -153,12 +152,11 @@ class Rotation(WordsComponent):
 class Fold(WordsComponent):
     """Brings words to about the ring's bits. One beat a cycle, `latency` cycles."""
 
-    latency = 1
-
     def __init__(self, step: plan.Fold, *, lanes: int, target: str) -> None:
         self._step = step
         self._lanes = lanes
         self._target = target
+        self.latency = step_latency(step)
         super().__init__(step.i, step.o, lanes=lanes)
 
     def elaborate(self, platform: object) -> Module:

@@ -1,0 +1,48 @@
+"""What the direct engine takes of a device, from its parameters alone."""
+
+from golden.direct import DirectDesign
+from hw.direct.core import pipeline_latency
+from hw.predict import Cost, adder, counter, output_stage, product, ram, table, weights_port
+
+_TAP_LUTS = 2.1
+"""A tap's share of control: its enable, and when it takes its weight."""
+
+
+def predict(design: DirectDesign) -> Cost:
+    """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
+    in_flight = pipeline_latency(design)
+    samples = design.lanes * design.data_bits
+    cost = _chain(design) + output_stage(design, in_flight=in_flight) + weights_port(design)
+    cost += table(
+        design,
+        depth=design.channels * design.coefficient_stride,
+        width=design.weight_bits,
+    )
+    if design.taps > 1:
+        cost += ram(depth=design.taps - 1, width=samples) + counter(design.taps - 1)
+    for size in (design.length, design.passes, design.groups_per_channel, design.channels):
+        cost += counter(size)
+    cost += Cost(luts=30)
+    if design.passes > 1:
+        cost += _folding(design)
+    return cost
+
+
+def _chain(design: DirectDesign) -> Cost:
+    ranges = design.chain_ranges
+    sums = sum((adder(r.bits) for r in ranges[1:]), Cost())
+    choice = design.data_bits * design.taps if design.taps > 1 else 0
+    cost = Cost(luts=design.lanes * (sums.luts + choice) + _TAP_LUTS * design.taps)
+    each = product(lanes=design.lanes, a_bits=design.data_bits, b_bits=design.weight_bits)
+    return cost + Cost(each.multipliers * design.taps, 0, each.luts * design.taps)
+
+
+def _folding(design: DirectDesign) -> Cost:
+    y = design.sum_range.bits
+    samples = design.lanes * design.data_bits
+    cost = ram(depth=2 * design.length, width=samples)
+    cost += ram(depth=max(design.length - 2, 1), width=design.lanes * y)
+    cost += Cost(luts=design.lanes * (adder(y).luts + y))
+    for size in (design.length,) * 4:
+        cost += counter(size)
+    return cost

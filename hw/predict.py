@@ -1,0 +1,124 @@
+"""What a design will take of a device, from its parameters alone: the parts that engines share.
+
+Counts of multipliers and block RAMs are exact. LUTs are of ECP5: LUT4s, two for a carry cell, four
+for a cell of distributed RAM, as nextpnr places them without the registers around the ports; the
+constants were fitted to synthesis, and `tests/flow/test_predict.py` holds them to 10 %.
+"""
+
+from dataclasses import dataclass
+
+from golden.design import LineDesign
+from golden.quantize import MULTIPLIER_BITS
+from hw.output import buffer_depth, has_start, scale_bits, shift_range
+from hw.primitives.memory import blocks_on
+from hw.primitives.multiplier import multipliers_on
+from hw.streams import OutputBuffer
+
+_ADDRESS_LUTS = 14
+"""What drives a block RAM's pins, on the average."""
+MODELLED = "ecp5"
+"""Target that the counts hold for; builds for others are predicted as if for it."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Multipliers, block RAMs and LUT4-equivalents of a part."""
+
+    multipliers: int = 0
+    block_rams: int = 0
+    luts: float = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.multipliers + other.multipliers,
+            self.block_rams + other.block_rams,
+            self.luts + other.luts,
+        )
+
+    def entry(self) -> dict[str, int | str]:
+        """Return the manifest's entry."""
+        return {
+            "target": MODELLED,
+            "multipliers": self.multipliers,
+            "block_rams": self.block_rams,
+            "lut4_equivalents": round(self.luts),
+        }
+
+
+def adder(bits: int) -> Cost:
+    """Cost of an adder: a carry cell for two bits."""
+    return Cost(luts=2 * (-(-bits // 2)))
+
+
+def counter(size: int) -> Cost:
+    """Cost of a counter with its end foreseen."""
+    bits = (size - 1).bit_length()
+    return Cost(luts=2.2 * bits + 2 if size > 1 else 0)
+
+
+def ram(*, depth: int, width: int) -> Cost:
+    """Cost of a writable memory."""
+    if blocks := blocks_on(MODELLED, depth=depth, width=width, writable=True):
+        return Cost(block_rams=blocks, luts=_ADDRESS_LUTS)
+    rows = -(-depth // 16)
+    return Cost(luts=4 * rows * -(-width // 4) + (width + 4 if rows > 1 else 0))
+
+
+def rom(*, depth: int, width: int) -> Cost:
+    """Cost of a table of constants."""
+    if blocks := blocks_on(MODELLED, depth=depth, width=width, writable=False):
+        return Cost(block_rams=blocks, luts=_ADDRESS_LUTS)
+    return Cost(luts=width * max(depth / 16, 0.5) if depth > 1 else 0)
+
+
+def table(design: LineDesign, *, depth: int, width: int) -> Cost:
+    """Cost of a table in ROM, or in two banks where weights are loaded."""
+    if design.weights is None:
+        return ram(depth=2 * depth, width=width)
+    return rom(depth=depth, width=width)
+
+
+def product(*, lanes: int, a_bits: int, b_bits: int) -> Cost:
+    """Cost of a `SharedMultiplier`: blocks, and the adders between limbs."""
+    blocks = multipliers_on(MODELLED, a_bits=a_bits)
+    joins = sum((adder(a_bits + b_bits - 17 * limb) for limb in range(1, blocks)), Cost())
+    return Cost(multipliers=lanes * blocks, luts=lanes * joins.luts)
+
+
+def buffer(*, depth: int, width: int) -> Cost:
+    """Cost of an `OutputBuffer`."""
+    if depth <= OutputBuffer.SHALLOW:
+        return ram(depth=depth - 1, width=width) + Cost(luts=36)
+    ahead = buffer(depth=OutputBuffer.depth_for(2), width=width)
+    return ram(depth=depth, width=width) + ahead + counter(depth) + counter(depth) + Cost(luts=40)
+
+
+def output_stage(design: LineDesign, *, in_flight: int) -> Cost:
+    """Cost of the `OutputStage`."""
+    depth = design.channels * design.length
+    y = design.accumulator.bits
+    beats = buffer_depth(design, in_flight=in_flight)
+    cost = buffer(depth=beats, width=design.lanes * design.output_bits + 1)
+    for size in (design.length, design.groups_per_channel, design.channels):
+        cost += counter(size)
+    if has_start(design):
+        cost += table(design, depth=depth, width=design.start_range.bits)
+        cost += Cost(luts=design.lanes * adder(y).luts + 2.5 * depth.bit_length())
+    if design.requantization is None:
+        return cost
+    shifts = shift_range(design)
+    spread = shifts.high - shifts.low
+    aligned = y + MULTIPLIER_BITS + spread
+    whole = max(aligned - shifts.high, 1) + 1
+    lane = Cost(luts=aligned * spread.bit_length() + shifts.high / 3)
+    lane += adder(whole) + Cost(luts=1.5 * whole + 2 * design.output_bits)
+    cost += Cost(luts=design.lanes * lane.luts)
+    cost += product(lanes=design.lanes, a_bits=y, b_bits=MULTIPLIER_BITS + 1)
+    return cost + table(design, depth=design.channels, width=scale_bits(design))
+
+
+def weights_port(design: LineDesign) -> Cost:
+    """Cost of the `WeightsPort`, where there is one."""
+    if design.weights is not None:
+        return Cost()
+    return counter(design.coefficient_words) + counter(design.channels) + Cost(luts=95)

@@ -1,0 +1,50 @@
+"""What the manifest predicts of a device, held against synthesis."""
+
+import json
+import time
+
+import pytest
+
+from flow.cache import Cache
+from flow.families import device_named
+from flow.netlist import Netlist
+from flow.product import build
+from flow.synthesis import synthesise
+from flow.tools import Yosys
+from hw.engines import ENGINES
+from hw.manifest import design_of
+
+DEVICE = device_named("lfe5u-85f-6")
+LUT4_EQUIVALENTS = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 4}
+
+BUILDS = [
+    "direct --length 8",
+    "direct --length 56",
+    "direct --length 56 --macs 14",
+    "direct --length 16 --macs 1 --lanes 2",
+    "direct --length 14 --channels 16 --rows 14 --output requantized",
+    "direct --length 14 --channels 16 --rows 14 --weights-port",
+    "direct --length 32 --data-bits 12 --weight-bits 10",
+]
+
+
+@pytest.mark.parametrize("options", BUILDS)
+def test_prediction_is_what_synthesis_gives(options, tmp_path):
+    product = build("e", [*options.split(), "--target", "ecp5"], tmp_path)
+    text = synthesise(product, DEVICE.family, Yosys(), Cache(None))
+    netlist = Netlist(text, product.name)
+    predicted = product.manifest["prediction"]
+    assert predicted["multipliers"] == netlist.cells["MULT18X18D"]
+    assert predicted["block_rams"] == netlist.cells["DP16KD"]
+    luts = netlist.count(LUT4_EQUIVALENTS)
+    assert abs(predicted["lut4_equivalents"] / luts - 1) < 0.1
+
+
+def test_prediction_takes_less_than_ten_milliseconds(tmp_path):
+    build("e", ["direct", "--length", "112", "--weights-port"], tmp_path)
+    manifest = json.loads((tmp_path / "e.json").read_text())
+    predict = ENGINES["direct"].predict
+    design = design_of(manifest, None)
+    started = time.perf_counter()
+    predict(design)
+    assert time.perf_counter() - started < 0.01
