@@ -11,24 +11,27 @@ from golden import fermat_plan as plan
 from golden.interval import Interval
 from hw.counter import Counter, Odometer
 from hw.delay import delay, delay_valid
-from hw.fermat.latency import step_latency, store_latency
-from hw.fermat.words import Word, WordsComponent, add_all, rotation, words_layout
+from hw.fermat.latency import step_latency
+from hw.fermat.words import LEAD, Word, WordsComponent, add_all, rotation, words_layout
 from hw.primitives.adder import ONE, Operands, bits_of, chosen_sum
 from hw.primitives.memory import Memory
 
 
 class WordStore(wiring.Component):
-    """Words of a stage at places: registers, or a memory where it is deep.
+    """Words of a stage at places: in registers, or in a memory where they are many.
 
-    A word can be read `write_to_read` cycles after the cycle that it is written in.
+    A word written in cycle t can be read with an address of cycle t + 1 in registers, t + 2 in a
+    memory; one that is read with an address of cycle t can be overwritten in cycle t + 2.
 
     Members
     -------
     r_addr : In
     r_data : Out, a word a lane
-        `read_latency` cycles later.
+        `LEAD` cycles later.
     w_en, w_addr, w_data : In
     """
+
+    _DEEPEST_IN_REGISTERS = 3
 
     def __init__(self, *, depth: int, layout: data.ArrayLayout, target: str) -> None:
         self._depth = depth
@@ -44,33 +47,43 @@ class WordStore(wiring.Component):
             }
         )
 
+    @classmethod
+    def in_memory(cls, depth: int) -> bool:
+        """Whether so many words are in a memory."""
+        return depth > cls._DEEPEST_IN_REGISTERS
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if store_latency(self._depth):
-            m.submodules.memory = memory = Memory(
-                depth=self._depth, width=self._layout.size, target=self._target
-            )
-            m.d.comb += [
-                memory.r_en.eq(1),
-                memory.r_addr.eq(self.r_addr),
-                self.r_data.eq(memory.r_data),
-                memory.w_en.eq(self.w_en),
-                memory.w_addr.eq(self.w_addr),
-                memory.w_data.eq(self.w_data),
-            ]
-            return m
+        (self._remember if self.in_memory(self._depth) else self._register)(m)
+        return m
+
+    def _remember(self, m: Module) -> None:
+        """Instantiate a memory; the sums that are written wait a cycle before its port."""
+        m.submodules.memory = memory = Memory(
+            depth=self._depth, width=self._layout.size, target=self._target
+        )
+        m.d.comb += [
+            memory.r_en.eq(1),
+            memory.r_addr.eq(self.r_addr),
+            self.r_data.eq(memory.r_data),
+            memory.w_en.eq(delay_valid(m, self.w_en, 1, name="w_en")),
+            memory.w_addr.eq(delay(m, self.w_addr, 1, name="w_addr")),
+            memory.w_data.eq(delay(m, self.w_data, 1, name="w_data")),
+        ]
+
+    def _register(self, m: Module) -> None:
+        r_addr = delay(m, self.r_addr, LEAD, name="r_addr")
         words = [
             Signal(self._layout, name=f"word_{place}", reset_less=True)
             for place in range(self._depth)
         ]
-        chosen = words[-1].as_value()
+        read = words[-1].as_value()
         for place, word in enumerate(words[:-1]):
-            chosen = Mux(self.r_addr == place, word, chosen)
-        m.d.comb += self.r_data.eq(chosen)
+            read = Mux(r_addr == place, word, read)
+        m.d.comb += self.r_data.eq(read)
         for place, word in enumerate(words):
             with m.If(self.w_en & (self.w_addr == place)):
                 m.d.sync += word.eq(self.w_data)
-        return m
 
 
 class Butterfly(WordsComponent):
@@ -90,7 +103,6 @@ class Butterfly(WordsComponent):
         self._step = step
         self._lanes = lanes
         self._target = target
-        self._read_latency = store_latency(step.delay)
         self.latency = step_latency(step)
         super().__init__(step.i, step.o, lanes=lanes)
 
@@ -110,13 +122,17 @@ class Butterfly(WordsComponent):
         second = Signal()
         m.d.comb += [place.step.eq(self.i.valid), second.eq(self.i.valid & place.half)]
         leaves = self._read(m, place, second)
-        late = self._read_latency
-        adds = delay_valid(m, second, late, name="second")
-        filled = delay_valid(m, self.i.valid, late, name="filled")
-        words = delay(m, self.i.payload, late, name="word")
-        m.d.comb += self.o.valid.eq(delay_valid(m, leaves, late + 1, name="leaves"))
+        adds = delay_valid(m, second, LEAD, name="adds")
+        m.submodules.written = written = Counter(step.delay)
+        words = self.i.payload
         kept = [self._add(m, lane, adds, store.r_data[lane], words[lane]) for lane in range(lanes)]
-        self._write(m, filled, Cat(kept))
+        m.d.comb += [
+            self.o.valid.eq(delay_valid(m, leaves, 1, name="leaves")),
+            store.w_en.eq(delay_valid(m, self.i.valid, LEAD, name="w_en")),
+            written.step.eq(store.w_en),
+            store.w_addr.eq(written.value),
+            store.w_data.eq(Cat(kept)),
+        ]
         return m
 
     def _add(self, m: Module, lane: int, adds: Value, before: Value, word: Value) -> Value:
@@ -151,19 +167,6 @@ class Butterfly(WordsComponent):
             m.d.sync += differences.eq(1)
         return leaves
 
-    def _write(self, m: Module, filled: Value, words: Value) -> None:
-        """Store ``words``, a cycle later where the store is a memory."""
-        store = m.submodules.store
-        late = int(self._read_latency > 0)
-        w_en = delay_valid(m, filled, late, name="w_en")
-        m.submodules.written = written = Counter(self._step.delay)
-        m.d.comb += [
-            written.step.eq(w_en),
-            store.w_en.eq(w_en),
-            store.w_addr.eq(written.value),
-            store.w_data.eq(delay(m, words, late, name="w_data")),
-        ]
-
 
 class PointTransform(WordsComponent):
     """A transform of a few points, each rotated by a fixed amount from one output to the next.
@@ -179,7 +182,6 @@ class PointTransform(WordsComponent):
         self._step = step
         self._lanes = lanes
         self._target = target
-        self._read_latency = store_latency(step.delay)
         self.latency = step_latency(step)
         super().__init__(step.i, step.o, lanes=lanes)
 
@@ -189,7 +191,7 @@ class PointTransform(WordsComponent):
         m.submodules.place = place = Odometer(position=step.delay, point=step.radix)
         m.submodules.leaving = leaving = Odometer(position=step.delay, output=step.radix)
         running = Signal()
-        after = self.latency - step.radix * step.delay
+        added_up = (step.radix - 1).bit_length()
         with m.If(running & leaving.last_output):
             m.d.sync += running.eq(0)
         with m.If(place.last_point & self.i.valid):
@@ -200,10 +202,10 @@ class PointTransform(WordsComponent):
         m.d.comb += [
             place.step.eq(self.i.valid),
             leaving.step.eq(running),
-            self.o.valid.eq(delay_valid(m, running, after, name="running")),
+            self.o.valid.eq(delay_valid(m, running, added_up + 1, name="leaves")),
         ]
         points = [self._collect(m, n, place, leaving) for n in range(step.radix)]
-        load = delay(m, first, self._read_latency, name="load")
+        load = delay(m, first, LEAD, name="load")
         for lane in range(self._lanes):
             cells = [
                 Word(self._cell(m, n, lane, load, points[n][lane]), step.cells[n], 0)
@@ -219,13 +221,11 @@ class PointTransform(WordsComponent):
         layout = words_layout(step.i, self._lanes)
         store = WordStore(depth=step.delay, layout=layout, target=self._target)
         m.submodules[f"point_{n}"] = store
-        # A memory is written a cycle late, to stay behind the read of the word that leaves.
-        late = int(self._read_latency > 0)
         ours = self.i.valid & (place.point == n)
         m.d.comb += [
-            store.w_en.eq(delay_valid(m, ours, late, name=f"w_en_{n}")),
-            store.w_addr.eq(delay(m, place.position, late, name=f"w_addr_{n}")),
-            store.w_data.eq(delay(m, self.i.payload, late, name=f"w_data_{n}")),
+            store.w_en.eq(delay_valid(m, ours, LEAD, name=f"w_en_{n}")),
+            store.w_addr.eq(delay(m, place.position, LEAD, name=f"w_addr_{n}")),
+            store.w_data.eq(self.i.payload),
             store.r_addr.eq(leaving.position),
         ]
         return cast(data.View, store.r_data)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,6 +16,7 @@ from hw.fermat.latency import step_latency
 from hw.fermat.product import Product
 from hw.fermat.reduction import Reduction
 from hw.fermat.rotation import Fold, Rotation
+from hw.fermat.words import LEAD
 from hw.output import OutputStage, beat_layout
 from hw.streams import FlowSignature, connect_streams
 from hw.tables import LoadSignature, Table, walk_channels
@@ -39,8 +40,8 @@ def _steps_after(design: FermatDesign) -> tuple[plan.Step, ...]:
 def pipeline_latency(design: FermatDesign) -> int:
     """Cycles from taking a sample to the sum of its place, at full rate."""
     steps = (*design.forward.steps, *_steps_after(design))
-    multiplied = Table.latency + Product.latency_of(design.product, design.target)
-    return multiplied + sum(map(step_latency, steps))
+    multiplied = step_latency(design.fold) + Product.latency_of(design.product, design.target)
+    return LEAD + multiplied + sum(map(step_latency, steps))
 
 
 class FermatCore(wiring.Component):
@@ -108,14 +109,20 @@ class FermatCore(wiring.Component):
         bins = self._chain(m, "forward", self._design.forward.steps, samples)
         products = self._multiply(m, bins)
         sums = self._chain(m, "inverse", _steps_after(self._design), products)
-        connect_streams(m, sums, wiring.flipped(self.o))
+        ahead = LEAD - OutputStage.LOOKAHEAD
+        m.d.comb += [
+            self.o.payload.eq(sums.payload),
+            self.o.valid.eq(delay_valid(m, sums.valid, LEAD, name="sums_valid")),
+            self.early.eq(delay_valid(m, sums.valid, ahead, name="early")),
+        ]
         if self._design.weights is None:
             self._track_frames(m, taken)
         return m
 
     def _samples(self, m: Module, taken: Signal) -> wiring.PureInterface:
         flow = FlowSignature(self.i.payload.samples.shape()).create(path=("samples",))
-        m.d.comb += [flow.payload.eq(self.i.payload.samples), flow.valid.eq(taken)]
+        samples = delay(m, self.i.payload.samples, LEAD, name="sample")
+        m.d.comb += [flow.payload.eq(samples), flow.valid.eq(taken)]
         return flow
 
     def _chain(
@@ -127,28 +134,23 @@ class FermatCore(wiring.Component):
             stage = _stage(step, lanes=design.lanes, target=design.target)
             m.submodules[f"{name}_{index}"] = stage
             connect_streams(m, flow, stage.i)
-            if step is design.reductions[-1]:
-                ahead = stage.latency - OutputStage.LOOKAHEAD
-                m.d.comb += self.early.eq(delay_valid(m, flow.valid, ahead, name="early"))
             flow = stage.o
         return flow
 
     def _multiply(self, m: Module, bins: wiring.PureInterface) -> wiring.PureInterface:
-        """Multiply bins with the spectrum, which is looked up while they are folded."""
+        """Fold bins and multiply them with the spectrum."""
         design = self._design
         options: dict[str, Any] = {"lanes": design.lanes, "target": design.target}
         m.submodules.fold = fold = Fold(design.fold, **options)
         m.submodules.product = product = Product(design.product, **options)
         connect_streams(m, bins, fold.i)
-        wait = Table.latency - fold.latency
-        m.d.comb += [
-            product.i.payload.eq(delay(m, fold.o.payload, wait, name="folded")),
-            product.i.valid.eq(delay_valid(m, fold.o.valid, wait, name="folded_valid")),
-            product.h.eq(self._look_up(m, bins.valid)),
-        ]
+        connect_streams(m, fold.o, product.i)
+        wait = LEAD - Table.latency
+        step = delay_valid(m, fold.o.valid, wait, name="look_up")
+        m.d.comb += product.h.eq(self._look_up(m, step))
         return product.o
 
-    def _look_up(self, m: Module, step: Signal) -> Signal:
+    def _look_up(self, m: Module, step: Value) -> Signal:
         """Return the spectrum's words, `Table.latency` cycles after ``step`` asks for each."""
         design = self._design
         weights = design.weights

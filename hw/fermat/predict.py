@@ -3,8 +3,8 @@
 from golden import fermat_plan as plan
 from golden.fermat import FermatDesign
 from golden.fermat_ring import fits
+from hw.fermat.butterfly import WordStore
 from hw.fermat.core import pipeline_latency
-from hw.fermat.latency import store_latency
 from hw.predict import Cost, adder, counter, output_stage, ram, rom, table, weights_port
 
 _CHAIN_ENDS = 4
@@ -78,7 +78,7 @@ def _stores(step: plan.Butterfly, lanes: int) -> Cost:
     """Cost of a butterfly's stored words."""
     stores, words = (1, step.o) if step.radix == 2 else (step.radix, step.i)
     width = lanes * words.bits
-    if store_latency(step.delay):
+    if WordStore.in_memory(step.delay):
         each = ram(depth=step.delay, width=width)
     else:
         each = Cost(luts=width * (step.delay - 1))

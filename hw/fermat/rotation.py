@@ -10,7 +10,7 @@ from golden import fermat_plan as plan
 from hw.counter import Counter
 from hw.delay import delay, delay_valid
 from hw.fermat.latency import step_latency
-from hw.fermat.words import WordsComponent, rotation, words_layout
+from hw.fermat.words import LEAD, WordsComponent, rotation, words_layout
 from hw.primitives.adder import Operands, bits_of, chosen_sum, plain_sum
 
 
@@ -126,27 +126,16 @@ class Rotation(WordsComponent):
         for index, step in enumerate(self._step.levels):
             level = Level(step, lanes=self._lanes, target=self._target)
             m.submodules[f"level_{index}"] = level
-            chosen = self._choose(m, place, index)
+            schedule = Const(sum(bit << k for k, bit in enumerate(step.chosen)))
+            chosen = schedule.bit_select(place.value, 1)
             m.d.comb += [
                 level.i.eq(words),
-                level.chosen.eq(delay(m, chosen, passed, name=f"chosen_{index}")),
+                level.chosen.eq(delay(m, chosen, LEAD + passed, name=f"chosen_{index}")),
             ]
             words = level.o
             passed += Level.latency_of(step)
         m.d.comb += self.o.payload.eq(words)
         return m
-
-    def _choose(self, m: Module, place: Counter, index: int) -> Signal:
-        """Return whether the word of this cycle is chosen by a level: a register, looked up before.
-
-        Its fan-out is wide, and no look-up stands before it.
-        """
-        schedule = self._step.levels[index].chosen
-        chosen = Signal(name=f"chosen_{index}", init=schedule[0])
-        following = Const(sum(bit << k for k, bit in enumerate([*schedule[1:], schedule[0]])))
-        with m.If(self.i.valid):
-            m.d.sync += chosen.eq(following.bit_select(place.value, 1))
-        return chosen
 
 
 class Fold(WordsComponent):

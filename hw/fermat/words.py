@@ -12,7 +12,14 @@ from golden.fermat_ring import fits
 from golden.interval import Interval
 from hw.delay import delay
 from hw.primitives.adder import ONE, ZERO, Bit, Operands
+from hw.primitives.memory import READ_LATENCY
 from hw.streams import FlowSignature
+
+LEAD = READ_LATENCY
+"""Cycles that the valid bit of a flow of words is ahead of its word.
+
+So a stage has looked up in time what the word meets: it need not hold the word meanwhile.
+"""
 
 
 def words_layout(words: Interval, lanes: int) -> data.ArrayLayout:
@@ -26,7 +33,9 @@ class WordsComponent(wiring.Component):
     Members
     -------
     i : In, flow of a word a lane
+        The word comes `LEAD` cycles after its valid bit.
     o : Out, flow of a word a lane
+        So here.
     """
 
     def __init__(
