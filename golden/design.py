@@ -15,7 +15,7 @@ from golden.interval import Integers, Interval
 from golden.quantize import requantize
 from golden.weights import LineWeights, check_weights
 
-TARGETS = ("generic", "ecp5")
+TARGETS = ("generic", "ecp5", "ice40", "xc7", "xcup")
 SLOT_UNIT = 8
 """A lane's slot in a beat is a whole number of bytes."""
 
