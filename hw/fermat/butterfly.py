@@ -20,7 +20,7 @@ from hw.primitives.memory import Memory
 class WordStore(wiring.Component):
     """Words of a stage at places: in registers, or in a memory where they are many.
 
-    A word written in cycle t can be read with an address of cycle t + 1 in registers, t + 2 in a
+    A word written in cycle t + 2 can be read with an address of cycle t + `depth`, or of t + 4 in a
     memory; one that is read with an address of cycle t can be overwritten in cycle t + 2.
 
     Members
@@ -72,14 +72,16 @@ class WordStore(wiring.Component):
         ]
 
     def _register(self, m: Module) -> None:
-        r_addr = delay(m, self.r_addr, LEAD, name="r_addr")
         words = [
             Signal(self._layout, name=f"word_{place}", reset_less=True)
             for place in range(self._depth)
         ]
         read = words[-1].as_value()
-        for place, word in enumerate(words[:-1]):
-            read = Mux(r_addr == place, word, read)
+        if self._depth > 1:
+            r_addr = delay(m, self.r_addr, LEAD - 1, name="r_addr")
+            for place, word in enumerate(words[:-1]):
+                read = Mux(r_addr == place, word, read)
+            read = delay(m, read, 1, name="read")
         m.d.comb += self.r_data.eq(read)
         for place, word in enumerate(words):
             with m.If(self.w_en & (self.w_addr == place)):
