@@ -23,6 +23,10 @@ from hw.tables import LoadSignature, Table, walk_channels
 from hw.weights_port import FRAMES_IN_FLIGHT_BITS
 
 
+DOOR = 1
+"""Cycles from taking a sample to its valid bit before the first stage."""
+
+
 def _stage(step: plan.Step, *, lanes: int, target: str) -> Any:
     """Return the component that does ``step``."""
     if isinstance(step, plan.Butterfly):
@@ -41,7 +45,7 @@ def pipeline_latency(design: FermatDesign) -> int:
     """Cycles from taking a sample to the sum of its place, at full rate."""
     steps = (*design.forward.steps, *_steps_after(design))
     multiplied = step_latency(design.fold) + Product.latency_of(design.product, design.target)
-    return LEAD + multiplied + sum(map(step_latency, steps))
+    return DOOR + LEAD + multiplied + sum(map(step_latency, steps))
 
 
 class FermatCore(wiring.Component):
@@ -120,9 +124,12 @@ class FermatCore(wiring.Component):
         return m
 
     def _samples(self, m: Module, taken: Signal) -> wiring.PureInterface:
+        """Return the samples as a flow of words, away from the door's gates."""
         flow = FlowSignature(self.i.payload.samples.shape()).create(path=("samples",))
-        samples = delay(m, self.i.payload.samples, LEAD, name="sample")
-        m.d.comb += [flow.payload.eq(samples), flow.valid.eq(taken)]
+        m.d.comb += [
+            flow.payload.eq(delay(m, self.i.payload.samples, DOOR + LEAD, name="sample")),
+            flow.valid.eq(delay_valid(m, taken, DOOR, name="taken")),
+        ]
         return flow
 
     def _chain(
