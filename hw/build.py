@@ -12,6 +12,7 @@ from golden.design import TARGETS, LineDesign, Requantization
 from golden.direct import DirectDesign
 from golden.errors import ParameterError
 from golden.example import example_weights
+from golden.fermat import FermatDesign
 from golden.fft import FftDesign, exact_widths
 from golden.interval import Interval
 from golden.weights import LineWeights, check_weights, load_weights
@@ -161,6 +162,18 @@ def fft(**options: Any) -> None:
     own = ("operand_bits", "twiddle_bits", "spectrum_bits", "guard_bits", "result_f_bits")
     finish = exact_widths if options["exact"] else None
     build(FftDesign, options, finish, **{key: options.pop(key) for key in own})
+
+
+@main.command()
+@line_options
+@click.option("--ring", type=int, help="Bits b of the ring modulo 2^b + 1.  [the cheapest]")
+def fermat(**options: Any) -> None:
+    """Fermat engine: one modular multiplication a sample whatever the length, exact.
+
+    A sample enters and a result leaves every cycle. Transforms modulo 2^b + 1 need no multiplier;
+    the ring is chosen so that it holds every sum that the weights can reach.
+    """
+    build(FermatDesign, options, ring=options.pop("ring"))
 
 
 def build(

@@ -95,7 +95,7 @@ async def all_paces(bench: LineBench) -> None:
 
 @line_test
 async def accumulator_ends(bench: LineBench) -> None:
-    """Take each channel's accumulator to its ends, which are those certified, errors allowed for."""
+    """Take each channel's accumulator to its ends: those certified, errors allowed for."""
     assert bench.weights is not None
     lines = reaching_lines(bench.design, bench.weights)
     if bench.design.weights is not None:

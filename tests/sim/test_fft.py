@@ -1,12 +1,9 @@
 """The FFT engine's Verilog against its model, bit for bit and cycle for cycle."""
 
-import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from golden.design import Requantization
@@ -136,14 +133,17 @@ def test_rounding_half_up_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return value >> section.dropped
 
     design = design_of({"length": 16, "channels": 2, "data_bits": 5})
-    run: Callable[[], list[str]] = lambda: simulate(
-        design,
-        "sim.bench_line",
-        simulator=SIMULATOR,
-        folder=tmp_path,
-        groups=12,
-        tests=["all_paces"],
-    )
+
+    def run() -> list[str]:
+        return simulate(
+            design,
+            "sim.bench_line",
+            simulator=SIMULATOR,
+            folder=tmp_path,
+            groups=12,
+            tests=["all_paces"],
+        )
+
     run()
     monkeypatch.setattr(product, "rounded", half_up)
     with pytest.raises(SimulationError, match=r"^all_paces failed"):
