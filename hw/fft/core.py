@@ -9,50 +9,13 @@ from hw.counter import Counter, Odometer
 from hw.delay import delay, delay_valid
 from hw.fft.beats import AHEAD
 from hw.fft.door import Door
+from hw.fft.pipeline import SPECTRUM_STAGE, Registers, pipeline_latency
 from hw.fft.product import Product, factor_layout, factor_words, rounded
 from hw.fft.rank import RankStage
 from hw.output import beat_layout
 from hw.streams import FlowSignature
 from hw.tables import LoadSignature, Table, encode, walk_channels
 from hw.weights_port import BankFollower
-
-_PRODUCTS_REGISTERED_UP_TO = 256
-"""Points up to which products have a register for their rounding: larger engines have more stages,
-and buy latency with speed."""
-_RANKS_REGISTERED_UP_TO = 512
-"""The same for the results of a section's first rank."""
-_SECTIONS_REGISTERED_UP_TO = 1024
-"""The same for what the operands of a multiplier are made of."""
-
-
-_SPECTRUM_STAGE = 1
-"""Cycles for the sums of a spectrum's word."""
-
-
-def _rank_registered(design: FftDesign, *, last: bool) -> bool:
-    return design.size <= (_SECTIONS_REGISTERED_UP_TO if last else _RANKS_REGISTERED_UP_TO)
-
-
-def _products_registered(design: FftDesign) -> bool:
-    return design.size <= _PRODUCTS_REGISTERED_UP_TO
-
-
-def pipeline_latency(design: FftDesign) -> int:
-    """Most cycles from a sample taken to its sum: those of a line's first, unstalled."""
-    # A rank's first result waits for `span` samples: all together one less than a block each way.
-    cycles = AHEAD + 2 * (design.size - 1) + _SPECTRUM_STAGE
-    for number, shapes in enumerate(design.formats.sections):
-        n_ranks = len(shapes.ranks)
-        for place in range(n_ranks):
-            registered = _rank_registered(design, last=place == n_ranks - 1)
-            cycles += RankStage.latency_of(registered=registered)
-        if number < design.flow.n_products:
-            cycles += Product.latency_of(
-                design.target,
-                operand_bits=shapes.operand.width,
-                registered=_products_registered(design),
-            )
-    return cycles
 
 
 class FftCore(wiring.Component):
@@ -70,6 +33,7 @@ class FftCore(wiring.Component):
 
     def __init__(self, design: FftDesign) -> None:
         self._design = design
+        self._registers = Registers.of(design)
         self._ranks = [
             [self._rank(number, place) for place in range(len(section.ranks))]
             for number, section in enumerate(design.flow.sections)
@@ -107,7 +71,7 @@ class FftCore(wiring.Component):
             shape=shapes.ranks[place],
             half=1 << shapes.dropped - 1 if last and shapes.dropped > 0 else 0,
             pairs=design.pairs,
-            registered=_rank_registered(design, last=last),
+            registered=self._registers.rank(number, last=last),
             target=design.target,
         )
 
@@ -121,7 +85,8 @@ class FftCore(wiring.Component):
             factor_bits=design.spectrum_bits if middle else design.twiddle_bits + 1,
             factor_f_bits=design.spectrum_f_bits if middle else design.flow.twiddle_f_bits,
             pairs=design.pairs,
-            registered=_products_registered(design),
+            total_registered=self._registers.total(number),
+            registered=self._registers.carry(number),
             target=design.target,
         )
 
@@ -197,8 +162,8 @@ class FftCore(wiring.Component):
         m.d.sync += [factor.re.eq(re), factor.difference.eq(im - re), factor.total.eq(re + im)]
         m.d.comb += [
             product.factor.eq(factor),
-            product.i.early.eq(delay_valid(m, beats.early, _SPECTRUM_STAGE, name="bin_early")),
-            product.i.z.eq(delay(m, beats.z, _SPECTRUM_STAGE, name="bin")),
+            product.i.early.eq(delay_valid(m, beats.early, SPECTRUM_STAGE, name="bin_early")),
+            product.i.z.eq(delay(m, beats.z, SPECTRUM_STAGE, name="bin")),
         ]
         return product.o
 

@@ -4,7 +4,7 @@ from golden.fft import FftDesign
 from golden.fft_flow import Rank
 from golden.fft_format import SectionFormat
 from golden.fixed import SQ
-from hw.fft.core import pipeline_latency
+from hw.fft.pipeline import pipeline_latency
 from hw.fft.rank import SHORTEST_MEMORY
 from hw.predict import Cost, adder, counter, output_stage, product, ram, rom, table, weights_port
 

@@ -33,8 +33,11 @@ class Product(wiring.Component):
         Width of a factor's operands, and their fraction bits.
     pairs
         Complex numbers a beat.
+    total_registered
+        Whether the multipliers' sums have a register before they are rounded.
     registered
-        Whether products leave from a register with their carries; if not, `latency` is one less.
+        Whether products leave from a register with their carries. `latency` is one less without
+        either.
     target
         Device family.
 
@@ -55,6 +58,7 @@ class Product(wiring.Component):
         factor_bits: int,
         factor_f_bits: int,
         pairs: int,
+        total_registered: bool,
         registered: bool,
         target: str,
     ) -> None:
@@ -63,6 +67,7 @@ class Product(wiring.Component):
         self._entry = after.entry
         self._factor_bits = factor_bits
         self._pairs = pairs
+        self._total_registered = total_registered
         self._registered = registered
         self._target = target
         super().__init__(
@@ -73,16 +78,12 @@ class Product(wiring.Component):
             }
         )
 
-    @staticmethod
-    def latency_of(target: str, *, operand_bits: int, registered: bool) -> int:
-        """Cycles from a sample to its product."""
-        return SharedMultiplier.latency_on(target, a_bits=operand_bits) + 1 + registered
-
     @property
     def latency(self) -> int:
         """Cycles from a sample to its product."""
         operand_bits = self._before.operand.width
-        return self.latency_of(self._target, operand_bits=operand_bits, registered=self._registered)
+        multiplying = SharedMultiplier.latency_on(self._target, a_bits=operand_bits)
+        return multiplying + self._total_registered + self._registered
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -117,7 +118,7 @@ class Product(wiring.Component):
         product = Signal(
             signed(self._entry.width + dropped), name=f"product_{pair}_{part}", reset_less=True
         )
-        m.d.sync += product.eq(total)
+        m.d["sync" if self._total_registered else "comb"] += product.eq(total)
         up: Value = Const(0, 1)
         if dropped:
             more = product[: dropped - 1].any() if dropped > 1 else Const(0)

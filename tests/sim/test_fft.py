@@ -1,14 +1,20 @@
 """The FFT engine's Verilog against its model, bit for bit and cycle for cycle."""
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from amaranth.hdl import Value
 
+import hw.fft.product
 from golden.design import Requantization
 from golden.example import example_weights
 from golden.fft import FftDesign
+from golden.fft_format import SectionFormat
+from hw.line import LineEngine
 from sim.engine import simulate
 from sim.runner import SimulationError, simulators
 
@@ -101,8 +107,6 @@ def test_engines_with_fewer_registers_equal_the_model(length: int, tmp_path: Pat
 @pytest.mark.parametrize("length", [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096])
 @pytest.mark.parametrize("target", ["generic", "ecp5"])
 def test_latency_is_within_two_blocks_and_80(length: int, target: str) -> None:
-    from hw.line import LineEngine
-
     design = design_of({"length": length, "target": target, PORT: True})
     assert LineEngine(design).latency <= 2 * length + 80
 
@@ -121,30 +125,48 @@ SIMULATOR = simulators()[-1]
 """Icarus where it is: it compiles faster."""
 
 MUTANTS = {
-    "ties stay odd": ("core.product_0", r"& _\d+_;", ";"),
-    "a product rounds down": ("core.product_0", r"carry\S* = .*;", "carry = 1'h0;"),
+    "a product rounds down": r"(assign carry = ).*;",
+    "what waits leaves with the next block": r"(assign leaves = .* \| )(left\S*;)",
+    "a turn without its unit": r"(kept_carry_0_im <= )turns_2;",
+}
+"""What is replaced wherever it stands."""
+REPLACEMENTS = {
+    "a product rounds down": r"\1 1'h0;",
+    "what waits leaves with the next block": r"\1 i__early & \2",
+    "a turn without its unit": r"\1 1'h0;",
 }
 
 
-def test_rounding_half_up_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import hw.fft.product as product
+def run_all_paces(folder: Path, edit: Callable[[str], str] | None = None) -> None:
+    design = design_of({"length": 16, "channels": 2, "data_bits": 5})
+    simulate(
+        design,
+        "sim.bench_line",
+        simulator=SIMULATOR,
+        folder=folder,
+        groups=12,
+        tests=["all_paces"],
+        edit=edit,
+    )
 
-    def half_up(value: Any, section: Any) -> Any:
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_broken_verilog_is_found(name: str, tmp_path: Path) -> None:
+    def edit(verilog: str) -> str:
+        text, count = re.subn(MUTANTS[name], REPLACEMENTS[name], verilog)
+        assert count, name
+        return text
+
+    with pytest.raises(SimulationError, match=r"^all_paces failed"):
+        run_all_paces(tmp_path, edit)
+
+
+def test_operands_rounded_half_up_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half_up(value: Value, section: SectionFormat) -> Value:
         return value >> section.dropped
 
-    design = design_of({"length": 16, "channels": 2, "data_bits": 5})
-
-    def run() -> list[str]:
-        return simulate(
-            design,
-            "sim.bench_line",
-            simulator=SIMULATOR,
-            folder=tmp_path,
-            groups=12,
-            tests=["all_paces"],
-        )
-
-    run()
-    monkeypatch.setattr(product, "rounded", half_up)
+    monkeypatch.setattr(hw.fft.product, "rounded", half_up)
     with pytest.raises(SimulationError, match=r"^all_paces failed"):
-        run()
+        run_all_paces(tmp_path)
