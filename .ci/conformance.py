@@ -45,7 +45,39 @@ DIRECT = (
     "--length 100 --macs 50",
     "--length 100",
 )
-GRID = {"direct": DIRECT}
+FERMAT = (
+    "--length 2 --channels 3",
+    "--length 3 --lanes 2",
+    "--length 4 --rows 3 --channels 2",
+    "--length 5 --data-bits 6 --weight-bits 10",
+    "--length 7 --channels 4 --rows 7",
+    "--length 7 --ring 28 --output requantized",
+    "--length 8 --lanes 4",
+    "--length 8 --ring 32 --channels 3 --rows 2",
+    "--length 9 --lanes 2 --rows 4 --channels 2",
+    "--length 12 --output requantized --output-low 0",
+    "--length 14 --channels 4 --rows 2",
+    "--length 15 --data-bits 5",
+    "--length 16 --lanes 2 --output requantized --output-bits 5",
+    "--length 18 --channels 2",
+    "--length 20 --data-bits 10 --weight-bits 10",
+    "--length 24 --channels 2 --rows 2",
+    "--length 25 --lanes 2",
+    "--length 28 --channels 3 --output requantized --output-high 99",
+    "--length 32 --lanes 2 --rows 4",
+    "--length 36",
+    "--length 48 --channels 2",
+    "--length 50",
+    "--length 56 --channels 2 --rows 2",
+    "--length 64 --output requantized",
+    "--length 64 --data-bits 12 --weight-bits 12 --lanes 2",
+    "--length 72",
+    "--length 80",
+    "--length 112",
+    "--length 128 --lanes 2",
+    "--length 240",
+)
+GRID = {"direct": DIRECT, "fermat": FERMAT}
 STALLS = (("0", "0", "random"), ("0.3", "0.3", "extreme"), ("0.6", "0", "impulse"))
 
 

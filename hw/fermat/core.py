@@ -22,7 +22,6 @@ from hw.streams import FlowSignature, connect_streams
 from hw.tables import LoadSignature, Table, walk_channels
 from hw.weights_port import FRAMES_IN_FLIGHT_BITS
 
-
 DOOR = 1
 """Cycles from taking a sample to its valid bit before the first stage."""
 
