@@ -141,6 +141,8 @@ def _choose(chosen: Value, then: Bit, otherwise: Bit, name: str) -> Bit:
     """Return one of two bits, as a wire of its own where they differ."""
     if then == otherwise:
         return then
+    if (then, otherwise) == (ONE, ZERO):
+        return Bit(name, False, chosen)
     return Bit(name, False, Mux(chosen, then.value, otherwise.value))
 
 

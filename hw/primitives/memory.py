@@ -15,6 +15,8 @@ _BLOCK_ADDRESS_BITS = 14
 _DEEPEST_IN_LUTS = 32
 _DEEPEST_ROM_IN_LUTS = 32
 """Deeper memories go into blocks: from here on a block costs less of a device than its LUTs."""
+_LARGEST_ROM_IN_LUTS = 1152
+"""Bits of a ROM of more than 32 words: beyond, what its address drives is slower than a block."""
 
 
 class Memory(wiring.Component):
@@ -152,8 +154,9 @@ class Memory(wiring.Component):
 
 def blocks_on(target: str, *, depth: int, width: int, writable: bool) -> int:
     """Block RAMs that a memory is instantiated in; 0 where its shape is left to synthesis."""
-    deepest = _DEEPEST_IN_LUTS if writable else _DEEPEST_ROM_IN_LUTS
-    if target != "ecp5" or not deepest < depth <= _BLOCK_SHAPES[-1][1]:
+    small = not writable and depth <= _DEEPEST_ROM_IN_LUTS and depth * width <= _LARGEST_ROM_IN_LUTS
+    in_luts = small or depth <= _DEEPEST_IN_LUTS
+    if target != "ecp5" or in_luts or depth > _BLOCK_SHAPES[-1][1]:
         return 0
     return -(-width // _block_shape(depth)[0])
 
