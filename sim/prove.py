@@ -1,0 +1,149 @@
+"""Unbounded proofs that a signal is never high: RTLIL to AIGER by Yosys, reachability by abc."""
+
+import re
+import subprocess
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pyosys
+from amaranth.hdl import Cat, ClockDomain, Module, Mux, Signal, Value
+from amaranth.hdl import _ir as ir
+
+from hw.verilog import Ports, to_rtlil
+from hw.yosys import run_yosys
+
+ABC_PROGRAM = Path(pyosys.__file__).resolve().parent / "yosys-abc"
+TOP = "harness"
+_READ = ["read_rtlil design.il", f"hierarchy -check -top {TOP}", "proc", "opt_clean"]
+_MAP = [
+    *("flatten", "memory -nomap", "memory_map", "opt -full", "techmap", "opt", "dffunmap"),
+    *("opt_clean -purge", "setundef -anyseq", "aigmap", "write_aiger -zinit design.aig"),
+]
+
+
+class Refuted(AssertionError):  # noqa: N818 - not an error of ours but what a proof came to
+    """A clause of a contract can be broken; `cycle` is one in which abc found it so."""
+
+    def __init__(self, clause: str, cycle: int) -> None:
+        self.clause = clause
+        self.cycle = cycle
+        super().__init__(f"Contract is broken in cycle {cycle}: {clause}")
+
+
+class _NoEndError(RuntimeError):
+    """Neither proved nor refuted."""
+
+
+class Harness(ABC):
+    """A component in an environment that does whatever the component must bear, and its contract.
+
+    Inputs are free in every cycle, the reset too; memories start with any contents. What the
+    environment must keep to, it keeps to by construction: there are no assumptions.
+    """
+
+    def __init__(self) -> None:
+        self._clock = Signal()
+        self.reset = Signal()
+        self.bad = Signal()
+        self._inputs: list[Signal] = []
+        self._clauses: list[str] = []
+
+    def choice(self, name: str) -> Signal:
+        """Return a bit that is free in every cycle."""
+        free = Signal(name=name)
+        self._inputs.append(free)
+        return free
+
+    @abstractmethod
+    def contract(self, m: Module) -> dict[str, Value]:
+        """Build component and environment; return what must never be high, by what it would say."""
+
+    @staticmethod
+    def late(m: Module, waits: Value, cycles: int) -> Value:
+        """Return whether ``waits`` has been high for ``cycles`` cycles, this one included."""
+        waited = Signal(range(cycles + 1))
+        m.d.sync += waited.eq(Mux(waits, waited + 1, 0))
+        return waits & (waited == cycles - 1)
+
+    def after_reset(self, m: Module) -> Value:
+        """Return whether this is the first cycle after power-up or one with reset."""
+        was_reset = Signal(init=1, reset_less=True)
+        m.d.sync += was_reset.eq(self.reset)
+        return was_reset
+
+    def prove(self, *, timeout: int) -> None:
+        """Prove the contract, in every cycle after power-up.
+
+        Parameters
+        ----------
+        timeout
+            Seconds for abc.
+
+        Raises
+        ------
+        Refuted
+            Where it can be broken.
+        RuntimeError
+            Where abc comes to no end.
+        """
+        cycle = self._first_broken(timeout)
+        if cycle is None:
+            return
+        for clause in self._clauses:
+            with suppress(_NoEndError):  # one that is constant, or hard where another is broken
+                if (cycle := self._first_broken(timeout, clause)) is not None:
+                    raise Refuted(clause, cycle)
+
+    def survivors(self, count: int, *, module: str, seed: int, timeout: int) -> Sequence[str]:
+        """Invert a bit in ``module``, in ``count`` ways, and return those that break nothing.
+
+        Yosys commands; its choice of bits follows from ``seed``.
+        """
+        with self._folder() as folder:
+            listing = f"mutate -list {count} -mode inv -seed {seed} -o mutations {TOP}.{module}"
+            run_yosys([*_READ, listing], folder)
+            mutations = (folder / "mutations").read_text().splitlines()
+        return [m for m in mutations if self._first_broken(timeout, mutation=m) is None]
+
+    def _first_broken(
+        self, timeout: int, clause: str | None = None, mutation: str | None = None
+    ) -> int | None:
+        """Return a cycle in which a clause, or any, is broken; None where it is proved."""
+        with self._folder(clause) as folder:
+            log = run_yosys([*_READ, *([mutation] if mutation else []), *_MAP], folder)
+            if "undriven" in log:
+                raise RuntimeError(f"Harness must drive every bit:\n{log}")
+            # scorr alone may prove it: then no register is left, and sat says so, where pdr can't.
+            commands = f"read_aiger design.aig; strash; scorr; pdr -T {timeout}; sat"
+            done = subprocess.run(
+                [str(ABC_PROGRAM), "-c", commands],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        if "Property proved" in done.stdout or "UNSATISFIABLE" in done.stdout:
+            return None
+        if found := re.search(r"asserted in frame (\d+)", done.stdout):
+            return int(found[1])
+        raise _NoEndError(f"abc came to no end:\n{done.stdout}")
+
+    @contextmanager
+    def _folder(self, clause: str | None = None) -> Iterator[Path]:
+        """Write component, environment and contract, built anew, where Yosys is to work."""
+        m = Module()
+        self._inputs = [self._clock, self.reset]
+        m.domains.sync = domain = ClockDomain()
+        m.d.comb += [domain.clk.eq(self._clock), domain.rst.eq(self.reset)]
+        broken = self.contract(m)
+        self._clauses = list(broken)
+        m.d.comb += self.bad.eq(Cat(broken.values()).any() if clause is None else broken[clause])
+        ports: Ports = {s.name: (s, ir.PortDirection.Input) for s in self._inputs}
+        ports["bad"] = (self.bad, ir.PortDirection.Output)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "design.il").write_text(to_rtlil(m, TOP, ports))
+            yield folder
