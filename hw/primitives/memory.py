@@ -13,7 +13,7 @@ _BLOCK_SHAPES = ((18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 """Width and depth of an ECP5 block, the widest first."""
 _BLOCK_ADDRESS_BITS = 14
 _DEEPEST_IN_LUTS = 32
-_DEEPEST_ROM_IN_LUTS = 64
+_DEEPEST_ROM_IN_LUTS = 32
 """Deeper memories go into blocks: from here on a block costs less of a device than its LUTs."""
 _LARGEST_ROM_IN_LUTS = 1152
 """Bits of a ROM of more than 32 words: beyond, what its address drives is slower than a block."""

