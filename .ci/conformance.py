@@ -45,29 +45,88 @@ DIRECT = (
     "--length 100 --macs 50",
     "--length 100",
 )
-GRID = {"direct": DIRECT}
-STALLS = (("0", "0", "random"), ("0.3", "0.3", "extreme"), ("0.6", "0", "impulse"))
+FFT = (
+    "--length 3 --lanes 2",
+    "--length 4 --lanes 2",
+    "--length 4 --rows 2 --channels 2 --lanes 1",
+    "--length 5 --lanes 2 --channels 3",
+    "--length 7 --lanes 2 --output requantized",
+    "--length 8 --lanes 2 --channels 2",
+    "--length 8 --lanes 4 --data-bits 5",
+    "--length 12 --lanes 2",
+    "--length 13 --rows 4 --lanes 1",
+    "--length 14 --lanes 2 --channels 2 --rows 4",
+    "--length 16 --lanes 2",
+    "--length 16 --lanes 2 --exact",
+    "--length 16 --lanes 4 --channels 2 --output requantized --output-low 0",
+    "--length 20 --lanes 2 --weight-bits 5",
+    "--length 28 --lanes 2",
+    "--length 32 --lanes 2 --data-bits 12",
+    "--length 32 --lanes 1 --rows 2",
+    "--length 56 --lanes 2 --channels 2",
+    "--length 64 --lanes 2",
+    "--length 64 --lanes 2 --output requantized",
+    "--length 100 --lanes 2",
+    "--length 128 --lanes 2",
+    "--length 256 --lanes 2",
+)
+FERMAT = (
+    "--length 2 --channels 3",
+    "--length 3 --lanes 2",
+    "--length 4 --rows 3 --channels 2",
+    "--length 5 --data-bits 6 --weight-bits 10",
+    "--length 7 --channels 4 --rows 7",
+    "--length 7 --ring 28 --output requantized",
+    "--length 8 --lanes 4",
+    "--length 8 --ring 32 --channels 3 --rows 2",
+    "--length 9 --lanes 2 --rows 4 --channels 2",
+    "--length 12 --output requantized --output-low 0",
+    "--length 14 --channels 4 --rows 2",
+    "--length 15 --data-bits 5",
+    "--length 16 --lanes 2 --output requantized --output-bits 5",
+    "--length 18 --channels 2",
+    "--length 20 --data-bits 10 --weight-bits 10",
+    "--length 24 --channels 2 --rows 2",
+    "--length 25 --lanes 2",
+    "--length 28 --channels 3 --output requantized --output-high 99",
+    "--length 32 --lanes 2 --rows 4",
+    "--length 36",
+    "--length 48 --channels 2",
+    "--length 50",
+    "--length 56 --channels 2 --rows 2",
+    "--length 64 --output requantized",
+    "--length 64 --data-bits 12 --weight-bits 12 --lanes 2",
+    "--length 72",
+    "--length 80",
+    "--length 112",
+    "--length 128 --lanes 2",
+    "--length 240",
+)
+GRID = {"direct": DIRECT, "fft": FFT, "fermat": FERMAT}
+UNSTALLED = ("0", "0", "random")
+STALLED = (("0.3", "0.3", "extreme"), ("0.6", "0", "impulse"), ("0", "0.6", "random"))
+
+Case = tuple[str, list[str], str, tuple[str, str, str]]
 
 
-def cases() -> Iterator[tuple[str, list[str], str]]:
-    """Yield name, arguments of `hw.build` and simulator of every case.
+def cases() -> Iterator[Case]:
+    """Yield name, arguments of `hw.build`, simulator and stalls of every case.
 
     Cycles a group stay in the hundreds: the checker waits a thousand groups for the end.
     """
     simulators = itertools.cycle(["icarus"] * 8 + ["verilator"])
+    stalls = itertools.cycle(STALLED)
     for engine, grid in GRID.items():
         for number, options in enumerate(grid):
-            yield f"{engine}_{number}", [engine, *options.split()], next(simulators)
+            yield f"{engine}_{number}", [engine, *options.split()], next(simulators), next(stalls)
 
 
-def check(case: tuple[str, list[str], str]) -> list[str]:
-    """Build a case and check it under every stall; return what went wrong."""
-    name, arguments, simulator = case
+def check(case: Case) -> list[str]:
+    """Build a case, check it unstalled and stalled, and return what went wrong."""
+    name, arguments, simulator, stalled = case
     wrong = []
     _run([sys.executable, "-m", "hw.build", *arguments, "--name", name, "--out", str(OUT)])
-    # A Verilator build takes 20 s: one run of stalls there, all of them under Icarus.
-    stalls = STALLS if simulator == "icarus" else STALLS[:1]
-    for stall_in, stall_out, pattern in stalls:
+    for stall_in, stall_out, pattern in (UNSTALLED, stalled):
         command = [sys.executable, str(CHECK), str(OUT / f"{name}.json")]
         command += ["--weights", str(OUT / f"{name}.npz"), "--simulator", simulator]
         command += ["--stall-in", stall_in, "--stall-out", stall_out, "--pattern", pattern]

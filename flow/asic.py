@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from flow.cache import Cache, Step
+from flow.netlist import Netlist
 from flow.product import Product
 from flow.progress import Progress
 from flow.report import CriticalPath, Report
@@ -18,6 +19,7 @@ LIBRARY = "cells.lib"
 CONSTRAINTS = "abc.constr"
 STATISTICS = "statistics.json"
 LOG = "yosys.log"
+NETLIST = "netlist.json"
 
 REMARKS = [
     "multipliers and memories are built of gates and flip-flops: there are no blocks",
@@ -47,37 +49,42 @@ def estimate(
         f"dfflibmap -liberty {LIBRARY}",
         # With a file of constraints abc reads the library's timing, sizes gates and times them.
         f"abc -liberty {LIBRARY} -constr {CONSTRAINTS}",
-        "opt_clean -purge",
+        "opt_clean",
         f"tee -q -o {STATISTICS} stat -json -liberty {LIBRARY}",
+        f"write_json {NETLIST}",
     ]
 
     def run(folder: Path) -> None:
         (folder / LOG).write_text(tool.run(commands, folder))
 
     inputs = product.sources | {LIBRARY: library, CONSTRAINTS: b"set_load 0.0\n"}
-    kept = cache.run(Step(inputs, (tool.version, *commands), run, (STATISTICS, LOG)))
+    kept = cache.run(Step(inputs, (tool.version, *commands), run, (STATISTICS, LOG, NETLIST)))
     progress(f"synthesis with {liberty.name}")
     module = json.loads(kept[STATISTICS])["modules"][f"\\{product.name}"]
-    cells = {k: n for k, n in module["num_cells_by_type"].items() if not k.startswith("$")}
+    netlist = Netlist(kept[NETLIST], product.name)
+    cells = {k: n for k, n in netlist.cells.items() if not k.startswith("$")}
     return Report(
         name=product.name,
         device=f"{DEVICE} ({liberty.name})",
         how=f"estimated by synthesis alone ({tool.version}), timed by abc",
         tools=[tool.version],
         resources={"cells": sum(cells.values()), "area": module["area"]},
-        critical_path=_worst_path(kept[LOG].decode()),
+        critical_path=_worst_path(kept[LOG].decode(), netlist, _registers(library.decode())),
         remarks=REMARKS,
     )
 
 
-def _worst_path(log: str) -> CriticalPath:
+def _registers(liberty: str) -> set[str]:
+    """Return the names of a library's flip-flops and latches."""
+    cells = re.split(r"\bcell\s*\(\s*\"?", liberty)[1:]
+    return {re.split(r"[\"\s)]", c)[0] for c in cells if re.search(r"\b(ff|latch)\s*\(", c)}
+
+
+def _worst_path(log: str, netlist: Netlist, registers: set[str]) -> CriticalPath:
     delays = re.findall(r"ABC: .*Delay = *([\d.]+) ps", log)
     ends = re.findall(r"ABC: Start-point = \S+ \((.*)\)\.  End-point = \S+ \((.*)\)\.", log)
     if not delays or len(ends) != len(delays):
         raise FlowError("abc timed no path: the library must have timing tables")
     ps, (start, end) = max((float(d), e) for d, e in zip(delays, ends, strict=True))
-    return CriticalPath(_plain(start), _plain(end), round(ps / 1000, 3), 0.0, [])
-
-
-def _plain(name: str) -> str:
-    return name.lstrip("\\").replace(" [", "[")
+    start, end = (name.lstrip("\\").replace(" [", "[") for name in (start, end))
+    return CriticalPath(start, netlist.held_by(end, registers), round(ps / 1000, 3), 0.0, [])

@@ -30,7 +30,7 @@ class Budget:
     """
 
     name: str
-    arguments: list[str]
+    arguments: str
     device: str
     resources: dict[str, int | float]
     fmax_mhz: float

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -83,3 +83,17 @@ class Netlist:
             if bit in self._name_of_bit:
                 return self._name_of_bit[bit]
         return self.plain_name(name)
+
+    def held_by(self, net: str, registers: Collection[str]) -> str:
+        """Return ``net``, or where Yosys made it up, the name of what a register takes from it."""
+        if not net.startswith("$"):
+            return net
+        # abc puts a number of its own before the names that Yosys made up.
+        names = [name for name in self._module["netnames"] if name.endswith(net)]
+        bits = {bit for name in names for bit in self._module["netnames"][name]["bits"]}
+        for cell in self._module["cells"].values():
+            pins = [bit for pin in cell["connections"].values() for bit in pin]
+            if cell["type"] in registers and bits & set(pins):
+                named = [self._name_of_bit[bit] for bit in pins if bit in self._name_of_bit]
+                return named[-1] if named else net
+        return net

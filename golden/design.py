@@ -189,21 +189,29 @@ class LineDesign(ABC):
             return Interval.signed(self.start_bits)
         return Interval.signed(self.sum_range.bits)
 
+    @property
+    def max_abs_error(self) -> int:
+        """Most that a sum is off, proved; 0 where the engine is exact."""
+        return 0
+
     @cached_property
     def sum_range(self) -> Interval:
         """Range of the correlation alone, the start value not yet added.
 
-        From the weights where they are known, exactly; else from the formats.
+        From the weights where they are known, else from the formats; exact but for
+        `max_abs_error`.
         """
         if self.weights is not None:
-            return Interval.union(self.weights.sums(self.data))
-        return (self.data * Interval.signed(self.weight_bits)).scaled(self.length)
+            sums = Interval.union(self.weights.sums(self.data))
+        else:
+            sums = (self.data * Interval.signed(self.weight_bits)).scaled(self.length)
+        return sums.widened(self.max_abs_error)
 
     @cached_property
     def accumulator(self) -> Interval:
         """Range of y: what the generator proves the accumulator can reach."""
         if self.weights is not None:
-            return self.weights.accumulator(self.data)
+            return self.weights.accumulator(self.data).widened(self.max_abs_error)
         return self.sum_range + self.start_range
 
     @property

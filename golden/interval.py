@@ -48,6 +48,10 @@ class Interval:
         corners = [a * b for a in (self.low, self.high) for b in (other.low, other.high)]
         return Interval(min(corners), max(corners))
 
+    def widened(self, margin: int) -> "Interval":
+        """Return the interval with ``margin`` more on both sides."""
+        return Interval(self.low - margin, self.high + margin)
+
     def scaled(self, count: int) -> "Interval":
         """Return the range of a sum of ``count`` independent members."""
         return Interval(self.low * count, self.high * count)

@@ -12,6 +12,8 @@ from golden.design import TARGETS, LineDesign, Requantization
 from golden.direct import DirectDesign
 from golden.errors import ParameterError
 from golden.example import example_weights
+from golden.fermat import FermatDesign
+from golden.fft import FftDesign, exact_widths
 from golden.interval import Interval
 from golden.weights import LineWeights, check_weights, load_weights
 from hw.axi import PortNames
@@ -36,7 +38,7 @@ def line_options(command: Command) -> Command:
         click.option(
             "--rows", type=int, help="Lines of a channel before the next channel's.  [--lanes]"
         ),
-        click.option("--lanes", type=int, default=1, help="Lines side by side in a beat.  [1]"),
+        click.option("--lanes", type=int, help="Lines side by side in a beat.  [1; fft: 2]"),
         click.option("--data-bits", type=int, default=8, help="Width of a sample.  [8]"),
         click.option("--weight-bits", type=int, default=8, help="Width of a weight.  [8]"),
         click.option(
@@ -133,23 +135,73 @@ def direct(**options: Any) -> None:
     build(DirectDesign, options, macs=options.pop("macs"))
 
 
-def build(design_class: type[LineDesign], options: dict[str, Any], **own: Any) -> None:
-    """Build what the command line describes and say where it went."""
+@main.command()
+@line_options
+@click.option(
+    "--operand-bits", type=int, default=18, help="Width of a multiplier's data operand.  [18]"
+)
+@click.option(
+    "--twiddle-bits", type=int, default=17, help="Width of a twiddle; sums have one more.  [17]"
+)
+@click.option(
+    "--spectrum-bits", type=int, default=18, help="Width that a bin and its sums fit.  [18]"
+)
+@click.option(
+    "--guard-bits", type=int, default=2, help="Bits of adders and delays below operands.  [2]"
+)
+@click.option(
+    "--result-f-bits", type=int, default=0, help="Fraction bits before the last rounding.  [0]"
+)
+@click.option("--exact", is_flag=True, help="Take the narrowest widths proved to be exact.")
+def fft(**options: Any) -> None:
+    """FFT engine: about 1.5 * log2(N) multiplications a sample, error bounded by proof.
+
+    Two lines share a complex transform. Lengths 2^m from 4 to 4096 take N cycles a group of lines,
+    others from 3 to 2048 a transform of 2^m >= 2 * N - 1 points and as many cycles.
+    """
+    own = ("operand_bits", "twiddle_bits", "spectrum_bits", "guard_bits", "result_f_bits")
+    finish = exact_widths if options["exact"] else None
+    build(FftDesign, options, finish, **{key: options.pop(key) for key in own})
+
+
+@main.command()
+@line_options
+@click.option("--ring", type=int, help="Bits b of the ring modulo 2^b + 1.  [the cheapest]")
+def fermat(**options: Any) -> None:
+    """Fermat engine: one modular multiplication a sample whatever the length, exact.
+
+    A sample enters and a result leaves every cycle. Transforms modulo 2^b + 1 need no multiplier;
+    the ring is chosen so that it holds every sum that the weights can reach.
+    """
+    build(FermatDesign, options, ring=options.pop("ring"))
+
+
+def build(
+    design_class: type[LineDesign],
+    options: dict[str, Any],
+    finish: Callable[[Any], LineDesign] | None = None,
+    **own: Any,
+) -> None:
+    """Build what the command line describes, changed by ``finish``, and say where it went."""
     names = PortNames(options["clock"], options["reset"], options["reset_active"])
     requantization = _requantization(options)
     common = {
         key: options[key]
         for key in (
-            *("length", "channels", "rows", "lanes", "data_bits", "weight_bits"),
+            *("length", "channels", "rows", "data_bits", "weight_bits"),
             *("start_bits", "target"),
         )
     }
+    if options["lanes"] is not None:
+        common["lanes"] = options["lanes"]
     common["name"] = options["name"] or f"parc_{design_class.engine}_{options['length']}"
     common["requantization"] = requantization
     # The parameters are checked before a file is read that they describe.
     design_class(weights=None, **common, **own)
     weights = _weights(options, requantization)
     design = design_class(weights=weights, **common, **own)
+    if finish is not None:
+        design = finish(design)
     files = generate(design, names, example=options["weights"] is None)
     write_files(files, options["out"])
     click.echo(" ".join(str(options["out"] / name) for name in files))

@@ -6,8 +6,14 @@ from typing import Any, Protocol
 
 from golden.design import LineDesign
 from golden.direct import DirectDesign
+from golden.fermat import FermatDesign
+from golden.fft import FftDesign
 from hw.direct.core import DirectCore
 from hw.direct.predict import predict as predict_direct
+from hw.fermat.core import FermatCore
+from hw.fermat.predict import predict as predict_fermat
+from hw.fft.core import FftCore
+from hw.fft.predict import predict as predict_fft
 from hw.predict import Cost
 
 
@@ -44,4 +50,6 @@ class Engine:
 
 ENGINES: Mapping[str, Engine] = {
     "direct": Engine(DirectDesign, DirectCore, predict_direct),
+    "fft": Engine(FftDesign, FftCore, predict_fft),
+    "fermat": Engine(FermatDesign, FermatCore, predict_fermat),
 }

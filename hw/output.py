@@ -12,7 +12,7 @@ from hw.counter import Odometer
 from hw.delay import delay, delay_valid
 from hw.requantize import Requantizer
 from hw.streams import FlowSignature, OutputBuffer, connect_streams
-from hw.tables import LoadSignature, Table
+from hw.tables import LoadSignature, Table, walk_channels
 
 
 def beat_layout(bits: int, lanes: int) -> data.StructLayout:
@@ -158,7 +158,7 @@ class OutputStage(wiring.Component):
             wiring.connect(m, wiring.flipped(self.starts), table.load)
         address = Signal.like(table.addr)
         m.d.comb += table.addr.eq(address)
-        self._step_address(m, address, place)
+        walk_channels(m, address, place)
         sums = FlowSignature(data.ArrayLayout(signed(design.accumulator.bits), design.lanes))
         total = sums.create(path=("total",))
         m.d.comb += total.valid.eq(delay_valid(m, self.i.valid, 1, name="valid"))
@@ -167,18 +167,6 @@ class OutputStage(wiring.Component):
             m.d.sync += y.eq(self.i.payload[lane] + table.data.as_signed())
             m.d.comb += total.payload[lane].eq(y)
         return total
-
-    def _step_address(self, m: Module, address: Signal, place: Odometer) -> None:
-        """Walk through the C x N table; groups of a channel walk its N words again."""
-        channel_base = Signal.like(address)
-        with m.If(self.early):
-            m.d.sync += address.eq(address + 1)
-            with m.If(place.last_position):
-                m.d.sync += address.eq(channel_base)
-            with m.If(place.last_group):
-                m.d.sync += [address.eq(address + 1), channel_base.eq(address + 1)]
-            with m.If(place.last_channel):
-                m.d.sync += [address.eq(0), channel_base.eq(0)]
 
     def _requantize(
         self, m: Module, place: Odometer, sums: wiring.PureInterface

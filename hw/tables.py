@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.counter import Odometer
 from hw.primitives.memory import READ_LATENCY, Memory
 
 
@@ -77,6 +78,23 @@ class Table(wiring.Component):
                 memory.w_data.eq(self.load.data),
             ]
         return m
+
+
+def walk_channels(m: Module, address: Signal, place: Odometer) -> None:
+    """Step `address` with `place` through a table of channels of as many words as it has positions.
+
+    The groups of a channel walk through its words again. `place` counts position, group and
+    channel.
+    """
+    channel_base = Signal.like(address)
+    with m.If(place.step):
+        m.d.sync += address.eq(address + 1)
+        with m.If(place.last_position):
+            m.d.sync += address.eq(channel_base)
+        with m.If(place.last_group):
+            m.d.sync += [address.eq(address + 1), channel_base.eq(address + 1)]
+        with m.If(place.last_channel):
+            m.d.sync += [address.eq(0), channel_base.eq(0)]
 
 
 def encode(words: Iterable[int], width: int) -> list[int]:

@@ -1,6 +1,6 @@
 """The port that kernels arrive on, and the change from one set to the next between frames."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -8,6 +8,38 @@ from hw.counter import Odometer
 from hw.tables import LoadSignature
 
 FRAMES_IN_FLIGHT_BITS = 8
+
+
+class BankFollower(wiring.Component):
+    """A reader's bank, which follows a leading reader's once all frames between the two are read.
+
+    The leader changes banks only between its frames, and the follower is some cycles behind.
+
+    Members
+    -------
+    leader : In
+        The bank of the leader.
+    leader_frame, frame : In
+        Pulses: the leader, the follower is at the last step of a frame.
+    bank : Out
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"leader": In(1), "leader_frame": In(1), "frame": In(1), "bank": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        behind = Signal(FRAMES_IN_FLIGHT_BITS)  # frames between the two readers
+        old_frames = Signal(FRAMES_IN_FLIGHT_BITS)  # of those, the ones under the bank before
+        left = Signal(FRAMES_IN_FLIGHT_BITS)
+        seen = Signal()
+        m.d.comb += left.eq(Mux(self.leader == seen, old_frames, behind) - self.frame)
+        m.d.sync += [behind.eq(behind + self.leader_frame - self.frame), seen.eq(self.leader)]
+        with m.If(self.leader != self.bank):
+            m.d.sync += old_frames.eq(left)
+            with m.If(left == 0):
+                m.d.sync += self.bank.eq(self.leader)
+        return m
 
 
 class BankSwitch(wiring.Component):

@@ -49,7 +49,7 @@ def main(context: click.Context, rewrite: bool, cache: Path, jobs: int) -> None:
 
 def _measure(budget: Budget, cache: Cache, jobs: int, step: Progress) -> Report:
     with tempfile.TemporaryDirectory() as folder:
-        product = build(budget.name, budget.arguments, Path(folder))
+        product = build(budget.name, budget.arguments.split(), Path(folder))
     device = device_named(budget.device)
     return implement(product, device, Means(SEEDS, jobs, cache, step))
 

@@ -21,7 +21,7 @@ from golden.design import LineDesign
 from golden.interval import Integers
 from golden.parc import parc
 from golden.quantize import Activation, QuantizedKernel, quantize_lines
-from golden.weights import check_weights, load_weights
+from golden.weights import check_weights, correlate, load_weights
 from hw.manifest import design_of
 from sim import bench_map
 from sim.line import Job
@@ -30,6 +30,8 @@ from sim.runner import build
 
 ROOT = Path(__file__).resolve().parent.parent
 CHANNELS_SHOWN = (3, 6)
+ENGINES = {"direct": ["direct"], "fft": ["fft", "--lanes=2"], "fermat": ["fermat"]}
+"""Arguments of `hw.build`, apart from the map's."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ class Run:
     design: LineDesign
     results: Integers
     golden: Integers
+    exact: Integers
     cycles: int
+    multipliers: int
     seconds: float
 
     def row(self) -> list[str]:
@@ -52,7 +56,9 @@ class Run:
             f"{samples}",
             f"{self.cycles}",
             f"{self.cycles / samples:.3f}",
+            f"{self.multipliers}",
             f"{np.count_nonzero(self.results != self.golden)}",
+            f"{np.abs(self.results - self.exact).max()}",
             f"{self.seconds:.1f}",
         ]
 
@@ -80,7 +86,12 @@ def simulate(name: str, arguments: Sequence[str], kernel: QuantizedKernel, x: In
     design = design_of(manifest, integers)
     lines = x.reshape(-1, width)
     results, cycles = _send(design, manifest, folder, lines)
-    return Run(name, design, results, design.model(lines), cycles, time.monotonic() - started)
+    channel = np.repeat(np.arange(channels), height)
+    exact = correlate(lines, integers.weight[channel]) + integers.start()[channel]
+    multipliers = manifest["prediction"]["multipliers"]
+    seconds = time.monotonic() - started
+    golden = design.model(lines)
+    return Run(name, design, results, golden, exact, cycles, multipliers, seconds)
 
 
 def _send(
@@ -117,8 +128,8 @@ def _watch(progress: Path, bar: "tqdm[None]", done: threading.Event) -> None:
 
 
 def draw(path: Path, x: Floats, y: Floats, runs: Sequence[Run], scale: Floats) -> None:
-    """Write the picture: input, float64 ParC, what each engine gave, and the difference."""
-    columns = 2 + 2 * len(runs)
+    """Write the picture: input, float64 ParC, what each engine gave, and its error."""
+    columns = 3 + sum(1 + bool(np.any(run.results != run.exact)) for run in runs)
     size = (2.4 * columns, 2.6 * len(CHANNELS_SHOWN))
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(len(CHANNELS_SHOWN), columns, squeeze=False)
@@ -127,7 +138,11 @@ def draw(path: Path, x: Floats, y: Floats, runs: Sequence[Run], scale: Floats) -
         for run in runs:
             hardware = run.results.reshape(x.shape) * scale[:, None, None]
             panels.append((f"{run.name} engine", hardware[channel], "gray"))
-            panels.append(("difference", (hardware - y)[channel], "RdBu"))
+            if run is runs[0]:
+                panels.append(("quantisation error", (hardware - y)[channel], "RdBu"))
+            elif np.any(run.results != run.exact):
+                error = (run.results - run.exact).reshape(x.shape)
+                panels.append((f"{run.name} error, steps", error[channel], "RdBu"))
         for axis, (title, image, colours) in zip(row, panels, strict=True):
             limit = np.abs(image).max() or 1.0
             centred = {"vmin": -limit, "vmax": limit} if colours == "RdBu" else {}
@@ -160,11 +175,15 @@ def main(picture: Path) -> None:
     data = Activation.symmetric(float(np.abs(x).max()), 8)
     kernel = quantize_lines(kernels, embedding=embedding, bias=bias, data=data)
     quantized = data.quantize(x)
-    runs = [simulate("direct", ["direct"], kernel, quantized)]
+    runs = [simulate(name, arguments, kernel, quantized) for name, arguments in ENGINES.items()]
     y = parc(x, kernels, axis="width", embedding=embedding, bias=bias)
     draw(picture, x, y, runs, kernel.accumulator_scale)
-    heads = ["engine", "lines", "samples", "cycles", "cycles/sample", "mismatches", "seconds"]
+    heads = ["engine", "lines", "samples", "cycles", "cycles/sample", "multipliers"]
+    heads += ["mismatches", "worst error", "seconds"]
     click.echo(table([heads, *(run.row() for run in runs)]))
+    direct, fermat = (run.results for run in runs if run.name in ("direct", "fermat"))
+    same = "every bit" if np.array_equal(direct, fermat) else "not every bit"
+    click.echo(f"direct and fermat agree in {same}; errors are in steps of the accumulator")
     click.echo(f"picture: {picture}")
     if any(np.any(run.results != run.golden) for run in runs):
         sys.exit(1)

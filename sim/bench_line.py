@@ -95,14 +95,15 @@ async def all_paces(bench: LineBench) -> None:
 
 @line_test
 async def accumulator_ends(bench: LineBench) -> None:
-    """Take each channel's accumulator to its ends, which are those certified."""
+    """Take each channel's accumulator to its ends: those certified, errors allowed for."""
     assert bench.weights is not None
     lines = reaching_lines(bench.design, bench.weights)
     if bench.design.weights is not None:
         y = replace(bench.design, requantization=None).model(lines)
         certificate = bench.job.manifest["certificate"]
-        assert y.min() == certificate["accumulator_low"]
-        assert y.max() == certificate["accumulator_high"]
+        error = certificate["max_abs_error"]
+        assert 0 <= y.min() - certificate["accumulator_low"] <= 2 * error
+        assert 0 <= certificate["accumulator_high"] - y.max() <= 2 * error
     await bench.exchange(lines, evenly(0), always)
 
 

@@ -13,8 +13,10 @@ _BLOCK_SHAPES = ((18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 """Width and depth of an ECP5 block, the widest first."""
 _BLOCK_ADDRESS_BITS = 14
 _DEEPEST_IN_LUTS = 32
-_DEEPEST_ROM_IN_LUTS = 64
+_DEEPEST_ROM_IN_LUTS = 32
 """Deeper memories go into blocks: from here on a block costs less of a device than its LUTs."""
+_LARGEST_ROM_IN_LUTS = 1152
+"""Bits of a ROM of more than 32 words: beyond, what its address drives is slower than a block."""
 
 
 class Memory(wiring.Component):
@@ -76,7 +78,7 @@ class Memory(wiring.Component):
             shape=unsigned(self._width),
             depth=self._depth,
             init=self._init,
-            attrs={"no_rw_check": "1"} if self._writable else {},
+            attrs=self._attributes(),
         )
         m.submodules.array = array
         read = array.read_port()
@@ -91,6 +93,12 @@ class Memory(wiring.Component):
                 write.addr.eq(self.w_addr),
                 write.data.eq(self.w_data),
             ]
+
+    def _attributes(self) -> dict[str, str]:
+        if self._writable:
+            return {"no_rw_check": "1"}
+        # Synthesis would put a small ROM into a block, and leave the block's output register out.
+        return {"rom_style": "logic"} if self._target == "ecp5" else {}
 
     def _instantiate(self, m: Module) -> None:
         width, _ = _block_shape(self._depth)
@@ -146,8 +154,9 @@ class Memory(wiring.Component):
 
 def blocks_on(target: str, *, depth: int, width: int, writable: bool) -> int:
     """Block RAMs that a memory is instantiated in; 0 where its shape is left to synthesis."""
-    deepest = _DEEPEST_IN_LUTS if writable else _DEEPEST_ROM_IN_LUTS
-    if target != "ecp5" or not deepest < depth <= _BLOCK_SHAPES[-1][1]:
+    small = not writable and depth <= _DEEPEST_ROM_IN_LUTS and depth * width <= _LARGEST_ROM_IN_LUTS
+    in_luts = small or depth <= _DEEPEST_IN_LUTS
+    if target != "ecp5" or in_luts or depth > _BLOCK_SHAPES[-1][1]:
         return 0
     return -(-width // _block_shape(depth)[0])
 

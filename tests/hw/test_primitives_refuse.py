@@ -7,11 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
+from golden import fermat_plan as plan
+from golden.interval import Interval
 from hw.counter import Counter
 from hw.delay import BeatDelay
+from hw.fermat.butterfly import Butterfly
 from hw.tables import Table
 from hw.weights_port import WeightsPort
 
+BYTE = Interval.signed(8)
 WIDTHS = {"coefficient_bits": 4, "start_bits": 8, "scale_bits": 0}
 
 
@@ -22,6 +26,10 @@ WIDTHS = {"coefficient_bits": 4, "start_bits": 8, "scale_bits": 0}
         (
             lambda: BeatDelay(depth=0, width=3, target="generic"),
             "Depth must be at least 1, not 0",
+        ),
+        (
+            lambda: Butterfly(plan.Butterfly(3, 1, 36, 24, BYTE), lanes=1, target="generic"),
+            "Radix must be 2, not 3",
         ),
         (
             lambda: Table(words=[1, 2], depth=3, width=3, target="generic"),

@@ -1,0 +1,189 @@
+"""Every engine over the lengths that matter, placed on one device, beside other cores."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from flow.families import device_named
+from flow.implement import Means, implement, n_steps
+from flow.product import Product, build
+from flow.report import Report
+from flow.tools import FlowError, MissingToolError
+from golden.design import TARGETS
+from golden.errors import ParameterError
+
+LENGTHS = (8, 14, 16, 32, 56, 64, 112, 256)
+DEVICE = "lfe5u-85f-6"
+CAPACITY = {"dsp": 156, "lut4_equivalents": 83_640, "ff": 83_640, "block_ram": 208}
+"""What an LFE5U-85F has."""
+USABLE = {"dsp": 1.0, "lut4_equivalents": 0.8, "ff": 0.8, "block_ram": 1.0}
+"""How much of that a full device is taken to use; beyond it fabric does not route well."""
+
+OTHER_LENGTH = 8
+OTHERS = {
+    "up5k": "ice40",
+    "gw2a-18": "generic",
+    "ccgm1a1": "generic",
+    "xc7": "xc7",
+    "xcup": "xcup",
+    "cyclonev": "generic",
+}
+"""Devices beside ECP5, and the target to build for where the generator has it."""
+
+PEERS = Path(__file__).with_name("peers.json")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A build to measure."""
+
+    engine: str
+    length: int
+    device: str = DEVICE
+    target: str = "ecp5"
+
+    @property
+    def name(self) -> str:
+        """Name of the build."""
+        return f"{self.engine}_{self.length}"
+
+    @property
+    def arguments(self) -> list[str]:
+        """Arguments of `hw.build`."""
+        target = self.target if self.target in TARGETS else "generic"
+        words = [self.engine, "--length", str(self.length), "--target", target]
+        if self.engine == "direct" and self.length > CAPACITY["dsp"]:
+            # The line passes half as many multipliers twice: the device has no more.
+            words += ["--macs", str(self.length // 2)]
+        return words
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a case came to.
+
+    Parameters
+    ----------
+    case
+        What was measured.
+    report
+        Of the implementation, or None where there is none.
+    why_not
+        Why there is none.
+    lanes, cycles_per_group, latency_cycles, max_abs_error
+        From the manifest.
+    """
+
+    case: Case
+    report: Report | None = None
+    why_not: str = ""
+    lanes: int = 0
+    cycles_per_group: int = 0
+    latency_cycles: int = 0
+    max_abs_error: float = 0.0
+
+    @property
+    def msamples(self) -> float | None:
+        """Million samples a second, at the Fmax measured."""
+        if self.report is None or self.report.fmax_mhz is None:
+            return None
+        beats = self.case.length / self.cycles_per_group
+        return self.report.fmax_mhz * self.lanes * beats
+
+    @property
+    def msamples_per_multiplier(self) -> float | None:
+        """Million samples a second for each multiplier."""
+        dsp = self.figure("dsp")
+        return None if self.msamples is None or not dsp else self.msamples / dsp
+
+    @property
+    def copies(self) -> int | None:
+        """How many fit an LFE5U-85F, by the count of what each takes."""
+        if self.report is None or self.case.device != DEVICE:
+            return None
+        used = self.report.resources
+        return min(
+            int(CAPACITY[kind] * USABLE[kind] / used[kind]) for kind in CAPACITY if used.get(kind)
+        )
+
+    @property
+    def full_device_msamples(self) -> float | None:
+        """Million samples a second of a device full of copies, at the Fmax of one."""
+        if self.copies is None or self.msamples is None:
+            return None
+        return self.copies * self.msamples
+
+    def figure(self, kind: str) -> int | float | None:
+        """Return one of the report's resources."""
+        return None if self.report is None else self.report.resources.get(kind)
+
+    def entry(self) -> dict[str, Any]:
+        """Return this as JSON has it."""
+        derived = ("msamples", "msamples_per_multiplier", "copies", "full_device_msamples")
+        return asdict(self) | {name: getattr(self, name) for name in derived}
+
+
+def cases(engines: Sequence[str], lengths: Sequence[int]) -> list[Case]:
+    """Return what is measured: every engine and length on ECP5, and one length elsewhere."""
+    on_ecp5 = [Case(engine, length) for engine in engines for length in lengths]
+    elsewhere = [
+        Case(engine, OTHER_LENGTH, device, target)
+        for engine in engines
+        for device, target in OTHERS.items()
+    ]
+    return on_ecp5 + elsewhere
+
+
+def measure(case: Case, means: Means) -> Result:
+    """Build and implement ``case``; where that is impossible, say why."""
+    device = device_named(case.device)
+    left = n_steps(device, means.seeds)
+
+    def step(word: str) -> None:
+        nonlocal left
+        left -= 1
+        means.progress(f"{case.name}: {word}")
+
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            product = build(case.name, case.arguments, Path(folder))
+        report = implement(product, device, replace(means, progress=step))
+    except ParameterError as refusal:
+        result = Result(case, why_not=str(refusal))
+    except MissingToolError as missing:
+        result = Result(case, why_not=missing.message)
+    except FlowError as failure:
+        result = Result(case, why_not=_last_error(failure.message))
+    else:
+        result = _result(case, product, report)
+    for _ in range(left):
+        means.progress(f"{case.name}: {result.why_not}")
+    return result
+
+
+def _result(case: Case, product: Product, report: Report) -> Result:
+    manifest = product.manifest
+    return Result(
+        case,
+        report,
+        lanes=manifest["parameters"]["lanes"],
+        cycles_per_group=manifest["timing"]["cycles_per_group"],
+        latency_cycles=manifest["timing"]["latency_cycles"],
+        max_abs_error=manifest["certificate"]["max_abs_error"],
+    )
+
+
+def _last_error(message: str) -> str:
+    """Return the line that says why a tool failed."""
+    errors = [line for line in message.splitlines() if "ERROR" in line]
+    return errors[-1].partition("ERROR: ")[2] if errors else message.splitlines()[0]
+
+
+def results_file(results: Sequence[Result]) -> bytes:
+    """Return all that was measured as JSON."""
+    entries = [result.entry() for result in results]
+    peers = json.loads(PEERS.read_text())
+    return (json.dumps({"schema": 1, "results": entries, "peers": peers}, indent=2) + "\n").encode()

@@ -1,0 +1,380 @@
+"""The FFT engine: about 1.5 * log2(N) multiplications a sample, its error bounded by proof."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from golden.design import LineDesign
+from golden.errors import ParameterError, check_range
+from golden.fft_flow import Complexes, Flow, Rank, bin_order
+from golden.fft_format import Factor, Formats, Widths, choose_formats
+from golden.fft_norms import KernelNorms, bound_noise, bound_operator, spectrum_factor
+from golden.fft_proof import Noise, Operator, analyse, rounding_noise
+from golden.fixed import SQ, Fixed
+from golden.interval import Integers
+from golden.weights import LineWeights
+
+MAX_PRODUCT_BITS = 62
+"""Widths of the two operands of a product together, so that the model stays inside int64."""
+MAX_SPECTRUM_F_BITS = 40
+MAX_ANALYSIS = 1 << 24
+"""Channels times points squared up to which every sample is followed through, in half a minute."""
+
+
+def transform_length(length: int) -> int:
+    """Return the points of the transform: N itself, or a power of two from 2 * N - 1."""
+    if length & (length - 1) == 0 and length >= 4:
+        return length
+    return 1 << (2 * length - 2).bit_length()
+
+
+def spectrum_values(kernels: Integers, size: int) -> Complexes:
+    """Return ``conj(DFT(kernel)) / size`` of each kernel, in the order in which it is stored.
+
+    Parameters
+    ----------
+    kernels
+        ``[C, N]``; zeros fill them up to ``size``.
+    size
+        Points of the transform.
+
+    Returns
+    -------
+    complex128 ``[C, size]``
+        Word p belongs to bin ``size - 1 - reversed(p)``.
+    """
+    spectrum = np.conj(np.fft.fft(kernels, size, axis=-1)) / size
+    return np.asarray(spectrum[..., bin_order(size)])
+
+
+def spectrum_words(kernels: Integers, size: int, f_bits: int) -> Integers:
+    """Return `spectrum_values` as integers of ``f_bits`` fraction bits, ``[C, 2, size]``.
+
+    This is what the weights port takes: word p of a channel holds
+    ``round(2**f_bits / size * sum_n w[n] * cos(2 * pi * k * n / size))`` as `re` and the same with
+    ``sin`` as `im`, for bin ``k = size - 1 - reversed(p)``, where `reversed` turns the
+    ``log2(size)`` bits of p about. Halves round to even.
+    """
+    values = spectrum_values(kernels, size) * 2.0**f_bits
+    return np.rint(np.stack([values.real, values.imag], axis=-2)).astype(np.int64)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FftDesign(LineDesign):
+    """Two lines in each complex transform; see `LineDesign` for what all engines share.
+
+    Parameters
+    ----------
+    operand_bits
+        Width of a multiplier's data operand: real part, imaginary part and their sum.
+    twiddle_bits
+        Width of a twiddle factor's parts; sums of two take a bit more.
+    spectrum_bits
+        Width that the spectrum's parts and the sums of two fit.
+    guard_bits
+        Fraction bits that adders and delay lines have below the operand behind them.
+    result_f_bits
+        Fraction bits of the results before they are rounded to integers.
+    """
+
+    engine: ClassVar[str] = "fft"
+    length_range: ClassVar[tuple[int, int]] = (3, 4096)
+
+    lanes: int = 2
+    operand_bits: int = 18
+    twiddle_bits: int = 17
+    spectrum_bits: int = 18
+    guard_bits: int = 2
+    result_f_bits: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.length > 2048 and self.size != self.length:
+            raise ParameterError("length", "from 3 to 2048, or 4096", self.length)
+        check_range("operand_bits", self.operand_bits, 8, 40)
+        check_range("twiddle_bits", self.twiddle_bits, 6, 40)
+        check_range("spectrum_bits", self.spectrum_bits, 6, 40)
+        check_range("guard_bits", self.guard_bits, 0, 8)
+        check_range("result_f_bits", self.result_f_bits, 0, 16)
+        if self.target == "ecp5":
+            check_range("twiddle_bits", self.twiddle_bits, 6, 17)
+            check_range("spectrum_bits", self.spectrum_bits, 6, 18)
+        factor_bits = max(self.twiddle_bits + 1, self.spectrum_bits)
+        if self.operand_bits + factor_bits > MAX_PRODUCT_BITS:
+            rule = f"at most {MAX_PRODUCT_BITS - factor_bits} beside such factors"
+            raise ParameterError("operand_bits", rule, self.operand_bits)
+
+    @property
+    def size(self) -> int:
+        """Points of the transform."""
+        return transform_length(self.length)
+
+    @cached_property
+    def flow(self) -> Flow:
+        """Ranks and products in the order in which samples pass them."""
+        return Flow(self.size, self.twiddle_bits - 1)
+
+    @property
+    def pairs(self) -> int:
+        """Complex transforms side by side; an odd last lane has one to itself."""
+        return -(-self.lanes // 2)
+
+    @property
+    def entry(self) -> Integers:
+        """Sample of the line that each place of the transform takes, or -1 for zero."""
+        place = np.arange(self.size)
+        if self.size == self.length:
+            return place
+        return np.where(place < 2 * self.length - 1, place % self.length, -1)
+
+    @cached_property
+    def spectrum_f_bits(self) -> int:
+        """Fraction bits of the spectrum's words: the most with which all of them fit."""
+        if self.weights is None:
+            largest = 2**0.5 * self.length / self.size * 2.0 ** (self.weight_bits - 1)
+        else:
+            values = spectrum_values(self.weights.weight, self.size)
+            largest = float((np.abs(values.real) + np.abs(values.imag)).max())
+        # Rounding moves each of two parts by half a unit at most.
+        room = (1 << self.spectrum_bits - 1) - 2
+        f_bits = int(np.floor(np.log2(room / max(largest, 2.0**-MAX_SPECTRUM_F_BITS))))
+        return min(f_bits, MAX_SPECTRUM_F_BITS)
+
+    def words(self, weights: LineWeights) -> Integers:
+        """Return the spectra of ``weights`` as they are stored, ``[C, 2, size]``."""
+        return spectrum_words(weights.weight, self.size, self.spectrum_f_bits)
+
+    @cached_property
+    def _values(self) -> Complexes | None:
+        """The spectra as quantised, where every sample is followed through; else None."""
+        if self.weights is None or self.channels * self.size**2 > MAX_ANALYSIS:
+            return None
+        re, im = np.moveaxis(self.words(self.weights), 1, 0) / 2.0**self.spectrum_f_bits
+        return np.asarray(re + 1j * im)
+
+    @cached_property
+    def _norms(self) -> KernelNorms:
+        if self.weights is None:
+            return KernelNorms.of_format(self.length, self.weight_bits)
+        return KernelNorms.of(self.weights.weight)
+
+    @cached_property
+    def operator(self) -> Operator:
+        """The linear part as quantised."""
+        paired = self.lanes > 1
+        if self.weights is not None and self._values is not None:
+            return analyse(
+                self.flow,
+                self._values,
+                self.weights.weight,
+                entry=self.entry,
+                data=self.data,
+                paired=paired,
+            )
+        return bound_operator(
+            self.flow,
+            self._norms,
+            self.spectrum_f_bits,
+            entry=self.entry,
+            data=self.data,
+            paired=paired,
+            channels=self.channels,
+        )
+
+    @cached_property
+    def formats(self) -> Formats:
+        """Shapes of every node."""
+        factors = [self._factor(product) for product in range(self.flow.n_products)]
+        widths = Widths(
+            operand_bits=self.operand_bits,
+            guard_bits=self.guard_bits,
+            result_f_bits=self.result_f_bits,
+        )
+        return choose_formats(self.flow, self.operator.reaches, factors, widths)
+
+    def _factor(self, product: int) -> Factor:
+        if product != self.flow.middle:
+            return Factor.of(self._twiddles(product).raw[None], self.flow.twiddle_f_bits)
+        if self.weights is None:
+            return spectrum_factor(self.flow, self._norms, self.spectrum_f_bits)
+        return Factor.of(self.words(self.weights), self.spectrum_f_bits)
+
+    def _twiddles(self, product: int) -> Fixed:
+        """Factors of a product, ``[2, size]``."""
+        words = self.flow.twiddles(product)
+        repeated = np.tile(words, self.size // words.shape[-1])
+        return Fixed(repeated, SQ(2, self.flow.twiddle_f_bits))
+
+    @cached_property
+    def noise(self) -> Noise:
+        """What roundings do to the results."""
+        if self._values is not None:
+            return rounding_noise(self.flow, self.formats, self._values, self.length)
+        return bound_noise(
+            self.flow, self.formats, self._norms, channels=self.channels, length=self.length
+        )
+
+    @property
+    def error_bound(self) -> float:
+        """Most that a result is off before it is rounded to an integer."""
+        return float((self.operator.deviation + self.noise.bound).max())
+
+    @cached_property
+    def max_abs_error(self) -> int:
+        """Most that a result, an integer, is off."""
+        rounded = self.formats.sections[-1].dropped > 0
+        return int(np.floor(self.error_bound + (0.5 if rounded else 0)))
+
+    @property
+    def cycles_per_group(self) -> int:
+        """Cycles between groups in steady state: the points of the transform."""
+        return self.size
+
+    @property
+    def coefficient_fields(self) -> dict[str, int]:
+        """A spectrum's word, as `spectrum_words` makes it."""
+        return {"re": self.spectrum_bits, "im": self.spectrum_bits}
+
+    @property
+    def coefficient_words(self) -> int:
+        """Words of a spectrum: one for each point of the transform."""
+        return self.size
+
+    def coefficients(self, weights: LineWeights) -> dict[str, Integers]:
+        """Return the spectra of ``weights``: ``[C, size]`` a field."""
+        re, im = self.words(weights).swapaxes(0, 1)
+        return {"re": re, "im": im}
+
+    @property
+    def own_parameters(self) -> dict[str, int | str]:
+        """Points of the transform, and what decides its arithmetic."""
+        return {
+            "transform_length": self.size,
+            "operand_bits": self.operand_bits,
+            "twiddle_bits": self.twiddle_bits,
+            "spectrum_bits": self.spectrum_bits,
+            "spectrum_f_bits": self.spectrum_f_bits,
+            "guard_bits": self.guard_bits,
+            "result_f_bits": self.result_f_bits,
+        }
+
+    def certificate(self) -> dict[str, object]:
+        """Return the error bound and its parts, the range of results, and that nothing overflows.
+
+        `error_bound` is the most that a result is off before it is rounded to an integer;
+        `accumulator_low` and `accumulator_high` allow for the error.
+        """
+        y = self.accumulator
+        return {
+            "exact": self.max_abs_error == 0,
+            "max_abs_error": self.max_abs_error,
+            "error_bound": _upwards(self.error_bound),
+            "error_bound_quantization": _upwards(float(self.operator.deviation.max())),
+            "error_bound_rounding": _upwards(float(self.noise.bound.max())),
+            "accumulator_low": y.low,
+            "accumulator_high": y.high,
+            "accumulator_bits": y.bits,
+            "overflow_free": True,
+        }
+
+    def accumulate(self, lines: Integers, weights: LineWeights) -> Integers:
+        """Return results of ``lines`` ``[L, N]`` bit for bit; no product leaves 2^62."""
+        words = self.words(weights)
+        groups = lines.reshape(-1, self.lanes, self.length)
+        odd = self.lanes % 2
+        filled = np.pad(groups, ((0, 0), (0, odd), (0, 0)))
+        pairs = filled.reshape(-1, 2, self.length)
+        first = words.reshape(-1, self.lanes, 2, self.size)[:, ::2].reshape(-1, 2, self.size)
+        results = self._correlate(pairs, first)
+        out = results.reshape(-1, self.lanes + odd, self.length)[:, : self.lanes]
+        return out.reshape(lines.shape) + weights.start()
+
+    def _correlate(self, pairs: Integers, words: Integers) -> Integers:
+        """Return results of pairs of lines ``[P, 2, N]`` under spectra ``[P, 2, size]``."""
+        entry = self.entry
+        samples = np.where(entry < 0, 0, pairs[..., entry])
+        spectra = Fixed(words, SQ(self.spectrum_bits - self.spectrum_f_bits, self.spectrum_f_bits))
+        z = Fixed(samples, SQ(self.data_bits, 0))
+        sections = zip(self.flow.sections, self.formats.sections, strict=True)
+        for number, (section, shapes) in enumerate(sections):
+            z = z.quantize(shapes.entry)
+            for rank, shape in zip(section.ranks, shapes.ranks, strict=True):
+                z = exchange(z, rank).quantize(shape)
+            z = z.quantize(shapes.operand)
+            if number == self.flow.middle:
+                z = multiply(z, spectra)
+            elif number < self.flow.n_products:
+                z = multiply(z, self._twiddles(number))
+        return z.raw[..., : self.length]
+
+
+EXACT_BOUND = 0.5
+"""Below it a result is off by less than a half, and rounding brings back the integer."""
+_EXACT_F_BITS = 4
+
+
+def exact_widths(design: FftDesign) -> FftDesign:
+    """Return ``design`` with the narrowest widths whose proof makes its results exact.
+
+    Operands and factors grow together until the proof succeeds; then each width in turn shrinks as
+    far as it can: factors first, since they fill tables.
+
+    Raises
+    ------
+    ParameterError
+        Where the widest that the model and the target take do not suffice.
+    """
+    factors, operands = ("spectrum_bits", "twiddle_bits"), ("operand_bits",)
+    exact: FftDesign = replace(design, result_f_bits=_EXACT_F_BITS)
+    while exact.error_bound >= EXACT_BOUND:
+        wider = _resized(exact, 1, *factors, *operands)
+        if wider is None:
+            rule = "left out where the widest operands leave more than a half to be off"
+            raise ParameterError("exact", rule, f"given with {exact.error_bound:.3g}")
+        exact = wider
+    for width in (*factors, *operands, "result_f_bits"):
+        narrower = _resized(exact, -1, width)
+        while narrower is not None and narrower.error_bound < EXACT_BOUND:
+            exact, narrower = narrower, _resized(narrower, -1, width)
+    return exact
+
+
+def _resized(design: FftDesign, bits: int, *widths: str) -> FftDesign | None:
+    """Return ``design`` with ``bits`` more in each of ``widths``, or None where it can't be."""
+    try:
+        return replace(design, **{width: getattr(design, width) + bits for width in widths})
+    except ParameterError:
+        return None
+
+
+def _upwards(value: float) -> float:
+    """Return ``value`` with three decimals: no machine's last digit in a manifest."""
+    return float(np.ceil(value * 1e3) / 1e3)
+
+
+def exchange(z: Fixed, rank: Rank) -> Fixed:
+    """Return what a rank of butterflies makes of ``[..., 2, size]``, exact; parts are axis -2."""
+    raw = z.raw
+    turned = np.stack([-raw[..., 1, :], raw[..., 0, :]], axis=-2)
+    if not rank.inverse:
+        turned = -turned
+    raw = np.where(rank.rotated(raw.shape[-1]), turned, raw)
+    grown = SQ(z.shape.i_bits + 1, z.shape.f_bits)
+    blocks = raw.reshape(*raw.shape[:-1], -1, 2, rank.span)
+    early, late = Fixed(blocks[..., 0, :], grown), Fixed(blocks[..., 1, :], grown)
+    pair = (early + late, late - early) if rank.inverse else (early - late, early + late)
+    met = np.stack([p.raw for p in pair], axis=-2)
+    return Fixed(met.reshape(raw.shape), pair[0].shape)
+
+
+def multiply(z: Fixed, factor: Fixed) -> Fixed:
+    """Return complex products of ``[..., 2, size]``, exact; parts are axis -2."""
+
+    def part(operand: Fixed, index: int) -> Fixed:
+        return Fixed(operand.raw[..., index, :], operand.shape)
+
+    a, b, c, d = part(z, 0), part(z, 1), part(factor, 0), part(factor, 1)
+    re, im = a * c - b * d, a * d + b * c
+    return Fixed(np.stack([re.raw, im.raw], axis=-2), re.shape)

@@ -1,0 +1,122 @@
+"""Bounds on an FFT engine that hold for every kernel up to given norms: looser, but known at once.
+
+For kernels that arrive on a port, and for sets of weights too large to follow every sample through.
+With 1/N in the spectrum, a node of the way back is a mean of results times phases, so none passes
+the results' own range. A node ahead of the spectrum reaches a result by way of all bins that depend
+on it; Parseval's equation gives the root of the sum of squares of its gains, and Cauchy's
+inequality their sum.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from golden.fft_flow import Flow
+from golden.fft_format import Factor, Formats, Reach
+from golden.fft_proof import Noise, Operator, factors, reach_ahead
+from golden.interval import Integers, Interval
+
+SECOND_ORDER = 1.01
+"""Errors of errors: with factors of 6 bits and more, under a hundredth."""
+WORD_ERROR = 0.51
+"""Units that a stored spectrum may be off: a half, and the arithmetic of whoever made it."""
+
+
+@dataclass(frozen=True)
+class KernelNorms:
+    """The most that kernels of a set come to.
+
+    Parameters
+    ----------
+    sum_abs
+        Sum of the magnitudes of a kernel's taps.
+    root_square
+        Root of the sum of their squares.
+    """
+
+    sum_abs: float
+    root_square: float
+
+    @classmethod
+    def of(cls, kernels: Integers) -> "KernelNorms":
+        """Return the norms of kernels ``[C, N]``."""
+        values = kernels.astype(np.float64)
+        squares = (values**2).sum(axis=-1).max()
+        return cls(float(np.abs(values).sum(axis=-1).max()), float(np.sqrt(squares)))
+
+    @classmethod
+    def of_format(cls, length: int, bits: int) -> "KernelNorms":
+        """Return the norms that no kernel of ``length`` taps of ``bits`` bits passes."""
+        most = float(Interval.signed(bits).max_abs)
+        return cls(length * most, length**0.5 * most)
+
+
+def bound_operator(
+    flow: Flow,
+    norms: KernelNorms,
+    spectrum_f_bits: int,
+    *,
+    entry: Integers,
+    data: Interval,
+    paired: bool,
+    channels: int,
+) -> Operator:
+    """Return what holds of the linear part under every kernel within ``norms``.
+
+    Parameters are as in `golden.fft_proof.analyse`.
+    """
+    ahead, _ = reach_ahead(flow, entry, data, paired=paired)
+    modulus = data.max_abs * (2**0.5 if paired else 1)
+    root_energy = modulus * np.count_nonzero(entry >= 0) ** 0.5
+    # Each is a perturbation of a product: its size, the values' norm, and the gains' norm.
+    word = WORD_ERROR * 2**0.5 * 2.0**-spectrum_f_bits
+    error = word * flow.size * root_energy
+    exact = Flow(flow.size, 52)
+    for product in range(flow.n_products):
+        if product == flow.middle:
+            continue
+        twiddle = float(np.abs(factors(flow, product) - factors(exact, product)).max())
+        if product < flow.middle:
+            error += twiddle * root_energy * norms.root_square
+        else:
+            error += twiddle * flow.size**0.5 * modulus * norms.sum_abs
+    error *= SECOND_ORDER
+    most = modulus * norms.sum_abs + error
+    ends = np.array([[most], [most], [2**0.5 * most]]) * np.ones(flow.size)
+    back = [[Reach(-ends, ends)] * (len(s.ranks) + 1) for s in flow.sections[flow.middle + 1 :]]
+    length = int(entry.max()) + 1
+    deviation = np.full((channels, length), error)
+    return Operator(ahead + back, deviation, (deviation / data.max_abs) ** 2 / length)
+
+
+def spectrum_factor(flow: Flow, norms: KernelNorms, f_bits: int) -> Factor:
+    """Return what is known of the spectrum's words."""
+    magnitude = norms.sum_abs / flow.size + 2.0**-f_bits
+    return Factor(np.full(flow.size, magnitude), np.zeros(flow.size, dtype=np.int64), f_bits)
+
+
+def bound_noise(
+    flow: Flow, formats: Formats, norms: KernelNorms, *, channels: int, length: int
+) -> Noise:
+    """Return what holds of the roundings under every kernel within ``norms``."""
+    bound = power = 0.0
+    points = 1  # of the transform so far, forward; of the way back, behind the spectrum
+    for number, section in enumerate(flow.sections):
+        ahead = number <= flow.middle
+        if number == flow.middle + 1:
+            points = 1
+        for rounding in (formats.sections[number].entering, formats.sections[number].leaving):
+            if rounding is formats.sections[number].leaving:
+                points <<= len(section.ranks)
+            if rounding is None:
+                continue
+            fan_out = flow.size / points
+            if ahead:
+                root_gain = (fan_out / flow.size) ** 0.5 * norms.root_square
+                bound += 2**0.5 * root_gain * float(np.sqrt((rounding.bound**2).sum()))
+                power += root_gain**2 * rounding.power.max()
+            else:
+                bound += 2**0.5 * fan_out * rounding.bound.max()
+                power += fan_out * rounding.power.max()
+    shape = (channels, length)
+    return Noise(np.full(shape, bound * SECOND_ORDER), np.full(shape, power))

@@ -1,0 +1,194 @@
+"""The Fermat engine between its streams: samples in, correlation sums out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden import fermat_plan as plan
+from golden.fermat import FermatDesign
+from hw.counter import Odometer
+from hw.delay import delay, delay_valid
+from hw.fermat.butterfly import Butterfly, PointTransform
+from hw.fermat.latency import step_latency
+from hw.fermat.product import Product
+from hw.fermat.reduction import Reduction
+from hw.fermat.rotation import Fold, Rotation
+from hw.fermat.words import LEAD
+from hw.output import OutputStage, beat_layout
+from hw.streams import FlowSignature, connect_streams
+from hw.tables import LoadSignature, Table, walk_channels
+from hw.weights_port import FRAMES_IN_FLIGHT_BITS
+
+DOOR = 1
+"""Cycles from taking a sample to its valid bit before the first stage."""
+
+
+def _stage(step: plan.Step, *, lanes: int, target: str) -> Any:
+    """Return the component that does ``step``."""
+    if isinstance(step, plan.Butterfly):
+        build: Any = Butterfly if step.radix == 2 else PointTransform
+    else:
+        build = {plan.Rotation: Rotation, plan.Fold: Fold, plan.Reduction: Reduction}[type(step)]
+    return build(step, lanes=lanes, target=target)
+
+
+def _steps_after(design: FermatDesign) -> tuple[plan.Step, ...]:
+    """Return what follows the product."""
+    return (*design.inverse.steps, *design.reductions)
+
+
+def pipeline_latency(design: FermatDesign) -> int:
+    """Cycles from taking a sample to the sum of its place, at full rate."""
+    steps = (*design.forward.steps, *_steps_after(design))
+    multiplied = step_latency(design.fold) + Product.latency_of(design.product, design.target)
+    return DOOR + LEAD + multiplied + sum(map(step_latency, steps))
+
+
+class FermatCore(wiring.Component):
+    """Circular cross-correlation of every line with its channel's kernel, exact.
+
+    A sample enters and a sum leaves every cycle. Samples drive the first halves of blocks; whatever
+    is then complete leaves by itself, so a line comes out without further input.
+
+    Members
+    -------
+    i : In, stream of beats
+    o : Out, flow of a sum a lane
+    early : Out
+        `o.valid` as it will be `OutputStage.LOOKAHEAD` cycles later.
+    take, credit : see `OutputStage`
+    coefficients : In, `LoadSignature`
+        Where weights are loaded.
+    available : In
+        A set of weights is in effect. Nothing starts without it.
+    frame, idle : Out
+        The spectrum's reader ends a frame; no frame is between the door and it.
+    """
+
+    def __init__(self, design: FermatDesign) -> None:
+        self._design = design
+        lanes = design.lanes
+        ports = {
+            "i": In(stream.Signature(beat_layout(design.data_bits, lanes))),
+            "o": Out(FlowSignature(data.ArrayLayout(signed(design.sum_range.bits), lanes))),
+            "early": Out(1),
+            "take": Out(1),
+            "credit": In(1),
+            "available": In(1),
+            "frame": Out(1),
+            "idle": Out(1),
+        }
+        if design.weights is None:
+            width = design.product.h.bits
+            ports["coefficients"] = In(LoadSignature(depth=self._depth, width=width))
+        super().__init__(ports)
+
+    @property
+    def _depth(self) -> int:
+        return self._design.channels * self._design.length
+
+    @property
+    def pipeline_latency(self) -> int:
+        """Cycles from taking a sample to the sum of its place, at full rate."""
+        return pipeline_latency(self._design)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the first sample taken to the first sum, with no stalls."""
+        return self.pipeline_latency
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        taken = Signal()
+        m.d.comb += [
+            taken.eq(self.i.valid & self.i.ready),
+            self.i.ready.eq(self.credit & self.available),
+            self.take.eq(taken),
+        ]
+        samples = self._samples(m, taken)
+        bins = self._chain(m, "forward", self._design.forward.steps, samples)
+        products = self._multiply(m, bins)
+        sums = self._chain(m, "inverse", _steps_after(self._design), products)
+        ahead = LEAD - OutputStage.LOOKAHEAD
+        m.d.comb += [
+            self.o.payload.eq(sums.payload),
+            self.o.valid.eq(delay_valid(m, sums.valid, LEAD, name="sums_valid")),
+            self.early.eq(delay_valid(m, sums.valid, ahead, name="early")),
+        ]
+        if self._design.weights is None:
+            self._track_frames(m, taken)
+        return m
+
+    def _samples(self, m: Module, taken: Signal) -> wiring.PureInterface:
+        """Return the samples as a flow of words, away from the door's gates."""
+        flow = FlowSignature(self.i.payload.samples.shape()).create(path=("samples",))
+        m.d.comb += [
+            flow.payload.eq(delay(m, self.i.payload.samples, DOOR + LEAD, name="sample")),
+            flow.valid.eq(delay_valid(m, taken, DOOR, name="taken")),
+        ]
+        return flow
+
+    def _chain(
+        self, m: Module, name: str, steps: Sequence[plan.Step], flow: wiring.PureInterface
+    ) -> wiring.PureInterface:
+        """Lead ``flow`` through ``steps``; return what leaves the last."""
+        design = self._design
+        for index, step in enumerate(steps):
+            stage = _stage(step, lanes=design.lanes, target=design.target)
+            m.submodules[f"{name}_{index}"] = stage
+            connect_streams(m, flow, stage.i)
+            flow = stage.o
+        return flow
+
+    def _multiply(self, m: Module, bins: wiring.PureInterface) -> wiring.PureInterface:
+        """Fold bins and multiply them with the spectrum."""
+        design = self._design
+        options: dict[str, Any] = {"lanes": design.lanes, "target": design.target}
+        m.submodules.fold = fold = Fold(design.fold, **options)
+        m.submodules.product = product = Product(design.product, **options)
+        connect_streams(m, bins, fold.i)
+        connect_streams(m, fold.o, product.i)
+        wait = LEAD - Table.latency
+        step = delay_valid(m, fold.o.valid, wait, name="look_up")
+        m.d.comb += product.h.eq(self._look_up(m, step))
+        return product.o
+
+    def _look_up(self, m: Module, step: Value) -> Signal:
+        """Return the spectrum's words, `Table.latency` cycles after ``step`` asks for each."""
+        design = self._design
+        weights = design.weights
+        words = None if weights is None else design.spectrum(weights.weight).flat
+        m.submodules.spectrum = table = Table(
+            words=None if words is None else [int(word) for word in words],
+            depth=self._depth,
+            width=design.product.h.bits,
+            target=design.target,
+        )
+        if words is None:
+            wiring.connect(m, wiring.flipped(self.coefficients), table.load)
+        m.submodules.place = place = Odometer(
+            position=design.length, group=design.groups_per_channel, channel=design.channels
+        )
+        address = Signal.like(table.addr)
+        m.d.comb += [
+            place.step.eq(step),
+            table.addr.eq(address),
+            self.frame.eq(step & place.last_channel),
+        ]
+        walk_channels(m, address, place)
+        return table.data
+
+    def _track_frames(self, m: Module, taken: Signal) -> None:
+        """Count the frames that have begun at the door and not ended at the spectrum's reader."""
+        design = self._design
+        lines = design.groups_per_channel * design.channels
+        m.submodules.door = door = Odometer(position=design.length, group=lines)
+        fresh = Signal(init=1)
+        begun = Signal(FRAMES_IN_FLIGHT_BITS)
+        with m.If(taken):
+            m.d.sync += fresh.eq(door.last_group)
+        m.d.sync += begun.eq(begun + (taken & fresh) - self.frame)
+        m.d.comb += [door.step.eq(taken), self.idle.eq((begun == 0) & ~taken)]

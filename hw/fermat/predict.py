@@ -1,0 +1,99 @@
+"""What the Fermat engine takes of a device, from its parameters alone."""
+
+from golden import fermat_plan as plan
+from golden.fermat import FermatDesign
+from golden.fermat_ring import fits
+from hw.fermat.butterfly import WordStore
+from hw.fermat.core import pipeline_latency
+from hw.predict import Cost, adder, counter, output_stage, ram, rom, table, weights_port
+
+_CHAIN_ENDS = 4
+"""Cells that placement adds where a carry chain begins and ends."""
+_CONTROL = 6
+"""A butterfly's share of control beside its counters."""
+
+
+def predict(design: FermatDesign) -> Cost:
+    """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
+    steps = (*design.forward.steps, design.fold, *design.inverse.steps)
+    shared = sum((_control(step) for step in steps), Cost())
+    lane = sum((_words(step) for step in steps), _product(design.product))
+    for last in design.reductions:
+        lane += rom(depth=len(last.table), width=last.o.bits) + _chain(last.o.bits)
+    lanes = design.lanes
+    cost = shared + Cost(lanes * lane.multipliers, lanes * lane.block_rams, lanes * lane.luts)
+    for step in steps:
+        if isinstance(step, plan.Butterfly):
+            cost += _stores(step, lanes)
+    depth = design.channels * design.length
+    cost += table(design, depth=depth, width=design.product.h.bits)
+    for size in (design.length, design.groups_per_channel, design.channels):
+        cost += counter(size)
+    cost += Cost(luts=2.5 * depth.bit_length())
+    in_flight = pipeline_latency(design)
+    return cost + output_stage(design, in_flight=in_flight) + weights_port(design)
+
+
+def _chain(bits: int) -> Cost:
+    return adder(bits) + Cost(luts=_CHAIN_ENDS)
+
+
+def _words(step: plan.Step) -> Cost:
+    """Cost of a lane's additions in a step."""
+    if isinstance(step, plan.Rotation):
+        return sum((_level(level) for level in step.levels), Cost())
+    if not isinstance(step, plan.Butterfly):
+        return _chain(step.o.bits)
+    if step.radix == 2:
+        return _chain(step.o.bits) + _chain(step.o.bits)
+    cells = sum((_chain(cell.bits) for cell in step.cells[1:]), Cost(luts=step.i.bits))
+    sums = [_chain(step.o.bits - 1) for _ in range(step.radix - 1)]
+    return sum(sums, cells)
+
+
+def _level(level: plan.Level) -> Cost:
+    if len(level.shifts) == 2:
+        return _chain(level.o.bits) + _chain(level.o.bits) + _chain(level.o.bits)
+    shift = level.shifts[0]
+    if shift < level.bits and fits(level.i, level.bits - shift):
+        return Cost(luts=level.o.bits)
+    # Cells of a level that folds too have no room for the choice in the bits below the shift.
+    return _chain(level.o.bits) + Cost(luts=min(shift, level.bits) if level.folds else 0)
+
+
+def _control(step: plan.Step) -> Cost:
+    """Cost of what a step's lanes share."""
+    if isinstance(step, plan.Rotation):
+        schedule = Cost(luts=2 * len(step.levels))
+        return counter(step.block) + schedule
+    if not isinstance(step, plan.Butterfly):
+        return Cost()
+    place = counter(step.delay) + counter(step.radix)
+    if step.radix == 2:
+        return place + counter(step.delay) + counter(step.delay) + Cost(luts=_CONTROL)
+    return place + place + Cost(luts=_CONTROL + step.radix)
+
+
+def _stores(step: plan.Butterfly, lanes: int) -> Cost:
+    """Cost of a butterfly's stored words."""
+    stores, words = (1, step.o) if step.radix == 2 else (step.radix, step.i)
+    width = lanes * words.bits
+    if WordStore.in_memory(step.delay):
+        each = ram(depth=step.delay, width=width)
+    else:
+        each = Cost(luts=width * (step.delay - 1))
+    return Cost(0, stores * each.block_rams, stores * each.luts)
+
+
+def _product(step: plan.Product) -> Cost:
+    cost = Cost(multipliers=step.n_multiplications)
+    wide = 2 * step.limb_bits + 3
+    for _ in step.pairs:
+        # Differences of x and of h, two squares' sum, and the product of the differences from it.
+        cost += (
+            _chain(step.limb_bits + 2) + _chain(step.limb_bits + 2) + _chain(wide) + _chain(wide)
+        )
+    rotated = [term for term in step.terms if term.shift % step.bits]
+    for term in rotated:
+        cost += _chain(step.rotated(term).bits) + _chain(step.total.bits)
+    return cost + _chain(wide) + _chain(step.o.bits)

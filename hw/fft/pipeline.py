@@ -1,0 +1,74 @@
+"""Where the FFT engine has registers that it could do without, and its latency."""
+
+from dataclasses import dataclass
+
+from golden.fft import FftDesign
+from hw.fft.beats import AHEAD
+from hw.output import stage_latency
+from hw.primitives.multiplier import SharedMultiplier
+from hw.streams import OutputBuffer
+
+LATENCY_LIMIT = 80
+"""Cycles that a whole engine may take besides two blocks."""
+SPECTRUM_STAGE = 1
+"""Cycles for the sums of a spectrum's word."""
+
+Place = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Registers:
+    """Registers that are not needed but for speed: as many as the latency allows.
+
+    Each is a cycle, and a large engine has many stages. What is slowest without comes first: the
+    36-bit sums of products, what the operands of multipliers are made of, the carries that round
+    products, and the results of a section's first rank.
+
+    Parameters
+    ----------
+    places
+        Kind and number of the product or section.
+    """
+
+    places: frozenset[Place]
+
+    @classmethod
+    def of(cls, design: FftDesign) -> "Registers":
+        """Choose for ``design``."""
+        products = range(design.flow.n_products)
+        sections = range(len(design.flow.sections))
+        wanted = [("total", number) for number in products]
+        wanted += [("last rank", number) for number in sections]
+        wanted += [("carry", number) for number in products]
+        pairs = [n for n in sections if len(design.flow.sections[n].ranks) > 1]
+        wanted += [("first rank", number) for number in pairs]
+        output = stage_latency(design) + OutputBuffer.latency_of(2 * design.size)
+        spare = 2 * design.size + LATENCY_LIMIT - output - _least_latency(design)
+        return cls(frozenset(wanted[: max(spare, 0)]))
+
+    def rank(self, section: int, *, last: bool) -> bool:
+        """Whether the results of a rank of ``section`` leave from a register."""
+        return ("last rank" if last else "first rank", section) in self.places
+
+    def total(self, product: int) -> bool:
+        """Whether a product's sums have a register before they are rounded."""
+        return ("total", product) in self.places
+
+    def carry(self, product: int) -> bool:
+        """Whether products leave from a register, with their carries."""
+        return ("carry", product) in self.places
+
+
+def _least_latency(design: FftDesign) -> int:
+    # A rank's first result waits for `span` samples: all together one less than a block each way.
+    cycles = AHEAD + 2 * (design.size - 1) + SPECTRUM_STAGE
+    for shapes in design.formats.sections:
+        cycles += len(shapes.ranks)
+    for shapes in design.formats.sections[:-1]:
+        cycles += SharedMultiplier.latency_on(design.target, a_bits=shapes.operand.width)
+    return cycles
+
+
+def pipeline_latency(design: FftDesign) -> int:
+    """Most cycles from a sample taken to its sum: those of a line's first, unstalled."""
+    return _least_latency(design) + len(Registers.of(design).places)

@@ -1,0 +1,66 @@
+"""What the FFT engine takes of a device, from its parameters alone."""
+
+from golden.fft import FftDesign
+from golden.fft_flow import Rank
+from golden.fft_format import SectionFormat
+from golden.fixed import SQ
+from hw.fft.pipeline import pipeline_latency
+from hw.fft.rank import SHORTEST_MEMORY
+from hw.predict import Cost, adder, counter, output_stage, product, ram, rom, table, weights_port
+
+_TWIDDLE_TABLE = 0.35
+"""Of a table's LUTs, what twiddles take: many of their columns are alike."""
+_ROUNDING_LUTS = 6
+"""Whether anything remains below half a unit, for a part."""
+
+
+def predict(design: FftDesign) -> Cost:
+    """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
+    cost = output_stage(design, in_flight=pipeline_latency(design)) + weights_port(design)
+    for section, shapes in zip(design.flow.sections, design.formats.sections, strict=True):
+        for rank, shape in zip(section.ranks, shapes.ranks, strict=True):
+            cost += _rank(design, rank, shape)
+    for number in range(design.flow.n_products):
+        cost += _product(design, number)
+    for size in (design.length, design.groups_per_channel, design.channels, design.size):
+        cost += counter(size) + counter(size)
+    if design.size > design.length:
+        samples = design.lanes * design.data_bits
+        cost += ram(depth=design.length, width=samples) + Cost(luts=2 * samples)
+        cost += counter(design.size - design.length)
+    return cost + Cost(luts=20)
+
+
+def _rank(design: FftDesign, rank: Rank, shape: SQ) -> Cost:
+    parts = 2 * design.pairs
+    bits = shape.width
+    cost = Cost(luts=parts * (2 * adder(bits + 1).luts + (bits if rank.rotates else 0)))
+    cost += Cost(luts=2.2 * (2 * rank.span).bit_length())
+    if rank.span >= SHORTEST_MEMORY:
+        return cost + ram(depth=rank.span, width=parts * bits)
+    return cost + Cost(luts=parts * bits)
+
+
+def _product(design: FftDesign, number: int) -> Cost:
+    before, after = design.formats.sections[number : number + 2]
+    middle = number == design.flow.middle
+    factor_bits = design.spectrum_bits if middle else design.twiddle_bits + 1
+    factor_f_bits = design.spectrum_f_bits if middle else design.flow.twiddle_f_bits
+    each = product(lanes=design.pairs, a_bits=before.operand.width, b_bits=factor_bits)
+    cost = Cost(3 * each.multipliers, 0, 3 * each.luts)
+    cost += Cost(luts=design.pairs * _adders(before, after, factor_f_bits))
+    if middle:
+        depth = design.channels * design.size
+        cost += table(design, depth=depth, width=2 * design.spectrum_bits)
+        return cost + adder(factor_bits) + adder(factor_bits) + Cost(luts=2.5 * depth.bit_length())
+    depth = design.flow.twiddles(number).shape[-1]
+    twiddles = rom(depth=depth, width=3 * factor_bits)
+    luts = twiddles.luts if twiddles.block_rams else _TWIDDLE_TABLE * twiddles.luts
+    return cost + Cost(block_rams=twiddles.block_rams, luts=luts + depth.bit_length())
+
+
+def _adders(before: SectionFormat, after: SectionFormat, factor_f_bits: int) -> float:
+    """Return LUTs of a product's three adders and two roundings."""
+    dropped = before.operand.f_bits + factor_f_bits - after.entry.f_bits
+    totals = 2 * adder(after.entry.width + dropped).luts
+    return adder(before.operand.width).luts + totals + 2 * _ROUNDING_LUTS

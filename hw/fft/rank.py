@@ -1,0 +1,246 @@
+"""A rank of butterflies on a delay line."""
+
+from collections.abc import Iterator
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.fft_flow import Rank
+from golden.fixed import SQ
+from hw.delay import delay, delay_valid
+from hw.fft.beats import AHEAD, BeatSignature
+from hw.primitives.memory import Memory
+
+SHORTEST_MEMORY = 4
+"""Span from which a word is written, a cycle after its beat, before it is read again."""
+_SHORTEST_REGISTERED = 8
+"""Span from which that is so with a register before the memory as well."""
+
+
+class RankStage(wiring.Component):
+    """Single-path delay feedback: the first `span` samples of a block wait for the next ones.
+
+    When those come, one adder's result leaves and the other's takes the place of what waited. It
+    leaves in the `span` cycles after, come what may, so that nothing waits for the next block. No
+    sample of that can catch up with it: what waits leaves first, a word a cycle. So bubbles cost
+    nothing, and the stage holds nothing back once a block is in.
+
+    One beat a cycle, `latency` cycles, and `span` beats until the first leaves.
+
+    The adders have no multiplexers: operands that an adder must not see are held in a register at a
+    constant. The constants differ from 0 where the results are to be rounded: then they add half a
+    unit of the operand behind.
+
+    Parameters
+    ----------
+    rank
+        What to do.
+    entry
+        Shape of what comes in.
+    shape
+        Shape of what leaves.
+    half
+        Added to every result.
+    pairs
+        Complex numbers a beat.
+    registered
+        Whether results leave from a register; if not, `latency` is one less.
+    target
+        Device family.
+
+    Members
+    -------
+    i : In, `BeatSignature` of `entry`
+    o : Out, `BeatSignature` of `shape`
+    """
+
+    def __init__(
+        self,
+        rank: Rank,
+        *,
+        entry: SQ,
+        shape: SQ,
+        half: int,
+        pairs: int,
+        registered: bool,
+        target: str,
+    ) -> None:
+        self._rank = rank
+        self._width = shape.width
+        self._half = half
+        self._pairs = pairs
+        self._registered = registered
+        self._target = target
+        super().__init__(
+            {"i": In(BeatSignature(entry, pairs)), "o": Out(BeatSignature(shape, pairs))}
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the sample that completes a butterfly to its first result."""
+        return 1 + self._registered
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        span = self._rank.span
+        place = Signal(range(4 * self._rank.quarter if self._rank.rotates else 2 * span))
+        left = Signal(range(2 * span))  # of the words that wait, and of those that take their place
+        meets, leaves = Signal(), Signal()
+        m.d.comb += [
+            meets.eq(self.i.early & place.bit_select(span.bit_length() - 1, 1)),
+            leaves.eq(meets | left[-1]),
+            self.o.early.eq(delay_valid(m, leaves, self.latency, name="leaves")),
+        ]
+        with m.If(self.i.early):
+            m.d.sync += place.eq(place + 1)
+        with m.If(leaves):
+            m.d.sync += left.eq(left + 1)
+
+        turns = delay(m, place[-2:] == 0b01, AHEAD, name="turns") if self._rank.rotates else None
+        meets_now = delay(m, meets, AHEAD, name="meets")
+        waiting, stored = self._wait(m, place[: len(left) - 1], left[:-1], meets_now)
+        operands = self._operands(m, turns, meets_now)
+        for number, (kept, met, carry, met_carry) in enumerate(operands):
+            wait, wait_or_half = waiting[number]
+            self._meet(m, number, kept, met, carry, met_carry, wait, wait_or_half, stored[number])
+        return m
+
+    def _parts(self) -> Iterator[tuple[int, str]]:
+        for pair in range(self._pairs):
+            for part in ("re", "im"):
+                yield pair, part
+
+    def _operands(
+        self, m: Module, turns: Value | None, meets: Value
+    ) -> list[tuple[Value, Value, Value, Value]]:
+        """Register what came in, turned where it must be, a cycle after it came.
+
+        Return for each part: the sample, its carry, and both again for the adder whose result
+        leaves, which sees a constant unless two samples meet.
+        """
+        operands: list[tuple[Value, Value, Value, Value]] = []
+        # What is stored on the way back is short of a unit, since the inverted word's carry is not
+        # added, and has half a unit taken away instead of added.
+        leaving = 2 * self._half + 1 if self._rank.inverse else 0
+        for pair, part in self._parts():
+            sample, carry = self._turn(pair, part, turns)
+            name = f"{pair}_{part}"
+            kept = Signal(sample.shape(), name=f"kept_{name}", reset_less=True)
+            width = max(len(sample), Const(leaving).shape().width + 1)
+            met = Signal(signed(width), name=f"met_{name}", init=leaving, reset_less=True)
+            kept_carry = Signal(name=f"kept_carry_{name}", reset_less=True)
+            met_carry = Signal(name=f"met_carry_{name}", reset_less=True)
+            m.d.sync += [kept.eq(sample), kept_carry.eq(carry)]
+            m.d.sync += [met.eq(leaving), met_carry.eq(0)]
+            with m.If(meets):
+                m.d.sync += [met.eq(sample), met_carry.eq(carry)]
+            operands.append((kept, met, kept_carry, met_carry))
+        return operands
+
+    def _turn(self, pair: int, part: str, turns: Value | None) -> tuple[Value, Value]:
+        """Return a part of a sample and its carry, turned by a right angle where `turns`."""
+        sample, carry = self.i.z[pair], self.i.carry[pair]
+        if turns is None:
+            return sample[part], carry[part]
+        # -j * (re + j * im) = im - j * re, and j * (re + j * im) = -im + j * re; -x = ~x + 1.
+        negated = part == ("re" if self._rank.inverse else "im")
+        other = sample["im" if part == "re" else "re"]
+        turned = Mux(turns, ~other if negated else other, sample[part]).as_signed()
+        return turned, turns & negated
+
+    def _wait(
+        self, m: Module, place: Value, left: Value, meets: Value
+    ) -> tuple[list[tuple[Value, Value]], list[Signal]]:
+        """Keep `span` words.
+
+        Return for each part the word that leaves or meets in this cycle; the same for the adder
+        whose result is stored, which sees a constant unless two samples meet; and what is stored.
+        """
+        span = self._rank.span
+        parts = list(self._parts())
+        stored = [Signal(signed(self._width), name=f"stored_{n}_{p}") for n, p in parts]
+        store = delay_valid(m, self.i.early, AHEAD + 1, name="store")
+        fresh = ~self._half if self._rank.inverse else self._half
+        if span == 1:
+            only = Signal(len(Cat(stored)), name="word", reset_less=True)
+            with m.If(store):
+                m.d.sync += only.eq(Cat(stored))
+            meets = delay(m, meets, 1, name="meets_later")
+            words = [w.as_signed() for w in self._split(only)]
+            return [(w, Mux(meets, w, fresh).as_signed()) for w in words], stored
+        word = self._read(m, place, left, Cat(stored), store)
+        waiting: list[tuple[Value, Value]] = []
+        for (pair, part), bits in zip(parts, self._split(word), strict=True):
+            wait = Signal(signed(self._width), name=f"wait_{pair}_{part}", reset_less=True)
+            name = f"gated_{pair}_{part}"
+            gated = Signal(signed(self._width), name=name, init=fresh, reset_less=True)
+            m.d.sync += [wait.eq(bits), gated.eq(fresh)]
+            with m.If(meets):
+                m.d.sync += gated.eq(bits)
+            waiting.append((wait, gated))
+        return waiting, stored
+
+    def _split(self, word: Value) -> Iterator[Value]:
+        for start in range(0, len(word), self._width):
+            yield word[start : start + self._width]
+
+    def _read(self, m: Module, place: Value, left: Value, stored: Value, store: Value) -> Value:
+        """Return the word that `left` names, `AHEAD` cycles later."""
+        span = self._rank.span
+        # A cycle of its own for the way to a block RAM: 2 ns of 5.3 without.
+        later = int(span >= _SHORTEST_REGISTERED)
+        stored = delay(m, stored, later, name="word")
+        store = delay_valid(m, store, later, name="write")
+        w_addr = delay(m, place, AHEAD + 1 + later, name="w_addr")
+        if span >= SHORTEST_MEMORY:
+            m.submodules.memory = memory = Memory(
+                depth=span, width=len(stored), target=self._target
+            )
+            m.d.comb += [
+                memory.r_en.eq(1),
+                memory.r_addr.eq(left),
+                memory.w_en.eq(store),
+                memory.w_addr.eq(w_addr),
+                memory.w_data.eq(stored),
+            ]
+            return memory.r_data
+        words = [Signal(len(stored), name=f"word_{n}", reset_less=True) for n in range(span)]
+        for number, word in enumerate(words):
+            with m.If(store & (w_addr == number)):
+                m.d.sync += word.eq(stored)
+        return Mux(delay(m, left, AHEAD, name="r_addr"), words[1], words[0])
+
+    def _meet(
+        self,
+        m: Module,
+        number: int,
+        kept: Value,
+        met: Value,
+        carry: Value,
+        met_carry: Value,
+        wait: Value,
+        wait_or_half: Value,
+        stored: Signal,
+    ) -> None:
+        """Add and subtract; a carry goes in by way of a bit below the least."""
+        result = Signal(signed(self._width), name=f"result_{number}", reset_less=True)
+        if self._rank.inverse:
+            total = _add(met, met_carry, wait)
+            difference = (_with(kept, carry) - _with(wait_or_half, Const(1))) >> 1
+            leaving, staying = total, difference
+        else:
+            total = _add(kept, carry, wait_or_half)
+            difference = (_with(wait, Const(0)) - _with(met, met_carry)) >> 1
+            leaving, staying = difference, total
+        m.d["sync" if self._registered else "comb"] += result.eq(leaving)
+        pair, part = list(self._parts())[number]
+        m.d.comb += [stored.eq(staying), self.o.z[pair][part].eq(result)]
+
+
+def _with(value: Value, below: Value) -> Value:
+    return Cat(below, value).as_signed()
+
+
+def _add(value: Value, carry: Value, other: Value) -> Value:
+    return (_with(value, carry) + _with(other, Const(1))) >> 1

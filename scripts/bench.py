@@ -1,0 +1,60 @@
+"""Measure every engine and write docs/benchmarks.md: ``python scripts/bench.py``."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from flow.bench import LENGTHS, cases, measure, results_file
+from flow.benchmarks import markdown, plots
+from flow.cache import Cache
+from flow.families import device_named
+from flow.implement import Means, n_steps
+from flow.progress import progress
+from golden.errors import check_range
+from hw.command import run_command
+from hw.engines import ENGINES
+from hw.generate import write_files
+
+
+@click.command()
+@click.option(
+    "--engine", "engines", multiple=True, type=click.Choice(list(ENGINES)), help="Only this."
+)
+@click.option("--length", "lengths", multiple=True, type=int, help="Only this one.")
+@click.option("--seeds", type=int, default=3, help="Placements; Fmax is their median.  [3]")
+@click.option("--jobs", type=int, default=os.cpu_count(), help="Placements at a time.  [all cores]")
+@click.option("--cache", type=Path, default=Path("build/cache"), help="Kept steps.  [build/cache]")
+@click.option("-o", "--out", type=Path, default=Path("docs"), help="Folder to write to.  [docs]")
+def main(
+    engines: tuple[str, ...],
+    lengths: tuple[int, ...],
+    seeds: int,
+    jobs: int,
+    cache: Path,
+    out: Path,
+) -> None:
+    """Build, place and time every engine at every length, and write tables and plots of it.
+
+    An hour or more the first time; what was measured before is taken from the cache.
+    """
+    check_range("seeds", seeds, 1, 99)
+    check_range("jobs", jobs, 1, 99)
+    wanted = cases(engines or list(ENGINES), lengths or LENGTHS)
+    n = sum(n_steps(device_named(case.device), seeds) for case in wanted)
+    with progress("measuring", n) as step:
+        results = [measure(case, Means(seeds, jobs, Cache(cache), step)) for case in wanted]
+    files = {
+        "benchmarks.md": markdown(results, seeds).encode(),
+        "benchmarks.json": results_file(results),
+        **plots(results),
+    }
+    write_files(files, out)
+    click.echo(" ".join(str(out / name) for name in files))
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main, "bench"))

