@@ -41,7 +41,8 @@ class Registers:
         wanted += [("last rank", number) for number in sections]
         wanted += [("carry", number) for number in products]
         pairs = [n for n in sections if len(design.flow.sections[n].ranks) > 1]
-        wanted += [("first rank", number) for number in pairs]
+        # The first section's are the narrowest, and so the first to do without.
+        wanted += [("first rank", number) for number in reversed(pairs)]
         output = stage_latency(design) + OutputBuffer.latency_of(2 * design.size)
         spare = 2 * design.size + LATENCY_LIMIT - output - _least_latency(design)
         return cls(frozenset(wanted[: max(spare, 0)]))
