@@ -24,7 +24,7 @@ class Product:
     clock
         Name of the clock's port.
     sources
-        Verilog files by name.
+        Verilog files to synthesise, by name.
     manifest
         The whole manifest.
     """
@@ -45,7 +45,9 @@ def load_product(manifest: Path) -> Product:
     """
     try:
         facts = json.loads(manifest.read_text())
-        sources = {name: (manifest.parent / name).read_bytes() for name in facts["files"]}
+        # Models are for simulation: to synthesis the primitives are cells.
+        names = [name for name in facts["files"] if name not in facts["models"]]
+        sources = {name: (manifest.parent / name).read_bytes() for name in names}
         for name, content in sources.items():
             if hashlib.sha256(content).hexdigest() != facts["sha256"][name]:
                 rule = f"the manifest of the {name} beside it"

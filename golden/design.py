@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -259,7 +259,7 @@ class LineDesign(ABC):
 
     @property
     @abstractmethod
-    def own_parameters(self) -> dict[str, int | str]:
+    def own_parameters(self) -> dict[str, Any]:
         """The engine's own entries among the manifest's parameters."""
 
     @abstractmethod

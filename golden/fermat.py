@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -126,14 +126,17 @@ class FermatDesign(LineDesign):
         return {"spectrum": self.spectrum(weights.weight)}
 
     @property
-    def own_parameters(self) -> dict[str, int | str]:
-        """The ring, what is reduced by at the end, and multipliers a lane."""
+    def own_parameters(self) -> dict[str, Any]:
+        """The ring, all that the spectrum is made by, and multiplications a lane."""
         ring = self.transform_ring
+        modulus = ring.reduced_modulus
         return {
             "ring": ring.bits,
-            "root": ring.power(ring.step),
-            "reduced_modulus": ring.reduced_modulus,
-            "multipliers": self.product.n_multiplications,
+            "reduced_modulus": modulus,
+            "root": ring.power(ring.step) % modulus,
+            "bins": bins(self.length),
+            "spectrum_scale": self.spectrum_scale,
+            "multiplications": self.product.n_multiplications,
         }
 
     def certificate(self) -> dict[str, object]:

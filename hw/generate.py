@@ -16,6 +16,7 @@ from golden.weights import LineWeights
 from hw.axi import AxiWrapper, PortNames
 from hw.line import LineEngine
 from hw.manifest import describe
+from hw.models import models_for
 from hw.template import instantiation
 from hw.verilog import to_verilog
 
@@ -35,8 +36,9 @@ def generate(design: LineDesign, names: PortNames, *, example: bool = False) -> 
     engine = LineEngine(design)
     wrapper = AxiWrapper(engine, names)
     verilog = to_verilog(wrapper, design.name, wrapper.ports)
-    simulated = {f"{design.name}.v": verilog}
-    manifest = describe(design, engine, names, simulated)
+    models = models_for(verilog)
+    simulated = {f"{design.name}.v": verilog} | models
+    manifest = describe(design, engine, names, simulated, models=list(models))
     files = {name: text.encode() for name, text in simulated.items()}
     files[f"{design.name}.veo"] = instantiation(design, wrapper, manifest).encode()
     if example and design.weights is not None:

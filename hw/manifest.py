@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.metadata
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -19,7 +20,12 @@ def _stream(bits: int) -> dict[str, Any]:
 
 
 def describe(
-    design: LineDesign, engine: LineEngine, names: PortNames, files: dict[str, str]
+    design: LineDesign,
+    engine: LineEngine,
+    names: PortNames,
+    files: dict[str, str],
+    *,
+    models: Sequence[str],
 ) -> dict[str, Any]:
     """Return the manifest of ``design`` as CONTRACT.md lays it out.
 
@@ -31,6 +37,8 @@ def describe(
         Its clock and reset.
     files
         Text of each file to simulate, by name.
+    models
+        Those of ``files`` that stand for a device's primitives, and are not to be synthesised.
     """
     streams: dict[str, Any] = {
         "s_axis": _stream(design.data_bits),
@@ -49,6 +57,7 @@ def describe(
         "clock": names.clock,
         "reset": {"name": names.reset, "active": names.reset_active},
         "files": list(files),
+        "models": list(models),
         "sha256": {name: hashlib.sha256(t.encode()).hexdigest() for name, t in files.items()},
         "parameters": _parameters(design),
         "streams": streams,

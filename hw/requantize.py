@@ -1,6 +1,6 @@
 """Requantisation: from accumulators to results of a few bits, per channel."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -75,9 +75,9 @@ class Requantizer(wiring.Component):
     def latency_on(target: str, *, y_bits: int) -> int:
         """Cycles from an accumulator of ``y_bits`` to its result on ``target``.
 
-        Product, alignment, rounding, clip.
+        Product, alignment, rounding in two, clip in two.
         """
-        return SharedMultiplier.latency_on(target, a_bits=y_bits) + 3
+        return SharedMultiplier.latency_on(target, a_bits=y_bits) + 5
 
     @property
     def latency(self) -> int:
@@ -109,24 +109,30 @@ class Requantizer(wiring.Component):
         return aligned
 
     def _round(self, m: Module, aligned: Signal, lane: int) -> Signal:
-        """Add one half unit, less where a tie would land on an odd number."""
+        """Take the part above the point, and one more where what is below it rounds up."""
         point = self._shifts.high
-        if point == 0:
-            rounded = Signal(aligned.shape(), name=f"rounded_{lane}", reset_less=True)
-            m.d.sync += rounded.eq(aligned)
-            return rounded
-        whole = aligned >> point
-        half = aligned[point - 1]
-        more_than_half = aligned[: point - 1].any() if point > 1 else Const(0)
-        rounded = Signal(
-            signed(max(len(aligned) - point, 1) + 1), name=f"rounded_{lane}", reset_less=True
-        )
-        m.d.sync += rounded.eq(whole + (half & (more_than_half | aligned[point])))
+        bits = max(len(aligned) - point, 1)
+        whole = Signal(signed(bits), name=f"whole_{lane}", reset_less=True)
+        up = Signal(name=f"up_{lane}", reset_less=True)
+        rounded = Signal(signed(bits + 1), name=f"rounded_{lane}", reset_less=True)
+        m.d.sync += [whole.eq(aligned >> point), rounded.eq(whole + up)]
+        if point:
+            # A tie goes up from an odd number only.
+            odd_or_more = aligned[: point - 1].any() | aligned[point]
+            m.d.sync += up.eq(aligned[point - 1] & odd_or_more)
         return rounded
 
     def _saturate(self, m: Module, rounded: Signal, lane: int) -> Signal:
         low, high = self._clip.low - self._zero_point, self._clip.high - self._zero_point
+        below = Signal(name=f"below_{lane}", reset_less=True)
+        above = Signal(name=f"above_{lane}", reset_less=True)
+        shifted = Signal(self._o_shape, name=f"shifted_{lane}", reset_less=True)
         result = Signal(self._o_shape, name=f"result_{lane}", reset_less=True)
-        clipped = Mux(rounded < low, low, Mux(rounded > high, high, rounded))
-        m.d.sync += result.eq(clipped + self._zero_point)
+        inside = Mux(above, self._clip.high, shifted)
+        m.d.sync += [
+            below.eq(rounded < low),
+            above.eq(rounded > high),
+            shifted.eq(rounded + self._zero_point),  # what it loses shows in the two before
+            result.eq(Mux(below, self._clip.low, inside)),
+        ]
         return result

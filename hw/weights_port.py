@@ -82,31 +82,22 @@ class BankSwitch(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         waiting = Signal()  # a whole set stands in the idle bank
-        behind = Signal(FRAMES_IN_FLIGHT_BITS)  # frames between the two readers
-        old_frames = Signal(FRAMES_IN_FLIGHT_BITS)  # of those, the ones under the bank before
-        switch = Signal()
-        after = Signal(FRAMES_IN_FLIGHT_BITS)
+        m.submodules.output = output = BankFollower()
         m.d.comb += [
-            switch.eq(waiting & (self.kernel_frame | self.kernel_idle)),
-            after.eq(behind + self.kernel_frame - self.output_frame),
+            output.leader.eq(self.kernel_bank),
+            output.leader_frame.eq(self.kernel_frame),
+            output.frame.eq(self.output_frame),
+            self.output_bank.eq(output.bank),
             self.writable.eq(~waiting & (self.output_bank == self.kernel_bank)),
         ]
-        m.d.sync += behind.eq(after)
         with m.If(self.full):
             m.d.sync += waiting.eq(1)
-        with m.If(self.output_frame & (old_frames != 0)):
-            m.d.sync += old_frames.eq(old_frames - 1)
-            with m.If(old_frames == 1):
-                m.d.sync += self.output_bank.eq(self.kernel_bank)
-        with m.If(switch):
+        with m.If(waiting & (self.kernel_frame | self.kernel_idle)):
             m.d.sync += [
                 waiting.eq(0),
                 self.available.eq(1),
                 self.kernel_bank.eq(~self.kernel_bank),
-                old_frames.eq(after),
             ]
-            with m.If(after == 0):
-                m.d.sync += self.output_bank.eq(~self.kernel_bank)
         return m
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from golden.design import LineDesign
 from hw.axi import PortNames
 from hw.generate import generate, write_files
+from hw.models import models_for
 from sim.line import Job
-from sim.models import models_for
 from sim.runner import build
 
 
@@ -62,14 +62,15 @@ def simulate(
     files = generate(design, names or PortNames())
     write_files(files, folder)
     manifest = json.loads(files[f"{design.name}.json"])
-    sources = [folder / name for name in manifest["files"]]
+    source = folder / f"{design.name}.v"
     if edit is not None:
-        for source in sources:
-            source.write_text(edit(source.read_text()))
-    models = models_for("".join(source.read_text() for source in sources))
+        source.write_text(edit(source.read_text()))
+    models = models_for(source.read_text())
+    write_files({name: text.encode() for name, text in models.items()}, folder)
+    sources = [source, *(folder / name for name in models)]
     # A primitive's pins are connected only where they are used.
     options = ["-Wno-PINMISSING"] if models and simulator == "verilator" else []
-    simulation = build([*sources, *models], manifest["top"], simulator=simulator, options=options)
+    simulation = build(sources, manifest["top"], simulator=simulator, options=options)
     job = Job(design, manifest, groups, resets, seed)
     env = job.save(folder / "job.pickle")
     return simulation.run(bench, folder=folder, tests=tests, env=env, seed=seed)

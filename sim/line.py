@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
@@ -122,13 +123,14 @@ class LineBench:
         self._clock = getattr(dut, manifest["clock"])
         self._reset = getattr(dut, manifest["reset"]["name"])
         self._reset_active = int(manifest["reset"]["active"] == "high")
-        self.i = Source(Wires.of(dut, "s_axis"), seed=job.seed)
+        unknown = "icarus" in cocotb.SIM_NAME.lower()
+        self.i = Source(Wires.of(dut, "s_axis"), seed=job.seed, unknown=unknown)
         self.o = Sink(Wires.of(dut, "m_axis"))
         self.w = None
         events = ["event_tlast_unexpected", "event_tlast_missing"]
         agents: list[Agent] = [self.i, self.o]
         if job.design.weights is None:
-            self.w = Source(Wires.of(dut, "w_axis"), seed=job.seed + 1)
+            self.w = Source(Wires.of(dut, "w_axis"), seed=job.seed + 1, unknown=unknown)
             agents.append(self.w)
             events += ["event_w_tlast_unexpected", "event_w_tlast_missing"]
         self.events = Pulses({name: getattr(dut, name) for name in events})

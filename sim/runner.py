@@ -64,7 +64,12 @@ class Verilator(cocotb_tools.runner.Verilator):
 
     def _build_command(self) -> list[list[str]]:
         verilate, make = super()._build_command()
-        return [[word for word in verilate if word != "--public-flat-rw"], make]
+        commands = [[word for word in verilate if word != "--public-flat-rw"]]
+        # The compiled runtime is the same for every design. It must be newer than the makefile.
+        shared = [str(path) for path in _runtime_folder(self.build_dir).glob("*.o")]
+        if shared:
+            commands.append(["cp", *shared, str(self.build_dir)])
+        return [*commands, make]
 
 
 class Icarus(cocotb_tools.runner.Icarus):
@@ -234,7 +239,6 @@ def _compile(
         sources = [_public_ports(top, folder), *sources]
         # One C++ file: with more, the wheel's rules ask for a precompiled header that GCC misses.
         arguments += ["--output-split", "0", *QUIET]
-        _share_runtime(folder)
     try:
         _runner(simulator).build(
             sources=sources,
@@ -259,14 +263,6 @@ def _public_ports(top: str, folder: Path) -> Path:
 def _runtime_folder(folder: Path) -> Path:
     version = importlib.metadata.version("verilator")
     return folder.parent / f"runtime-{version}"
-
-
-def _share_runtime(folder: Path) -> None:
-    """Put the compiled runtime, the same for every design, where make takes it as up to date."""
-    for name in _RUNTIME_OBJECTS:
-        shared = _runtime_folder(folder) / name
-        if shared.exists():
-            shutil.copy(shared, folder)
 
 
 def _keep_runtime(folder: Path) -> None:

@@ -88,15 +88,25 @@ class Stepper:
 class Source:
     """Presents beats, each held until taken; drives garbage while it has none to present.
 
+    Parameters
+    ----------
+    wires
+        Its ports.
+    seed
+        Of the garbage.
+    unknown
+        Whether garbage is X, which a simulator of four states follows to wherever it counts.
+
     Attributes
     ----------
     taken
         Cycles of the handshakes, in order.
     """
 
-    def __init__(self, wires: Wires, *, seed: int) -> None:
+    def __init__(self, wires: Wires, *, seed: int, unknown: bool = False) -> None:
         self._wires = wires
         self._random = random.Random(seed)
+        self._unknown = unknown
         self._bits = len(wires.data)
         self.reset()
 
@@ -151,8 +161,11 @@ class Source:
         self._drive_garbage()
 
     def _drive_garbage(self) -> None:
-        self._wires.data.value = self._random.getrandbits(self._bits)
-        self._wires.last.value = self._random.getrandbits(1)
+        data, last = self._wires.data, self._wires.last
+        if self._unknown:
+            data.value, last.value = "X" * self._bits, "X"
+        else:
+            data.value, last.value = (self._random.getrandbits(b) for b in (self._bits, 1))
 
 
 class Sink:

@@ -7,9 +7,9 @@ from hw.fermat.butterfly import WordStore
 from hw.fermat.core import pipeline_latency
 from hw.predict import Cost, adder, counter, output_stage, ram, rom, table, weights_port
 
-_CHAIN_ENDS = 4
-"""Cells that placement adds where a carry chain begins and ends."""
-_CONTROL = 6
+_COUNTER_BIT = 1.3
+"""A stage's counters are of powers of 2 for the most part, and need not foresee their ends."""
+_CONTROL = 4
 """A butterfly's share of control beside its counters."""
 
 
@@ -19,7 +19,7 @@ def predict(design: FermatDesign) -> Cost:
     shared = sum((_control(step) for step in steps), Cost())
     lane = sum((_words(step) for step in steps), _product(design.product))
     for last in design.reductions:
-        lane += rom(depth=len(last.table), width=last.o.bits) + _chain(last.o.bits)
+        lane += rom(depth=len(last.table), width=last.o.bits) + adder(last.o.bits)
     lanes = design.lanes
     cost = shared + Cost(lanes * lane.multipliers, lanes * lane.block_rams, lanes * lane.luts)
     for step in steps:
@@ -34,44 +34,40 @@ def predict(design: FermatDesign) -> Cost:
     return cost + output_stage(design, in_flight=in_flight) + weights_port(design)
 
 
-def _chain(bits: int) -> Cost:
-    return adder(bits) + Cost(luts=_CHAIN_ENDS)
-
-
 def _words(step: plan.Step) -> Cost:
     """Cost of a lane's additions in a step."""
     if isinstance(step, plan.Rotation):
         return sum((_level(level) for level in step.levels), Cost())
     if not isinstance(step, plan.Butterfly):
-        return _chain(step.o.bits)
+        return adder(step.o.bits)
     if step.radix == 2:
-        return _chain(step.o.bits) + _chain(step.o.bits)
-    cells = sum((_chain(cell.bits) for cell in step.cells[1:]), Cost(luts=step.i.bits))
-    sums = [_chain(step.o.bits - 1) for _ in range(step.radix - 1)]
+        return adder(step.o.bits) + adder(step.o.bits)
+    cells = sum((adder(cell.bits) for cell in step.cells[1:]), Cost(luts=step.i.bits))
+    sums = [adder(step.o.bits - 1) for _ in range(step.radix - 1)]
     return sum(sums, cells)
 
 
 def _level(level: plan.Level) -> Cost:
     if len(level.shifts) == 2:
-        return _chain(level.o.bits) + _chain(level.o.bits) + _chain(level.o.bits)
+        return adder(level.o.bits) + adder(level.o.bits) + adder(level.o.bits)
     shift = level.shifts[0]
     if shift < level.bits and fits(level.i, level.bits - shift):
         return Cost(luts=level.o.bits)
     # Cells of a level that folds too have no room for the choice in the bits below the shift.
-    return _chain(level.o.bits) + Cost(luts=min(shift, level.bits) if level.folds else 0)
+    return adder(level.o.bits) + Cost(luts=min(shift, level.bits) if level.folds else 0)
 
 
 def _control(step: plan.Step) -> Cost:
     """Cost of what a step's lanes share."""
     if isinstance(step, plan.Rotation):
-        schedule = Cost(luts=2 * len(step.levels))
-        return counter(step.block) + schedule
+        return Cost(luts=_COUNTER_BIT * (step.block - 1).bit_length() + 2 * len(step.levels))
     if not isinstance(step, plan.Butterfly):
         return Cost()
-    place = counter(step.delay) + counter(step.radix)
+    place = (step.delay - 1).bit_length()
     if step.radix == 2:
-        return place + counter(step.delay) + counter(step.delay) + Cost(luts=_CONTROL)
-    return place + place + Cost(luts=_CONTROL + step.radix)
+        return Cost(luts=3 * _COUNTER_BIT * place + _CONTROL)
+    counted = 2 * (place + step.radix.bit_length())
+    return Cost(luts=_COUNTER_BIT * counted + step.radix + _CONTROL)
 
 
 def _stores(step: plan.Butterfly, lanes: int) -> Cost:
@@ -90,10 +86,8 @@ def _product(step: plan.Product) -> Cost:
     wide = 2 * step.limb_bits + 3
     for _ in step.pairs:
         # Differences of x and of h, two squares' sum, and the product of the differences from it.
-        cost += (
-            _chain(step.limb_bits + 2) + _chain(step.limb_bits + 2) + _chain(wide) + _chain(wide)
-        )
+        cost += adder(step.limb_bits + 2) + adder(step.limb_bits + 2) + adder(wide) + adder(wide)
     rotated = [term for term in step.terms if term.shift % step.bits]
     for term in rotated:
-        cost += _chain(step.rotated(term).bits) + _chain(step.total.bits)
-    return cost + _chain(wide) + _chain(step.o.bits)
+        cost += adder(step.rotated(term).bits) + adder(step.total.bits)
+    return cost + adder(wide) + adder(step.o.bits)

@@ -15,7 +15,7 @@ from flow.simulation import simulated
 from flow.synthesis import synthesise
 from flow.tools import Yosys
 from golden.errors import ParameterError
-from sim.models import models_for
+from hw.models import models_for
 from sim.runner import build as compile_for
 from sim.runner import simulators
 
@@ -33,11 +33,13 @@ def test_netlist_lights_the_right_led(bench: str, wrong_weight: bool, tmp_path: 
     test = self_test_of(tmp_path, wrong_weight=wrong_weight)
     netlist = synthesise(test, ECP5, Yosys(), Cache(None))
     verilog = simulated(netlist, TOP, ECP5, Yosys(), Cache(None))
-    source = tmp_path / "netlist.v"
-    source.write_text(verilog)
+    sources = [tmp_path / "netlist.v"]
+    sources[0].write_text(verilog)
+    for name, text in models_for(verilog).items():
+        sources.append(tmp_path / name)
+        sources[-1].write_text(text)
     simulator = simulators()[-1]
     options = ["-Wno-PINMISSING"] if simulator == "verilator" else []
-    sources = [source, *models_for(verilog)]
     built = compile_for(sources, TOP, simulator=simulator, options=options)
     assert built.run("sim.bench_selftest", folder=tmp_path / "run", tests=[bench]) == [bench]
 

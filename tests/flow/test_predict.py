@@ -25,6 +25,10 @@ BUILDS = [
     "direct --length 14 --channels 16 --rows 14 --output requantized",
     "direct --length 14 --channels 16 --rows 14 --weights-port",
     "direct --length 32 --data-bits 12 --weight-bits 10",
+    "fermat --length 8",
+    "fermat --length 56",
+    "fermat --length 14 --lanes 2 --rows 4 --channels 3",
+    "fermat --length 28 --weights-port",
 ]
 
 

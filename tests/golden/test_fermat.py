@@ -266,6 +266,25 @@ def test_words_stay_in_their_ranges(length: int) -> None:
         assert words.max() <= step.o.high
 
 
+@pytest.mark.parametrize("length", [7, 16, 56, 112])
+def test_the_manifest_says_how_a_spectrum_is_made(length: int) -> None:
+    """As docs/fermat.md has it in C."""
+    weights = example_weights(
+        length=length, channels=1, data_bits=8, weight_bits=8, requantized=None
+    )
+    engine = design(length, weights)
+    given = engine.own_parameters
+    root, modulus = given["root"], given["reduced_modulus"]
+    words = []
+    for k in given["bins"]:
+        terms = (
+            int(w) * pow(root, -n * k % length, modulus) for n, w in enumerate(weights.weight[0])
+        )
+        word = sum(terms) * given["spectrum_scale"] % modulus
+        words.append(word - modulus if word > modulus // 2 else word)
+    assert words == engine.coefficients(weights)["spectrum"][0].tolist()
+
+
 def test_rotations_need_no_root_of_two_where_the_ring_does_not() -> None:
     for length in (8, 16, 32, 56, 64, 72):
         engine = design(length, None)

@@ -9,7 +9,7 @@ from golden.interval import Interval
 from golden.quantize import MAX_MULTIPLIER, requantize
 from hw.requantize import Requantizer
 
-LATENCY = 5
+LATENCY = 7
 
 
 def accumulators(

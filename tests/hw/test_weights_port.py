@@ -86,7 +86,8 @@ def test_switch_waits_for_both_readers(simulate) -> None:
     async def testbench(ctx):
         assert await cycle(ctx, kernel_idle=1) == (0, 1, 0, 0)
         assert await cycle(ctx, full=1, kernel_idle=1) == (0, 0, 0, 0)
-        assert await cycle(ctx, kernel_idle=1) == (1, 1, 1, 1)
+        assert await cycle(ctx, kernel_idle=1) == (1, 0, 1, 0)
+        assert await cycle(ctx) == (1, 1, 1, 1)
         # A set in the middle of a frame waits for the kernels' reader, then for the output's.
         assert await cycle(ctx, full=1) == (1, 0, 1, 1)
         assert await cycle(ctx) == (1, 0, 1, 1)
@@ -97,6 +98,7 @@ def test_switch_waits_for_both_readers(simulate) -> None:
         assert await cycle(ctx, output_frame=1) == (1, 1, 0, 0)
         # Both readers at the end of a frame in the same cycle.
         assert await cycle(ctx, full=1) == (1, 0, 0, 0)
-        assert await cycle(ctx, kernel_frame=1, output_frame=1) == (1, 1, 1, 1)
+        assert await cycle(ctx, kernel_frame=1, output_frame=1) == (1, 0, 1, 0)
+        assert await cycle(ctx) == (1, 1, 1, 1)
 
     simulate(dut, testbench)

@@ -1,18 +1,28 @@
 """The Fermat engine's Verilog against its model, bit for bit and cycle for cycle."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from amaranth.hdl import Module, Signal
 
+import hw.fermat.butterfly
+import hw.fermat.core
+import hw.fermat.rotation
 from golden.design import Requantization
 from golden.direct import DirectDesign
 from golden.example import example_weights
 from golden.fermat import FermatDesign
+from golden.interval import Interval
+from hw.counter import Odometer
+from hw.fermat.words import rotation
+from hw.primitives.adder import ONE, Bit, Operands
 from sim.engine import simulate
-from sim.runner import simulators
+from sim.runner import SimulationError, simulators
 
 CYCLES = {"verilator": 1500, "icarus": 100}
 """About how long each experiment of a bench lasts, unstalled."""
@@ -98,6 +108,19 @@ def test_engine_equals_model(name: str, simulator: str, tmp_path: Path) -> None:
         assert len(passed) == count
 
 
+@pytest.mark.parametrize("length", [7, 16])
+def test_cells_of_ecp5_equal_model(length: int, tmp_path: Path) -> None:
+    design = replace(design_of({"length": length, "channels": 2}), target="ecp5")
+    passed = simulate(
+        design,
+        "sim.bench_line",
+        simulator=simulators()[-1],
+        folder=tmp_path,
+        tests=["latency_and_rate", "accumulator_ends"],
+    )
+    assert len(passed) == 2
+
+
 def test_equals_the_direct_engine() -> None:
     options: dict[str, Any] = {"name": "engine", "length": 56, "channels": 2, "rows": 10}
     weights = example_weights(
@@ -107,3 +130,39 @@ def test_equals_the_direct_engine() -> None:
     lines = np.random.default_rng(2).integers(-128, 128, (20, 56))
     models = [engine(**options).model(lines) for engine in (DirectDesign, FermatDesign)]
     assert np.array_equal(*models)
+
+
+def no_rounding(word: Sequence[Bit], words: Interval, shift: int, bits: int) -> Operands:
+    return replace(rotation(word, words, shift, bits), carry=ONE)
+
+
+def one_channel(m: Module, address: Signal, place: Odometer) -> None:
+    with m.If(place.step):
+        m.d.sync += address.eq(address + 1)
+        with m.If(place.last_position):
+            m.d.sync += address.eq(0)
+
+
+MUTANTS: dict[str, tuple[ModuleType, str, object]] = {
+    "rotations of the word after": (hw.fermat.rotation, "LEAD", 1),
+    "differences for sums": (hw.fermat.butterfly, "LEAD", 3),
+    "rotations that forget to round": (hw.fermat.rotation, "rotation", no_rounding),
+    "a spectrum for all channels": (hw.fermat.core, "walk_channels", one_channel),
+}
+"""Where the hardware is broken, but not its model: module, name, and what stands for it."""
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_broken_hardware_is_found(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(*MUTANTS[name])
+    design = design_of({"length": 8, "channels": 2, "rows": 2})
+    with pytest.raises(SimulationError, match=r"^all_paces failed"):
+        simulate(
+            design,
+            "sim.bench_line",
+            simulator=simulators()[-1],
+            folder=tmp_path,
+            tests=["all_paces"],
+        )

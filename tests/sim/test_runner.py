@@ -8,7 +8,7 @@ import pytest
 from golden.direct import DirectDesign
 from golden.example import example_weights
 from sim.engine import simulate
-from sim.runner import SimulationError, build
+from sim.runner import Simulation, SimulationError, build
 
 GOOD = "module top(input clk, output reg q); always @(posedge clk) q <= ~q; endmodule\n"
 
@@ -48,7 +48,14 @@ def test_same_build_is_kept_and_another_is_not(tmp_path: Path) -> None:
     assert again == first
     assert (again.build_folder / "done").stat().st_mtime_ns == stamp
     changed = source(tmp_path, GOOD.replace("~q", "q"))
-    assert build([changed], "top", simulator="verilator", cache=tmp_path) != first
+    other = build([changed], "top", simulator="verilator", cache=tmp_path)
+    assert other != first
+    # Verilator's runtime was compiled for the first one and is not for another.
+    assert ["verilated.cpp" in log(simulation) for simulation in (first, other)] == [True, False]
+
+
+def log(simulation: Simulation) -> str:
+    return (simulation.build_folder / "build.log").read_text()
 
 
 def test_bad_verilog_is_an_error(tmp_path: Path) -> None:
