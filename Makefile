@@ -11,7 +11,7 @@ help:
 	@echo "make demo     a photograph's feature map through generated hardware"
 	@echo "make test     all tests"
 	@echo "make soak     long runs"
-	@echo "make bench    place and route, and write docs/benchmarks.md"
+	@echo "make bench    place and route, and write docs/benchmarks.md; simulate every netlist"
 	@echo "make budgets  rewrite the budgets of resources and clock"
 	@echo "make lint     style and types"
 
@@ -37,6 +37,7 @@ soak: $(READY)
 
 bench: $(VENV)/flow
 	$(RUN) scripts/bench.py
+	$(RUN) -m pytest -m bench
 
 budgets: $(VENV)/flow
 	$(RUN) scripts/budgets.py --rewrite

@@ -148,7 +148,7 @@ def _peers() -> Iterator[str]:
 def _elsewhere(results: Sequence[Result]) -> Iterator[str]:
     yield f"## Other devices, N = {OTHER_LENGTH}\n"
     yield (
-        "Up5k, GW2A and GateMate are placed and routed as above; Xilinx and Cyclone V are counted "
+        "UP5K, GW2A and GateMate are placed and routed as above; Xilinx and Cyclone V are counted "
         "after synthesis, which gives no clock.\n"
     )
     yield _table(

@@ -44,11 +44,14 @@ class PlacedFamily(Family):
         As `synthesis`, of a top module: with what the family wants at pins.
     placed
         For each figure that only placement knows, the kinds of site that count.
+    timed
+        Whether nextpnr times all that matters.
     """
 
     nextpnr: str = ""
     pads: tuple[str, ...] = ()
     placed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    timed: bool = True
 
 
 ECP5 = PlacedFamily(
@@ -85,6 +88,7 @@ ICE40 = PlacedFamily(
         "dsp": {"SB_MAC16": 1},
         "block_ram": {"SB_RAM40_4K": 1},
     },
+    remark="nextpnr does not time the way through an SB_MAC16: Fmax is that of all the rest",
     nextpnr="ice40",
     pads=("synth_ice40 -device u -dsp -top {top}",),
 )
@@ -101,9 +105,10 @@ GOWIN = PlacedFamily(
         "block_ram": {"SP": 1, "SPX9": 1, "DPB": 1, "DPX9B": 1, "SDPB": 1, "SDPX9B": 1, "pROM": 1},
         "distributed_ram": {"RAM16SDP4": 1, "RAM16SDP2": 1, "RAM16SDP1": 1},
     },
-    remark="nextpnr times no path through a MULT: Fmax is that of the logic around them",
+    remark="nextpnr 0.11 times no MULT and under half of the registers here: no clock is given",
     nextpnr="himbaechel-gowin",
     pads=("synth_gowin -family gw2a -top {top}",),
+    timed=False,
 )
 
 GATEMATE = PlacedFamily(

@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flow.cache import Cache
@@ -91,16 +91,21 @@ def _placed(product: Product, device: Device, family: PlacedFamily, means: Means
     placements = [run.result() for run in runs]
     middle = _median(placements)
     counted = Netlist(netlist, product.name)
-    return Report(
+    report = Report(
         name=product.name,
         device=device.name,
         how=f"placed and routed, every port registered ({', '.join(tools)})",
         tools=tools,
         resources=_sites(middle, family, around) | _counted(counted, family),
+        remarks=_remarks(counted, family),
+    )
+    if not family.timed or not middle.path:
+        return report
+    return replace(
+        report,
         fmax_mhz=round(middle.fmax_mhz, 2),
         seeds={placement.seed: round(placement.fmax_mhz, 2) for placement in placements},
         critical_path=_critical_path(middle.path, Netlist(wrapped, TOP)),
-        remarks=_remarks(counted, family),
     )
 
 
@@ -128,9 +133,8 @@ def _sites(placement: Placement, family: PlacedFamily, around: Netlist) -> dict[
 
 
 def _remarks(netlist: Netlist, family: Family) -> list[str]:
-    if not netlist.count(family.cells["dsp"]):
-        return [NO_DSP]
-    return [family.remark] if family.remark else []
+    remarks = [] if netlist.count(family.cells["dsp"]) else [NO_DSP]
+    return [*remarks, family.remark] if family.remark else remarks
 
 
 def _critical_path(path: Sequence[Segment], wrapped: Netlist) -> CriticalPath:

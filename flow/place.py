@@ -38,7 +38,7 @@ class Placement:
     seed
         Of the run.
     fmax_mhz
-        Of the design's clock.
+        Of the design's clock; 0 where nothing was timed.
     path
         The path that sets it.
     used
@@ -69,7 +69,7 @@ def place(
     report = json.loads(cache.run(step)[REPORT])
     return Placement(
         seed=seed,
-        fmax_mhz=min(clock["achieved"] for clock in report["fmax"].values()),
+        fmax_mhz=min((clock["achieved"] for clock in report["fmax"].values()), default=0.0),
         path=_clocked_path(report),
         used={kind: sites["used"] for kind, sites in report["utilization"].items()},
     )
@@ -82,7 +82,7 @@ def _clocked_path(report: dict[str, Any]) -> list[Segment]:
         for path in report["critical_paths"]
         if "edge" in path["from"] and "edge" in path["to"]
     ]
-    return max(paths, key=lambda path: sum(segment.ns for segment in path))
+    return max(paths, key=lambda path: sum(segment.ns for segment in path), default=[])
 
 
 def _segment(part: dict[str, Any]) -> Segment:

@@ -63,7 +63,7 @@ class Report:
     resources
         By the keys of `TITLES`; the wrapper's cells are not among them.
     fmax_mhz
-        Median of the seeds; None for an estimate.
+        Median of the seeds; None where nothing, or not enough, was timed.
     seeds
         Fmax by seed.
     critical_path

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.direct import DirectDesign
 from hw.delay import delay, delay_valid
-from hw.primitives.multiplier import SharedMultiplier
+from hw.primitives.multiplier import SharedMultiplier, addend_attributes
 
 
 @dataclass
@@ -151,7 +151,10 @@ class Chain(wiring.Component):
         sums = []
         for lane in range(design.lanes):
             total = Signal(
-                signed(self._ranges[tap].bits), name=f"sum_{tap}_{lane}", reset_less=True
+                signed(self._ranges[tap].bits),
+                name=f"sum_{tap}_{lane}",
+                reset_less=True,
+                attrs=addend_attributes(design.target),
             )
             carried = sums_in[lane] if sums_in else Const(0)
             with m.If(step):

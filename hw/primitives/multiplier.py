@@ -204,3 +204,12 @@ def multipliers_on(target: str, *, a_bits: int) -> int:
     if target != "ecp5":
         return 1
     return 1 + max(0, -(-(a_bits - _MULT18_BITS) // _LIMB_BITS))
+
+
+def addend_attributes(target: str) -> dict[str, int]:
+    """Return the attributes of a register that is added to a product.
+
+    Where two products are added in a chain, Yosys 0.70 (`ice40_dsp`) moves the register between the
+    two adders into the second SB_MAC16 and loses the first sum; a kept one it leaves alone.
+    """
+    return {"keep": 1} if target == "ice40" else {}

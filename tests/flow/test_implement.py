@@ -64,10 +64,14 @@ def test_place_and_route(
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is an extra, and not installed")
     report = report_of(manifest, "--device", PLACED[family], "--seeds", n_seeds)
-    assert list(report["seeds"]) == [str(seed) for seed in range(1, n_seeds + 1)]
-    assert report["fmax_mhz"] == sorted(report["seeds"].values())[n_seeds // 2] > 10
     assert report["resources"]["dsp"] == 2
     assert report["resources"]["ff"] > 50
+    if not known.timed:
+        assert report["fmax_mhz"] is report["critical_path"] is None
+        assert "no clock is given" in report["remarks"][0]
+        return
+    assert list(report["seeds"]) == [str(seed) for seed in range(1, n_seeds + 1)]
+    assert report["fmax_mhz"] == sorted(report["seeds"].values())[n_seeds // 2] > 10
     path = report["critical_path"]
     total = path["logic_ns"] + path["routing_ns"]
     assert total == pytest.approx(1000 / report["fmax_mhz"], rel=0.05)

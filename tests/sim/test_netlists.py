@@ -1,7 +1,9 @@
 """Netlists after synthesis: the benches' vectors pass on them as they do on the RTL."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,19 +14,26 @@ from flow.product import Product
 from flow.simulation import simulated
 from flow.synthesis import synthesise
 from flow.tools import Yosys
-from golden.design import Requantization
-from golden.direct import DirectDesign
+from golden.design import LineDesign, Requantization
 from golden.example import example_weights
+from hw.engines import ENGINES
 from sim.engine import simulate
 from sim.runner import simulators
 
-CASES = {
+Case = tuple[str, str, str, dict[str, Any]]
+CASES: list[Case] = [
     # Every bit of y comes out; and requantised, which hides the low ones.
-    ("ecp5", "ecp5"): {"length": 4, "channels": 2},
-    ("generic", "ecp5"): {"length": 3, "macs": 2, "requantization": Requantization()},
-    ("generic", "ice40"): {"length": 3, "channels": 2},
-    ("generic", "xc7"): {"length": 3, "channels": 2},
-}
+    ("direct", "ecp5", "ecp5", {"length": 4, "channels": 2}),
+    ("direct", "generic", "ecp5", {"length": 3, "macs": 2, "requantization": Requantization()}),
+    ("direct", "ice40", "ice40", {"length": 3, "channels": 2}),
+    ("direct", "xc7", "xc7", {"length": 3, "channels": 2, "lanes": 2}),
+]
+LENGTHS = {"direct": 8, "fft": 8, "fermat": 7}
+EVERY: list[Case] = [
+    (engine, family, family, {"length": length, "channels": 2})
+    for engine, length in LENGTHS.items()
+    for family in ("ecp5", "ice40", "xc7")
+]
 
 
 def synthesised(family: Family, top: str) -> Callable[[str], str]:
@@ -38,8 +47,8 @@ def synthesised(family: Family, top: str) -> Callable[[str], str]:
     return edit
 
 
-def design_of(target: str, **options: object) -> DirectDesign:
-    design = DirectDesign(name="engine", weights=None, target=target, **options)
+def design_of(engine: str, target: str, **options: Any) -> LineDesign:
+    design = ENGINES[engine].design(name="engine", weights=None, target=target, **options)
     requantization = design.requantization
     weights = example_weights(
         length=design.length,
@@ -48,12 +57,22 @@ def design_of(target: str, **options: object) -> DirectDesign:
         weight_bits=design.weight_bits,
         requantized=requantization.clip if requantization else None,
     )
-    return DirectDesign(name="engine", weights=weights, target=target, **options)
+    return replace(design, weights=weights)
 
 
-@pytest.mark.parametrize(("target", "family"), CASES, ids="-".join)
-def test_netlist_equals_model(target: str, family: str, tmp_path: Path) -> None:
-    design = design_of(target, **CASES[target, family])
+def case_id(case: object) -> str:
+    return case if isinstance(case, str) else ""
+
+
+@pytest.mark.parametrize(
+    ("engine", "target", "family", "options"),
+    [*CASES, *(pytest.param(*case, marks=pytest.mark.bench) for case in EVERY)],
+    ids=case_id,
+)
+def test_netlist_equals_model(
+    engine: str, target: str, family: str, options: dict[str, Any], tmp_path: Path
+) -> None:
+    design = design_of(engine, target, **options)
     passed = simulate(
         design,
         "sim.bench_line",
@@ -62,3 +81,7 @@ def test_netlist_equals_model(target: str, family: str, tmp_path: Path) -> None:
         edit=synthesised(FAMILIES[family], design.name),
     )
     assert len(passed) == 5
+
+
+def test_every_engine_is_among_the_cases() -> None:
+    assert LENGTHS.keys() == ENGINES.keys()
