@@ -12,10 +12,10 @@ from amaranth.lib.wiring import In, Out
 from golden.fermat_ring import rotated_range
 from golden.interval import Interval
 from hw.fermat.words import rotation
+from hw.models import MODELS
 from hw.primitives.adder import ONE, Operands, bits_of, chosen_sum, plain_sum
 from hw.verilog import Ports, to_rtlil
 from hw.yosys import YosysError, run_yosys
-from sim.models import MODELS
 
 Cells = Callable[[Module, "Claim"], Value]
 Meaning = Callable[["Claim"], Value]
