@@ -44,6 +44,9 @@ DIRECT = (
     "--length 64 --lanes 2 --output requantized",
     "--length 100 --macs 50",
     "--length 100",
+    "--length 14 --macs 5 --output requantized --target ecp5",
+    "--length 16 --lanes 3 --target xc7",
+    "--length 7 --target ice40",
 )
 FFT = (
     "--length 3 --lanes 2",
@@ -69,6 +72,7 @@ FFT = (
     "--length 100 --lanes 2",
     "--length 128 --lanes 2",
     "--length 256 --lanes 2",
+    "--length 16 --lanes 2 --target ecp5",
 )
 FERMAT = (
     "--length 2 --channels 3",
@@ -101,6 +105,7 @@ FERMAT = (
     "--length 112",
     "--length 128 --lanes 2",
     "--length 240",
+    "--length 14 --target ecp5",
 )
 GRID = {"direct": DIRECT, "fft": FFT, "fermat": FERMAT}
 UNSTALLED = ("0", "0", "random")

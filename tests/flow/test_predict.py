@@ -47,8 +47,10 @@ def test_prediction_is_what_synthesis_gives(options, tmp_path):
 def test_prediction_takes_less_than_ten_milliseconds(tmp_path):
     build("e", ["direct", "--length", "112", "--weights-port"], tmp_path)
     manifest = json.loads((tmp_path / "e.json").read_text())
-    predict = ENGINES["direct"].predict
-    design = design_of(manifest, None)
-    started = time.perf_counter()
-    predict(design)
-    assert time.perf_counter() - started < 0.01
+    seconds = []
+    for _ in range(5):  # the least of them: other processes only add
+        design = design_of(manifest, None)
+        started = time.perf_counter()
+        ENGINES["direct"].predict(design)
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 0.01
