@@ -27,7 +27,7 @@ $(VENV)/flow: $(READY)
 	touch $@
 
 $(VENV)/families: $(READY)
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,ecp5,ice40,gowin,gatemate]'
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,ecp5,ice40,gowin,gatemate,nexus]'
 	touch $@
 
 demo: $(READY)
