@@ -14,8 +14,9 @@ class SwitchContract(Harness):
     """Frames that begin and end as they like, read twice, and sets that fill the idle bank.
 
     The kernels' reader is in one frame at a time. The output's reader comes to the steps of each
-    at least ``lag`` cycles later, and ends it at most ``frames`` behind. One frame, any, is marked, and the bank noted that its
-    kernels are read from: the output's reader must find the same bank at its turn.
+    at least ``lag`` cycles later, and ends it at most ``frames`` behind. One frame, any, is marked,
+    and the bank noted that its kernels are read from: the output's reader must find the same bank
+    at its turn.
     """
 
     def __init__(
