@@ -35,6 +35,9 @@ class Cost:
             self.luts + other.luts,
         )
 
+    def __sub__(self, other: "Cost") -> "Cost":
+        return self + Cost(-other.multipliers, -other.block_rams, -other.luts)
+
     def entry(self) -> dict[str, int | str]:
         """Return the manifest's entry."""
         return {
@@ -122,3 +125,21 @@ def weights_port(design: LineDesign) -> Cost:
     if design.weights is not None:
         return Cost()
     return counter(design.coefficient_words) + counter(design.channels) + Cost(luts=95)
+
+
+def saved_by_rom(design: LineDesign) -> Cost:
+    """Return what a design with a weights port could do without if its weights were in ROM.
+
+    Whatever they are: widths are taken to stay, though those of known weights are often narrower.
+    """
+    n_units = getattr(design, "products", 1)
+    depth = design.channels * design.coefficient_stride // n_units
+    stored = [(depth, sum(design.coefficient_fields.values()))] * n_units
+    if has_start(design):
+        stored.append((design.channels * design.length, design.start_range.bits))
+    if design.requantization is not None:
+        stored.append((design.channels, scale_bits(design)))
+    saved = weights_port(design)
+    for words, width in stored:
+        saved += ram(depth=2 * words, width=width) - rom(depth=words, width=width)
+    return saved

@@ -59,19 +59,13 @@ class AxesLayer(LayerComponent):
         return first
 
     @property
-    def _cycles_per_plane(self) -> int:
-        """Cycles that the slowest stage takes for a plane."""
-        engines = self._design.engines.values()
-        return max(engine.groups_per_channel * engine.cycles_per_group for engine in engines)
-
-    @property
     def _wait(self) -> int:
         """Most beats between a sample and its result, as long as nothing stalls.
 
         At less than full rate planes still come as fast as the door takes them, each some time
         after the one before.
         """
-        planes = self._chain_latency // self._cycles_per_plane + 2
+        planes = self._chain_latency // cycles_per_plane(self._design) + 2
         return min(self._chain_latency, planes * plane_beats(self._design))
 
     @property
@@ -85,7 +79,7 @@ class AxesLayer(LayerComponent):
         for stage in self._stages:
             if isinstance(stage, SharedPasses):
                 return stage.cycles_per_frame
-        return self._design.channels * self._cycles_per_plane
+        return self._design.channels * cycles_per_plane(self._design)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -145,6 +139,12 @@ def _engines_of(stage: Stage) -> list[LineEngine]:
     if isinstance(stage, SplitPass):
         return stage.engines
     return [stage] if isinstance(stage, LineEngine) else []
+
+
+def cycles_per_plane(design: AxesDesign) -> int:
+    """Return the cycles that the slowest stage takes for a plane."""
+    engines = design.engines.values()
+    return max(engine.groups_per_channel * engine.cycles_per_group for engine in engines)
 
 
 def plane_beats(design: AxesDesign) -> int:
