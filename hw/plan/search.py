@@ -226,7 +226,7 @@ class Planner:
     """
 
     def __init__(self, network: PlannedNetwork, target: Target) -> None:
-        self._network = network
+        self.network = network
         self.target = target
         kinds: dict[str, list[PlannedLayer]] = {}
         for layer in network.layers:
@@ -348,7 +348,7 @@ class Planner:
             for option, deals in sums.picks[0]
             for layers in deals
         ]
-        order = {layer.name: number for number, layer in enumerate(self._network.layers)}
+        order = {layer.name: number for number, layer in enumerate(self.network.layers)}
         units.sort(key=lambda unit: order[unit.layers[0].name])
         return Plan(self.target, tuple(units))
 
