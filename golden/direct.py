@@ -44,9 +44,19 @@ class DirectDesign(LineDesign):
         return math.ceil(self.length / self.taps)
 
     @property
-    def coefficient_stride(self) -> int:
-        """Weights of a channel in the engine's store: zeros fill the last pass."""
+    def padded_length(self) -> int:
+        """Weights of a kernel in the engine's store: zeros fill the last pass."""
         return self.passes * self.taps
+
+    @property
+    def coefficient_stride(self) -> int:
+        """Weights of a channel in the engine's store."""
+        return self.padded_length
+
+    @property
+    def turns(self) -> int:
+        """Passes whose sums are added up to a line of results."""
+        return self.passes
 
     @property
     def cycles_per_group(self) -> int:
@@ -71,8 +81,9 @@ class DirectDesign(LineDesign):
         }
 
     def padded(self, weight: Integers) -> Integers:
-        """Return kernels ``[C, N]`` with zeros behind, ``[C, passes * taps]``."""
-        return np.pad(weight, ((0, 0), (0, self.coefficient_stride - self.length)))
+        """Return kernels ``[..., N]`` with zeros behind, ``[..., padded_length]``."""
+        behind = (0, self.padded_length - self.length)
+        return np.pad(weight, (*[(0, 0)] * (weight.ndim - 1), behind))
 
     @cached_property
     def chain_ranges(self) -> list[Interval]:

@@ -47,7 +47,7 @@ class LineWeights:
     @property
     def length(self) -> int:
         """Taps in a kernel N."""
-        return int(self.weight.shape[1])
+        return int(self.weight.shape[-1])
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return what is held, by the names of the ``--weights`` file."""
@@ -63,7 +63,7 @@ class LineWeights:
 
     def sums(self, data: Interval) -> list[Interval]:
         """Range of the kernels' sums over ``data``, without the start value, a channel each."""
-        return [partial_sums(row, data)[-1] for row in self.weight]
+        return [partial_sums(row.ravel(), data)[-1] for row in self.weight]
 
     def accumulator(self, data: Interval) -> Interval:
         """Return the reachable range of y over every channel, position and input."""
