@@ -305,21 +305,35 @@ class FftDesign(LineDesign):
 
     def _correlate(self, pairs: Integers, words: Integers) -> Integers:
         """Return results of pairs of lines ``[P, 2, N]`` under spectra ``[P, 2, size]``."""
+        return self.behind(multiply(self.ahead(pairs), self.spectra_of(words)))
+
+    def spectra_of(self, words: Integers) -> Fixed:
+        """Return stored ``words`` of spectra as what they stand for."""
+        i_bits = self.spectrum_bits - self.spectrum_f_bits
+        return Fixed(words, SQ(i_bits, self.spectrum_f_bits))
+
+    def ahead(self, pairs: Integers) -> Fixed:
+        """Return the bins ``[..., 2, size]`` of pairs of lines ``[..., 2, N]``, as operands."""
         entry = self.entry
         samples = np.where(entry < 0, 0, pairs[..., entry])
-        spectra = Fixed(words, SQ(self.spectrum_bits - self.spectrum_f_bits, self.spectrum_f_bits))
-        z = Fixed(samples, SQ(self.data_bits, 0))
-        sections = zip(self.flow.sections, self.formats.sections, strict=True)
-        for number, (section, shapes) in enumerate(sections):
+        return self._through(Fixed(samples, SQ(self.data_bits, 0)), range(self.flow.middle + 1))
+
+    def behind(self, products: Fixed) -> Integers:
+        """Return the results ``[..., 2, N]`` of products of bins ``[..., 2, size]``."""
+        z = self._through(products, range(self.flow.middle + 1, len(self.flow.sections)))
+        return z.raw[..., : self.length]
+
+    def _through(self, z: Fixed, numbers: range) -> Fixed:
+        """Take ``z`` through sections and the twiddles between them."""
+        for number in numbers:
+            section, shapes = self.flow.sections[number], self.formats.sections[number]
             z = z.quantize(shapes.entry)
             for rank, shape in zip(section.ranks, shapes.ranks, strict=True):
                 z = exchange(z, rank).quantize(shape)
             z = z.quantize(shapes.operand)
-            if number == self.flow.middle:
-                z = multiply(z, spectra)
-            elif number < self.flow.n_products:
+            if number != numbers[-1]:
                 z = multiply(z, self._twiddles(number))
-        return z.raw[..., : self.length]
+        return z
 
 
 EXACT_BOUND = 0.5

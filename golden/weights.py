@@ -116,6 +116,7 @@ def check_weights(
     data_bits: int,
     weight_bits: int,
     requantized: Interval | None,
+    in_channels: int | None = None,
 ) -> LineWeights:
     """Hold ``arrays`` to the formats and return them as `LineWeights`.
 
@@ -126,15 +127,19 @@ def check_weights(
         ``multiplier``, ``shift`` and ``zero_point``.
     requantized
         Range of the output, or None where it is the accumulator.
+    in_channels
+        Where every channel is a sum over as many: ``weight`` is then ``[C, in_channels, N]``, and
+        ``pe`` ``[in_channels, N]``.
 
     Raises
     ------
     ParameterError
         Names the array, the rule and the value that breaks it.
     """
-    table = (channels, length)
-    weight = _array(arrays, "weight", table, Interval.signed(weight_bits))
-    pe = _array(arrays, "pe", table, Interval.signed(data_bits), default=0)
+    mixed = () if in_channels is None else (in_channels,)
+    embedded = (in_channels or channels, length)
+    weight = _array(arrays, "weight", (channels, *mixed, length), Interval.signed(weight_bits))
+    pe = _array(arrays, "pe", embedded, Interval.signed(data_bits), default=0)
     bias = _array(arrays, "bias", (channels,), Interval.signed(BIAS_BITS), default=0)
     if requantized is None:
         return LineWeights(weight, pe, bias)
