@@ -31,15 +31,31 @@ from golden.weights import LineWeights, check_weights, correlate
 class DenseWeights(LineWeights):
     """Integer parameters of a dense layer along one axis.
 
-    As `LineWeights`, but with ``weight`` ``[C_out, C_in, N]`` and ``pe`` ``[C_in, N]``.
+    As `LineWeights`, but with ``weight`` ``[C_out, C_in, N]`` and ``pe`` ``[groups * C_in, N]``:
+    each group of output channels has its own input channels.
     """
+
+    @property
+    def groups(self) -> int:
+        """Groups of channels that do not mix with each other's."""
+        return int(self.pe.shape[0] // self.weight.shape[1])
+
+    def group(self, number: int) -> "DenseWeights":
+        """Return what belongs to one group."""
+
+        def part(array: Integers) -> Integers:
+            return np.split(array, self.groups)[number]
+
+        return DenseWeights(part(self.weight), part(self.pe), part(self.bias))
 
     def start(self) -> Integers:
         """Return the start table ``[C_out, N]``: bias and all embeddings' correlations.
 
         Exact: below 2^31 + 65536 * 256 * 2^34 < 2^59.
         """
-        return self.bias[:, None] + correlate(self.pe, self.weight).sum(axis=1)
+        parts = (self.group(number) for number in range(self.groups))
+        tables = [p.bias[:, None] + correlate(p.pe, p.weight).sum(axis=1) for p in parts]
+        return np.concatenate(tables)
 
 
 def check_dense_weights(
@@ -47,6 +63,7 @@ def check_dense_weights(
     *,
     length: int,
     channels: int,
+    groups: int,
     in_channels: int,
     data_bits: int,
     weight_bits: int,
@@ -57,7 +74,7 @@ def check_dense_weights(
         arrays,
         length=length,
         channels=channels,
-        in_channels=in_channels,
+        mixed=(groups, in_channels),
         data_bits=data_bits,
         weight_bits=weight_bits,
         requantized=requantized,
@@ -70,22 +87,28 @@ class DenseDesign(LineDesign):
     """What every dense engine is told beside `LineDesign`'s parameters; ``channels`` is C_out.
 
     Input lines come as a line engine's do: ``rows`` of input channel 0, then of channel 1, and so
-    on; results leave so, by output channels. A frame is held whole, since every output channel
-    needs every input channel, while the next one comes in.
+    on; results leave so, by output channels. A group is held whole, since every output channel of
+    it needs every input channel, while the next one comes in.
 
     Parameters
     ----------
     in_channels
-        C_in.
+        C_in, of a group.
+    groups
+        Groups that the channels are cut in, one after the other, and that do not mix.
     products
         Units P that multiply side by side, each for C_in / P input channels; a divisor of C_in.
     """
 
     in_channels: int
+    groups: int = 1
     products: int = 1
 
     def __post_init__(self) -> None:
         check_range("in_channels", self.in_channels, 1, 65536)
+        if self.groups < 1 or self.channels % self.groups:
+            rule = f"a divisor of the output channels ({self.channels})"
+            raise ParameterError("groups", rule, self.groups)
         if self.products < 1 or self.in_channels % self.products:
             rule = f"a divisor of the input channels ({self.in_channels})"
             raise ParameterError("products", rule, self.products)
@@ -96,6 +119,7 @@ class DenseDesign(LineDesign):
             weights.arrays(),
             length=self.length,
             channels=self.channels,
+            groups=self.groups,
             in_channels=self.in_channels,
             data_bits=self.data_bits,
             weight_bits=self.weight_bits,
@@ -106,6 +130,15 @@ class DenseDesign(LineDesign):
     def summands(self) -> int:
         """Products that a sum is made of: a kernel's taps for every input channel."""
         return self.in_channels * self.length
+
+    @property
+    def mixing(self) -> dict[str, int]:
+        """What dense engines have among the manifest's parameters."""
+        return {
+            "in_channels": self.in_channels,
+            "groups": self.groups,
+            "products": self.products,
+        }
 
     @property
     def terms_per_unit(self) -> int:
@@ -128,14 +161,19 @@ class DenseDesign(LineDesign):
         return self.input_words * self.turns
 
     @property
+    def channels_per_group(self) -> int:
+        """Output channels of a group."""
+        return self.channels // self.groups
+
+    @property
     def cycles_of_input(self) -> int:
-        """Cycles that a frame takes to come in."""
+        """Cycles that a group of channels takes to come in."""
         return self.input_words * self.in_channels * self.groups_per_channel
 
     @property
     def cycles_of_output(self) -> int:
-        """Cycles that the products of a frame take."""
-        return self.cycles_per_group * self.channels * self.groups_per_channel
+        """Cycles that the products of a group of channels take."""
+        return self.cycles_per_group * self.channels_per_group * self.groups_per_channel
 
     @property
     def work_per_group(self) -> int:
@@ -148,7 +186,7 @@ class DenseDesign(LineDesign):
         Parameters
         ----------
         lines
-            int64 ``[frames * C_in * rows, N]`` in order of arrival.
+            int64 ``[frames * groups * C_in * rows, N]`` in order of arrival.
         weights
             `DenseWeights` in effect; needed only where they arrive on the port.
 
@@ -160,9 +198,16 @@ class DenseDesign(LineDesign):
         if weights is None:
             raise ValueError("Model must be given the weights that the port was")
         rows = self.lines_per_channel
-        frames = lines.reshape(-1, self.in_channels, rows, self.length)
-        sums = np.stack([self.accumulate(frame, weights) for frame in frames])
-        results = (sums + weights.start()[:, None]).reshape(-1, self.length)
+        assert isinstance(weights, DenseWeights)
+        parts = [weights.group(number) for number in range(self.groups)]
+        frames = lines.reshape(-1, self.groups, self.in_channels, rows, self.length)
+        sums = [
+            self.accumulate(group, part)
+            for frame in frames
+            for group, part in zip(frame, parts, strict=True)
+        ]
+        by_channel = np.stack(sums).reshape(-1, self.channels, rows, self.length)
+        results = (by_channel + weights.start()[:, None]).reshape(-1, self.length)
         channel = np.array([self.channel_of(line) for line in range(len(results))], dtype=np.int64)
         return self.finish(results, weights, channel)
 
@@ -192,16 +237,15 @@ class DenseDirectDesign(DenseDesign, DirectDesign):
 
     def coefficients(self, weights: LineWeights) -> dict[str, Integers]:
         """Return the kernels of each output channel one after the other."""
-        return {"weight": self.padded(weights.weight).reshape(self.channels, -1)}
+        return {"weight": self.padded(weights.weight).reshape(len(weights.weight), -1)}
 
     @property
     def own_parameters(self) -> dict[str, int | str]:
         """The chains, and how many."""
-        own = super().own_parameters
-        return own | {"in_channels": self.in_channels, "products": self.products}
+        return super().own_parameters | self.mixing
 
     def accumulate(self, lines: Integers, weights: LineWeights) -> Integers:
-        """Exact sums of a frame ``[C_in, rows, N]``: ``[C_out, rows, N]``."""
+        """Exact sums of a group ``[C_in, rows, N]``: ``[C_out, rows, N]``."""
         return np.stack(
             [correlate(lines, kernels[:, None]).sum(axis=0) for kernels in weights.weight]
         )
@@ -238,8 +282,8 @@ class DenseFermatDesign(DenseDesign, FermatDesign):
             return product.scaled(self.products * share * self.length)
         # A part takes its share of every unit's input channels.
         shape = (self.channels, self.products, parts, share * self.length)
-        rows = np.moveaxis(self.weights.weight.reshape(shape), 2, 1)
-        rows = rows.reshape(self.channels * parts, -1)
+        by_part = np.moveaxis(self.weights.weight.reshape(shape), 2, 1)
+        rows = by_part.reshape(self.channels * parts, -1)
         return partial_sums(rows, self.data)[-1]
 
     @cached_property
@@ -259,7 +303,7 @@ class DenseFermatDesign(DenseDesign, FermatDesign):
         raise ParameterError("length", rule, self.length)
 
     @property
-    def transform_ring(self) -> Ring:  # type: ignore[override] # cached there, chosen here
+    def transform_ring(self) -> Ring:
         """The ring that the engine works in."""
         return self._choice[0]
 
@@ -297,22 +341,21 @@ class DenseFermatDesign(DenseDesign, FermatDesign):
     def coefficients(self, weights: LineWeights) -> dict[str, Integers]:
         """Return the spectra of each output channel one after the other."""
         spectra = self.spectrum(weights.weight.reshape(-1, self.length))
-        return {"spectrum": spectra.reshape(self.channels, -1)}
+        return {"spectrum": spectra.reshape(len(weights.weight), -1)}
 
     @property
     def own_parameters(self) -> dict[str, Any]:
         """As the line engine's, and how many units there are, and parts."""
-        own = {"in_channels": self.in_channels, "products": self.products}
-        return super().own_parameters | own | {"parts": self.n_parts}
+        return super().own_parameters | self.mixing | {"parts": self.n_parts}
 
     @property
     def _dtype(self) -> type:
         return np.int64 if self.bin_sum.i.bits < np.iinfo(np.int64).bits else super()._dtype
 
     def accumulate(self, lines: Integers, weights: LineWeights) -> Integers:
-        """Exact sums of a frame ``[C_in, rows, N]``, by way of every word the hardware holds."""
+        """Exact sums of a group ``[C_in, rows, N]``, by way of every word the hardware holds."""
         held = self.fold.apply(self.forward.apply(lines.astype(self._dtype)))
-        spectra = self.coefficients(weights)["spectrum"].astype(self._dtype)
+        spectra: Integers = self.coefficients(weights)["spectrum"].astype(self._dtype)
         by_part = (self.products, self.n_parts, -1, self.length)
         held = held.reshape(*by_part[:-1], *held.shape[1:])
         sums = []
@@ -346,8 +389,7 @@ class DenseFftDesign(DenseDesign, FftDesign):
     @property
     def own_parameters(self) -> dict[str, int | str]:
         """As the line engine's, and how many units there are."""
-        own = super().own_parameters
-        return own | {"in_channels": self.in_channels, "products": self.products}
+        return super().own_parameters | self.mixing
 
     @cached_property
     def total(self) -> SQ:
@@ -358,7 +400,7 @@ class DenseFftDesign(DenseDesign, FftDesign):
         return SQ(entry.i_bits, f_bits)
 
     def accumulate(self, lines: Integers, weights: LineWeights) -> Integers:
-        """Return results of a frame ``[C_in, rows, N]``; no sum leaves 2^62."""
+        """Return results of a group ``[C_in, rows, N]``; no sum leaves 2^62."""
         odd = self.lanes % 2
         rows = lines.shape[1]
         groups = lines.reshape(self.in_channels, -1, self.lanes, self.length)

@@ -116,7 +116,7 @@ def check_weights(
     data_bits: int,
     weight_bits: int,
     requantized: Interval | None,
-    in_channels: int | None = None,
+    mixed: tuple[int, int] | None = None,
 ) -> LineWeights:
     """Hold ``arrays`` to the formats and return them as `LineWeights`.
 
@@ -127,18 +127,21 @@ def check_weights(
         ``multiplier``, ``shift`` and ``zero_point``.
     requantized
         Range of the output, or None where it is the accumulator.
-    in_channels
-        Where every channel is a sum over as many: ``weight`` is then ``[C, in_channels, N]``, and
-        ``pe`` ``[in_channels, N]``.
+    mixed
+        Groups of channels, and input channels of a group, where every channel is a sum over those
+        of its group: ``weight`` is then ``[C, C_in, N]``, and ``pe`` ``[groups * C_in, N]``.
 
     Raises
     ------
     ParameterError
         Names the array, the rule and the value that breaks it.
     """
-    mixed = () if in_channels is None else (in_channels,)
-    embedded = (in_channels or channels, length)
-    weight = _array(arrays, "weight", (channels, *mixed, length), Interval.signed(weight_bits))
+    table: tuple[int, ...] = (channels, length)
+    embedded = (channels, length)
+    if mixed is not None:
+        groups, in_channels = mixed
+        table, embedded = (channels, in_channels, length), (groups * in_channels, length)
+    weight = _array(arrays, "weight", table, Interval.signed(weight_bits))
     pe = _array(arrays, "pe", embedded, Interval.signed(data_bits), default=0)
     bias = _array(arrays, "bias", (channels,), Interval.signed(BIAS_BITS), default=0)
     if requantized is None:

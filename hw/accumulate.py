@@ -1,6 +1,7 @@
 """Adding up lines, word by word, as they come one after the other."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data
@@ -20,7 +21,7 @@ def accumulate_turns(
     turns: int,
     target: str,
     prefix: str = "",
-) -> tuple[Signal, data.View]:
+) -> tuple[Signal, Any]:
     """Add up ``turns`` lines of ``length`` beats; partial sums go round a delay of as many beats.
 
     Parameters

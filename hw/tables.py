@@ -1,8 +1,9 @@
 """Tables of coefficients: in ROM, or in two banks of which a port fills the idle one."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -80,7 +81,17 @@ class Table(wiring.Component):
         return m
 
 
-def walk_channels(m: Module, address: Signal, place: Odometer) -> None:
+@dataclass(frozen=True)
+class Ends:
+    """Where a step stands among a table's words, as an `Odometer` would have it."""
+
+    step: Value
+    last_position: Value
+    last_group: Value
+    last_channel: Value
+
+
+def walk_channels(m: Module, address: Signal, place: Odometer | Ends) -> None:
     """Step `address` with `place` through a table of channels of as many words as it has positions.
 
     The groups of a channel walk through its words again. `place` counts position, group and

@@ -1,7 +1,9 @@
 """The FFT engine's transforms, forward and back, as chains of stages in a module."""
 
+from typing import Any
+
 from amaranth.hdl import Module, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 
 from golden.fft import FftDesign
 from hw.counter import Counter
@@ -95,11 +97,11 @@ def spectra_words(design: FftDesign) -> list[int] | None:
         return None
     bits = design.spectrum_bits
     parts = design.coefficients(design.weights)
-    re, im = (encode(parts[name].flat, bits) for name in ("re", "im"))
+    re, im = (encode(parts[name].ravel().tolist(), bits) for name in ("re", "im"))
     return [a | b << bits for a, b in zip(re, im, strict=True)]
 
 
-def factor_of(m: Module, word: Value, bits: int) -> data.View:
+def factor_of(m: Module, word: Value, bits: int) -> Any:
     """Return a spectrum's ``word`` as the multipliers take it, a cycle later."""
     re, im = word[:bits].as_signed(), word[bits:].as_signed()
     factor = Signal(factor_layout(bits), reset_less=True)
@@ -107,9 +109,7 @@ def factor_of(m: Module, word: Value, bits: int) -> data.View:
     return factor
 
 
-def emit(
-    m: Module, design: FftDesign, beats: wiring.PureInterface, core: wiring.PureInterface
-) -> None:
+def emit(m: Module, design: FftDesign, beats: wiring.PureInterface, core: wiring.Component) -> None:
     """Let through to ``core``'s output what belongs to the line, rounded to integers."""
     m.submodules.out_place = place = Counter(design.size)
     m.d.comb += [
