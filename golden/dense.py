@@ -391,13 +391,20 @@ class DenseFftDesign(DenseDesign, FftDesign):
         """As the line engine's, and how many units there are."""
         return super().own_parameters | self.mixing
 
-    @cached_property
+    @property
+    def operand(self) -> SQ:
+        """Shape of a held bin's parts."""
+        return self.formats.sections[self.flow.middle].operand
+
+    @property
     def total(self) -> SQ:
-        """Shape of the sum of all products, before it is rounded."""
+        """Shape of the sum of all products, before it is rounded.
+
+        It reaches no further than what it is rounded to. Nor do sums of fewer products, since the
+        other lines may be 0.
+        """
         entry = self.formats.sections[self.flow.middle + 1].entry
-        operand = self.formats.sections[self.flow.middle].operand
-        f_bits = operand.f_bits + self.spectrum_f_bits
-        return SQ(entry.i_bits, f_bits)
+        return SQ(entry.i_bits, self.operand.f_bits + self.spectrum_f_bits)
 
     def accumulate(self, lines: Integers, weights: LineWeights) -> Integers:
         """Return results of a group ``[C_in, rows, N]``; no sum leaves 2^62."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.counter import Odometer
 from hw.primitives.memory import READ_LATENCY, Memory
 
 
@@ -91,11 +91,11 @@ class Ends:
     last_channel: Value
 
 
-def walk_channels(m: Module, address: Signal, place: Odometer | Ends) -> None:
+def walk_channels(m: Module, address: Signal, place: Any) -> None:
     """Step `address` with `place` through a table of channels of as many words as it has positions.
 
-    The groups of a channel walk through its words again. `place` counts position, group and
-    channel.
+    The groups of a channel walk through its words again. `place` is an `Odometer` that counts
+    position, group and channel, or `Ends`.
     """
     channel_base = Signal.like(address)
     with m.If(place.step):

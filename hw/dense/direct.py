@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Module, Signal, Value, signed
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import data, wiring
 
 from golden.dense import DenseDirectDesign
 from hw.counter import Counter
+from hw.delay import delay, delay_valid
 from hw.dense.store import GroupStore
 from hw.dense.units import UnitTables, core_ports, sum_tree, tree_latency
-from hw.delay import delay, delay_valid
 from hw.direct.chain import Chain
 from hw.direct.core import DATA_STAGE, KERNEL_STAGE, DirectCore, pipeline_latency
 from hw.direct.sequencer import Sequencer
@@ -30,10 +30,15 @@ class DenseDirectCore(DirectCore):
         self._design: DenseDirectDesign = design
         wiring.Component.__init__(self, core_ports(design, coefficient_bits=design.weight_bits))
 
+    @staticmethod
+    def in_flight(design: DenseDirectDesign) -> int:
+        """Cycles from the decision to take a step to the sum on `o` that it finishes."""
+        return pipeline_latency(design) + tree_latency(design.products)
+
     @property
     def pipeline_latency(self) -> int:
-        """Cycles from the decision to take a step to the sum on `o` that it finishes."""
-        return pipeline_latency(self._design) + tree_latency(self._design.products)
+        """The same."""
+        return self.in_flight(self._design)
 
     @property
     def latency(self) -> int:
@@ -88,7 +93,9 @@ class DenseDirectCore(DirectCore):
         for unit in range(design.products):
             m.submodules[f"chain_{unit}"] = chain = Chain(design)
             chains.append(chain)
-            place = slice(unit * len(chain.x_new.as_value()), (unit + 1) * len(chain.x_new.as_value()))
+            place = slice(
+                unit * len(chain.x_new.as_value()), (unit + 1) * len(chain.x_new.as_value())
+            )
             m.d.comb += [
                 chain.new.eq(new),
                 chain.old.eq(old),

@@ -16,7 +16,6 @@ from hw.fermat.product import Product
 from hw.fermat.rotation import Fold
 from hw.fermat.words import LEAD, words_layout
 from hw.output import OutputStage
-from hw.streams import FlowSignature, connect_streams
 from hw.tables import Table
 
 
@@ -138,9 +137,7 @@ class DenseFermatCore(wiring.Component):
             target=design.target,
             prefix="bin_",
         )
-        m.submodules.bin_sum = fold = Fold(
-            design.bin_sum, lanes=design.lanes, target=design.target
-        )
+        m.submodules.bin_sum = fold = Fold(design.bin_sum, lanes=design.lanes, target=design.target)
         m.d.comb += [
             fold.i.valid.eq(delay_valid(m, finished, 1, name="bin_valid")),
             fold.i.payload.eq(totals),

@@ -90,8 +90,8 @@ class UnitTables(wiring.Component):
         by_unit: list[list[int] | None] = [None] * n_units
         if self._words is not None:
             shape = (self._design.channels, n_units, -1)
-            table = np.array(self._words, dtype=object).reshape(shape)
-            by_unit = [table[:, unit].ravel().tolist() for unit in range(n_units)]
+            dealt = np.array(self._words, dtype=object).reshape(shape)
+            by_unit = [dealt[:, unit].ravel().tolist() for unit in range(n_units)]
         tables = []
         for unit, words in enumerate(by_unit):
             table = Table(
