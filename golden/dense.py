@@ -7,7 +7,7 @@ channels of a frame, and adds up where adding is cheapest: the transforms' engin
 transforms, so that an output line takes one product a word and input line, and one transform back.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -68,18 +68,26 @@ def check_dense_weights(
     data_bits: int,
     weight_bits: int,
     requantized: Interval | None,
+    key: Callable[[str], str] = str,
 ) -> DenseWeights:
     """Hold ``arrays`` to the formats and return them, as `golden.weights.check_weights` does."""
-    checked = check_weights(
-        arrays,
-        length=length,
-        channels=channels,
-        mixed=(groups, in_channels),
-        data_bits=data_bits,
-        weight_bits=weight_bits,
-        requantized=requantized,
+    return mixing(
+        check_weights(
+            arrays,
+            length=length,
+            channels=channels,
+            mixed=(groups, in_channels),
+            data_bits=data_bits,
+            weight_bits=weight_bits,
+            requantized=requantized,
+            key=key,
+        )
     )
-    return DenseWeights(**{field.name: getattr(checked, field.name) for field in fields(checked)})
+
+
+def mixing(weights: LineWeights) -> DenseWeights:
+    """Return ``weights`` as those of a dense layer."""
+    return DenseWeights(**{field.name: getattr(weights, field.name) for field in fields(weights)})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -139,11 +139,7 @@ def check_weights(
     ParameterError
         Names the array, the rule and the value that breaks it.
     """
-    table: tuple[int, ...] = (channels, length)
-    embedded = (channels, length)
-    if mixed is not None:
-        groups, in_channels = mixed
-        table, embedded = (channels, in_channels, length), (groups * in_channels, length)
+    table, embedded = kernel_shapes(length=length, channels=channels, mixed=mixed)
     weight = checked_array(arrays, key("weight"), table, Interval.signed(weight_bits))
     pe = checked_array(arrays, key("pe"), embedded, Interval.signed(data_bits), default=0)
     bias = checked_array(arrays, key("bias"), (channels,), Interval.signed(BIAS_BITS), default=0)
@@ -155,6 +151,16 @@ def check_weights(
     shift = checked_array(arrays, key("shift"), (channels,), Interval(0, MAX_SHIFT))
     zero_point = int(checked_array(arrays, key("zero_point"), (), requantized))
     return LineWeights(weight, pe, bias, multiplier, shift, zero_point)
+
+
+def kernel_shapes(
+    *, length: int, channels: int, mixed: tuple[int, int] | None
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the shapes of kernels and of embeddings; `mixed` is as of `check_weights`."""
+    if mixed is None:
+        return (channels, length), (channels, length)
+    groups, in_channels = mixed
+    return (channels, in_channels, length), (groups * in_channels, length)
 
 
 def checked_array(

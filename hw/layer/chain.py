@@ -84,7 +84,7 @@ class AxesLayer(LayerComponent):
 
     def _mark_frames(self, m: Module, source: wiring.PureInterface) -> None:
         """Take `last` off all ends of groups but a frame's."""
-        engine = self._design.passes[-1][0].design
+        engine = self._stages[-1].design
         m.submodules.groups = groups = Counter(engine.channels * engine.groups_per_channel)
         ends = Signal()
         m.d.comb += [

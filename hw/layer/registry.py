@@ -6,8 +6,10 @@ from typing import Any
 
 from golden.layer import LayerDesign
 from golden.layer_axes import SerialDesign
+from golden.layer_dense import DenseLayerDesign
 from hw.layer.base import LayerComponent
 from hw.layer.chain import AxesLayer
+from hw.layer.dense import DenseLayer, predict_dense
 from hw.layer.predict import predict_axes
 from hw.predict import Cost
 
@@ -32,5 +34,9 @@ class Form:
 
 
 LAYERS: Mapping[str, Form] = {
-    form.design.form: form for form in (Form(SerialDesign, AxesLayer, predict_axes),)
+    form.design.form: form
+    for form in (
+        Form(SerialDesign, AxesLayer, predict_axes),
+        Form(DenseLayerDesign, DenseLayer, predict_dense),
+    )
 }
