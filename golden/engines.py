@@ -30,7 +30,9 @@ class EngineChoice:
     """
 
     designs: ClassVar[Mapping[str, type[LineDesign]]] = DESIGNS
-    told: ClassVar[frozenset[str]] = frozenset(field.name for field in fields(LineDesign))
+    told: ClassVar[frozenset[str]] = frozenset(
+        {*(field.name for field in fields(LineDesign)), "support"}
+    )
     """Fields that are no options."""
 
     engine: str

@@ -75,6 +75,11 @@ class LineEngine(wiring.Component):
         return self._design
 
     @property
+    def line_cycles(self) -> int:
+        """Cycles from a group's first result to its last, and one more."""
+        return self._design.length
+
+    @property
     def latency(self) -> int:
         """Cycles from the first input handshake to the first output handshake, unstalled."""
         return self._core.latency + self._output.latency

@@ -79,7 +79,7 @@ class DirectCore(wiring.Component):
         """Cycles from the first sample taken to the first sum, with no stalls."""
         design = self._design
         if design.passes == 1:
-            steps = design.length - 1
+            steps = design.taps - 1
         else:
             line_taken = design.length
             steps = line_taken + (design.passes - 1) * design.length + design.taps - 1

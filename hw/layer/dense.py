@@ -3,14 +3,13 @@
 from golden.layer_axes import Section
 from golden.layer_dense import DenseLayerDesign
 from hw.dense.engine import core_of, cycles_between_groups, predict
-from hw.layer.base import LayerComponent
-from hw.layer.chain import AxesLayer
+from hw.layer.staged import StagedLayer
 from hw.layer.turn import CornerTurn, Run
-from hw.line import LineEngine, weights_layout
+from hw.line import LineEngine
 from hw.predict import Cost
 
 
-class DenseLayer(AxesLayer):
+class DenseLayer(StagedLayer):
     """A layer as `design` describes it.
 
     Members
@@ -19,31 +18,13 @@ class DenseLayer(AxesLayer):
     """
 
     def __init__(self, design: DenseLayerDesign) -> None:
-        self._design = design  # type: ignore[assignment]
         self._dense = design
-        self._engine = LineEngine(design.engine, core_of(design.engine))
-        bits = design.engine.output_bits
-        self._stages = [
+        stages = [
             *_turn(design, design.sections, design.data_bits, back=False),
-            self._engine,
-            *_turn(design, design.out_sections, bits, back=True),
+            LineEngine(design.engine, core_of(design.engine)),
+            *_turn(design, design.out_sections, design.engine.output_bits, back=True),
         ]
-        loads = {port: weights_layout(design.engine) for port in design.weight_streams}
-        LayerComponent.__init__(self, design, loads)
-
-    @property
-    def latency(self) -> int:
-        """Cycles from the first input handshake to the first output handshake, unstalled."""
-        design = self._dense
-        plane = design.height * design.width // design.lanes
-        turns = "height" in design.axes
-        first = plane - 1 + CornerTurn.latency_of(design.lanes) if turns else 0
-        first += self._engine.latency
-        if turns:
-            engine = design.engine
-            last = first + (engine.groups_per_channel - 1) * engine.cycles_per_group
-            first = last + engine.length - 1 + CornerTurn.latency_of(design.lanes)
-        return first
+        super().__init__(design, stages)
 
     @property
     def cycles_per_frame(self) -> int:
