@@ -145,7 +145,8 @@ class DenseLayerDesign(LayerDesign):
                 weights=None if self.weights is None else self.engine_weights(self.weights),
                 target=self.target,
             )
-        assert isinstance(design, DenseDesign)
+            assert isinstance(design, DenseDesign)
+            design.certificate()  # what is chosen for the formats alone, is chosen now
         return design
 
     @property
