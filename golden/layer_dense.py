@@ -186,6 +186,10 @@ class DenseLayerDesign(LayerDesign):
             zero_point=None if zero_point is None else int(zero_point),
         )
 
+    def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
+        """See `LayerDesign`."""
+        return {"w": self.engine.port_tables(self.engine_weights(weights))}
+
     @staticmethod
     def _key(axis: Axis, name: str) -> str:
         return "output.zero_point" if name == "zero_point" else f"{axis}.{name}"

@@ -366,6 +366,15 @@ class LinearLayerDesign(LayerDesign):
             maps = part.model(maps, self.engine_weights(number, arrays))
         return maps
 
+    def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
+        """See `LayerDesign`."""
+        return {
+            port: part.design.port_tables(self.engine_weights(number, weights))
+            for number, (port, part) in enumerate(
+                zip(self.weight_streams, self.passes, strict=True)
+            )
+        }
+
     def engine_weights(self, number: int, arrays: Arrays) -> LineWeights:
         """Return the set of a pass's engine that ``arrays`` hold, for ROM or port."""
         design = self.passes[number].design

@@ -1,9 +1,13 @@
 """Lines that try an engine: full-range noise, extremes, and what reaches the accumulator's ends."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from golden.design import LineDesign
 from golden.interval import Integers, Interval
+from golden.layer import Arrays, LayerDesign
+from golden.layer_axes import AxesDesign
 from golden.quantize import requantization
 from golden.weights import LineWeights
 
@@ -80,3 +84,19 @@ def random_weights(design: LineDesign, generator: np.random.Generator) -> LineWe
     ratio = reach * (1 << design.output_bits) / (1 << design.accumulator.bits)
     multiplier, shift = requantization(np.clip(ratio, 2.0**-47, 1.0))
     return LineWeights(kernels, pe, bias, multiplier, shift, design.zero_point)
+
+
+def random_arrays(design: LayerDesign, generator: np.random.Generator) -> Arrays:
+    """Return arrays for the weights ports of a layer, over the full range of its formats."""
+    if isinstance(design, AxesDesign):
+        engines = design.engines.items()
+        return design.arrays_of({name: random_weights(e, generator) for name, e in engines})
+    example = replace(design, example=True).weights
+    assert example is not None
+    arrays = {
+        key: generator.permuted(array, axis=-1) for key, array in example.items() if array.ndim
+    }
+    for key in example.keys() - arrays.keys():
+        requantization = getattr(design, key.removesuffix(".zero_point"))
+        arrays[key] = np.array(requantization.zero_point or 0)
+    return arrays

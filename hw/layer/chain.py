@@ -1,28 +1,24 @@
 """Layers of lines: corner turns and line engines in a row."""
 
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Any, cast
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module
 from amaranth.lib import wiring
 
 from golden.layer_axes import AxesDesign, Axis, Section
-from hw.counter import Counter
-from hw.layer.base import W_EVENTS, LayerComponent
+from golden.layer_forms import MetaFormerDesign
+from hw.layer.residual import Residual
+from hw.layer.shared import SharedPasses
+from hw.layer.split import SplitPass
+from hw.layer.staged import Stage, StagedLayer
 from hw.layer.turn import CornerTurn, Run
-from hw.line import LineEngine, weights_layout
+from hw.line import LineEngine
 from hw.streams import connect_streams
 
-Stage: TypeAlias = Any
-"""A component with `i` and `o`: a `CornerTurn` or a `LineEngine`."""
 
-
-class AxesLayer(LayerComponent):
-    """A layer as `design` describes it.
-
-    Planes pass through one stage after the other, a corner turn wherever lines of the next stage
-    run along the other axis. Each stage works on a plane while the next one works on the plane
-    before.
+class AxesLayer(StagedLayer):
+    """A layer as `design` describes it: a corner turn wherever lines run along another axis.
 
     Members
     -------
@@ -31,67 +27,61 @@ class AxesLayer(LayerComponent):
 
     def __init__(self, design: AxesDesign) -> None:
         self._design = design
-        self._stages: list[Stage] = list(_stages(design))
-        engines = design.engines.values()
-        loads = zip(design.weight_streams, map(weights_layout, engines), strict=False)
-        super().__init__(design, dict(loads))
+        self._residual: Any = None
+        super().__init__(design, list(_stages(design)))
+        if isinstance(design, MetaFormerDesign) and design.residual:
+            self._residual = Residual(design, wait=self._wait)
+
+    @property
+    def _cycles_per_plane(self) -> int:
+        """Cycles that the slowest stage takes for a plane."""
+        engines = self._design.engines.values()
+        return max(engine.groups_per_channel * engine.cycles_per_group for engine in engines)
+
+    @property
+    def _wait(self) -> int:
+        """Most beats between a sample and its result, as long as nothing stalls.
+
+        At less than full rate planes still come as fast as the door takes them, each some time
+        after the one before.
+        """
+        planes = self._chain_latency // self._cycles_per_plane + 2
+        return min(self._chain_latency, planes * plane_beats(self._design))
 
     @property
     def latency(self) -> int:
-        """Cycles from the first input handshake to the first output handshake, unstalled."""
-        first, last = 0, plane_beats(self._design) - 1
-        for stage in self._stages:
-            if isinstance(stage, CornerTurn):
-                first = last + stage.latency
-                last = first + plane_beats(self._design) - 1
-            else:
-                first += stage.latency
-                groups = stage.design.groups_per_channel
-                last = first + (groups - 1) * stage.design.cycles_per_group
-                last += stage.design.length - 1
-        return first
+        """See `LayerComponent`."""
+        return self._chain_latency + (self._residual.latency if self._residual else 0)
 
     @property
     def cycles_per_frame(self) -> int:
-        """Cycles from a frame to the next in steady state, unstalled."""
-        engines = self._design.engines.values()
-        slowest = max(engine.groups_per_channel * engine.cycles_per_group for engine in engines)
-        return self._design.channels * slowest
+        """See `LayerComponent`."""
+        for stage in self._stages:
+            if isinstance(stage, SharedPasses):
+                return stage.cycles_per_frame
+        return self._design.channels * self._cycles_per_plane
 
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        design = self._design
-        self._check_framing(m)
-        source = wiring.flipped(self.i)
-        loads = iter(design.weight_streams)
-        for number, stage in enumerate(self._stages):
-            m.submodules[f"stage_{number}"] = stage
-            connect_streams(m, source, stage.i)
-            source = stage.o
-            if isinstance(stage, LineEngine) and design.loaded:
-                self._load(m, next(loads), stage)
-        connect_streams(m, source, wiring.flipped(self.o))
-        if isinstance(self._stages[-1], LineEngine):
-            self._mark_frames(m, source)
-        return m
+    def _begin(self, m: Module) -> wiring.PureInterface:
+        return self._keep(m) if self._residual else super()._begin(m)
 
-    def _load(self, m: Module, port: str, engine: LineEngine) -> None:
-        connect_streams(m, wiring.flipped(getattr(self, port)), engine.w)
-        for event in W_EVENTS:
-            m.d.comb += getattr(self, f"event_{port}_{event}").eq(
-                getattr(engine, f"event_w_{event}")
-            )
+    def _finish(self, m: Module, source: wiring.PureInterface) -> wiring.PureInterface:
+        if self._residual is None:
+            return source
+        connect_streams(m, source, self._residual.y)
+        return cast(wiring.PureInterface, self._residual.o)
 
-    def _mark_frames(self, m: Module, source: wiring.PureInterface) -> None:
-        """Take `last` off all ends of groups but a frame's."""
-        engine = self._stages[-1].design
-        m.submodules.groups = groups = Counter(engine.channels * engine.groups_per_channel)
-        ends = Signal()
+    def _keep(self, m: Module) -> wiring.PureInterface:
+        """Give every sample to the residual sum too; return the stream to the first stage."""
+        m.submodules.residual = residual = self._residual
+        samples = self.i.signature.create(path=("samples",))
         m.d.comb += [
-            ends.eq(self.o.valid & self.o.ready & source.payload.last),
-            groups.step.eq(ends),
-            self.o.payload.last.eq(source.payload.last & groups.last),
+            samples.payload.eq(self.i.payload),
+            residual.i.payload.eq(self.i.payload),
+            samples.valid.eq(self.i.valid & residual.i.ready),
+            residual.i.valid.eq(self.i.valid & samples.ready),
+            self.i.ready.eq(samples.ready & residual.i.ready),
         ]
+        return samples
 
 
 def plane_beats(design: AxesDesign) -> int:
@@ -99,18 +89,29 @@ def plane_beats(design: AxesDesign) -> int:
     return design.height * design.width // design.lanes
 
 
-def _stages(design: AxesDesign) -> Iterator["CornerTurn | LineEngine"]:
+def _stages(design: AxesDesign) -> Iterator[Stage]:
     """Yield what planes pass, with corner turns where they are needed."""
     sections = design.sections(0)
     axes: list[Axis] = ["width" for _ in sections]
     bits = design.data_bits
+    if design.shared_engine:
+        first, second = ([s.axis for s in design.sections(n)] for n in range(design.n_passes))
+        yield from _turn(design, sections, axes, first, bits)
+        yield SharedPasses(design)
+        bits = design.output_bits
+        yield from _turn(design, sections, second, ["width" for _ in axes], bits)
+        return
     for number, part in enumerate(design.passes):
         sections = design.sections(number)
         wanted = [section.axis for section in sections]
         yield from _turn(design, sections, axes, wanted, bits)
-        (engine,) = part
-        yield LineEngine(engine.design)
-        axes, bits = wanted, engine.design.output_bits
+        bits = max(engine.design.output_bits for engine in part)
+        designs = [engine.design for engine in part]
+        if len(designs) > 1:
+            yield SplitPass(designs, output_bits=bits)
+        else:
+            yield LineEngine(designs[0])
+        axes = wanted
     yield from _turn(design, sections, axes, ["width" for _ in axes], bits)
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from golden.layer import LayerDesign
-from golden.layer_axes import SerialDesign
 from golden.layer_dense import DenseLayerDesign
+from golden.layer_forms import MetaFormerDesign, ParallelDesign, SerialDesign
 from golden.layer_linear import LinearLayerDesign
 from hw.layer.base import LayerComponent
 from hw.layer.chain import AxesLayer
@@ -39,6 +39,8 @@ LAYERS: Mapping[str, Form] = {
     form.design.form: form
     for form in (
         Form(SerialDesign, AxesLayer, predict_axes),
+        Form(ParallelDesign, AxesLayer, predict_axes),
+        Form(MetaFormerDesign, AxesLayer, predict_axes),
         Form(DenseLayerDesign, DenseLayer, predict_dense),
         Form(LinearLayerDesign, LinearLayer, predict_linear),
     )
