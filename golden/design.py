@@ -154,14 +154,18 @@ class LineDesign(ABC):
         if self.target not in TARGETS:
             raise ParameterError("target", f"one of {', '.join(TARGETS)}", repr(self.target))
         if self.weights is not None:
-            check_weights(
-                self.weights.arrays(),
-                length=self.length,
-                channels=self.channels,
-                data_bits=self.data_bits,
-                weight_bits=self.weight_bits,
-                requantized=self.output_range if self.requantization else None,
-            )
+            self._check_weights(self.weights)
+
+    def _check_weights(self, weights: LineWeights) -> None:
+        """Raise `ParameterError` unless ``weights`` keep to the formats."""
+        check_weights(
+            weights.arrays(),
+            length=self.length,
+            channels=self.channels,
+            data_bits=self.data_bits,
+            weight_bits=self.weight_bits,
+            requantized=self.output_range if self.requantization else None,
+        )
 
     @property
     def lines_per_channel(self) -> int:
@@ -197,6 +201,11 @@ class LineDesign(ABC):
         """Most that a sum is off, proved; 0 where the engine is exact."""
         return 0
 
+    @property
+    def summands(self) -> int:
+        """Products of a sample and a weight that a sum is made of."""
+        return self.length
+
     @cached_property
     def sum_range(self) -> Interval:
         """Range of the correlation alone, the start value not yet added.
@@ -207,7 +216,7 @@ class LineDesign(ABC):
         if self.weights is not None:
             sums = Interval.union(self.weights.sums(self.data))
         else:
-            sums = (self.data * Interval.signed(self.weight_bits)).scaled(self.length)
+            sums = (self.data * Interval.signed(self.weight_bits)).scaled(self.summands)
         return sums.widened(self.max_abs_error)
 
     @cached_property
@@ -314,7 +323,10 @@ class LineDesign(ABC):
             raise ValueError("Model must be given the weights that the port was")
         channel = np.array([self.channel_of(line) for line in range(len(lines))], dtype=np.int64)
         chosen = LineWeights(weights.weight[channel], weights.pe[channel], weights.bias[channel])
-        accumulators = self.accumulate(lines, chosen)
+        return self.finish(self.accumulate(lines, chosen), weights, channel)
+
+    def finish(self, accumulators: Integers, weights: LineWeights, channel: Integers) -> Integers:
+        """Return results ``[L, N]`` of accumulators, of which line l belongs to ``channel[l]``."""
         if self.requantization is None:
             return accumulators
         if weights.multiplier is None or weights.shift is None or weights.zero_point is None:

@@ -102,8 +102,9 @@ class FftDesign(LineDesign):
             check_range("twiddle_bits", self.twiddle_bits, 6, 17)
             check_range("spectrum_bits", self.spectrum_bits, 6, 18)
         factor_bits = max(self.twiddle_bits + 1, self.spectrum_bits)
-        if self.operand_bits + factor_bits > MAX_PRODUCT_BITS:
-            rule = f"at most {MAX_PRODUCT_BITS - factor_bits} beside such factors"
+        room = MAX_PRODUCT_BITS - (self.terms - 1).bit_length() - factor_bits
+        if self.operand_bits > room:
+            rule = f"at most {room} beside such factors"
             raise ParameterError("operand_bits", rule, self.operand_bits)
 
     @property
@@ -146,19 +147,29 @@ class FftDesign(LineDesign):
         """Return the spectra of ``weights`` as they are stored, ``[C, 2, size]``."""
         return spectrum_words(weights.weight, self.size, self.spectrum_f_bits)
 
+    @property
+    def terms(self) -> int:
+        """Lines that a result is a sum of, T, each under its own kernel."""
+        return self.summands // self.length
+
+    def _kernels(self, weights: LineWeights) -> Integers:
+        """Return the kernels of ``weights`` as ``[C, T, N]``."""
+        return weights.weight.reshape(self.channels, self.terms, self.length)
+
     @cached_property
     def _values(self) -> Complexes | None:
         """The spectra as quantised, where every sample is followed through; else None."""
-        if self.weights is None or self.channels * self.size**2 > MAX_ANALYSIS:
+        if self.weights is None or self.channels * self.terms * self.size**2 > MAX_ANALYSIS:
             return None
-        re, im = np.moveaxis(self.words(self.weights), 1, 0) / 2.0**self.spectrum_f_bits
+        words = spectrum_words(self._kernels(self.weights), self.size, self.spectrum_f_bits)
+        re, im = np.moveaxis(words, -2, 0) / 2.0**self.spectrum_f_bits
         return np.asarray(re + 1j * im)
 
     @cached_property
     def _norms(self) -> KernelNorms:
         if self.weights is None:
-            return KernelNorms.of_format(self.length, self.weight_bits)
-        return KernelNorms.of(self.weights.weight)
+            return KernelNorms.of_format(self.length, self.weight_bits, self.terms)
+        return KernelNorms.of(self._kernels(self.weights))
 
     @cached_property
     def operator(self) -> Operator:
@@ -168,7 +179,7 @@ class FftDesign(LineDesign):
             return analyse(
                 self.flow,
                 self._values,
-                self.weights.weight,
+                self._kernels(self.weights),
                 entry=self.entry,
                 data=self.data,
                 paired=paired,
@@ -196,10 +207,11 @@ class FftDesign(LineDesign):
 
     def _factor(self, product: int) -> Factor:
         if product != self.flow.middle:
-            return Factor.of(self._twiddles(product).raw[None], self.flow.twiddle_f_bits)
+            return Factor.of(self._twiddles(product).raw[None, None], self.flow.twiddle_f_bits)
         if self.weights is None:
             return spectrum_factor(self.flow, self._norms, self.spectrum_f_bits)
-        return Factor.of(self.words(self.weights), self.spectrum_f_bits)
+        words = spectrum_words(self._kernels(self.weights), self.size, self.spectrum_f_bits)
+        return Factor.of(words, self.spectrum_f_bits)
 
     def _twiddles(self, product: int) -> Fixed:
         """Factors of a product, ``[2, size]``."""
@@ -244,8 +256,8 @@ class FftDesign(LineDesign):
 
     def coefficients(self, weights: LineWeights) -> dict[str, Integers]:
         """Return the spectra of ``weights``: ``[C, size]`` a field."""
-        re, im = self.words(weights).swapaxes(0, 1)
-        return {"re": re, "im": im}
+        re, im = np.moveaxis(self.words(weights), -2, 0)
+        return {name: part.reshape(self.channels, -1) for name, part in (("re", re), ("im", im))}
 
     @property
     def own_parameters(self) -> dict[str, int | str]:
@@ -293,21 +305,35 @@ class FftDesign(LineDesign):
 
     def _correlate(self, pairs: Integers, words: Integers) -> Integers:
         """Return results of pairs of lines ``[P, 2, N]`` under spectra ``[P, 2, size]``."""
+        return self.behind(multiply(self.ahead(pairs), self.spectra_of(words)))
+
+    def spectra_of(self, words: Integers) -> Fixed:
+        """Return stored ``words`` of spectra as what they stand for."""
+        i_bits = self.spectrum_bits - self.spectrum_f_bits
+        return Fixed(words, SQ(i_bits, self.spectrum_f_bits))
+
+    def ahead(self, pairs: Integers) -> Fixed:
+        """Return the bins ``[..., 2, size]`` of pairs of lines ``[..., 2, N]``, as operands."""
         entry = self.entry
         samples = np.where(entry < 0, 0, pairs[..., entry])
-        spectra = Fixed(words, SQ(self.spectrum_bits - self.spectrum_f_bits, self.spectrum_f_bits))
-        z = Fixed(samples, SQ(self.data_bits, 0))
-        sections = zip(self.flow.sections, self.formats.sections, strict=True)
-        for number, (section, shapes) in enumerate(sections):
+        return self._through(Fixed(samples, SQ(self.data_bits, 0)), range(self.flow.middle + 1))
+
+    def behind(self, products: Fixed) -> Integers:
+        """Return the results ``[..., 2, N]`` of products of bins ``[..., 2, size]``."""
+        z = self._through(products, range(self.flow.middle + 1, len(self.flow.sections)))
+        return z.raw[..., : self.length]
+
+    def _through(self, z: Fixed, numbers: range) -> Fixed:
+        """Take ``z`` through sections and the twiddles between them."""
+        for number in numbers:
+            section, shapes = self.flow.sections[number], self.formats.sections[number]
             z = z.quantize(shapes.entry)
             for rank, shape in zip(section.ranks, shapes.ranks, strict=True):
                 z = exchange(z, rank).quantize(shape)
             z = z.quantize(shapes.operand)
-            if number == self.flow.middle:
-                z = multiply(z, spectra)
-            elif number < self.flow.n_products:
+            if number != numbers[-1]:
                 z = multiply(z, self._twiddles(number))
-        return z.raw[..., : self.length]
+        return z
 
 
 EXACT_BOUND = 0.5

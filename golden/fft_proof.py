@@ -8,7 +8,8 @@ the results is linear again, so half units times gains add up to a bound.
 Operators are computed in double precision; `SLACK` covers what that may lose, with much to spare.
 """
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,9 +110,9 @@ def analyse(
     flow
         What the engine does.
     spectra
-        ``[C, size]``, values of the words that are stored.
+        ``[C, T, size]``, values of the words that are stored.
     kernels
-        ``[C, N]``
+        ``[C, T, N]``; a result is the sum of T lines under as many kernels.
     entry
         ``[size]``: the sample that each place of the transform takes, or -1 for none.
     data
@@ -123,13 +124,16 @@ def analyse(
     ahead, bins = reach_ahead(flow, entry, data, paired=paired)
     behind = range(flow.middle + 1, len(flow.sections))
     back: list[list[Reach]] = []
-    deviation, power = np.zeros(kernels.shape), np.zeros(kernels.shape)
-    for channel, (spectrum, kernel) in enumerate(zip(spectra, kernels, strict=True)):
+    shape = (len(kernels), length)
+    deviation, power = np.zeros(shape), np.zeros(shape)
+    for channel in range(len(kernels)):
         sums = _sums(flow)
-        for samples in _blocks(length, flow.size):
-            results = _pass(flow, bins[samples] * spectrum, behind, sums, paired=paired)
+        blocks = _blocks(length, flow.size)
+        for term, samples in itertools.product(range(kernels.shape[1]), blocks):
+            columns = bins[samples] * spectra[channel, term]
+            results = _pass(flow, columns, behind, sums, paired=paired)
             tap = (np.arange(length)[samples, None] - np.arange(length)) % length
-            error = results[:, :length] - kernel[tap]
+            error = results[:, :length] - kernels[channel, term, tap]
             if not paired:
                 error.imag = 0
             size = np.abs(error.real) + np.abs(error.imag)
@@ -155,10 +159,9 @@ def _union(first: list[list[Reach]], second: list[list[Reach]]) -> list[list[Rea
     ]
 
 
-def _blocks(rows: int, size: int) -> Iterator[slice]:
+def _blocks(rows: int, size: int) -> list[slice]:
     step = max(BLOCK // size, 1)
-    for start in range(0, rows, step):
-        yield slice(start, min(start + step, rows))
+    return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
 
 
 def _pass(
@@ -207,11 +210,12 @@ def rounding_noise(flow: Flow, formats: Formats, spectra: Complexes, length: int
         outputs = (np.arange(flow.size) == np.arange(length)[rows, None]).astype(np.complex128)
         behind = range(len(flow.sections) - 1, flow.middle, -1)
         bound, power, gains = _gather(flow, formats, outputs, behind)
-        for channel, spectrum in enumerate(spectra):
+        noise.bound[:, rows], noise.power[:, rows] = bound * SLACK, power
+        for channel, term in np.ndindex(spectra.shape[:2]):
             ahead = range(flow.middle, -1, -1)
-            more, more_power, _ = _gather(flow, formats, gains * spectrum, ahead)
-            noise.bound[channel, rows] = (bound + more) * SLACK
-            noise.power[channel, rows] = power + more_power
+            more, more_power, _ = _gather(flow, formats, gains * spectra[channel, term], ahead)
+            noise.bound[channel, rows] += more * SLACK
+            noise.power[channel, rows] += more_power
     return noise
 
 
