@@ -90,7 +90,9 @@ class Network:
 
     def _layers(self, height: int, width: int) -> Iterator[LayerShape]:
         for stage in self.stages:
-            sides = [-(-s // stage.stride) if self.pads else s // stage.stride for s in (height, width)]
+            sides = [
+                -(-s // stage.stride) if self.pads else s // stage.stride for s in (height, width)
+            ]
             for module in stage.modules:
                 yield LayerShape(module, self.form, stage.channels, sides[0], sides[1])
 
@@ -146,4 +148,5 @@ NETWORKS: Mapping[str, Network] = {
         ),
     )
 }
-"""Zhang et al., "ParC-Net", ECCV 2022 (arXiv 2203.03952), and Yang et al., "Fast-ParC" (2210.04020)."""
+"""From Zhang et al., "ParC-Net", ECCV 2022 (arXiv 2203.03952), and Yang et al., "Fast-ParC"
+(arXiv 2210.04020)."""

@@ -54,14 +54,18 @@ class LayerBench(Bench):
 
         A beat is presented with the probability ``density`` in each cycle that could.
         """
+        self.send_set(weights, density, seed)
+        await self.until(lambda: all(port.idle for port in self.loads.values()))
+        await self.run(2)
+        self.weights = weights
+
+    def send_set(self, weights: Arrays, density: float = 1, seed: int = 0) -> None:
+        """Send ``weights`` to all ports; see `load`."""
         for port, tables in self.design.port_tables(weights).items():
             fields = self.job.manifest["streams"][f"{port}_axis"]["fields"]
             self.loads[f"{port}_axis"].send(
                 field_words(fields, dict(tables)), random_gaps(density, seed)
             )
-        await self.until(lambda: all(port.idle for port in self.loads.values()))
-        await self.run(2)
-        self.weights = weights
 
     def stimulus(self, n_frames: int) -> Integers:
         """Return maps ``[F, C, H, W]``: by turns noise, noise of its ends, constants, impulses."""

@@ -24,7 +24,9 @@ _STORAGES = {"any": ("rom", "reloaded"), "rom": ("rom",), "loaded": ("port", "re
 _OPTIONS = [
     click.option("--device", default="lfe5u-85f-6", help="To fit on.  [lfe5u-85f-6]"),
     click.option("--clock", type=float, default=150.0, metavar="MHZ", help="Of all units.  [150]"),
-    click.option("--fps", type=float, help="The cheapest plan for so many frames a second.  [most]"),
+    click.option(
+        "--fps", type=float, help="The cheapest plan for so many frames a second.  [most]"
+    ),
     click.option("--input-size", metavar="HxW", help="Of a published network's images.  [its own]"),
     click.option("--bandwidth", type=float, metavar="GB/S", help="Of memory.  [no limit]"),
     click.option("--engines", metavar="NAMES", help="To choose from.  [direct,fft,fermat]"),
@@ -138,7 +140,9 @@ def _network(name: str, size: Size | None) -> PlannedNetwork:
     if name in NETWORKS or not Path(name).is_dir():
         return published(name, size)
     if size is not None:
-        raise ParameterError("input_size", "left out where NETWORK is a folder", f"{size[0]}x{size[1]}")
+        raise ParameterError(
+            "input_size", "left out where NETWORK is a folder", f"{size[0]}x{size[1]}"
+        )
     return converted(Path(name))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from golden.config import Table
 from golden.errors import ParameterError
 from golden.layer import Arrays
+from golden.layer_axes import AXES
 from golden.networks import NETWORKS, LayerShape, Size
 from golden.weights import load_weights
 from hw.layer.registry import LAYERS
@@ -61,6 +62,11 @@ class PlannedLayer:
         return int(self.options["width"])
 
     @property
+    def out_channels(self) -> int:
+        """Of the map that it gives."""
+        return int(self.options.get("out_channels", self.channels))
+
+    @property
     def kind(self) -> str:
         """What layers have in common that an engine can serve in turn."""
         return json.dumps(self.options, sort_keys=True)
@@ -104,9 +110,8 @@ def published(name: str, size: Size | None = None) -> PlannedNetwork:
         raise ParameterError("network", rule, name)
     network = NETWORKS[name]
     shapes = network.layers(size)
-    return PlannedNetwork(
-        name, [_of_shape(shape) for shape in shapes], size or (network.size, network.size)
-    )
+    layers = [layer for shape in shapes for layer in _of_shape(shape)]
+    return PlannedNetwork(name, layers, size or (network.size, network.size))
 
 
 def converted(folder: Path) -> PlannedNetwork:
@@ -130,11 +135,18 @@ def converted(folder: Path) -> PlannedNetwork:
     return PlannedNetwork(str(folder), [_of_config(path) for path in configs], tuple(size))
 
 
-def _of_shape(shape: LayerShape) -> PlannedLayer:
+def _of_shape(shape: LayerShape) -> list[PlannedLayer]:
+    """Return the layer, or its two halves where no dense engine serves both of their lengths."""
     options: dict[str, Any] = {"form": shape.form, "height": shape.height, "width": shape.width}
     if shape.form == "metaformer":
         options["between"] = {"bits": 8}
-    return PlannedLayer(shape.name, options | {"output": {"bits": 8}}, shape.channels)
+    options["output"] = {"bits": 8}
+    if shape.form != "dense" or shape.height == shape.width:
+        return [PlannedLayer(shape.name, options, shape.channels)]
+    return [
+        PlannedLayer(f"{shape.name}_{axis}", options | {"axis": axis}, shape.channels // 2)
+        for axis in AXES
+    ]
 
 
 def _of_config(path: Path) -> PlannedLayer:

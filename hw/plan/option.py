@@ -1,24 +1,28 @@
 """What an engine can be: options for the layers of a kind, what each takes and how long."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from golden.config import Table
+from golden.dense import DenseDirectDesign, DenseFermatDesign, DenseFftDesign
 from golden.design import LineDesign, slot_bits
 from golden.direct import DirectDesign
-from golden.errors import ParameterError
 from golden.fermat import FermatDesign
-from golden.fermat_ring import rings
-from golden.fft import FftDesign, transform_length
+from golden.fft import FftDesign
 from golden.layer import LayerDesign
-from golden.layer_axes import AXES, AxesDesign
+from golden.layer_axes import AxesDesign
+from golden.layer_dense import HALVES, DenseLayerDesign
+from hw.dense.direct import DenseDirectCore
+from hw.dense.fermat import latency_behind as dense_fermat_latency
+from hw.dense.fft import latency_behind as dense_fft_latency
 from hw.direct.core import pipeline_latency as direct_latency
 from hw.fermat.core import pipeline_latency as fermat_latency
 from hw.fft.pipeline import pipeline_latency as fft_latency
 from hw.layer.chain import cycles_per_plane
+from hw.layer.dense import cycles_per_frame as dense_cycles
 from hw.layer.registry import LAYERS
 from hw.line import weights_layout
 from hw.output import stage_latency
@@ -29,15 +33,11 @@ EngineTable = Mapping[str, str | int]
 """An engine's table in a configuration."""
 STORAGES = ("rom", "port", "reloaded")
 """Kernels of all layers in ROM; all of them loaded once; or those of one layer at a time."""
-_SWITCH_CYCLES = 64
-"""More than a change from one set of weights to the next takes beside the engine's latency."""
+_TURN_CYCLES = 32
+"""More than a corner turn, or a change of weights, takes beside the planes that it waits for."""
 
 
-_APART = 1.4
-"""Ratio of rates of direct engines that are tried where those of two axes must go together."""
-
-
-class _Predicted:
+class Predicted:
     """What is known of a configuration, found when it is first asked for."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -74,6 +74,8 @@ class Option:
         Samples of a beat.
     storage
         One of `STORAGES`.
+    slices
+        Shares of a dense layer's output channels, for each of which its map comes once more.
     known
         Predictions that options of a kind have in common.
     """
@@ -82,20 +84,24 @@ class Option:
     engines: Mapping[str, EngineTable]
     lanes: int
     storage: str
-    known: "dict[str, _Predicted]" = field(default_factory=dict, repr=False)
+    slices: int = 1
+    known: "dict[str, Predicted]" = field(default_factory=dict, repr=False)
 
     @property
     def channels(self) -> int:
         """Of the map that the unit takes at a time."""
-        if self.storage == "reloaded":
+        if self.storage == "reloaded" or self.layers[0].form == "dense":
             return self.layers[0].channels
         return sum(layer.channels for layer in self.layers)
 
     def config(self, name: str, target: str) -> dict[str, Any]:
         """Return the configuration of the unit, weights on ports."""
+        layer = self.layers[0]
+        share = {"out_channels": layer.out_channels // self.slices} if self.slices > 1 else {}
         return {
             "name": name,
-            **self.layers[0].options,
+            **layer.options,
+            **share,
             "channels": self.channels,
             "lanes": self.lanes,
             "target": target,
@@ -104,10 +110,9 @@ class Option:
         }
 
     @cached_property
-    def _predicted(self) -> "_Predicted":
+    def _predicted(self) -> "Predicted":
         config = self.config("planned", "ecp5")
-        known = self.known.setdefault(json.dumps(config), _Predicted(config))
-        return known
+        return self.known.setdefault(json.dumps(config), Predicted(config))
 
     @property
     def design(self) -> LayerDesign:
@@ -122,7 +127,7 @@ class Option:
     @property
     def turns(self) -> int:
         """Maps that the unit takes for an image."""
-        return len(self.layers) if self.storage == "reloaded" else 1
+        return len(self.layers) * self.slices if self.storage == "reloaded" else 1
 
     @cached_property
     def cycles(self) -> int:
@@ -131,15 +136,13 @@ class Option:
 
     @cached_property
     def loads(self) -> bool:
-        """Whether a set of weights is loaded while the engine works on the map before.
+        """Whether a set of weights is loaded in time for the next map, and no cycle is lost.
 
-        The next set can enter once the results of the map before are out.
+        A set may be sent from the first result of a map on, and is needed for the next map: an
+        idle engine takes a new set at once, so it must not arrive before the map has begun.
         """
-        spare = cycles_per_map(self.design) - _SWITCH_CYCLES
-        return all(
-            engine.channels * engine.coefficient_words + _latency_within(engine) <= spare
-            for engine in self.design.engines.values()
-        )
+        words = max(e.channels * e.coefficient_words for e in self.design.engines.values())
+        return words + _first_result_within(self.design) <= cycles_per_map(self.design)
 
     @property
     def map_bytes(self) -> int:
@@ -161,33 +164,60 @@ class Option:
     @property
     def operations(self) -> int:
         """Multiplications and additions that the layers stand for, of an image."""
-        return sum(2 * layer.channels * _taps(layer) for layer in self.layers)
+        return sum(2 * _products(layer) for layer in self.layers)
 
 
-def _taps(layer: PlannedLayer) -> int:
-    """Multiplications that a channel of ``layer`` stands for."""
-    samples = layer.height * layer.width
-    if layer.form == "parallel":
-        return samples * (layer.height + layer.width) // 2
-    return samples * (layer.height + layer.width)
+def kernel_words(layer: PlannedLayer) -> int:
+    """Weights of a dense layer."""
+    return _products(layer) // (layer.height * layer.width)
+
+
+def _products(layer: PlannedLayer) -> int:
+    """Multiplications that ``layer`` stands for."""
+    samples = layer.channels * layer.height * layer.width
+    both = layer.height + layer.width
+    if layer.form == "dense":
+        axis = layer.options.get("axis", HALVES)
+        if axis != HALVES:
+            return samples * layer.out_channels * int(layer.options[axis])
+        return samples * layer.out_channels * both // 4
+    return samples * both // (2 if layer.form == "parallel" else 1)
 
 
 def cycles_per_map(design: LayerDesign) -> int:
     """Return the cycles from a map to the next in steady state."""
+    if isinstance(design, DenseLayerDesign):
+        return dense_cycles(design)
     assert isinstance(design, AxesDesign)
     return design.channels * cycles_per_plane(design)
 
 
+def _first_result_within(design: LayerDesign) -> int:
+    """Bound the cycles from a map's first kernel read to its first result.
+
+    Every stage, corner turns among them, waits for a plane at most, and takes its own time.
+    """
+    engines = design.engines.values()
+    plane = max(engine.groups_per_channel * engine.cycles_per_group for engine in engines)
+    return sum(2 * (plane + _TURN_CYCLES) + _latency_within(engine) for engine in engines)
+
+
 def _latency_within(engine: LineDesign) -> int:
-    """Bound the cycles from a map's first kernel read to the last result of the map before."""
-    if isinstance(engine, DirectDesign):
+    """Bound the cycles from a line's first kernel read to its first result."""
+    if isinstance(engine, DenseDirectDesign):
+        pipeline = DenseDirectCore.in_flight(engine)
+    elif isinstance(engine, DenseFftDesign):
+        pipeline = dense_fft_latency(engine)
+    elif isinstance(engine, DenseFermatDesign):
+        pipeline = dense_fermat_latency(engine)
+    elif isinstance(engine, DirectDesign):
         pipeline = direct_latency(engine)
     elif isinstance(engine, FftDesign):
         pipeline = fft_latency(engine)
     else:
         assert isinstance(engine, FermatDesign)
         pipeline = fermat_latency(engine)
-    return engine.cycles_per_group + pipeline + stage_latency(engine)
+    return engine.cycles_per_group + pipeline + stage_latency(engine) + _TURN_CYCLES
 
 
 def set_bytes(engine: LineDesign) -> int:
@@ -197,104 +227,12 @@ def set_bytes(engine: LineDesign) -> int:
     return engine.channels * engine.coefficient_words * beat
 
 
-def options_of(
-    layer: PlannedLayer, *, engines: Sequence[str], most_multipliers: int
-) -> Iterator[Option]:
-    """Yield units for ``layer`` alone: every engine, with every useful number of lanes and macs.
-
-    Parameters
-    ----------
-    layer
-        Of a network.
-    engines
-        Names of those to use.
-    most_multipliers
-        Leaves out what takes more, where that shows beforehand.
-    """
-    sides = {"height": layer.height, "width": layer.width}
-    known: dict[str, _Predicted] = {}
-    for lanes in layer.lanes:
-        most = most_multipliers // lanes
-        for tables in _pairs(sides, engines):
-            if sum(_at_least(sides[axis], tables[axis]) for axis in AXES) // 2 <= most:
-                option = Option((layer,), tables, lanes, "rom", known)
-                if _is_possible(option):
-                    yield option
-
-
-def _pairs(sides: Mapping[str, int], engines: Sequence[str]) -> Iterator[dict[str, EngineTable]]:
-    """Yield engines for both axes: one for both where they are as long, else of like rates."""
-    if sides["height"] == sides["width"]:
-        for table in _tables(sides["height"], engines):
-            yield dict.fromkeys(AXES, table)
-        return
-    by_axis = {axis: list(_tables(side, engines, _APART)) for axis, side in sides.items()}
-    planes = {
-        axis: [_cycles_per_line(side, table) * sides[_other(axis)] for table in by_axis[axis]]
-        for axis, side in sides.items()
-    }
-    seen = set()
-    for rate in sorted({cycles for axis in AXES for cycles in planes[axis]}):
-        for first in _slowest_within(by_axis["height"], planes["height"], rate):
-            for second in _slowest_within(by_axis["width"], planes["width"], rate):
-                pair = {"height": first, "width": second}
-                if (key := str(pair)) not in seen:
-                    seen.add(key)
-                    yield pair
-
-
-def _other(axis: str) -> str:
-    return AXES[1 - AXES.index(axis)]  # type: ignore[arg-type]
-
-
-def _slowest_within(
-    tables: Sequence[EngineTable], cycles: Sequence[int], rate: int
-) -> list[EngineTable]:
-    """Return the slowest of each engine that is as fast as ``rate``."""
-    best: dict[str | int, tuple[int, EngineTable]] = {}
-    for table, taken in zip(tables, cycles, strict=True):
-        engine = table["engine"]
-        if taken <= rate and (engine not in best or best[engine][0] < taken):
-            best[engine] = taken, table
-    return [table for _, table in best.values()]
-
-
-def _tables(
-    length: int, engines: Sequence[str], apart: float = 1.0
-) -> Iterator[EngineTable]:
-    """Yield engines for a line; the direct ones' cycles are more than ``apart`` times the last."""
-    if "direct" in engines:
-        least = {-(-length // macs): macs for macs in range(length, 0, -1)}
-        before = 0.0
-        for passes, macs in least.items():
-            if passes > apart * before or macs == 1:
-                before = passes
-                yield {"engine": "direct", "macs": macs}
-    if "fft" in engines and FftDesign.length_range[0] <= length:
-        yield {"engine": "fft"}
-    if "fermat" in engines and length <= FermatDesign.length_range[1] and rings(length):
-        yield {"engine": "fermat"}
-
-
-def _cycles_per_line(length: int, table: EngineTable) -> int:
-    if table["engine"] == "direct":
-        return length * -(-length // int(table["macs"]))
-    if table["engine"] == "fft":
-        return transform_length(length)
-    return length
-
-
-def _at_least(length: int, table: EngineTable) -> int:
-    """Return multipliers a lane that an engine takes in any case."""
-    return int(table.get("macs", 1))
-
-
-def _is_possible(option: Option) -> bool:
-    try:
-        option.cost  # noqa: B018 - raises where no engine does this
-    except ParameterError:
-        return False
-    return True
+def stored_bits(option: Option) -> int:
+    """Return the least bits that a unit's kernels take."""
+    if option.layers[0].form != "dense":
+        return 0
+    layer, banks = option.layers[0], 1 if option.storage == "rom" else 2
+    return banks * kernel_words(layer) // option.slices * int(layer.options.get("weight_bits", 8))
 
 
 def serving(option: Option, layers: Sequence[PlannedLayer], storage: str) -> Option:

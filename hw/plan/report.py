@@ -46,7 +46,7 @@ def _row(name: str, unit: Option) -> tuple[str, ...]:
         name,
         design.form,
         f"{unit.channels} x {design.height} x {design.width}",
-        str(len(unit.layers)),
+        str(len(unit.layers)) + (f" in {unit.slices} parts" if unit.slices > 1 else ""),
         engines_text(unit),
         str(unit.lanes),
         unit.storage,
@@ -91,7 +91,8 @@ def summary(plan: Plan, limits: Sequence[str] | None) -> Iterator[str]:
     if target.bandwidth is None:
         yield f"{text}, {moved * plan.fps / 1e9:,.3f} GB/s"
     else:
-        yield f"{text}; {target.bandwidth / 1e9:g} GB/s allow {plan.fps_by_traffic:,.1f} frames a second"
+        allowed = f"{plan.fps_by_traffic:,.1f} frames a second"
+        yield f"{text}; {target.bandwidth / 1e9:g} GB/s allow {allowed}"
     if any(engine["engine"] == "fft" for unit in plan.units for engine in unit.engines.values()):
         yield "fft engines round: their manifests bound the error"
 
@@ -130,6 +131,7 @@ def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:
                 "config": f"{name}.toml",
                 "layers": [layer.name for layer in unit.layers],
                 "weights": unit.storage,
+                "slices": unit.slices,
                 "cycles_per_frame": unit.cycles,
                 "prediction": unit.cost.entry(),
             }

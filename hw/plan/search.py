@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from golden.errors import ParameterError
 from hw.devices import Device
+from hw.plan.choices import options_of
 from hw.plan.network import PlannedLayer, PlannedNetwork
-from hw.plan.option import Option, options_of, serving
+from hw.plan.option import Option, serving
 from hw.predict import Cost
 
 Figures = npt.NDArray[np.float64]
@@ -231,24 +232,26 @@ class Planner:
         kinds: dict[str, list[PlannedLayer]] = {}
         for layer in network.layers:
             kinds.setdefault(layer.kind, []).append(layer)
-        self._kinds = [self._dealings(layers) for layers in kinds.values()]
+        self.ways = [self._dealings(layers) for layers in kinds.values()]
 
     def _dealings(self, layers: Sequence[PlannedLayer]) -> list[list[_Choices]]:
         """Return the ways to deal ``layers`` out to units, and choices for each kind of unit."""
         smallest = min(layers, key=lambda layer: layer.channels)
-        multipliers = self.target.device.multipliers
-        found = options_of(smallest, engines=self.target.engines, most_multipliers=multipliers)
+        target = self.target
+        usable = target.device.usable
+        found = options_of(smallest, engines=target.engines, storages=target.storages, most=usable)
         options = undominated(list(found))
         if not options:
             shape = f"{smallest.height} x {smallest.width}"
-            rule = f"ones that do {smallest.name} ({shape}) with {multipliers} multipliers"
-            raise ParameterError("engines", rule, ",".join(self.target.engines))
+            rule = f"able to do {smallest.name} ({shape}) in {_of_cost(usable)}"
+            raise ParameterError("engines", rule, ",".join(target.engines))
         ways = []
+        dense = smallest.form == "dense"
         for dealt in deal(layers):
             for storage in self.target.storages:
-                if storage != "reloaded" or _reloadable(dealt):
+                if storage == "reloaded" or not (dense and _shared(dealt)):
                     ways.append(self._way_of(options, dealt, storage))
-        return ways
+        return [way for way in ways if all(choices.options for choices in way)]
 
     def _way_of(
         self, options: Sequence[Option], dealt: Sequence[Deal], storage: str
@@ -258,25 +261,23 @@ class Planner:
             alike.setdefault(tuple(layer.channels for layer in layers), []).append(layers)
         way = []
         for deals in alike.values():
-            # A unit of one layer has its weights for good.
-            kept = self.target.storages[0] if len(deals[0]) == 1 else storage
-            units = [serving(option, deals[0], kept) for option in options]
-            if kept == "reloaded":
-                units = [unit for unit in units if unit.loads]
-            way.append(_Choices(tuple(units), tuple(deals)))
+            units = (
+                _kept(option, deals[0], storage, self.target.storages[0]) for option in options
+            )
+            way.append(_Choices(tuple(unit for unit in units if unit), tuple(deals)))
         return way
 
     @cached_property
     def bounds(self) -> list[int]:
         """Cycles an image that some option takes, in order."""
-        taken = [c.cycles for ways in self._kinds for way in ways for c in way]
+        taken = [c.cycles for ways in self.ways for way in ways for c in way]
         return [int(cycles) for cycles in np.unique(np.concatenate(taken))]
 
     def sums(self, bound: float, budget: Figures) -> Sums:
         """Return what sets of units take that need up to ``bound`` cycles and fit ``budget``."""
         shares = 1 / np.maximum(self.target.budget(bound), 1)
         fronts = []
-        for ways in self._kinds:
+        for ways in self.ways:
             parts = [_way_within(way, bound, budget, shares) for way in ways]
             fronts.append(Sums.of_all(parts).fitting(budget, shares))
         if not all(front.picks for front in fronts):
@@ -362,7 +363,7 @@ class Planner:
         if plan.fps_by_traffic <= plan.fps_by_cycles:
             return [RESOURCES[3]]
         faster = [bound for bound in self.bounds if bound < plan.cycles]
-        if not faster:
+        if not faster or not self.sums(faster[-1], np.full(len(RESOURCES), np.inf)).picks:
             return []
         budget = self.target.budget(faster[-1])
         alone = []
@@ -380,9 +381,7 @@ def _of_cost(cost: Cost) -> str:
     )
 
 
-def _way_within(
-    way: Sequence[_Choices], bound: float, budget: Figures, shares: Figures
-) -> Sums:
+def _way_within(way: Sequence[_Choices], bound: float, budget: Figures, shares: Figures) -> Sums:
     total = Sums.nothing()
     for choices in way:
         part = choices.within(bound).fitting(budget, shares)
@@ -411,19 +410,34 @@ def _channels(layers: Sequence[PlannedLayer]) -> int:
     return sum(layer.channels for layer in layers)
 
 
-def _reloadable(dealt: Sequence[Deal]) -> bool:
-    """Whether units share by loading: some serve several layers, all of those as many channels."""
-    shared = [layers for layers in dealt if len(layers) > 1]
-    return bool(shared) and all(len({la.channels for la in layers}) == 1 for layers in shared)
+def _shared(dealt: Sequence[Deal]) -> bool:
+    return any(len(layers) > 1 for layers in dealt)
+
+
+def _kept(option: Option, layers: Deal, storage: str, once: str) -> Option | None:
+    """Return ``option`` for ``layers``, or None where it can't serve them so.
+
+    What would be loaded time and again but never changes is kept as ``once`` says.
+    """
+    unit = serving(option, layers, storage)
+    if storage == "reloaded" and unit.turns == 1:
+        return serving(option, layers, once)
+    if storage != "reloaded":
+        return unit if option.slices == 1 else None
+    same = len({layer.channels for layer in layers}) == 1
+    return unit if same and unit.loads else None
 
 
 def undominated(options: Sequence[Option]) -> list[Option]:
     """Return the options that no other one undercuts in cycles, cost and stored bits."""
     rows = [
-        (o.cycles, o.cost.multipliers, o.cost.luts, o.cost.block_rams, _stored_bits(o))
+        (
+            *(o.cycles, o.cost.multipliers, o.cost.luts, o.cost.block_rams),
+            *(_stored_bits(o), o.map_bytes + o.weight_bytes),
+        )
         for o in options
     ]
-    figures = np.array(rows, dtype=np.float64).reshape(-1, 5)
+    figures = np.array(rows, dtype=np.float64).reshape(-1, 6)
     below = (figures[:, None] <= figures[None]).all(axis=2)
     same = (figures[:, None] == figures[None]).all(axis=2)
     first = np.tri(len(options), k=-1, dtype=bool).T

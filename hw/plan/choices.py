@@ -1,0 +1,164 @@
+"""The options: every engine that could do a layer, with every useful number of lanes and macs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from golden.errors import ParameterError
+from golden.fermat import FermatDesign
+from golden.fermat_ring import rings
+from golden.fft import FftDesign, transform_length
+from golden.layer_axes import AXES, Axis
+from golden.layer_dense import HALVES
+from hw.devices import BLOCK_BITS
+from hw.plan.network import PlannedLayer
+from hw.plan.option import EngineTable, Option, Predicted, kernel_words, stored_bits
+from hw.predict import Cost
+
+_MOST_HALVINGS = 7
+"""Binary logarithm of the most products, and slices, of a dense engine."""
+_APART = 1.4
+"""Ratio of rates of direct engines that are tried where those of two axes must go together."""
+_FAR_APART = 1.9
+"""The same of dense ones, which can have several chains instead of a longer one."""
+
+
+def options_of(
+    layer: PlannedLayer, *, engines: Sequence[str], storages: Sequence[str], most: Cost
+) -> Iterator[Option]:
+    """Yield units for ``layer`` alone: every engine, with every useful number of lanes and macs.
+
+    Parameters
+    ----------
+    layer
+        Of a network.
+    engines
+        Names of those to use.
+    storages
+        Where weights may be, the best first.
+    most
+        Leaves out what takes more, where that shows beforehand.
+    """
+    known: dict[str, Predicted] = {}
+    for lanes in layer.lanes:
+        for slices, tables in _tables_of(layer, engines, lanes, most):
+            storage = storages[0] if slices == 1 else "reloaded"
+            option = Option((layer,), tables, lanes, storage, slices, known)
+            if storage in storages and _is_possible(option, most):
+                yield option
+
+
+def _tables_of(
+    layer: PlannedLayer, engines: Sequence[str], lanes: int, most: Cost
+) -> Iterator[tuple[int, dict[str, EngineTable]]]:
+    """Yield slices, and engines by axis, that ``most`` multipliers may be enough for."""
+    multipliers = most.multipliers // lanes
+    if layer.form != "dense":
+        sides: dict[Axis, int] = {"height": layer.height, "width": layer.width}
+        for tables in _pairs(sides, engines):
+            if max(int(table.get("macs", 1)) for table in tables.values()) <= multipliers:
+                yield 1, tables
+        return
+    axes = [axis for axis in AXES if layer.options.get("axis", HALVES) in (HALVES, axis)]
+    rows = layer.width if axes[0] == "height" else layer.height
+    for table in _dense_tables(layer, len(axes), engines, multipliers):
+        passes = -(-layer.height // int(table.get("macs", layer.height)))
+        # Beyond this a slice's weights take longer to load than to use.
+        loads = lanes * int(table["products"]) < rows * passes
+        for slices in _slices_within(layer, most) if loads else [1]:
+            yield slices, dict.fromkeys(axes, table)
+
+
+def _slices_within(layer: PlannedLayer, most: Cost) -> list[int]:
+    """Return 1, and the fewest slices of which two have room: more only cost more traffic."""
+    bits = 2 * kernel_words(layer) * int(layer.options.get("weight_bits", 8))
+    possible = _powers(layer.out_channels // 2)[1:]
+    return [1, *[n for n in possible if bits <= n * most.block_rams * BLOCK_BITS]]
+
+
+def _powers(number: int) -> list[int]:
+    """Return powers of 2 that divide ``number``."""
+    return [1 << n for n in range(_MOST_HALVINGS + 1) if number % (1 << n) == 0]
+
+
+def _dense_tables(
+    layer: PlannedLayer, n_axes: int, engines: Sequence[str], most: int
+) -> Iterator[EngineTable]:
+    """Yield engines of a dense layer: with products side by side, or with fewer macs than one."""
+    in_channels = layer.channels // n_axes
+    length = layer.height if "height" in layer.options.get("axis", "height") else layer.width
+    for table in _tables(length, engines, _FAR_APART):
+        macs = int(table.get("macs", 1))
+        whole = macs == length or "macs" not in table
+        for products in _powers(in_channels) if whole else [1]:
+            if macs * products <= most:
+                yield {**table, "products": products}
+
+
+def _pairs(sides: Mapping[Axis, int], engines: Sequence[str]) -> Iterator[dict[str, EngineTable]]:
+    """Yield engines for both axes: one for both where they are as long, else of like rates."""
+    if sides["height"] == sides["width"]:
+        for table in _tables(sides["height"], engines):
+            yield dict.fromkeys(AXES, table)
+        return
+    by_axis = {axis: list(_tables(side, engines, _APART)) for axis, side in sides.items()}
+    planes = {
+        axis: [_cycles_per_line(side, table) * sides[_other(axis)] for table in by_axis[axis]]
+        for axis, side in sides.items()
+    }
+    seen = set()
+    for rate in sorted({cycles for axis in AXES for cycles in planes[axis]}):
+        for first in _slowest_within(by_axis["height"], planes["height"], rate):
+            for second in _slowest_within(by_axis["width"], planes["width"], rate):
+                pair = {"height": first, "width": second}
+                if (key := str(pair)) not in seen:
+                    seen.add(key)
+                    yield pair
+
+
+def _other(axis: Axis) -> Axis:
+    return AXES[1 - AXES.index(axis)]
+
+
+def _slowest_within(
+    tables: Sequence[EngineTable], cycles: Sequence[int], rate: int
+) -> list[EngineTable]:
+    """Return the slowest of each engine that is as fast as ``rate``."""
+    best: dict[str | int, tuple[int, EngineTable]] = {}
+    for table, taken in zip(tables, cycles, strict=True):
+        engine = table["engine"]
+        if taken <= rate and (engine not in best or best[engine][0] < taken):
+            best[engine] = taken, table
+    return [table for _, table in best.values()]
+
+
+def _tables(length: int, engines: Sequence[str], apart: float = 1.0) -> Iterator[EngineTable]:
+    """Yield engines for a line; the direct ones' cycles are more than ``apart`` times the last."""
+    if "direct" in engines:
+        least = {-(-length // macs): macs for macs in range(length, 0, -1)}
+        before = 0.0
+        for passes, macs in least.items():
+            if passes > apart * before or macs == 1:
+                before = passes
+                yield {"engine": "direct", "macs": macs}
+    if "fft" in engines and FftDesign.length_range[0] <= length:
+        yield {"engine": "fft"}
+    if "fermat" in engines and length <= FermatDesign.length_range[1] and rings(length):
+        yield {"engine": "fermat"}
+
+
+def _cycles_per_line(length: int, table: EngineTable) -> int:
+    if table["engine"] == "direct":
+        return length * -(-length // int(table["macs"]))
+    if table["engine"] == "fft":
+        return transform_length(length)
+    return length
+
+
+def _is_possible(option: Option, most: Cost) -> bool:
+    """Whether an engine does this, and ``most`` is enough for it by itself."""
+    if stored_bits(option) > most.block_rams * BLOCK_BITS:
+        return False
+    try:
+        loads = option.storage != "reloaded" or option.loads
+        return loads and option.cost.multipliers <= most.multipliers
+    except ParameterError:
+        return False
