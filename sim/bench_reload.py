@@ -1,5 +1,7 @@
 """cocotb test of a layer whose weights change from frame to frame, without a pause."""
 
+from functools import partial
+
 import numpy as np
 
 from sim.bench import check_beats
@@ -25,7 +27,7 @@ async def sets_beside_frames(bench: LayerBench) -> None:
     bench.i.send(bench.beats(maps), evenly(0))
     out_beats = bench.design.out_frame_beats
     for number, weights in enumerate(sets[1:]):
-        await bench.until(lambda number=number: len(bench.o.beats) > number * out_beats)
+        await bench.until(partial(_has_come, bench, number * out_beats))
         bench.send_set(weights)
     await bench.until(lambda: len(bench.o.beats) >= len(expected))
     await bench.run(bench.latency)
@@ -34,3 +36,7 @@ async def sets_beside_frames(bench: LayerBench) -> None:
     steps = np.diff(bench.o.taken[::out_beats])[1:]
     assert len(steps) > 1
     assert (steps == bench.cycles_per_frame).all(), (steps, bench.cycles_per_frame)
+
+
+def _has_come(bench: LayerBench, beat: int) -> bool:
+    return len(bench.o.beats) > beat

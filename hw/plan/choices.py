@@ -158,7 +158,8 @@ def _is_possible(option: Option, most: Cost) -> bool:
     if stored_bits(option) > most.block_rams * BLOCK_BITS:
         return False
     try:
-        loads = option.storage != "reloaded" or option.loads
-        return loads and option.cost.multipliers <= most.multipliers
+        if option.slices > 1 and not option.loads:
+            return False
+        return option.cost.multipliers <= most.multipliers
     except ParameterError:
         return False

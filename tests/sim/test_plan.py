@@ -1,6 +1,7 @@
 """Some of the planner's choices, simulated: they take the cycles that it says."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,12 +10,14 @@ from hw.generate import write_files
 from hw.layer.config import read_layer
 from hw.plan import report
 from hw.plan.network import PlannedLayer, PlannedNetwork
-from hw.plan.search import Planner, Target
+from hw.plan.option import Option
+from hw.plan.search import Plan, Planner, Target
 from sim.engine import simulate
 from sim.runner import simulators
 
 SIMULATOR = simulators()[-1]
 """Icarus where it is: it compiles faster."""
+SMALL = Device("small", "generic", 12, 100_000, 100)
 FORMATS = {"between": {"bits": 8}, "output": {"bits": 8}}
 
 
@@ -27,8 +30,8 @@ def layers(form, channels, height, width, names="ab"):
 
 def planned(network, multipliers, tmp_path, **changes):
     """The first unit of a plan, and its design as read from the file."""
-    device = Device("small", "generic", multipliers, 100_000, 100)
-    plan = Planner(PlannedNetwork("small", network), Target(device, 1e8, **changes)).fastest()
+    target = Target(replace(SMALL, multipliers=multipliers), 1e8, **changes)
+    plan = Planner(PlannedNetwork("small", network), target).fastest()
     write_files(report.files(PlannedNetwork("small", network), plan), tmp_path)
     return plan.units[0], read_layer(tmp_path / "unit_a.toml")
 
@@ -60,12 +63,16 @@ def test_cycles_are_exact(network, multipliers, engines, tmp_path):
     assert unit.cycles == cycles_of(tmp_path)
 
 
-@pytest.mark.parametrize(("engine", "multipliers"), [("direct", 12), ("fermat", 18)])
-def test_weights_load_beside_frames(engine, multipliers, tmp_path):
-    network = layers("metaformer", 8, 8, 8)
-    storages = ("reloaded",)
-    unit, design = planned(network, multipliers, tmp_path, engines=(engine,), storages=storages)
-    assert unit.storage == "reloaded"
-    assert design.channels == 8
-    simulate(design, "sim.bench_reload", simulator=SIMULATOR, folder=tmp_path, groups=6)
+@pytest.mark.parametrize(
+    ("engine", "channels"), [({"engine": "direct", "macs": 3}, 10), ({"engine": "fermat"}, 18)]
+)
+def test_weights_load_beside_frames(engine, channels, tmp_path):
+    network = layers("metaformer", channels, 6, 6)
+    unit = Option(tuple(network), {"height": engine, "width": engine}, 1, "reloaded")
+    assert unit.loads
+    plan = Plan(Target(SMALL, 1e8), (unit,))
+    write_files(report.files(PlannedNetwork("small", network), plan), tmp_path)
+    design = read_layer(tmp_path / "unit_a.toml")
+    assert design.channels == channels
+    simulate(design, "sim.bench_reload", simulator=SIMULATOR, folder=tmp_path, groups=5)
     assert unit.cycles == 2 * cycles_of(tmp_path)
