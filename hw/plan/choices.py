@@ -1,6 +1,7 @@
 """The options: every engine that could do a layer, with every useful number of lanes and macs."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from golden.errors import ParameterError
 from golden.fermat import FermatDesign
@@ -9,12 +10,15 @@ from golden.fft import FftDesign, transform_length
 from golden.layer_axes import AXES, Axis
 from golden.layer_dense import HALVES
 from hw.devices import BLOCK_BITS
+from hw.engines import ENGINES
 from hw.plan.network import PlannedLayer
 from hw.plan.option import EngineTable, Option, Predicted, kernel_words, stored_bits
 from hw.predict import Cost
 
 _MOST_HALVINGS = 7
 """Binary logarithm of the most products, and slices, of a dense engine."""
+_SLICINGS = (2, 4, 8, 16)
+"""Slices that layers are cut in which are not dense."""
 _APART = 1.4
 """Ratio of rates of direct engines that are tried where those of two axes must go together."""
 _FAR_APART = 1.9
@@ -44,6 +48,16 @@ def options_of(
             option = Option((layer,), tables, lanes, storage, slices, known)
             if storage in storages and _is_possible(option, most):
                 yield option
+
+
+def sliced(options: Sequence[Option]) -> Iterator[Option]:
+    """Yield ``options`` with kernels of a share of the channels at a time, which take less room."""
+    for option in options:
+        for slices in _SLICINGS:
+            if option.channels % (2 * slices) == 0:
+                slim = replace(option, storage="reloaded", slices=slices)
+                if slim.loads:
+                    yield slim
 
 
 def _tables_of(
@@ -151,6 +165,24 @@ def _cycles_per_line(length: int, table: EngineTable) -> int:
     if table["engine"] == "fft":
         return transform_length(length)
     return length
+
+
+def unable(layers: Sequence[PlannedLayer], engines: Sequence[str]) -> dict[str, list[int]]:
+    """Return the lengths of lines of ``layers`` that each of ``engines`` cannot do, if any."""
+    lengths = sorted({side for layer in layers for side in (layer.height, layer.width)})
+    gaps = {
+        engine: [length for length in lengths if not _can(engine, length)] for engine in engines
+    }
+    return {engine: missing for engine, missing in gaps.items() if missing}
+
+
+def _can(engine: str, length: int) -> bool:
+    """Whether an engine does lines of ``length`` 8-bit samples."""
+    try:
+        design = ENGINES[engine].design(name="planned", length=length, weights=None)
+        return not isinstance(design, FermatDesign) or design.transform_ring.bits > 0
+    except ParameterError:
+        return False
 
 
 def _is_possible(option: Option, most: Cost) -> bool:

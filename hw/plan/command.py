@@ -12,6 +12,7 @@ from hw.devices import device_named
 from hw.engines import ENGINES
 from hw.generate import write_files
 from hw.plan import report
+from hw.plan.choices import unable
 from hw.plan.fmax import warnings
 from hw.plan.network import PlannedNetwork, converted, published
 from hw.plan.search import Plan, Planner, Target
@@ -95,6 +96,8 @@ def main(
     click.echo(report.table(plan))
     for line in report.summary(plan, limits):
         click.echo(line)
+    for engine, lengths in unable(planned.layers, target.engines).items():
+        click.echo(f"{engine} engines do no lines of {', '.join(map(str, lengths))} samples")
     for line in warnings(plan):
         click.echo(f"hw.plan: --clock is {clock:g} MHz; {line}", err=True)
     if out is not None:

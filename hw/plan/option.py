@@ -75,7 +75,8 @@ class Option:
     storage
         One of `STORAGES`.
     slices
-        Shares of a dense layer's output channels, for each of which its map comes once more.
+        Shares that a layer comes in, with as many shares of each half of its channels; those of a
+        dense layer are of its output channels, and all of its map comes for each.
     known
         Predictions that options of a kind have in common.
     """
@@ -90,14 +91,18 @@ class Option:
     @property
     def channels(self) -> int:
         """Of the map that the unit takes at a time."""
-        if self.storage == "reloaded" or self.layers[0].form == "dense":
-            return self.layers[0].channels
+        first = self.layers[0]
+        if first.form == "dense":
+            return first.channels
+        if self.storage == "reloaded":
+            return first.channels // self.slices
         return sum(layer.channels for layer in self.layers)
 
     def config(self, name: str, target: str) -> dict[str, Any]:
         """Return the configuration of the unit, weights on ports."""
         layer = self.layers[0]
-        share = {"out_channels": layer.out_channels // self.slices} if self.slices > 1 else {}
+        sliced = layer.form == "dense" and self.slices > 1
+        share = {"out_channels": layer.out_channels // self.slices} if sliced else {}
         return {
             "name": name,
             **layer.options,

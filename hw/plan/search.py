@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from golden.errors import ParameterError
 from hw.devices import Device
-from hw.plan.choices import options_of
+from hw.plan.choices import options_of, sliced
 from hw.plan.network import PlannedLayer, PlannedNetwork
 from hw.plan.option import Option, serving
 from hw.predict import Cost
@@ -233,9 +233,18 @@ class Planner:
         for layer in network.layers:
             kinds.setdefault(layer.kind, []).append(layer)
         self.ways = [self._dealings(layers) for layers in kinds.values()]
+        if "reloaded" in target.storages and self.cheapest(self.bounds[-1]) is None:
+            # Slices of layers take less room, and longer to find.
+            self.ways = [self._dealings(layers, slim=True) for layers in kinds.values()]
+            del self.bounds
 
-    def _dealings(self, layers: Sequence[PlannedLayer]) -> list[list[_Choices]]:
-        """Return the ways to deal ``layers`` out to units, and choices for each kind of unit."""
+    def _dealings(
+        self, layers: Sequence[PlannedLayer], *, slim: bool = False
+    ) -> list[list[_Choices]]:
+        """Return the ways to deal ``layers`` out to units, and choices for each kind of unit.
+
+        ``slim`` says whether to cut layers in slices.
+        """
         smallest = min(layers, key=lambda layer: layer.channels)
         target = self.target
         usable = target.device.usable
@@ -247,6 +256,8 @@ class Planner:
             raise ParameterError("engines", rule, ",".join(target.engines))
         ways = []
         dense = smallest.form == "dense"
+        if slim and not dense:
+            options = [*options, *sliced(options)]
         for dealt in deal(layers):
             for storage in self.target.storages:
                 if storage == "reloaded" or not (dense and _shared(dealt)):
