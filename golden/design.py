@@ -151,14 +151,18 @@ class LineDesign(ABC):
         if self.target not in TARGETS:
             raise ParameterError("target", f"one of {', '.join(TARGETS)}", repr(self.target))
         if self.weights is not None:
-            check_weights(
-                self.weights.arrays(),
-                length=self.length,
-                channels=self.channels,
-                data_bits=self.data_bits,
-                weight_bits=self.weight_bits,
-                requantized=self.output_range if self.requantization else None,
-            )
+            self._check_weights(self.weights)
+
+    def _check_weights(self, weights: LineWeights) -> None:
+        """Raise `ParameterError` unless ``weights`` keep to the formats."""
+        check_weights(
+            weights.arrays(),
+            length=self.length,
+            channels=self.channels,
+            data_bits=self.data_bits,
+            weight_bits=self.weight_bits,
+            requantized=self.output_range if self.requantization else None,
+        )
 
     @property
     def lines_per_channel(self) -> int:
@@ -175,9 +179,14 @@ class LineDesign(ABC):
         """Range of a sample."""
         return Interval.signed(self.data_bits)
 
+    @property
+    def start_words(self) -> int:
+        """Start values of a channel: one for each position, or one for all of them."""
+        return self.length
+
     @cached_property
     def start(self) -> Integers | None:
-        """Start table ``[C, N]``, or None where it arrives on the port."""
+        """Start table ``[C, start_words]``, or None where it arrives on the port."""
         return None if self.weights is None else self.weights.start()
 
     @cached_property
@@ -295,7 +304,7 @@ class LineDesign(ABC):
         if weights is None:
             raise ValueError("Model must be given the weights that the port was")
         channel = np.array([self.channel_of(line) for line in range(len(lines))], dtype=np.int64)
-        chosen = LineWeights(weights.weight[channel], weights.pe[channel], weights.bias[channel])
+        chosen = weights.of(channel)
         accumulators = self.accumulate(lines, chosen)
         if self.requantization is None:
             return accumulators

@@ -11,7 +11,7 @@ from golden.errors import ParameterError, check_range
 from golden.fft_flow import Complexes, Flow, Rank, bin_order
 from golden.fft_format import Factor, Formats, Widths, choose_formats
 from golden.fft_norms import KernelNorms, bound_noise, bound_operator, spectrum_factor
-from golden.fft_proof import Noise, Operator, analyse, rounding_noise
+from golden.fft_proof import Floats, Noise, Operator, analyse, rounding_noise
 from golden.fixed import SQ, Fixed
 from golden.interval import Integers
 from golden.weights import LineWeights
@@ -57,8 +57,13 @@ def spectrum_words(kernels: Integers, size: int, f_bits: int) -> Integers:
     ``sin`` as `im`, for bin ``k = size - 1 - reversed(p)``, where `reversed` turns the
     ``log2(size)`` bits of p about. Halves round to even.
     """
-    values = spectrum_values(kernels, size) * 2.0**f_bits
-    return np.rint(np.stack([values.real, values.imag], axis=-2)).astype(np.int64)
+    return quantised(spectrum_values(kernels, size), f_bits)
+
+
+def quantised(values: Complexes, f_bits: int) -> Integers:
+    """Return ``values`` ``[C, size]`` as integers of ``f_bits`` fraction bits, ``[C, 2, size]``."""
+    scaled = values * 2.0**f_bits
+    return np.rint(np.stack([scaled.real, scaled.imag], axis=-2)).astype(np.int64)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,8 +96,7 @@ class FftDesign(LineDesign):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.length > 2048 and self.size != self.length:
-            raise ParameterError("length", "from 3 to 2048, or 4096", self.length)
+        self._check_size()
         check_range("operand_bits", self.operand_bits, 8, 40)
         check_range("twiddle_bits", self.twiddle_bits, 6, 40)
         check_range("spectrum_bits", self.spectrum_bits, 6, 40)
@@ -105,6 +109,11 @@ class FftDesign(LineDesign):
         if self.operand_bits + factor_bits > MAX_PRODUCT_BITS:
             rule = f"at most {MAX_PRODUCT_BITS - factor_bits} beside such factors"
             raise ParameterError("operand_bits", rule, self.operand_bits)
+
+    def _check_size(self) -> None:
+        """Raise `ParameterError` where the transform is too long."""
+        if self.length > 2048 and self.size != self.length:
+            raise ParameterError("length", "from 3 to 2048, or 4096", self.length)
 
     @property
     def size(self) -> int:
@@ -129,13 +138,22 @@ class FftDesign(LineDesign):
             return place
         return np.where(place < 2 * self.length - 1, place % self.length, -1)
 
+    @property
+    def outputs(self) -> Integers:
+        """Place of the transform that each result leaves from."""
+        return np.arange(self.length)
+
+    def spectra(self, weights: LineWeights) -> Complexes:
+        """Return what the spectra of ``weights`` should be, ``[C, size]`` as they are stored."""
+        return spectrum_values(weights.weight, self.size)
+
     @cached_property
     def spectrum_f_bits(self) -> int:
         """Fraction bits of the spectrum's words: the most with which all of them fit."""
         if self.weights is None:
-            largest = 2**0.5 * self.length / self.size * 2.0 ** (self.weight_bits - 1)
+            largest = 2**0.5 * self._norms.sum_abs / self.size
         else:
-            values = spectrum_values(self.weights.weight, self.size)
+            values = self.spectra(self.weights)
             largest = float((np.abs(values.real) + np.abs(values.imag)).max())
         # Rounding moves each of two parts by half a unit at most.
         room = (1 << self.spectrum_bits - 1) - 2
@@ -144,7 +162,7 @@ class FftDesign(LineDesign):
 
     def words(self, weights: LineWeights) -> Integers:
         """Return the spectra of ``weights`` as they are stored, ``[C, 2, size]``."""
-        return spectrum_words(weights.weight, self.size, self.spectrum_f_bits)
+        return quantised(self.spectra(weights), self.spectrum_f_bits)
 
     @cached_property
     def _values(self) -> Complexes | None:
@@ -160,6 +178,13 @@ class FftDesign(LineDesign):
             return KernelNorms.of_format(self.length, self.weight_bits)
         return KernelNorms.of(self.weights.weight)
 
+    def _wanted(self, channel: int, samples: slice) -> Floats:
+        """Return what ``samples`` should add to each result of ``channel``."""
+        assert self.weights is not None
+        place = np.arange(self.length)
+        taps = (place[samples, None] - place) % self.length
+        return np.asarray(self.weights.weight[channel][taps])
+
     @cached_property
     def operator(self) -> Operator:
         """The linear part as quantised."""
@@ -168,8 +193,9 @@ class FftDesign(LineDesign):
             return analyse(
                 self.flow,
                 self._values,
-                self.weights.weight,
+                self._wanted,
                 entry=self.entry,
+                outputs=self.outputs,
                 data=self.data,
                 paired=paired,
             )
@@ -203,15 +229,13 @@ class FftDesign(LineDesign):
 
     def _twiddles(self, product: int) -> Fixed:
         """Factors of a product, ``[2, size]``."""
-        words = self.flow.twiddles(product)
-        repeated = np.tile(words, self.size // words.shape[-1])
-        return Fixed(repeated, SQ(2, self.flow.twiddle_f_bits))
+        return Fixed(self.flow.spread(product), SQ(2, self.flow.twiddle_f_bits))
 
     @cached_property
     def noise(self) -> Noise:
         """What roundings do to the results."""
         if self._values is not None:
-            return rounding_noise(self.flow, self.formats, self._values, self.length)
+            return rounding_noise(self.flow, self.formats, self._values, self.outputs)
         return bound_noise(
             self.flow, self.formats, self._norms, channels=self.channels, length=self.length
         )
@@ -224,8 +248,12 @@ class FftDesign(LineDesign):
     @cached_property
     def max_abs_error(self) -> int:
         """Most that a result, an integer, is off."""
-        rounded = self.formats.sections[-1].dropped > 0
-        return int(np.floor(self.error_bound + (0.5 if rounded else 0)))
+        return int(np.floor(self.error_bound + self._last_rounding))
+
+    @property
+    def _last_rounding(self) -> float:
+        """Most that rounding results to integers adds."""
+        return 0.5 if self.formats.sections[-1].dropped > 0 else 0.0
 
     @property
     def cycles_per_group(self) -> int:
@@ -307,7 +335,7 @@ class FftDesign(LineDesign):
                 z = multiply(z, spectra)
             elif number < self.flow.n_products:
                 z = multiply(z, self._twiddles(number))
-        return z.raw[..., : self.length]
+        return z.raw[..., self.outputs]
 
 
 EXACT_BOUND = 0.5

@@ -8,7 +8,7 @@ the results is linear again, so half units times gains add up to a bound.
 Operators are computed in double precision; `SLACK` covers what that may lose, with much to spare.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,9 @@ Floats = npt.NDArray[np.float64]
 
 SLACK = 1 + 1e-9
 """Widening of every bound: sums of 4096 doubles are good to 1e-12 of their terms."""
+Wanted = Callable[[int, slice], Floats]
+"""Of a channel, what some samples should add to each result, ``[samples, results]``."""
+
 BLOCK = 1 << 20
 """Complex numbers in a block of operator rows; bounds the memory."""
 
@@ -96,9 +99,10 @@ def reach_ahead(
 def analyse(
     flow: Flow,
     spectra: Complexes,
-    kernels: Integers,
+    wanted: Wanted,
     *,
     entry: Integers,
+    outputs: Integers,
     data: Interval,
     paired: bool,
 ) -> Operator:
@@ -110,26 +114,28 @@ def analyse(
         What the engine does.
     spectra
         ``[C, size]``, values of the words that are stored.
-    kernels
-        ``[C, N]``
+    wanted
+        What the engine is to do.
     entry
         ``[size]``: the sample that each place of the transform takes, or -1 for none.
+    outputs
+        ``[N]``: the place that each result leaves from.
     data
         Range of a sample.
     paired
         Whether a second line rides in the imaginary part.
     """
-    length = kernels.shape[-1]
+    length = int(entry.max()) + 1
     ahead, bins = reach_ahead(flow, entry, data, paired=paired)
     behind = range(flow.middle + 1, len(flow.sections))
     back: list[list[Reach]] = []
-    deviation, power = np.zeros(kernels.shape), np.zeros(kernels.shape)
-    for channel, (spectrum, kernel) in enumerate(zip(spectra, kernels, strict=True)):
+    shape = (len(spectra), len(outputs))
+    deviation, power = np.zeros(shape), np.zeros(shape)
+    for channel, spectrum in enumerate(spectra):
         sums = _sums(flow)
         for samples in _blocks(length, flow.size):
             results = _pass(flow, bins[samples] * spectrum, behind, sums, paired=paired)
-            tap = (np.arange(length)[samples, None] - np.arange(length)) % length
-            error = results[:, :length] - kernel[tap]
+            error = results[:, outputs] - wanted(channel, samples)
             if not paired:
                 error.imag = 0
             size = np.abs(error.real) + np.abs(error.imag)
@@ -177,8 +183,8 @@ def _pass(
 
 def factors(flow: Flow, product: int) -> Complexes:
     """Return a product's twiddles as numbers, repeated to ``[size]``."""
-    re, im = flow.twiddles(product) / 2.0**flow.twiddle_f_bits
-    return np.tile(re + 1j * im, flow.size // len(re))
+    re, im = flow.spread(product) / 2.0**flow.twiddle_f_bits
+    return np.asarray(re + 1j * im)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,16 +203,17 @@ class Noise:
     power: Floats
 
 
-def rounding_noise(flow: Flow, formats: Formats, spectra: Complexes, length: int) -> Noise:
-    """Follow every rounding's share to the results, ``length`` of each line.
+def rounding_noise(flow: Flow, formats: Formats, spectra: Complexes, outputs: Integers) -> Noise:
+    """Follow every rounding's share to the results.
 
     Parameters are as in `analyse`.
     """
-    noise = Noise(np.zeros((len(spectra), length)), np.zeros((len(spectra), length)))
-    for rows in _blocks(length, flow.size):
-        outputs = (np.arange(flow.size) == np.arange(length)[rows, None]).astype(np.complex128)
+    shape = (len(spectra), len(outputs))
+    noise = Noise(np.zeros(shape), np.zeros(shape))
+    for rows in _blocks(len(outputs), flow.size):
+        results = (np.arange(flow.size) == outputs[rows, None]).astype(np.complex128)
         behind = range(len(flow.sections) - 1, flow.middle, -1)
-        bound, power, gains = _gather(flow, formats, outputs, behind)
+        bound, power, gains = _gather(flow, formats, results, behind)
         for channel, spectrum in enumerate(spectra):
             ahead = range(flow.middle, -1, -1)
             more, more_power, _ = _gather(flow, formats, gains * spectrum, ahead)
