@@ -275,6 +275,10 @@ class LineDesign(ABC):
     def certificate(self) -> dict[str, object]:
         """Return what is proved of every possible input: error bound, ranges, no overflow."""
 
+    def beats_within(self, cycles: int) -> int:
+        """Return the most beats that can enter in so many cycles."""
+        return cycles
+
     def channel_of(self, line: int) -> int:
         """Channel that the ``line``-th line since reset belongs to."""
         return line // self.lines_per_channel % self.channels

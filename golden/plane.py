@@ -124,6 +124,16 @@ class Plane:
         rows, columns = np.arange(self.height)[:, None], np.arange(self.width)
         return (rows * sizes[1] + columns).reshape(-1)
 
+    def beats_within(self, cycles: int, sizes: tuple[int, int]) -> int:
+        """Return the most samples that can enter a transform in so many cycles."""
+        block = sizes[0] * sizes[1]
+        enters = np.zeros(block, dtype=np.int64)
+        enters[self.outputs(sizes)] = 1
+        blocks, rest = divmod(cycles, block)
+        before = np.concatenate([[0], np.cumsum(np.tile(enters, 2))])
+        most = (before[rest : rest + block] - before[:block]).max()
+        return int(blocks * self.length + most)
+
     def torus(self, kernels: Taps, sizes: tuple[int, int]) -> Taps:
         """Return kernels ``[C, taps]`` as they stand on a torus, ``[C, *sizes]``."""
         rows, columns = self.vertical.spot(sizes[0]), self.horizontal.spot(sizes[1])

@@ -54,6 +54,10 @@ class PlaneFft(FftDesign):
     def _check_weights(self, weights: LineWeights) -> None:
         """Take what the layer has checked."""
 
+    def beats_within(self, cycles: int) -> int:
+        """Return the most samples that a map's door takes in so many cycles."""
+        return self.plane.beats_within(cycles, self.sizes)
+
     @property
     def start_words(self) -> int:
         """A bias."""

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from golden import fermat_plan as plan
 from golden.interval import Interval
 from hw.counter import Counter, Odometer
-from hw.delay import delay, delay_valid
+from hw.delay import BeatDelay, delay, delay_valid
 from hw.fermat.latency import step_latency
 from hw.fermat.words import LEAD, Word, WordsComponent, add_all, rotation, words_layout
 from hw.primitives.adder import ONE, Operands, bits_of, chosen_sum
@@ -180,6 +180,9 @@ class PointTransform(WordsComponent):
     One beat a cycle; `latency` cycles from a block's first word to its first output.
     """
 
+    _SHORTEST_IN_MEMORY = 10
+    """Beats from which on the words of the other transforms wait in a memory."""
+
     def __init__(self, step: plan.Butterfly, *, lanes: int, target: str) -> None:
         self._step = step
         self._lanes = lanes
@@ -232,12 +235,21 @@ class PointTransform(WordsComponent):
         ]
         return cast(data.View, store.r_data)
 
+    def _later(self, m: Module, cell: Signal, *, name: str) -> Value:
+        """Return a cell's word of the same transform before."""
+        beats = self._step.delay - 1
+        if beats < self._SHORTEST_IN_MEMORY:
+            return delay(m, cell, beats, name=name)
+        m.submodules[name] = later = BeatDelay(depth=beats, width=len(cell), target=self._target)
+        m.d.comb += [later.step.eq(1), later.i.eq(cell)]
+        return later.o.as_signed()
+
     def _cell(self, m: Module, n: int, lane: int, load: Signal, word: Value) -> Signal:
         """Turn a point's word on for every output; transforms of a block take turns in it."""
         step = self._step
         shape = signed(step.cells[n].bits)
         cell = Signal(shape, name=f"cell_{n}_{lane}", reset_less=True)
-        before = delay(m, cell, step.delay - 1, name=f"before_{n}_{lane}")
+        before = self._later(m, cell, name=f"before_{n}_{lane}")
         if step.shifts[n]:
             old = bits_of(before, "before")
             turned = chosen_sum(

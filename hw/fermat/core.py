@@ -88,7 +88,7 @@ class FermatCore(wiring.Component):
 
     @property
     def _depth(self) -> int:
-        return self._design.channels * self._design.length
+        return self._design.channels * self._design.coefficient_words
 
     @property
     def pipeline_latency(self) -> int:
@@ -103,33 +103,37 @@ class FermatCore(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         taken = Signal()
+        samples = self._enter(m, taken)
+        bins = self._chain(m, "forward", self._design.forward.steps, samples)
+        products = self._multiply(m, bins)
+        sums = self._chain(m, "inverse", _steps_after(self._design), products)
+        self._leave(m, sums.payload, sums.valid)
+        if self._design.weights is None:
+            self._track_frames(m, taken)
+        return m
+
+    def _enter(self, m: Module, taken: Signal) -> wiring.PureInterface:
+        """Return the samples as a flow of words, away from the door's gates."""
         m.d.comb += [
             taken.eq(self.i.valid & self.i.ready),
             self.i.ready.eq(self.credit & self.available),
             self.take.eq(taken),
         ]
-        samples = self._samples(m, taken)
-        bins = self._chain(m, "forward", self._design.forward.steps, samples)
-        products = self._multiply(m, bins)
-        sums = self._chain(m, "inverse", _steps_after(self._design), products)
-        ahead = LEAD - OutputStage.LOOKAHEAD
-        m.d.comb += [
-            self.o.payload.eq(sums.payload),
-            self.o.valid.eq(delay_valid(m, sums.valid, LEAD, name="sums_valid")),
-            self.early.eq(delay_valid(m, sums.valid, ahead, name="early")),
-        ]
-        if self._design.weights is None:
-            self._track_frames(m, taken)
-        return m
-
-    def _samples(self, m: Module, taken: Signal) -> wiring.PureInterface:
-        """Return the samples as a flow of words, away from the door's gates."""
         flow = FlowSignature(self.i.payload.samples.shape()).create(path=("samples",))
         m.d.comb += [
             flow.payload.eq(delay(m, self.i.payload.samples, DOOR + LEAD, name="sample")),
             flow.valid.eq(delay_valid(m, taken, DOOR, name="taken")),
         ]
         return flow
+
+    def _leave(self, m: Module, sums: data.View, valid: Value) -> None:
+        """Send out sums; as everywhere inside, ``valid`` is ahead of them."""
+        ahead = LEAD - OutputStage.LOOKAHEAD
+        m.d.comb += [
+            self.o.payload.eq(sums),
+            self.o.valid.eq(delay_valid(m, valid, LEAD, name="sums_valid")),
+            self.early.eq(delay_valid(m, valid, ahead, name="early")),
+        ]
 
     def _chain(
         self, m: Module, name: str, steps: Sequence[plan.Step], flow: wiring.PureInterface
@@ -170,7 +174,9 @@ class FermatCore(wiring.Component):
         if words is None:
             wiring.connect(m, wiring.flipped(self.coefficients), table.load)
         m.submodules.place = place = Odometer(
-            position=design.length, group=design.groups_per_channel, channel=design.channels
+            position=design.coefficient_words,
+            group=design.groups_per_channel,
+            channel=design.channels,
         )
         address = Signal.like(table.addr)
         m.d.comb += [

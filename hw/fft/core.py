@@ -1,6 +1,8 @@
 """The FFT engine between its streams: samples in, correlation sums out."""
 
-from amaranth.hdl import Module, Signal, signed
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -71,7 +73,7 @@ class FftCore(wiring.Component):
             shape=shapes.ranks[place],
             half=1 << shapes.dropped - 1 if last and shapes.dropped > 0 else 0,
             pairs=design.pairs,
-            registered=self._registers.rank(number, last=last),
+            registered=self._registers.rank(number, place),
             target=design.target,
         )
 
@@ -102,7 +104,7 @@ class FftCore(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.door = door = Door(self._design)
+        m.submodules.door = door = self._door()
         wiring.connect(m, wiring.flipped(self.i), door.i)
         m.d.comb += [
             door.credit.eq(self.credit),
@@ -124,6 +126,10 @@ class FftCore(wiring.Component):
         self._emit(m, beats)
         return m
 
+    def _door(self) -> Any:
+        """Return where lines enter."""
+        return Door(self._design)
+
     def _multiply_by_twiddles(
         self, m: Module, number: int, beats: wiring.PureInterface
     ) -> wiring.PureInterface:
@@ -134,10 +140,12 @@ class FftCore(wiring.Component):
         table = m.submodules[f"twiddles_{number}"] = Table(
             words=words, depth=len(words), width=layout.size, target=design.target
         )
-        address = Signal(range(len(words)), name=f"twiddle_{number}")
+        unit = design.flow.unit(number)
+        address = Signal(range(len(words) * unit), name=f"twiddle_{number}")
         with m.If(beats.early):
             m.d.sync += address.eq(address + 1)
-        m.d.comb += [table.addr.eq(address), product.factor.eq(layout(table.data))]
+        factor = address[unit.bit_length() - 1 :] if unit > 1 else address
+        m.d.comb += [table.addr.eq(factor), product.factor.eq(layout(table.data))]
         wiring.connect(m, beats, product.i)
         return product.o
 
@@ -189,13 +197,18 @@ class FftCore(wiring.Component):
     def _emit(self, m: Module, beats: wiring.PureInterface) -> None:
         """Let through what belongs to the line, rounded to integers."""
         design = self._design
-        m.submodules.out_place = place = Counter(design.size)
+        belongs = self._belongs(m, beats.early)
         m.d.comb += [
-            place.step.eq(beats.early),
-            self.early.eq(beats.early & (place.value < design.length)),
+            self.early.eq(beats.early & belongs),
             self.o.valid.eq(delay_valid(m, self.early, AHEAD, name="valid")),
         ]
         shapes = design.formats.sections[-1]
         for lane in range(design.lanes):
             part = beats.z[lane // 2]["im" if lane % 2 else "re"]
             m.d.comb += self.o.payload[lane].eq(rounded(part, shapes))
+
+    def _belongs(self, m: Module, step: Value) -> Value:
+        """Return whether the place that each ``step`` leaves behind has a result."""
+        m.submodules.out_place = place = Counter(self._design.size)
+        m.d.comb += place.step.eq(step)
+        return place.value < self._design.length
