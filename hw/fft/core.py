@@ -13,7 +13,7 @@ from hw.fft.beats import AHEAD
 from hw.fft.door import Door
 from hw.fft.pipeline import SPECTRUM_STAGE, Registers, pipeline_latency
 from hw.fft.product import Product, factor_layout, factor_words, rounded
-from hw.fft.rank import RankStage
+from hw.fft.rank import RankStage, rank_parts
 from hw.output import beat_layout
 from hw.streams import FlowSignature
 from hw.tables import LoadSignature, Table, encode, walk_channels
@@ -75,6 +75,7 @@ class FftCore(wiring.Component):
             pairs=design.pairs,
             registered=self._registers.rank(number, place),
             target=design.target,
+            parts=rank_parts(design, number, place),
         )
 
     def _product(self, number: int) -> Product:
