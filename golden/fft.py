@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -338,12 +338,14 @@ class FftDesign(LineDesign):
         return z.raw[..., self.outputs]
 
 
+AnyFft = TypeVar("AnyFft", bound=FftDesign)
+
 EXACT_BOUND = 0.5
 """Below it a result is off by less than a half, and rounding brings back the integer."""
 _EXACT_F_BITS = 4
 
 
-def exact_widths(design: FftDesign) -> FftDesign:
+def exact_widths(design: AnyFft) -> AnyFft:
     """Return ``design`` with the narrowest widths whose proof makes its results exact.
 
     Operands and factors grow together until the proof succeeds; then each width in turn shrinks as
@@ -355,7 +357,7 @@ def exact_widths(design: FftDesign) -> FftDesign:
         Where the widest that the model and the target take do not suffice.
     """
     factors, operands = ("spectrum_bits", "twiddle_bits"), ("operand_bits",)
-    exact: FftDesign = replace(design, result_f_bits=_EXACT_F_BITS)
+    exact = replace(design, result_f_bits=_EXACT_F_BITS)
     while exact.error_bound >= EXACT_BOUND:
         wider = _resized(exact, 1, *factors, *operands)
         if wider is None:
@@ -369,7 +371,7 @@ def exact_widths(design: FftDesign) -> FftDesign:
     return exact
 
 
-def _resized(design: FftDesign, bits: int, *widths: str) -> FftDesign | None:
+def _resized(design: AnyFft, bits: int, *widths: str) -> AnyFft | None:
     """Return ``design`` with ``bits`` more in each of ``widths``, or None where it can't be."""
     try:
         return replace(design, **{width: getattr(design, width) + bits for width in widths})

@@ -83,10 +83,20 @@ class Plane:
     ----------
     vertical, horizontal
         The axis along a column, and that along a row.
+    peak
+        Largest modulus of a bin of filters that are loaded, where they are given by spectra.
     """
 
     vertical: Axis
     horizontal: Axis
+    peak: float | None = None
+
+    @property
+    def loaded_norms(self) -> tuple[float, float] | None:
+        """Most that the L1 and the L2 norm of a loaded filter can be."""
+        if self.peak is None:
+            return None
+        return self.length**0.5 * self.peak, self.peak
 
     @property
     def height(self) -> int:
@@ -174,9 +184,9 @@ class Plane:
         return total
 
 
-def wrapping(height: int, width: int) -> Plane:
+def wrapping(height: int, width: int, *, peak: float | None = None) -> Plane:
     """Return the plane of maps that wrap, with kernels as large; tap 0 on the output's place."""
-    return Plane(Axis(height, height, 0, wraps=True), Axis(width, width, 0, wraps=True))
+    return Plane(Axis(height, height, 0, wraps=True), Axis(width, width, 0, wraps=True), peak)
 
 
 def padded(height: int, width: int, taps: tuple[int, int], origin: tuple[int, int]) -> Plane:

@@ -114,6 +114,11 @@ class PlaneFermat(FermatDesign):
         """Range of the correlation alone, the bias not yet added."""
         if self.weights is not None:
             return Interval.union(self.weights.sums(self.data))
+        if self.plane.loaded_norms is not None:
+            # Taps are rounded, each by a half at most.
+            norm = self.plane.loaded_norms[0] + self.plane.taps / 2
+            most = int(np.ceil(norm * self.data.max_abs))
+            return Interval(-most, most)
         taps = Interval.signed(self.weight_bits)
         return (self.data * taps).scaled(self.plane.taps)
 

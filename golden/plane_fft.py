@@ -98,12 +98,9 @@ class PlaneFft(FftDesign):
     def _norms(self) -> KernelNorms:
         if self.weights is not None:
             return KernelNorms.of(self.weights.weight)
-        most = 2.0 ** (self.weight_bits - 1)
-        if not self.plane.wraps:
-            return KernelNorms.of_format(self.plane.taps, self.weight_bits)
-        # Loaded filters are known by their spectra, whose parts reach `most`.
-        root_square = 2**0.5 * most
-        return KernelNorms(self.plane.length**0.5 * root_square, root_square)
+        if self.plane.loaded_norms is not None:
+            return KernelNorms(*self.plane.loaded_norms)
+        return KernelNorms.of_format(self.plane.taps, self.weight_bits)
 
     def _wanted(self, channel: int, samples: slice) -> Floats:
         assert self.weights is not None
@@ -114,7 +111,7 @@ class PlaneFft(FftDesign):
         """Whether exact results are no integers."""
         if isinstance(self.weights, PlaneWeights):
             return self.weights.fractional
-        return self.plane.wraps
+        return self.plane.peak is not None
 
     @cached_property
     def max_abs_error(self) -> int:

@@ -6,8 +6,10 @@ from typing import Any
 
 from golden.layer import LayerDesign
 from golden.layer_axes import SerialDesign
+from golden.layer_filter import DepthwiseDesign, GlobalFilterDesign
 from hw.layer.base import LayerComponent
 from hw.layer.chain import AxesLayer
+from hw.layer.filter import FilterLayer, predict_filter
 from hw.layer.predict import predict_axes
 from hw.predict import Cost
 
@@ -32,5 +34,10 @@ class Form:
 
 
 LAYERS: Mapping[str, Form] = {
-    form.design.form: form for form in (Form(SerialDesign, AxesLayer, predict_axes),)
+    form.design.form: form
+    for form in (
+        Form(SerialDesign, AxesLayer, predict_axes),
+        Form(GlobalFilterDesign, FilterLayer, predict_filter),
+        Form(DepthwiseDesign, FilterLayer, predict_filter),
+    )
 }
