@@ -160,8 +160,9 @@ class Plane:
         sample = place[samples, None]
         rows = self.vertical.tap(sample // self.width, place // self.width)
         columns = self.horizontal.tap(sample % self.width, place % self.width)
-        taps = kernel.astype(np.float64)[rows * self.horizontal.taps + columns]
-        return np.where((rows < 0) | (columns < 0), 0.0, taps)
+        none = (rows < 0) | (columns < 0)
+        taps = kernel.astype(np.float64)[np.where(none, 0, rows * self.horizontal.taps + columns)]
+        return np.where(none, 0.0, taps)
 
     def correlate(self, maps: Taps, kernels: Taps) -> Taps:
         """Return maps ``[..., H, W]`` under kernels ``[..., taps]``, tap by tap as it is defined.
