@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from golden.layer import LayerDesign
-from golden.layer_axes import SerialDesign
 from golden.layer_filter import DepthwiseDesign, GlobalFilterDesign
+from golden.layer_forms import MetaFormerDesign, ParallelDesign, SerialDesign
 from hw.layer.base import LayerComponent
 from hw.layer.chain import AxesLayer
 from hw.layer.filter import FilterLayer, predict_filter
@@ -39,5 +39,7 @@ LAYERS: Mapping[str, Form] = {
         Form(SerialDesign, AxesLayer, predict_axes),
         Form(GlobalFilterDesign, FilterLayer, predict_filter),
         Form(DepthwiseDesign, FilterLayer, predict_filter),
+        Form(ParallelDesign, AxesLayer, predict_axes),
+        Form(MetaFormerDesign, AxesLayer, predict_axes),
     )
 }
