@@ -206,6 +206,11 @@ class LineDesign(ABC):
         """Most that a sum is off, proved; 0 where the engine is exact."""
         return 0
 
+    @property
+    def summands(self) -> int:
+        """Products of a sample and a weight that a sum is made of."""
+        return self.length
+
     @cached_property
     def sum_range(self) -> Interval:
         """Range of the correlation alone, the start value not yet added.
@@ -216,7 +221,7 @@ class LineDesign(ABC):
         if self.weights is not None:
             sums = Interval.union(self.weights.sums(self.data))
         else:
-            sums = (self.data * Interval.signed(self.weight_bits)).scaled(self.length)
+            sums = (self.data * Interval.signed(self.weight_bits)).scaled(self.summands)
         return sums.widened(self.max_abs_error)
 
     @cached_property
@@ -266,7 +271,7 @@ class LineDesign(ABC):
         """
         table = (self.channels, self.coefficient_words)
         tables = dict(self.coefficients(weights))
-        tables["start"] = np.pad(weights.start(), ((0, 0), (0, table[1] - self.length)))
+        tables["start"] = np.pad(weights.start(), ((0, 0), (0, table[1] - self.start_words)))
         if self.requantization is not None:
             for name, scale in (("multiplier", weights.multiplier), ("shift", weights.shift)):
                 if scale is None:
@@ -326,8 +331,11 @@ class LineDesign(ABC):
         if weights is None:
             raise ValueError("Model must be given the weights that the port was")
         channel = np.array([self.channel_of(line) for line in range(len(lines))], dtype=np.int64)
-        chosen = weights.of(channel)
-        accumulators = self.accumulate(lines, chosen)
+        accumulators = self.accumulate(lines, weights.of(channel))
+        return self.finish(accumulators, weights, channel)
+
+    def finish(self, accumulators: Integers, weights: LineWeights, channel: Integers) -> Integers:
+        """Return results ``[L, N]`` of accumulators, of which line l belongs to ``channel[l]``."""
         if self.requantization is None:
             return accumulators
         if weights.multiplier is None or weights.shift is None or weights.zero_point is None:

@@ -100,15 +100,25 @@ class FermatDesign(LineDesign):
         limit = self.transform_ring.reduced_modulus // 2
         return Product(self.transform_ring.bits, self.fold.o, Interval(-limit, limit))
 
+    @property
+    def inverse_entry(self) -> Interval:
+        """Range of the words that enter the way back."""
+        return self.product.o
+
+    @property
+    def reduced(self) -> Interval:
+        """Range of what is brought back from the ring."""
+        return self.sum_range
+
     @cached_property
     def inverse(self) -> Transform:
         """From bins to words congruent to the sums."""
-        return inverse_transform(self.transform_ring, self.product.o)
+        return inverse_transform(self.transform_ring, self.inverse_entry)
 
     @cached_property
     def reductions(self) -> tuple[Reduction, ...]:
         """From those words to the sums."""
-        return reductions(self.transform_ring, self.inverse.o, self.sum_range)
+        return reductions(self.transform_ring, self.inverse.o, self.reduced)
 
     @property
     def widest_word(self) -> int:

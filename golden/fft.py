@@ -106,8 +106,9 @@ class FftDesign(LineDesign):
             check_range("twiddle_bits", self.twiddle_bits, 6, 17)
             check_range("spectrum_bits", self.spectrum_bits, 6, 18)
         factor_bits = max(self.twiddle_bits + 1, self.spectrum_bits)
-        if self.operand_bits + factor_bits > MAX_PRODUCT_BITS:
-            rule = f"at most {MAX_PRODUCT_BITS - factor_bits} beside such factors"
+        room = MAX_PRODUCT_BITS - (self.terms - 1).bit_length() - factor_bits
+        if self.operand_bits > room:
+            rule = f"at most {room} beside such factors"
             raise ParameterError("operand_bits", rule, self.operand_bits)
 
     def _check_size(self) -> None:
@@ -151,7 +152,7 @@ class FftDesign(LineDesign):
     def spectrum_f_bits(self) -> int:
         """Fraction bits of the spectrum's words: the most with which all of them fit."""
         if self.weights is None:
-            largest = 2**0.5 * self._norms.sum_abs / self.size
+            largest = 2**0.5 * self._norms.sum_abs / (self.terms * self.size)
         else:
             values = self.spectra(self.weights)
             largest = float((np.abs(values.real) + np.abs(values.imag)).max())
@@ -164,26 +165,42 @@ class FftDesign(LineDesign):
         """Return the spectra of ``weights`` as they are stored, ``[C, 2, size]``."""
         return quantised(self.spectra(weights), self.spectrum_f_bits)
 
+    @property
+    def terms(self) -> int:
+        """Lines that a result is a sum of, T, each under its own kernel."""
+        return self.summands // self.length
+
+    def _kernels(self, weights: LineWeights) -> Integers:
+        """Return the kernels of ``weights`` as ``[C, T, N]``."""
+        return weights.weight.reshape(self.channels, self.terms, self.length)
+
     @cached_property
     def _values(self) -> Complexes | None:
         """The spectra as quantised, where every sample is followed through; else None."""
-        if self.weights is None or self.channels * self.size**2 > MAX_ANALYSIS:
+        if self.weights is None or self.channels * self.terms * self.size**2 > MAX_ANALYSIS:
             return None
-        re, im = np.moveaxis(self.words(self.weights), 1, 0) / 2.0**self.spectrum_f_bits
+        re, im = np.moveaxis(self._stored(self.weights), -2, 0) / 2.0**self.spectrum_f_bits
         return np.asarray(re + 1j * im)
 
     @cached_property
     def _norms(self) -> KernelNorms:
         if self.weights is None:
-            return KernelNorms.of_format(self.length, self.weight_bits)
-        return KernelNorms.of(self.weights.weight)
+            return KernelNorms.of_format(self.length, self.weight_bits, self.terms)
+        return KernelNorms.of(self._kernels(self.weights))
 
-    def _wanted(self, channel: int, samples: slice) -> Floats:
-        """Return what ``samples`` should add to each result of ``channel``."""
+    def _stored(self, weights: LineWeights) -> Integers:
+        """Return the spectra of all kernels, ``[C, T, 2, size]``."""
+        return self.words(weights).reshape(self.channels, self.terms, 2, self.size)
+
+    def _wanted(self, channel: int, term: int, samples: slice) -> Floats:
+        """Return what ``samples`` of a line should add to each result of ``channel``."""
         assert self.weights is not None
+        return self._shares(self._kernels(self.weights)[channel, term], samples)
+
+    def _shares(self, kernel: Integers, samples: slice) -> Floats:
+        """Return what ``samples`` add to each result under ``kernel``."""
         place = np.arange(self.length)
-        taps = (place[samples, None] - place) % self.length
-        return np.asarray(self.weights.weight[channel][taps])
+        return np.asarray(kernel[(place[samples, None] - place) % self.length])
 
     @cached_property
     def operator(self) -> Operator:
@@ -222,10 +239,10 @@ class FftDesign(LineDesign):
 
     def _factor(self, product: int) -> Factor:
         if product != self.flow.middle:
-            return Factor.of(self._twiddles(product).raw[None], self.flow.twiddle_f_bits)
+            return Factor.of(self._twiddles(product).raw[None, None], self.flow.twiddle_f_bits)
         if self.weights is None:
             return spectrum_factor(self.flow, self._norms, self.spectrum_f_bits)
-        return Factor.of(self.words(self.weights), self.spectrum_f_bits)
+        return Factor.of(self._stored(self.weights), self.spectrum_f_bits)
 
     def _twiddles(self, product: int) -> Fixed:
         """Factors of a product, ``[2, size]``."""
@@ -272,8 +289,8 @@ class FftDesign(LineDesign):
 
     def coefficients(self, weights: LineWeights) -> dict[str, Integers]:
         """Return the spectra of ``weights``: ``[C, size]`` a field."""
-        re, im = self.words(weights).swapaxes(0, 1)
-        return {"re": re, "im": im}
+        re, im = np.moveaxis(self.words(weights), -2, 0)
+        return {name: part.reshape(self.channels, -1) for name, part in (("re", re), ("im", im))}
 
     @property
     def own_parameters(self) -> dict[str, int | str]:
@@ -321,21 +338,35 @@ class FftDesign(LineDesign):
 
     def _correlate(self, pairs: Integers, words: Integers) -> Integers:
         """Return results of pairs of lines ``[P, 2, N]`` under spectra ``[P, 2, size]``."""
+        return self.behind(multiply(self.ahead(pairs), self.spectra_of(words)))
+
+    def spectra_of(self, words: Integers) -> Fixed:
+        """Return stored ``words`` of spectra as what they stand for."""
+        i_bits = self.spectrum_bits - self.spectrum_f_bits
+        return Fixed(words, SQ(i_bits, self.spectrum_f_bits))
+
+    def ahead(self, pairs: Integers) -> Fixed:
+        """Return the bins ``[..., 2, size]`` of pairs of lines ``[..., 2, N]``, as operands."""
         entry = self.entry
         samples = np.where(entry < 0, 0, pairs[..., entry])
-        spectra = Fixed(words, SQ(self.spectrum_bits - self.spectrum_f_bits, self.spectrum_f_bits))
-        z = Fixed(samples, SQ(self.data_bits, 0))
-        sections = zip(self.flow.sections, self.formats.sections, strict=True)
-        for number, (section, shapes) in enumerate(sections):
+        return self._through(Fixed(samples, SQ(self.data_bits, 0)), range(self.flow.middle + 1))
+
+    def behind(self, products: Fixed) -> Integers:
+        """Return the results ``[..., 2, N]`` of products of bins ``[..., 2, size]``."""
+        z = self._through(products, range(self.flow.middle + 1, len(self.flow.sections)))
+        return z.raw[..., self.outputs]
+
+    def _through(self, z: Fixed, numbers: range) -> Fixed:
+        """Take ``z`` through sections and the twiddles between them."""
+        for number in numbers:
+            section, shapes = self.flow.sections[number], self.formats.sections[number]
             z = z.quantize(shapes.entry)
             for rank, shape in zip(section.ranks, shapes.ranks, strict=True):
                 z = exchange(z, rank).quantize(shape)
             z = z.quantize(shapes.operand)
-            if number == self.flow.middle:
-                z = multiply(z, spectra)
-            elif number < self.flow.n_products:
+            if number != numbers[-1]:
                 z = multiply(z, self._twiddles(number))
-        return z.raw[..., self.outputs]
+        return z
 
 
 AnyFft = TypeVar("AnyFft", bound=FftDesign)

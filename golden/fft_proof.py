@@ -8,7 +8,8 @@ the results is linear again, so half units times gains add up to a bound.
 Operators are computed in double precision; `SLACK` covers what that may lose, with much to spare.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +23,8 @@ Floats = npt.NDArray[np.float64]
 
 SLACK = 1 + 1e-9
 """Widening of every bound: sums of 4096 doubles are good to 1e-12 of their terms."""
-Wanted = Callable[[int, slice], Floats]
-"""Of a channel, what some samples should add to each result, ``[samples, results]``."""
+Wanted = Callable[[int, int, slice], Floats]
+"""Of a channel and a term, what some samples should add to each result, ``[samples, results]``."""
 
 BLOCK = 1 << 20
 """Complex numbers in a block of operator rows; bounds the memory."""
@@ -113,7 +114,8 @@ def analyse(
     flow
         What the engine does.
     spectra
-        ``[C, size]``, values of the words that are stored.
+        ``[C, T, size]``, values of the words that are stored; a result is the sum of T lines under
+        as many kernels.
     wanted
         What the engine is to do.
     entry
@@ -131,11 +133,12 @@ def analyse(
     back: list[list[Reach]] = []
     shape = (len(spectra), len(outputs))
     deviation, power = np.zeros(shape), np.zeros(shape)
-    for channel, spectrum in enumerate(spectra):
+    for channel, terms in enumerate(spectra):
         sums = _sums(flow)
-        for samples in _blocks(length, flow.size):
-            results = _pass(flow, bins[samples] * spectrum, behind, sums, paired=paired)
-            error = results[:, outputs] - wanted(channel, samples)
+        blocks = _blocks(length, flow.size)
+        for term, samples in itertools.product(range(len(terms)), blocks):
+            results = _pass(flow, bins[samples] * terms[term], behind, sums, paired=paired)
+            error = results[:, outputs] - wanted(channel, term, samples)
             if not paired:
                 error.imag = 0
             size = np.abs(error.real) + np.abs(error.imag)
@@ -161,10 +164,9 @@ def _union(first: list[list[Reach]], second: list[list[Reach]]) -> list[list[Rea
     ]
 
 
-def _blocks(rows: int, size: int) -> Iterator[slice]:
+def _blocks(rows: int, size: int) -> list[slice]:
     step = max(BLOCK // size, 1)
-    for start in range(0, rows, step):
-        yield slice(start, min(start + step, rows))
+    return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
 
 
 def _pass(
@@ -214,11 +216,12 @@ def rounding_noise(flow: Flow, formats: Formats, spectra: Complexes, outputs: In
         results = (np.arange(flow.size) == outputs[rows, None]).astype(np.complex128)
         behind = range(len(flow.sections) - 1, flow.middle, -1)
         bound, power, gains = _gather(flow, formats, results, behind)
-        for channel, spectrum in enumerate(spectra):
+        noise.bound[:, rows], noise.power[:, rows] = bound * SLACK, power
+        for channel, term in np.ndindex(spectra.shape[:2]):
             ahead = range(flow.middle, -1, -1)
-            more, more_power, _ = _gather(flow, formats, gains * spectrum, ahead)
-            noise.bound[channel, rows] = (bound + more) * SLACK
-            noise.power[channel, rows] = power + more_power
+            more, more_power, _ = _gather(flow, formats, gains * spectra[channel, term], ahead)
+            noise.bound[channel, rows] += more * SLACK
+            noise.power[channel, rows] += more_power
     return noise
 
 

@@ -99,12 +99,12 @@ class FilterDesign(LayerDesign):
         """Return the kernels ``[C, taps]`` that ``arrays`` stand for, held to their formats."""
 
     @abstractmethod
-    def _example(self, generator: np.random.Generator) -> dict[str, Integers]:
-        """Return made-up arrays of the kernels."""
+    def random_filters(self, generator: np.random.Generator) -> dict[str, Integers]:
+        """Return arrays of filters, as the weights file holds them."""
 
     def _made_up(self) -> dict[str, Integers]:
         generator = np.random.default_rng(0)
-        arrays = self._example(generator)
+        arrays = self.random_filters(generator)
         most = 1 << self.data_bits
         arrays["bias"] = generator.integers(-most, most, self.channels, endpoint=True)
         if self.output is not None:
@@ -208,6 +208,10 @@ class FilterDesign(LayerDesign):
             "engines": {"plane": self.engine.certificate()},
         }
 
+    def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
+        """See `LayerDesign`."""
+        return {"w": self.engine.port_tables(self.plane_weights(weights))}
+
     def model(self, maps: Integers, weights: Arrays | None = None) -> Integers:
         """See `LayerDesign`."""
         arrays = weights if weights is not None else self.weights
@@ -258,8 +262,8 @@ class GlobalFilterDesign(FilterDesign):
         kernels = kernels_of_spectra(re + 1j * im, self.width) * 2.0**self.kernel_f_bits
         return kernels.reshape(self.channels, -1)
 
-    def _example(self, generator: np.random.Generator) -> dict[str, Integers]:
-        """Return spectra that fall off from the lowest frequencies, as learned ones do."""
+    def random_filters(self, generator: np.random.Generator) -> dict[str, Integers]:
+        """See `FilterDesign`: spectra that fall off from the lowest frequencies, as learned."""
         rows = np.abs(np.fft.fftfreq(self.height))[:, None]
         columns = np.fft.rfftfreq(self.width)
         most = Interval.signed(self.weight_bits).high / (1 + 8 * np.hypot(rows, columns))
@@ -321,7 +325,8 @@ class DepthwiseDesign(FilterDesign):
         taps = checked_array(arrays, "weight", shape, Interval.signed(self.weight_bits))
         return taps.reshape(self.channels, -1)
 
-    def _example(self, generator: np.random.Generator) -> dict[str, Integers]:
+    def random_filters(self, generator: np.random.Generator) -> dict[str, Integers]:
+        """See `FilterDesign`."""
         taps = Interval.signed(self.weight_bits)
         shape = (self.channels, self.kernel, self.kernel)
         return {"weight": generator.integers(taps.low, taps.high, shape, endpoint=True)}

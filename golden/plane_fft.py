@@ -97,14 +97,17 @@ class PlaneFft(FftDesign):
     @cached_property
     def _norms(self) -> KernelNorms:
         if self.weights is not None:
-            return KernelNorms.of(self.weights.weight)
+            return KernelNorms.of(self._kernels(self.weights))
         if self.plane.loaded_norms is not None:
-            return KernelNorms(*self.plane.loaded_norms)
-        return KernelNorms.of_format(self.plane.taps, self.weight_bits)
+            sum_abs, root_square = self.plane.loaded_norms
+            return KernelNorms(1, sum_abs, root_square, root_square**2)
+        return KernelNorms.of_format(self.plane.taps, self.weight_bits, 1)
 
-    def _wanted(self, channel: int, samples: slice) -> Floats:
-        assert self.weights is not None
-        return self.plane.shares(self.weights.weight[channel], samples)
+    def _kernels(self, weights: LineWeights) -> Integers:
+        return weights.weight[:, None]
+
+    def _shares(self, kernel: Integers, samples: slice) -> Floats:
+        return self.plane.shares(kernel, samples)
 
     @property
     def fractional(self) -> bool:

@@ -60,7 +60,7 @@ class LineEngine(wiring.Component):
 
     def __init__(self, design: LineDesign, core: Core | None = None) -> None:
         self._design = design
-        self._core = core or ENGINES[design.engine].core(design)
+        self._core = ENGINES[design.engine].core(design) if core is None else core
         in_flight = design.beats_within(self._core.pipeline_latency)
         self._output = OutputStage(design, in_flight=in_flight)
         ports = {
@@ -81,6 +81,11 @@ class LineEngine(wiring.Component):
     def design(self) -> LineDesign:
         """What it was built of."""
         return self._design
+
+    @property
+    def line_cycles(self) -> int:
+        """Cycles from a group's first result to its last, and one more."""
+        return self._design.length
 
     @property
     def latency(self) -> int:

@@ -35,6 +35,10 @@ class Cost:
             self.luts + other.luts,
         )
 
+    def times(self, count: int) -> "Cost":
+        """Return the cost of ``count`` of it."""
+        return Cost(count * self.multipliers, count * self.block_rams, count * self.luts)
+
     def entry(self) -> dict[str, int | str]:
         """Return the manifest's entry."""
         return {
@@ -76,6 +80,12 @@ def table(design: LineDesign, *, depth: int, width: int) -> Cost:
     if design.weights is None:
         return ram(depth=2 * depth, width=width)
     return rom(depth=depth, width=width)
+
+
+def accumulation(*, length: int, width: int, words: int) -> Cost:
+    """Cost of `accumulate_turns`: the words' adders, and the delay of a line."""
+    cost = Cost(luts=words * (adder(width).luts + width)) + counter(length)
+    return cost + ram(depth=max(length - 2, 1), width=words * width)
 
 
 def product(*, lanes: int, a_bits: int, b_bits: int) -> Cost:

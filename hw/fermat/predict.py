@@ -16,21 +16,7 @@ _CONTROL = 4
 
 def predict(design: FermatDesign) -> Cost:
     """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
-    return transforms(design)
-
-
-def transforms(design: FermatDesign) -> Cost:
-    """Return what there is between the door and the end: steps, tables, output stage."""
-    steps = (*design.forward.steps, design.fold, *design.inverse.steps)
-    shared = sum((_control(step) for step in steps), Cost())
-    lane = sum((_words(step) for step in steps), _product(design.product))
-    for last in design.reductions:
-        lane += rom(depth=len(last.table), width=last.o.bits) + adder(last.o.bits)
-    lanes = design.lanes
-    cost = shared + Cost(lanes * lane.multipliers, lanes * lane.block_rams, lanes * lane.luts)
-    for step in steps:
-        if isinstance(step, plan.Butterfly):
-            cost += _stores(step, lanes)
+    cost = transforms(design, design.fold) + products(design)
     depth = design.channels * design.coefficient_words
     cost += table(design, depth=depth, width=design.product.h.bits)
     for size in (design.coefficient_words, design.groups_per_channel, design.channels):
@@ -38,6 +24,24 @@ def transforms(design: FermatDesign) -> Cost:
     cost += Cost(luts=2.5 * depth.bit_length())
     in_flight = design.beats_within(pipeline_latency(design))
     return cost + output_stage(design, in_flight=in_flight) + weights_port(design)
+
+
+def transforms(design: FermatDesign, *folds: plan.Fold) -> Cost:
+    """Return what the transforms there and back take, the reduction, and ``folds`` beside them."""
+    steps = (*design.forward.steps, *folds, *design.inverse.steps)
+    lane = sum((_words(step) for step in steps), Cost())
+    for last in design.reductions:
+        lane += rom(depth=len(last.table), width=last.o.bits) + adder(last.o.bits)
+    cost = sum((_control(step) for step in steps), lane.times(design.lanes))
+    for step in steps:
+        if isinstance(step, plan.Butterfly):
+            cost += _stores(step, design.lanes)
+    return cost
+
+
+def products(design: FermatDesign) -> Cost:
+    """Return what the products of all lanes take."""
+    return _product(design.product).times(design.lanes)
 
 
 def _words(step: plan.Step) -> Cost:

@@ -34,8 +34,12 @@ class Registers:
     places: frozenset[Place]
 
     @classmethod
-    def of(cls, design: FftDesign) -> "Registers":
-        """Choose for ``design``."""
+    def everywhere(cls, design: FftDesign) -> "Registers":
+        """Leave none out."""
+        return cls(frozenset(cls._wanted(design)))
+
+    @staticmethod
+    def _wanted(design: FftDesign) -> list[Place]:
         products = range(design.flow.n_products)
         sections = range(len(design.flow.sections))
         last = {number: len(design.flow.sections[number].ranks) - 1 for number in sections}
@@ -44,8 +48,14 @@ class Registers:
         wanted += [("carry", number, 0) for number in products]
         # The first section's are the narrowest, and so the first to do without.
         wanted += [("rank", n, place) for n in reversed(sections) for place in range(last[n])]
+        return wanted
+
+    @classmethod
+    def of(cls, design: FftDesign) -> "Registers":
+        """Choose for ``design``."""
         if design.flow.row is not None:
-            return cls(frozenset(wanted))
+            return cls.everywhere(design)
+        wanted = cls._wanted(design)
         output = stage_latency(design) + OutputBuffer.latency_of(2 * design.size)
         spare = 2 * design.size + LATENCY_LIMIT - output - _least_latency(design)
         return cls(frozenset(wanted[: max(spare, 0)]))
@@ -61,6 +71,23 @@ class Registers:
     def carry(self, product: int) -> bool:
         """Whether products leave from a register, with their carries."""
         return ("carry", product, 0) in self.places
+
+
+def transform_latency(design: FftDesign, registers: Registers, numbers: range) -> int:
+    """Cycles from a block's first sample to the first that leaves section ``numbers[-1]``.
+
+    ``numbers`` are the sections of a whole transform. A rank's first result waits for `span`
+    samples: all together one less than a block.
+    """
+    cycles = design.size - 1
+    for number in numbers:
+        n_ranks = len(design.flow.sections[number].ranks)
+        cycles += sum(1 + registers.rank(number, p) for p in range(n_ranks))
+    for number in numbers[:-1]:
+        operand = design.formats.sections[number].operand
+        cycles += SharedMultiplier.latency_on(design.target, a_bits=operand.width)
+        cycles += registers.total(number) + registers.carry(number)
+    return cycles
 
 
 def _least_latency(design: FftDesign) -> int:

@@ -10,7 +10,8 @@ from golden.fixed import SQ
 from golden.plane_fermat import PlaneFermat
 from golden.plane_fft import PlaneFft
 from hw.delay import delay, delay_valid
-from hw.fermat.core import DOOR, FermatCore
+from hw.fermat.chain import DOOR
+from hw.fermat.core import FermatCore
 from hw.fermat.words import LEAD
 from hw.fft.beats import AHEAD, BeatSignature
 from hw.fft.core import FftCore
@@ -61,12 +62,10 @@ class PlaneFftCore(FftCore):
     """
 
     _design: PlaneFft
+    _within = staticmethod(within_map)
 
     def _door(self) -> ComplexDoor:
         return ComplexDoor(self._design)
-
-    def _belongs(self, m: Module, step: Value) -> Value:
-        return within_map(m, self._design, step)
 
 
 class PlaneFermatCore(FermatCore):

@@ -2,8 +2,8 @@
 
 from golden.plane_fermat import PlaneFermat
 from golden.plane_fft import PlaneFft
-from hw.fermat.predict import transforms as fermat_transforms
-from hw.fft.predict import transforms as fft_transforms
+from hw.fermat.predict import predict as predict_engine
+from hw.fft.predict import whole
 from hw.plane.door import PlaneDesign
 from hw.predict import Cost, counter, ram
 
@@ -11,12 +11,12 @@ from hw.predict import Cost, counter, ram
 def predict_fft(design: PlaneFft) -> Cost:
     """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
     spectrum = counter(design.size) + counter(design.channels)
-    return fft_transforms(design) + spectrum + _ends(design)
+    return whole(design) + spectrum + _ends(design)
 
 
 def predict_fermat(design: PlaneFermat) -> Cost:
     """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
-    return fermat_transforms(design) + _ends(design)
+    return predict_engine(design) + _ends(design)
 
 
 def _ends(design: PlaneDesign) -> Cost:
