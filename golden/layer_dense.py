@@ -145,7 +145,8 @@ class DenseLayerDesign(LayerDesign):
                 weights=None if self.weights is None else self.engine_weights(self.weights),
                 target=self.target,
             )
-        assert isinstance(design, DenseDesign)
+            assert isinstance(design, DenseDesign)
+            design.certificate()  # what is chosen for the formats alone, is chosen now
         return design
 
     @property
@@ -184,6 +185,10 @@ class DenseLayerDesign(LayerDesign):
             **tables,
             zero_point=None if zero_point is None else int(zero_point),
         )
+
+    def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
+        """See `LayerDesign`."""
+        return {"w": self.engine.port_tables(self.engine_weights(weights))}
 
     @staticmethod
     def _key(axis: Axis, name: str) -> str:

@@ -240,6 +240,7 @@ class LinearLayerDesign(LayerDesign):
             if (length := self.lengths[number]) is not None:
                 check_range("length", length, least, 4096)
                 design = choice.design(length=length, weights=_around(own, length), **shared)
+                design.certificate()  # what is chosen for the formats alone, is chosen now
             else:
                 design = self._least(choice, least, own, shared)
         return LinearPass(axis, shape, kernel, design)
@@ -254,7 +255,9 @@ class LinearLayerDesign(LayerDesign):
         length = least
         while True:
             try:
-                return choice.design(length=length, weights=_around(own, length), **shared)
+                design = choice.design(length=length, weights=_around(own, length), **shared)
+                design.certificate()  # where no ring holds the formats' sums, it is known now
+                return design
             except ParameterError as error:
                 reaches = choice.designs[choice.engine].length_range[1]
                 if error.parameter != "length" or length >= reaches:
@@ -362,6 +365,15 @@ class LinearLayerDesign(LayerDesign):
         for number, part in enumerate(self.passes):
             maps = part.model(maps, self.engine_weights(number, arrays))
         return maps
+
+    def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
+        """See `LayerDesign`."""
+        return {
+            port: part.design.port_tables(self.engine_weights(number, weights))
+            for number, (port, part) in enumerate(
+                zip(self.weight_streams, self.passes, strict=True)
+            )
+        }
 
     def engine_weights(self, number: int, arrays: Arrays) -> LineWeights:
         """Return the set of a pass's engine that ``arrays`` hold, for ROM or port."""

@@ -83,9 +83,15 @@ class LineEngine(wiring.Component):
         return self._design
 
     @property
-    def line_cycles(self) -> int:
-        """Cycles from a group's first result to its last, and one more."""
-        return self._design.length
+    def plane_span(self) -> int:
+        """Cycles from the first result of a channel to its last, unstalled."""
+        design = self._design
+        return (design.groups_per_channel - 1) * design.cycles_per_group + design.length - 1
+
+    @property
+    def engines(self) -> list["LineEngine"]:
+        """Itself."""
+        return [self]
 
     @property
     def latency(self) -> int:

@@ -1,12 +1,13 @@
 """Lines that try an engine: full-range noise, extremes, and what reaches the accumulator's ends."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from golden.design import LineDesign
 from golden.interval import Integers, Interval
 from golden.layer import Arrays, LayerDesign
 from golden.layer_axes import AxesDesign
-from golden.layer_filter import FilterDesign
 from golden.quantize import requantization
 from golden.weights import LineWeights
 
@@ -78,33 +79,24 @@ def random_weights(design: LineDesign, generator: np.random.Generator) -> LineWe
     )
     if design.requantization is None:
         return LineWeights(kernels, pe, bias)
-    return LineWeights(kernels, pe, bias, *random_scales(design, generator), design.zero_point)
-
-
-def random_scales(design: LineDesign, generator: np.random.Generator) -> tuple[Integers, Integers]:
-    """Return multipliers and shifts for the weights port of ``design``."""
     # A ratio that keeps most results between the clips, times what lets some of them go beyond.
     reach = 2.0 ** generator.uniform(-2, 2, design.channels)
     ratio = reach * (1 << design.output_bits) / (1 << design.accumulator.bits)
-    return requantization(np.clip(ratio, 2.0**-47, 1.0))
+    multiplier, shift = requantization(np.clip(ratio, 2.0**-47, 1.0))
+    return LineWeights(kernels, pe, bias, multiplier, shift, design.zero_point)
 
 
 def random_arrays(design: LayerDesign, generator: np.random.Generator) -> Arrays:
     """Return arrays for the weights ports of a layer, over the full range of its formats."""
-    if isinstance(design, FilterDesign):
-        return _random_filters(design, generator)
-    if not isinstance(design, AxesDesign):
-        raise TypeError(f"Layer must be of a form with line engines, not {design.form}")
-    engines = design.engines.items()
-    return design.arrays_of({name: random_weights(e, generator) for name, e in engines})
-
-
-def _random_filters(design: FilterDesign, generator: np.random.Generator) -> Arrays:
-    start = design.engine.start_range
-    low, high = max(start.low, -(1 << 31)), min(start.high, (1 << 31) - 1)
-    arrays = design.random_filters(generator)
-    arrays["bias"] = generator.integers(low, high, design.channels, endpoint=True)
-    if design.output is not None:
-        arrays["multiplier"], arrays["shift"] = random_scales(design.engine, generator)
-        arrays["output.zero_point"] = np.asarray(design.zero_point)
+    if isinstance(design, AxesDesign):
+        engines = design.engines.items()
+        return design.arrays_of({name: random_weights(e, generator) for name, e in engines})
+    example = replace(design, example=True).weights
+    assert example is not None
+    arrays = {
+        key: generator.permuted(array, axis=-1) for key, array in example.items() if array.ndim
+    }
+    for key in example.keys() - arrays.keys():
+        requantization = getattr(design, key.removesuffix(".zero_point"))
+        arrays[key] = np.array(requantization.zero_point or 0)
     return arrays

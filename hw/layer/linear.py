@@ -68,9 +68,20 @@ class LinearEngine(wiring.Component):
         return self._part.kernel.before
 
     @property
-    def line_cycles(self) -> int:
-        """Cycles from a group's first result to its last, and one more."""
-        return (self._part.n_results - 1) * self._part.kernel.stride + 1
+    def plane_span(self) -> int:
+        """Cycles from the first result of a channel to its last, unstalled."""
+        dropped = self.design.length - 1 - self._last
+        return self._engine.plane_span - dropped
+
+    @property
+    def _last(self) -> int:
+        """Position of a line's last result."""
+        return (self._part.n_results - 1) * self._part.kernel.stride
+
+    @property
+    def engines(self) -> list["LinearEngine"]:
+        """Itself."""
+        return [self]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -105,7 +116,7 @@ class LinearEngine(wiring.Component):
     def _choose(self, m: Module, engine: LineEngine) -> None:
         """Let through every ``stride``-th result of a line, and drop the rest."""
         stride = self._part.kernel.stride
-        last = stride * (self._part.n_results - 1)
+        last = self._last
         m.submodules.come = come = Counter(self.design.length)
         wanted = Signal()
         m.d.comb += [

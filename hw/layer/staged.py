@@ -14,7 +14,11 @@ from hw.line import weights_layout
 from hw.streams import connect_streams
 
 Stage: TypeAlias = Any
-"""A component with `i`, `o` and `latency`: a `CornerTurn`, or an engine with its `design`."""
+"""A component with `i`, `o` and `latency`: a `CornerTurn`, or something around line engines.
+
+`plane_span` is the cycles from the first result of a plane to its last; `engines` are those that
+weights are loaded into.
+"""
 
 
 class StagedLayer(LayerComponent):
@@ -37,35 +41,44 @@ class StagedLayer(LayerComponent):
         super().__init__(design, dict(loads))
 
     @property
-    def latency(self) -> int:
-        """Cycles from the first input handshake to the first output handshake, unstalled."""
+    def _chain_latency(self) -> int:
+        """Cycles from the first sample offered to the last stage's first result, unstalled."""
         first, last = 0, self._plane - 1
         for stage in self._stages:
-            if isinstance(stage, CornerTurn):
-                first = last + stage.latency
-                last = first + stage.beats - 1
-            else:
-                first += stage.latency
-                groups = stage.design.groups_per_channel
-                last = first + (groups - 1) * stage.design.cycles_per_group
-                last += stage.line_cycles - 1
+            first = stage.latency + (last if isinstance(stage, CornerTurn) else first)
+            last = first + stage.plane_span
         return first
+
+    @property
+    def latency(self) -> int:
+        """See `LayerComponent`."""
+        return self._chain_latency
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         self._check_framing(m)
-        source = wiring.flipped(self.i)
+        source = self._begin(m)
         loads = iter(self._streams)
         for number, stage in enumerate(self._stages):
             m.submodules[f"stage_{number}"] = stage
             connect_streams(m, source, stage.i)
             source = stage.o
             if self._streams and not isinstance(stage, CornerTurn):
-                self._load(m, next(loads), stage)
+                for engine in stage.engines:
+                    self._load(m, next(loads), engine)
+        source = self._finish(m, source)
         connect_streams(m, source, wiring.flipped(self.o))
         if not isinstance(self._stages[-1], CornerTurn):
             self._mark_frames(m)
         return m
+
+    def _begin(self, m: Module) -> wiring.PureInterface:
+        """Return the stream to the first stage."""
+        return wiring.flipped(self.i)
+
+    def _finish(self, m: Module, source: wiring.PureInterface) -> wiring.PureInterface:
+        """Return the stream to the output, given what leaves the last stage."""
+        return source
 
     def _load(self, m: Module, port: str, engine: Stage) -> None:
         connect_streams(m, wiring.flipped(getattr(self, port)), engine.w)

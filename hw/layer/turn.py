@@ -98,9 +98,9 @@ class CornerTurn(wiring.Component):
         return 1 + cls._in_flight(lanes) + OutputBuffer.latency_of(cls.buffer_depth(lanes))
 
     @property
-    def beats(self) -> int:
-        """Beats of a plane."""
-        return self._beats
+    def plane_span(self) -> int:
+        """Cycles from the first beat of a plane to its last."""
+        return self._beats - 1
 
     @property
     def latency(self) -> int:

@@ -66,6 +66,36 @@ CASES = {
         output.bits = 8
         engines.width = {engine = "fft", products = 2}
     """,
+    "direct-port": """
+        weights_port = true
+        axis = "height"
+        channels = 4
+        out_channels = 2
+        height = 5
+        width = 3
+        output = {bits = 8, zero_point = 3}
+        engines.height = {engine = "direct", macs = 3, products = 2}
+    """,
+    "fermat-port": """
+        weights_port = true
+        channels = 4
+        out_channels = 4
+        height = 8
+        width = 8
+        engines.height = {engine = "fermat", products = 2}
+        engines.width = {engine = "fermat", products = 2}
+    """,
+    "fft-port": """
+        weights_port = true
+        axis = "width"
+        channels = 3
+        out_channels = 4
+        height = 4
+        width = 7
+        lanes = 1
+        output.bits = 8
+        engines.width = {engine = "fft", products = 3}
+    """,
 }
 
 
@@ -76,4 +106,4 @@ def test_layer_equals_model(case: str, tmp_path: Path) -> None:
     passed = simulate(
         design, "sim.bench_layer", simulator=SIMULATOR, folder=tmp_path, groups=2, resets=3
     )
-    assert len(passed) == 4
+    assert len(passed) == 5

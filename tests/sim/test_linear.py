@@ -53,6 +53,18 @@ CASES = {
         engines.height.engine = "fft"
         engines.width.engine = "fft"
     """,
+    "port": """
+        weights_port = true
+        channels = 2
+        height = 5
+        width = 6
+        kernels.height = {taps = 3, stride = 2}
+        kernels.width.taps = 4
+        between.bits = 8
+        output = {bits = 8, zero_point = -3}
+        engines.height.engine = "direct"
+        engines.width.engine = "fermat"
+    """,
 }
 
 
@@ -63,4 +75,4 @@ def test_layer_equals_model(case: str, tmp_path: Path) -> None:
     passed = simulate(
         design, "sim.bench_layer", simulator=SIMULATOR, folder=tmp_path, groups=2, resets=3
     )
-    assert len(passed) == 4
+    assert len(passed) == 5
