@@ -159,7 +159,7 @@ def saved_by_rom(design: LineDesign) -> Cost:
     depth = design.channels * design.coefficient_stride // n_units
     stored = [(depth, sum(design.coefficient_fields.values()))] * n_units
     if has_start(design):
-        stored.append((design.channels * design.length, design.start_range.bits))
+        stored.append((design.channels * design.start_words, design.start_range.bits))
     if design.requantization is not None:
         stored.append((design.channels, scale_bits(design)))
     saved = weights_port(design)

@@ -110,7 +110,7 @@ def test_plan_is_the_best_of_all(multipliers, luts):
     planner = Planner(SMALL, Target(device, 100e6, engines=("direct", "fermat")))
     best = planner.fastest()
     possible = [plan for plan in every_plan(planner) if fits(plan)]
-    assert len(possible) > 5
+    assert len(possible) > 3
     least = min(plan.cycles for plan in possible)
     assert best.cycles == least
     cheapest = min(_share(plan) for plan in possible if plan.cycles == least)
@@ -283,7 +283,7 @@ def test_refusals_that_say_what_is_needed(tmp_path, capsys):
     for arguments, begin in (
         (["parcnet-s", "--device", "xc2064"], "--device must be one of lfe5u-12f-6, "),
         (
-            ["parcnet-s", "--device", "lfe5u-12f-6"],
+            ["parcnet-s", "--device", "lfe5u-12f-6", "--weights", "rom"],
             "--device must be large enough for the smallest plan (",
         ),
         (["parcnet-s", "--fps", "1e6"], "--fps must be at most "),
