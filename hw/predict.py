@@ -105,11 +105,11 @@ def buffer(*, depth: int, width: int) -> Cost:
 
 def output_stage(design: LineDesign, *, in_flight: int) -> Cost:
     """Cost of the `OutputStage`."""
-    depth = design.channels * design.length
+    depth = design.stored_channels * design.length
     y = design.accumulator.bits
     beats = buffer_depth(design, in_flight=in_flight)
     cost = buffer(depth=beats, width=design.lanes * design.output_bits + 1)
-    for size in (design.length, design.groups_per_channel, design.channels):
+    for size in (design.length, design.groups_per_channel, design.stored_channels):
         cost += counter(size)
     if has_start(design):
         cost += table(design, depth=depth, width=design.start_range.bits)
@@ -124,11 +124,11 @@ def output_stage(design: LineDesign, *, in_flight: int) -> Cost:
     lane += adder(whole) + Cost(luts=1.5 * whole + 2 * design.output_bits)
     cost += Cost(luts=design.lanes * lane.luts)
     cost += product(lanes=design.lanes, a_bits=y, b_bits=MULTIPLIER_BITS + 1)
-    return cost + table(design, depth=design.channels, width=scale_bits(design))
+    return cost + table(design, depth=design.stored_channels, width=scale_bits(design))
 
 
 def weights_port(design: LineDesign) -> Cost:
     """Cost of the `WeightsPort`, where there is one."""
     if design.weights is not None:
         return Cost()
-    return counter(design.coefficient_words) + counter(design.channels) + Cost(luts=95)
+    return counter(design.coefficient_words) + counter(design.stored_channels) + Cost(luts=95)
