@@ -187,9 +187,14 @@ class LineDesign(ABC):
         """Range of a sample."""
         return self.data_range or Interval.signed(self.data_bits)
 
+    @property
+    def start_words(self) -> int:
+        """Start values of a channel: one for each position, or one for all of them."""
+        return self.length
+
     @cached_property
     def start(self) -> Integers | None:
-        """Start table ``[C, N]``, or None where it arrives on the port."""
+        """Start table ``[C, start_words]``, or None where it arrives on the port."""
         return None if self.weights is None else self.weights.start()
 
     @cached_property
@@ -271,7 +276,7 @@ class LineDesign(ABC):
         """
         table = (self.channels, self.coefficient_words)
         tables = dict(self.coefficients(weights))
-        tables["start"] = np.pad(weights.start(), ((0, 0), (0, table[1] - self.length)))
+        tables["start"] = np.pad(weights.start(), ((0, 0), (0, table[1] - self.start_words)))
         if self.requantization is not None:
             for name, scale in (("multiplier", weights.multiplier), ("shift", weights.shift)):
                 if scale is None:
@@ -297,6 +302,10 @@ class LineDesign(ABC):
     @abstractmethod
     def certificate(self) -> dict[str, object]:
         """Return what is proved of every possible input: error bound, ranges, no overflow."""
+
+    def beats_within(self, cycles: int) -> int:
+        """Return the most beats that can enter in so many cycles."""
+        return cycles
 
     def channel_of(self, line: int) -> int:
         """Channel that the ``line``-th line since reset belongs to."""
@@ -327,8 +336,8 @@ class LineDesign(ABC):
         if weights is None:
             raise ValueError("Model must be given the weights that the port was")
         channel = np.array([self.channel_of(line) for line in range(len(lines))], dtype=np.int64)
-        chosen = LineWeights(weights.weight[channel], weights.pe[channel], weights.bias[channel])
-        return self.finish(self.accumulate(lines, chosen), weights, channel)
+        accumulators = self.accumulate(lines, weights.of(channel))
+        return self.finish(accumulators, weights, channel)
 
     def finish(self, accumulators: Integers, weights: LineWeights, channel: Integers) -> Integers:
         """Return results ``[L, N]`` of accumulators, of which line l belongs to ``channel[l]``."""

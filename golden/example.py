@@ -1,8 +1,11 @@
 """Integer weights made up for a design that was given none, the same every time."""
 
-import numpy as np
+from typing import Any
 
-from golden.interval import Interval
+import numpy as np
+import numpy.typing as npt
+
+from golden.interval import Integers, Interval
 from golden.quantize import requantization
 from golden.weights import LineWeights, kernel_shapes
 
@@ -31,10 +34,16 @@ def example_weights(
     bias = generator.integers(-(1 << data_bits), 1 << data_bits, channels, endpoint=True)
     if requantized is None:
         return LineWeights(kernels, pe, bias)
-    squares = (kernels.reshape(channels, -1).astype(np.float64) ** 2).sum(axis=1)
+    return LineWeights(kernels, pe, bias, *example_scales(kernels, data_bits, requantized))
+
+
+def example_scales(
+    kernels: npt.NDArray[Any], data_bits: int, requantized: Interval
+) -> tuple[Integers, Integers, int]:
+    """Return multipliers, shifts and a zero point for kernels ``[C, ...]``; see above."""
+    squares = (kernels.reshape(len(kernels), -1).astype(np.float64) ** 2).sum(axis=1)
     deviation = np.sqrt(squares) * (1 << data_bits) / 12**0.5
     half_range = (requantized.high - requantized.low) / 2
     ratio = half_range / np.maximum(3 * deviation, 1.0)
     multiplier, shift = requantization(np.clip(ratio, 2.0**-30, 1.0))
-    middle = (requantized.low + requantized.high) // 2
-    return LineWeights(kernels, pe, bias, multiplier, shift, middle)
+    return multiplier, shift, (requantized.low + requantized.high) // 2

@@ -47,6 +47,12 @@ class FermatDesign(LineDesign):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._check_length()
+        if self.weights is not None:
+            self.transform_ring  # noqa: B018 - raises where no ring holds the weights' sums
+
+    def _check_length(self) -> None:
+        """Raise `ParameterError` where no ring has the roots."""
         possible = rings(self.length)
         if not possible:
             rule = f"a length with a root of unity in a ring (nearest: {_nearest(self.length)})"
@@ -55,8 +61,6 @@ class FermatDesign(LineDesign):
         if self.ring is not None and self.ring not in sizes:
             choices = ", ".join(map(str, sorted(sizes)))
             raise ParameterError("ring", f"one of {choices} for --length {self.length}", self.ring)
-        if self.weights is not None:
-            self.transform_ring  # noqa: B018 - raises where no ring holds the weights' sums
 
     @cached_property
     def transform_ring(self) -> Ring:

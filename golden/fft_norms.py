@@ -7,13 +7,13 @@ on it; Parseval's equation gives the root of the sum of squares of its gains, an
 inequality their sum.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from golden.fft_flow import Flow
 from golden.fft_format import Factor, Formats, Reach
-from golden.fft_proof import Noise, Operator, factors, reach_ahead
+from golden.fft_proof import Floats, Noise, Operator, factors, reach_ahead
 from golden.interval import Integers, Interval
 
 SECOND_ORDER = 1.01
@@ -44,7 +44,7 @@ class KernelNorms:
     square: float
 
     @classmethod
-    def of(cls, kernels: Integers) -> "KernelNorms":
+    def of(cls, kernels: Integers | Floats) -> "KernelNorms":
         """Return the norms of kernels ``[C, T, N]``."""
         values = kernels.astype(np.float64)
         squares = (values**2).sum(axis=-1)
@@ -83,7 +83,7 @@ def bound_operator(
     # Each is a perturbation of a product: its size, the values' norm, and the gains' norm.
     word = WORD_ERROR * 2**0.5 * 2.0**-spectrum_f_bits
     error = word * flow.size * root_energy * norms.terms
-    exact = Flow(flow.size, 52)
+    exact = replace(flow, twiddle_f_bits=52)
     for product in range(flow.n_products):
         if product == flow.middle:
             continue

@@ -2,9 +2,9 @@
 
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,12 @@ class LineWeights:
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return what is held, by the names of the ``--weights`` file."""
         return {key: np.asarray(value) for key, value in vars(self).items() if value is not None}
+
+    def of(self, channel: Integers) -> Self:
+        """Return the kernels, embeddings and biases of some channels, in their order."""
+        return replace(
+            self, weight=self.weight[channel], pe=self.pe[channel], bias=self.bias[channel]
+        )
 
     def start(self) -> Integers:
         """Return the start table ``q[c, i] = bias[c] + sum_k weight[c, k] * pe[c, (i + k) mod N]``.

@@ -39,6 +39,13 @@ def check_framing(
 class LineEngine(wiring.Component):
     """An engine as `design` describes it.
 
+    Parameters
+    ----------
+    design
+        What to build.
+    core
+        The core to use; by default that of the design's engine.
+
     Members
     -------
     i : In, stream of beats
@@ -54,7 +61,8 @@ class LineEngine(wiring.Component):
     def __init__(self, design: LineDesign, core: Core | None = None) -> None:
         self._design = design
         self._core = ENGINES[design.engine].core(design) if core is None else core
-        self._output = OutputStage(design, in_flight=self._core.pipeline_latency)
+        in_flight = design.beats_within(self._core.pipeline_latency)
+        self._output = OutputStage(design, in_flight=in_flight)
         ports = {
             "i": In(stream.Signature(beat_layout(design.data_bits, design.lanes))),
             "o": Out(stream.Signature(beat_layout(design.output_bits, design.lanes))),
@@ -118,7 +126,7 @@ class LineEngine(wiring.Component):
         m.submodules.weights = port = WeightsPort(
             channels=design.stored_channels,
             words=design.coefficient_words,
-            length=design.length,
+            length=design.start_words,
             coefficient_bits=sum(design.coefficient_fields.values()),
             start_bits=design.start_range.bits,
             scale_bits=len(output.scales.data) if scales else 0,

@@ -105,7 +105,7 @@ def buffer(*, depth: int, width: int) -> Cost:
 
 def output_stage(design: LineDesign, *, in_flight: int) -> Cost:
     """Cost of the `OutputStage`."""
-    depth = design.stored_channels * design.length
+    depth = design.stored_channels * design.start_words
     y = design.accumulator.bits
     beats = buffer_depth(design, in_flight=in_flight)
     cost = buffer(depth=beats, width=design.lanes * design.output_bits + 1)
@@ -113,7 +113,8 @@ def output_stage(design: LineDesign, *, in_flight: int) -> Cost:
         cost += counter(size)
     if has_start(design):
         cost += table(design, depth=depth, width=design.start_range.bits)
-        cost += Cost(luts=design.lanes * adder(y).luts + 2.5 * depth.bit_length())
+        walk = 2.5 * depth.bit_length() if design.start_words > 1 else 0
+        cost += Cost(luts=design.lanes * adder(y).luts + walk)
     if design.requantization is None:
         return cost
     shifts = shift_range(design)

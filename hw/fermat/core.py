@@ -66,7 +66,7 @@ class FermatCore(wiring.Component):
 
     @property
     def _depth(self) -> int:
-        return self._design.channels * self._design.length
+        return self._design.channels * self._design.coefficient_words
 
     @property
     def pipeline_latency(self) -> int:
@@ -80,26 +80,34 @@ class FermatCore(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        design = self._design
         taken = Signal()
+        samples = self._enter(m, taken)
+        bins = run_chain(m, "forward", design.forward.steps, samples, design)
+        products = self._multiply(m, bins)
+        sums = run_chain(m, "inverse", steps_after(design), products, design)
+        self._leave(m, sums.payload, sums.valid)
+        if design.weights is None:
+            self._track_frames(m, taken)
+        return m
+
+    def _enter(self, m: Module, taken: Signal) -> wiring.PureInterface:
+        """Return the samples as a flow of words, away from the door's gates."""
         m.d.comb += [
             taken.eq(self.i.valid & self.i.ready),
             self.i.ready.eq(self.credit & self.available),
             self.take.eq(taken),
         ]
-        design = self._design
-        samples = words_of(m, self.i.payload.samples, taken)
-        bins = run_chain(m, "forward", design.forward.steps, samples, design)
-        products = self._multiply(m, bins)
-        sums = run_chain(m, "inverse", steps_after(design), products, design)
+        return words_of(m, self.i.payload.samples, taken)
+
+    def _leave(self, m: Module, sums: data.View, valid: Value) -> None:
+        """Send out sums; as everywhere inside, ``valid`` is ahead of them."""
         ahead = LEAD - OutputStage.LOOKAHEAD
         m.d.comb += [
-            self.o.payload.eq(sums.payload),
-            self.o.valid.eq(delay_valid(m, sums.valid, LEAD, name="sums_valid")),
-            self.early.eq(delay_valid(m, sums.valid, ahead, name="early")),
+            self.o.payload.eq(sums),
+            self.o.valid.eq(delay_valid(m, valid, LEAD, name="sums_valid")),
+            self.early.eq(delay_valid(m, valid, ahead, name="early")),
         ]
-        if design.weights is None:
-            self._track_frames(m, taken)
-        return m
 
     def _multiply(self, m: Module, bins: wiring.PureInterface) -> wiring.PureInterface:
         """Fold bins and multiply them with the spectrum."""
@@ -128,7 +136,9 @@ class FermatCore(wiring.Component):
         if words is None:
             wiring.connect(m, wiring.flipped(self.coefficients), table.load)
         m.submodules.place = place = Odometer(
-            position=design.length, group=design.groups_per_channel, channel=design.channels
+            position=design.coefficient_words,
+            group=design.groups_per_channel,
+            channel=design.channels,
         )
         address = Signal.like(table.addr)
         m.d.comb += [

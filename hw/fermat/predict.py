@@ -3,9 +3,10 @@
 from golden import fermat_plan as plan
 from golden.fermat import FermatDesign
 from golden.fermat_ring import fits
-from hw.fermat.butterfly import WordStore
+from hw.fermat.butterfly import PointTransform, WordStore
 from hw.fermat.core import pipeline_latency
 from hw.predict import Cost, adder, counter, output_stage, ram, rom, table, weights_port
+from hw.primitives.memory import READ_LATENCY
 
 _COUNTER_BIT = 1.3
 """A stage's counters are of powers of 2 for the most part, and need not foresee their ends."""
@@ -16,12 +17,12 @@ _CONTROL = 4
 def predict(design: FermatDesign) -> Cost:
     """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
     cost = transforms(design, design.fold) + products(design)
-    depth = design.channels * design.length
+    depth = design.channels * design.coefficient_words
     cost += table(design, depth=depth, width=design.product.h.bits)
-    for size in (design.length, design.groups_per_channel, design.channels):
+    for size in (design.coefficient_words, design.groups_per_channel, design.channels):
         cost += counter(size)
     cost += Cost(luts=2.5 * depth.bit_length())
-    in_flight = pipeline_latency(design)
+    in_flight = design.beats_within(pipeline_latency(design))
     return cost + output_stage(design, in_flight=in_flight) + weights_port(design)
 
 
@@ -87,7 +88,12 @@ def _stores(step: plan.Butterfly, lanes: int) -> Cost:
         each = ram(depth=step.delay, width=width)
     else:
         each = Cost(luts=width * (step.delay - 1))
-    return Cost(0, stores * each.block_rams, stores * each.luts)
+    cost = Cost(0, stores * each.block_rams, stores * each.luts)
+    if step.radix > 2 and PointTransform.in_memory(step):
+        widest = max(cell.bits for cell in step.cells)
+        depth = step.delay - READ_LATENCY
+        cost += ram(depth=depth, width=lanes * step.radix * widest) + counter(depth)
+    return cost
 
 
 def _product(step: plan.Product) -> Cost:

@@ -1,6 +1,9 @@
 """The FFT engine between its streams: samples in, correlation sums out."""
 
-from amaranth.hdl import Module, Signal, signed
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from amaranth.hdl import Module, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -9,7 +12,7 @@ from hw.counter import Odometer
 from hw.delay import delay, delay_valid
 from hw.fft.door import Door
 from hw.fft.pipeline import SPECTRUM_STAGE, Registers, pipeline_latency
-from hw.fft.sections import Sections, emit, factor_of, spectra_words
+from hw.fft.sections import Sections, emit, factor_of, spectra_words, within_line
 from hw.output import beat_layout
 from hw.streams import FlowSignature
 from hw.tables import LoadSignature, Table, walk_channels
@@ -28,6 +31,8 @@ class FftCore(wiring.Component):
     As of `hw.direct.core.DirectCore`; the spectra are read when a line has passed the forward
     transform, but those in effect when its frame began.
     """
+
+    _within: ClassVar[Callable[..., Value]] = staticmethod(within_line)
 
     def __init__(self, design: FftDesign) -> None:
         self._design = design
@@ -66,7 +71,7 @@ class FftCore(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.door = door = Door(self._design)
+        m.submodules.door = door = self._door()
         wiring.connect(m, wiring.flipped(self.i), door.i)
         m.d.comb += [
             door.credit.eq(self.credit),
@@ -76,8 +81,12 @@ class FftCore(wiring.Component):
             self.idle.eq(door.idle),
         ]
         beats = self._multiply_by_spectrum(m, self._sections.ahead(m, door.o))
-        emit(m, self._design, self._sections.behind(m, beats), self)
+        emit(m, self._design, self._sections.behind(m, beats), self, self._within)
         return m
+
+    def _door(self) -> Any:
+        """Return where lines enter."""
+        return Door(self._design)
 
     def _multiply_by_spectrum(self, m: Module, beats: wiring.PureInterface) -> wiring.PureInterface:
         """Multiply a cycle later than by twiddles: a word's sums are made in the meantime."""

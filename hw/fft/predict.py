@@ -5,7 +5,7 @@ from golden.fft_flow import Rank
 from golden.fft_format import SectionFormat
 from golden.fixed import SQ
 from hw.fft.pipeline import pipeline_latency
-from hw.fft.rank import SHORTEST_MEMORY
+from hw.fft.rank import SHORTEST_MEMORY, rank_parts
 from hw.predict import Cost, adder, counter, output_stage, product, ram, rom, table, weights_port
 
 _TWIDDLE_TABLE = 0.35
@@ -16,25 +16,32 @@ _ROUNDING_LUTS = 6
 
 def predict(design: FftDesign) -> Cost:
     """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
-    cost = output_stage(design, in_flight=pipeline_latency(design)) + weights_port(design)
-    cost += transforms(design) + door(design)
-    before, after = design.formats.sections[design.flow.middle : design.flow.middle + 2]
-    cost += multipliers(design, before, design.spectrum_bits)
-    cost += Cost(luts=design.pairs * _adders(before, after, design.spectrum_f_bits))
-    depth = design.channels * design.size
-    cost += table(design, depth=depth, width=2 * design.spectrum_bits)
-    cost += spectrum_sums(design) + Cost(luts=2.5 * depth.bit_length())
+    cost = whole(design) + door(design)
     for size in (design.length, design.groups_per_channel, design.channels, design.size):
         cost += counter(size) + counter(size)
     return cost + Cost(luts=20)
 
 
+def whole(design: FftDesign) -> Cost:
+    """Return what there is from the first rank to the output stage, and the weights port."""
+    in_flight = design.beats_within(pipeline_latency(design))
+    cost = output_stage(design, in_flight=in_flight) + weights_port(design) + transforms(design)
+    before, after = design.formats.sections[design.flow.middle : design.flow.middle + 2]
+    cost += multipliers(design, before, design.spectrum_bits)
+    cost += Cost(luts=design.pairs * _adders(before, after, design.spectrum_f_bits))
+    depth = design.channels * design.size
+    cost += table(design, depth=depth, width=2 * design.spectrum_bits)
+    return cost + spectrum_sums(design) + Cost(luts=2.5 * depth.bit_length())
+
+
 def transforms(design: FftDesign) -> Cost:
     """Return what the transforms there and back take."""
     cost = Cost()
-    for section, shapes in zip(design.flow.sections, design.formats.sections, strict=True):
-        for rank, shape in zip(section.ranks, shapes.ranks, strict=True):
-            cost += _rank(design, rank, shape)
+    sections = zip(design.flow.sections, design.formats.sections, strict=True)
+    for number, (section, shapes) in enumerate(sections):
+        for place, (rank, shape) in enumerate(zip(section.ranks, shapes.ranks, strict=True)):
+            n_parts = len(rank_parts(design, number, place))
+            cost += _rank(rank, shape, n_parts * design.pairs)
     for number in range(design.flow.n_products):
         if number != design.flow.middle:
             cost += _twiddle_product(design, number)
@@ -61,8 +68,7 @@ def spectrum_sums(design: FftDesign) -> Cost:
     return adder(design.spectrum_bits).times(2)
 
 
-def _rank(design: FftDesign, rank: Rank, shape: SQ) -> Cost:
-    parts = 2 * design.pairs
+def _rank(rank: Rank, shape: SQ, parts: int) -> Cost:
     bits = shape.width
     cost = Cost(luts=parts * (2 * adder(bits + 1).luts + (bits if rank.rotates else 0)))
     cost += Cost(luts=2.2 * (2 * rank.span).bit_length())
@@ -79,7 +85,8 @@ def _twiddle_product(design: FftDesign, number: int) -> Cost:
     depth = design.flow.twiddles(number).shape[-1]
     twiddles = rom(depth=depth, width=3 * factor_bits)
     luts = twiddles.luts if twiddles.block_rams else _TWIDDLE_TABLE * twiddles.luts
-    return cost + Cost(block_rams=twiddles.block_rams, luts=luts + depth.bit_length())
+    counted = (depth * design.flow.unit(number)).bit_length()
+    return cost + Cost(block_rams=twiddles.block_rams, luts=luts + counted)
 
 
 def _adders(before: SectionFormat, after: SectionFormat, factor_f_bits: int) -> float:

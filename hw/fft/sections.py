@@ -1,5 +1,6 @@
 """The FFT engine's transforms, forward and back, as chains of stages in a module."""
 
+from collections.abc import Callable
 from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
@@ -11,7 +12,7 @@ from hw.delay import delay_valid
 from hw.fft.beats import AHEAD
 from hw.fft.pipeline import Registers
 from hw.fft.product import Product, factor_layout, factor_words, rounded
-from hw.fft.rank import RankStage
+from hw.fft.rank import RankStage, rank_parts
 from hw.tables import Table, encode
 
 
@@ -53,8 +54,9 @@ class Sections:
             shape=shapes.ranks[place],
             half=1 << shapes.dropped - 1 if last and shapes.dropped > 0 else 0,
             pairs=design.pairs,
-            registered=self._registers.rank(number, last=last),
+            registered=self._registers.rank(number, place),
             target=design.target,
+            parts=rank_parts(design, number, place),
         )
 
     def product(self, number: int) -> Product:
@@ -83,10 +85,12 @@ class Sections:
         table = m.submodules[f"twiddles_{number}"] = Table(
             words=words, depth=len(words), width=layout.size, target=design.target
         )
-        address = Signal(range(len(words)), name=f"twiddle_{number}")
+        unit = design.flow.unit(number)
+        address = Signal(range(len(words) * unit), name=f"twiddle_{number}")
         with m.If(beats.early):
             m.d.sync += address.eq(address + 1)
-        m.d.comb += [table.addr.eq(address), product.factor.eq(layout(table.data))]
+        factor = address[unit.bit_length() - 1 :] if unit > 1 else address
+        m.d.comb += [table.addr.eq(factor), product.factor.eq(layout(table.data))]
         wiring.connect(m, beats, product.i)
         return product.o
 
@@ -109,12 +113,24 @@ def factor_of(m: Module, word: Value, bits: int) -> Any:
     return factor
 
 
-def emit(m: Module, design: FftDesign, beats: wiring.PureInterface, core: wiring.Component) -> None:
-    """Let through to ``core``'s output what belongs to the line, rounded to integers."""
+def within_line(m: Module, design: FftDesign, step: Value) -> Value:
+    """Return whether the place that each ``step`` leaves behind is one of the line's own."""
     m.submodules.out_place = place = Counter(design.size)
+    m.d.comb += place.step.eq(step)
+    return place.value < design.length
+
+
+def emit(
+    m: Module,
+    design: FftDesign,
+    beats: wiring.PureInterface,
+    core: wiring.Component,
+    within: Callable[..., Value] = within_line,
+) -> None:
+    """Let through to ``core``'s output what is ``within`` the line, rounded to integers."""
+    belongs = within(m, design, beats.early)
     m.d.comb += [
-        place.step.eq(beats.early),
-        core.early.eq(beats.early & (place.value < design.length)),
+        core.early.eq(beats.early & belongs),
         core.o.valid.eq(delay_valid(m, core.early, AHEAD, name="valid")),
     ]
     shapes = design.formats.sections[-1]
