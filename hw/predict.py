@@ -39,13 +39,39 @@ class Cost:
         """Return the cost of ``count`` of it."""
         return Cost(count * self.multipliers, count * self.block_rams, count * self.luts)
 
-    def entry(self) -> dict[str, int | str]:
+    def entry(self) -> dict[str, int | float | str]:
         """Return the manifest's entry."""
         return {
             "target": MODELLED,
             "multipliers": self.multipliers,
             "block_rams": self.block_rams,
             "lut4_equivalents": round(self.luts),
+        }
+
+
+@dataclass(frozen=True)
+class Working(Cost):
+    """A cost, and the work that it does.
+
+    Parameters
+    ----------
+    work
+        Multiply-accumulates of the operator's definition a cycle. A multiplier of a direct engine
+        does one at most.
+    """
+
+    work: float = 0
+
+    @classmethod
+    def of(cls, cost: Cost, work: float) -> "Working":
+        """Return ``cost`` with ``work`` beside it."""
+        return cls(cost.multipliers, cost.block_rams, cost.luts, work)
+
+    def entry(self) -> dict[str, int | float | str]:
+        """Return the manifest's entry."""
+        return super().entry() | {
+            "macs_per_cycle": round(self.work, 2),
+            "macs_per_cycle_and_multiplier": round(self.work / max(self.multipliers, 1), 2),
         }
 
 

@@ -6,7 +6,7 @@ from hw.dense.engine import core_of, cycles_between_groups, predict
 from hw.layer.staged import StagedLayer
 from hw.layer.turn import CornerTurn, Run
 from hw.line import LineEngine
-from hw.predict import Cost
+from hw.predict import Cost, Working
 
 
 class DenseLayer(StagedLayer):
@@ -38,8 +38,11 @@ def cycles_per_frame(design: DenseLayerDesign) -> int:
 
 
 def predict_dense(design: DenseLayerDesign) -> Cost:
-    """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
-    return predict(design.engine)
+    """Return multipliers and block RAMs, exactly, LUT4-equivalents on ECP5, and the work done."""
+    engine = design.engine
+    lines = len(design.axes) * engine.channels_per_group * engine.groups_per_channel
+    work = lines * engine.work_per_group / cycles_per_frame(design)
+    return Working.of(predict(engine), work)
 
 
 def _turn(
