@@ -8,7 +8,7 @@ from golden.design import LineDesign
 from golden.quantize import MAX_SHIFT, MULTIPLIER_BITS
 from hw.counter import Counter
 from hw.engines import ENGINES
-from hw.output import OutputStage, beat_layout
+from hw.output import OutputStage, beat_layout, output_latency
 from hw.streams import connect_streams
 from hw.weights_port import WeightsPort
 
@@ -34,6 +34,13 @@ def check_framing(
         unexpected.eq(taken & beats.payload.last & ~framing.last),
         missing.eq(taken & ~beats.payload.last & framing.last),
     ]
+
+
+def line_latency(design: LineDesign) -> int:
+    """Return the cycles from the first input handshake to the first output handshake, unstalled."""
+    engine = ENGINES[design.engine]
+    in_flight = engine.pipeline_latency(design)
+    return engine.latency(design) + output_latency(design, in_flight=in_flight)
 
 
 class LineEngine(wiring.Component):
@@ -70,14 +77,9 @@ class LineEngine(wiring.Component):
         super().__init__(ports)
 
     @property
-    def design(self) -> LineDesign:
-        """What it was built of."""
-        return self._design
-
-    @property
     def latency(self) -> int:
         """Cycles from the first input handshake to the first output handshake, unstalled."""
-        return self._core.latency + self._output.latency
+        return line_latency(self._design)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
