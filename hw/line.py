@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from golden.design import LineDesign
 from golden.quantize import MAX_SHIFT, MULTIPLIER_BITS
 from hw.counter import Counter
-from hw.engines import ENGINES
+from hw.engines import ENGINES, Core
 from hw.output import OutputStage, beat_layout, output_latency
 from hw.streams import connect_streams
 from hw.weights_port import WeightsPort
@@ -37,14 +37,21 @@ def check_framing(
 
 
 def line_latency(design: LineDesign) -> int:
-    """Return the cycles from the first input handshake to the first output handshake, unstalled."""
+    """Return the `latency` of an engine of ``design``, without making one."""
     engine = ENGINES[design.engine]
-    in_flight = engine.pipeline_latency(design)
+    in_flight = design.beats_within(engine.pipeline_latency(design))
     return engine.latency(design) + output_latency(design, in_flight=in_flight)
 
 
 class LineEngine(wiring.Component):
     """An engine as `design` describes it.
+
+    Parameters
+    ----------
+    design
+        What to build.
+    core
+        The core to use; by default that of the design's engine.
 
     Members
     -------
@@ -58,10 +65,11 @@ class LineEngine(wiring.Component):
         The same of `w` and its sets.
     """
 
-    def __init__(self, design: LineDesign) -> None:
+    def __init__(self, design: LineDesign, core: Core | None = None) -> None:
         self._design = design
-        self._core = ENGINES[design.engine].core(design)
-        self._output = OutputStage(design, in_flight=self._core.pipeline_latency)
+        self._core = ENGINES[design.engine].core(design) if core is None else core
+        in_flight = design.beats_within(self._core.pipeline_latency)
+        self._output = OutputStage(design, in_flight=in_flight)
         ports = {
             "i": In(stream.Signature(beat_layout(design.data_bits, design.lanes))),
             "o": Out(stream.Signature(beat_layout(design.output_bits, design.lanes))),
@@ -77,9 +85,25 @@ class LineEngine(wiring.Component):
         super().__init__(ports)
 
     @property
+    def design(self) -> LineDesign:
+        """What it was built of."""
+        return self._design
+
+    @property
+    def plane_span(self) -> int:
+        """Cycles from the first result of a channel to its last, unstalled."""
+        design = self._design
+        return (design.groups_per_channel - 1) * design.cycles_per_group + design.length - 1
+
+    @property
+    def engines(self) -> list["LineEngine"]:
+        """Itself."""
+        return [self]
+
+    @property
     def latency(self) -> int:
         """Cycles from the first input handshake to the first output handshake, unstalled."""
-        return line_latency(self._design)
+        return self._core.latency + self._output.latency
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -109,7 +133,7 @@ class LineEngine(wiring.Component):
         m.submodules.weights = port = WeightsPort(
             channels=design.channels,
             words=design.coefficient_words,
-            length=design.length,
+            length=design.start_words,
             coefficient_bits=sum(design.coefficient_fields.values()),
             start_bits=design.start_range.bits,
             scale_bits=len(output.scales.data) if scales else 0,

@@ -13,7 +13,8 @@ FRAMES_IN_FLIGHT_BITS = 8
 class BankFollower(wiring.Component):
     """A reader's bank, which follows a leading reader's once all frames between the two are read.
 
-    The leader changes banks only between its frames, and the follower is some cycles behind.
+    The leader changes banks only between its frames, and the follower reads a frame's first step
+    `LAG` cycles or more after the leader did: time to count without a path through the counter.
 
     Members
     -------
@@ -24,6 +25,8 @@ class BankFollower(wiring.Component):
     bank : Out
     """
 
+    LAG = 3
+
     def __init__(self) -> None:
         super().__init__({"leader": In(1), "leader_frame": In(1), "frame": In(1), "bank": Out(1)})
 
@@ -31,14 +34,20 @@ class BankFollower(wiring.Component):
         m = Module()
         behind = Signal(FRAMES_IN_FLIGHT_BITS)  # frames between the two readers
         old_frames = Signal(FRAMES_IN_FLIGHT_BITS)  # of those, the ones under the bank before
-        left = Signal(FRAMES_IN_FLIGHT_BITS)
-        seen = Signal()
-        m.d.comb += left.eq(Mux(self.leader == seen, old_frames, behind) - self.frame)
-        m.d.sync += [behind.eq(behind + self.leader_frame - self.frame), seen.eq(self.leader)]
-        with m.If(self.leader != self.bank):
-            m.d.sync += old_frames.eq(left)
-            with m.If(left == 0):
-                m.d.sync += self.bank.eq(self.leader)
+        none, one = Signal(), Signal()  # what `old_frames` is, known in time
+        seen, counting, counted = Signal(), Signal(), Signal()
+        m.d.sync += [
+            behind.eq(behind + self.leader_frame - self.frame),
+            old_frames.eq(old_frames - self.frame),
+            none.eq((old_frames == 0) | ((old_frames == 1) & self.frame)),
+            one.eq(Mux(self.frame, old_frames == 2, old_frames == 1)),
+            seen.eq(self.leader),
+            counted.eq(counting),
+        ]
+        with m.If(self.leader != seen):
+            m.d.sync += [old_frames.eq(behind - self.frame), counting.eq(1)]
+        with m.If(counted & (none | (one & self.frame))):
+            m.d.sync += [self.bank.eq(self.leader), counting.eq(0), counted.eq(0)]
         return m
 
 
@@ -113,11 +122,12 @@ class WeightsPort(wiring.Component):
     Parameters
     ----------
     channels, words, length
-        C, coefficients a channel, samples a line (at most `words`).
+        C, beats a channel, samples a line (at most `words`).
     coefficient_bits, start_bits, scale_bits
         Widths; `scale_bits` is 0 where output is not requantised.
     stride
-        Words from one channel's coefficients to the next one's in the engine's table.
+        Words from one channel's coefficients to the next one's in the engine's table; beats beyond
+        carry none.
 
     Members
     -------
@@ -139,8 +149,8 @@ class WeightsPort(wiring.Component):
         scale_bits: int,
         stride: int,
     ) -> None:
-        if not length <= words <= stride:
-            raise ValueError(f"Words must be from {length} to {stride}, not {words}")
+        if words < length:
+            raise ValueError(f"Words must be at least {length}, not {words}")
         self._channels = channels
         self._words = words
         self._length = length
@@ -189,7 +199,8 @@ class WeightsPort(wiring.Component):
             (self.scales, banks.output_bank),
         ):
             m.d.comb += [load.read_bank.eq(bank), load.write_bank.eq(~banks.kernel_bank)]
-        self._address(m, self.coefficients, taken, place, words=self._words, stride=self._stride)
+        kept = min(self._words, self._stride)
+        self._address(m, self.coefficients, taken, place, words=kept, stride=self._stride)
         self._address(m, self.starts, taken, place, words=self._length, stride=self._length)
         m.d.comb += [
             self.coefficients.data.eq(beat.coefficient),

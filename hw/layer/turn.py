@@ -99,6 +99,11 @@ class CornerTurn(wiring.Component):
         super().__init__({"i": In(beat), "o": Out(beat)})
 
     @property
+    def plane_span(self) -> int:
+        """Cycles from the first beat of a plane to its last."""
+        return self._beats - 1
+
+    @property
     def latency(self) -> int:
         """Cycles from a plane's last beat taken to its first beat given, unstalled."""
         return turn_latency(self._lanes)
