@@ -60,6 +60,12 @@ def buffer_depth(design: LineDesign, *, in_flight: int) -> int:
     return OutputBuffer.depth_for(in_flight + stage_latency(design))
 
 
+def output_latency(design: LineDesign, *, in_flight: int) -> int:
+    """Cycles from a sum to its result."""
+    depth = buffer_depth(design, in_flight=in_flight)
+    return stage_latency(design) + OutputBuffer.latency_of(depth)
+
+
 class OutputStage(wiring.Component):
     """Adds the start value to an engine's sums, requantises where asked, and buffers the result.
 
@@ -89,6 +95,7 @@ class OutputStage(wiring.Component):
 
     def __init__(self, design: LineDesign, *, in_flight: int) -> None:
         self._design = design
+        self._in_flight = in_flight
         self._depth = buffer_depth(design, in_flight=in_flight)
         self._shifts = shift_range(design)
         ports = {
@@ -109,7 +116,7 @@ class OutputStage(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from a sum to its result."""
-        return stage_latency(self._design) + OutputBuffer.latency_of(self._depth)
+        return output_latency(self._design, in_flight=self._in_flight)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
