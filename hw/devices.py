@@ -22,7 +22,7 @@ class Device:
     luts
         LUT4s, or LUT6s.
     block_rams
-        Of `BLOCK_BITS` each.
+        Of 18 kbit.
     """
 
     name: str
@@ -51,8 +51,6 @@ class Device:
         )
 
 
-BLOCK_BITS = 18 * 1024
-"""Of a block RAM."""
 USABLE: Mapping[str, float] = {"dsp": 1.0, "lut4_equivalents": 0.8, "ff": 0.8, "block_ram": 1.0}
 """How much of each a full device is taken to use; beyond it fabric does not route well."""
 

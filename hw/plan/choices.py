@@ -9,14 +9,13 @@ from golden.fermat_ring import rings
 from golden.fft import FftDesign, transform_length
 from golden.layer_axes import AXES, Axis
 from golden.layer_dense import HALVES
-from hw.devices import BLOCK_BITS
 from hw.engines import ENGINES
 from hw.plan.network import PlannedLayer
-from hw.plan.option import EngineTable, Option, Predicted, kernel_words, stored_bits
+from hw.plan.option import EngineTable, Option, Predicted
 from hw.predict import Cost
 
 _MOST_HALVINGS = 7
-"""Binary logarithm of the most products, and slices, of a dense engine."""
+"""Binary logarithm of the most products of a dense engine."""
 _SLICINGS = (2, 4, 8, 16)
 """Slices that layers are cut in which are not dense."""
 _APART = 1.4
@@ -42,11 +41,11 @@ def options_of(
         Leaves out what takes more, where that shows beforehand.
     """
     known: dict[str, Predicted] = {}
+    storage = "reloaded" if layer.form == "dense" and "reloaded" in storages else storages[0]
     for lanes in layer.lanes:
-        for slices, tables in _tables_of(layer, engines, lanes, most):
-            storage = storages[0] if slices == 1 else "reloaded"
-            option = Option((layer,), tables, lanes, storage, slices, known)
-            if storage in storages and _is_possible(option, most):
+        for tables in _tables_of(layer, engines, most.multipliers // lanes):
+            option = Option((layer,), tables, lanes, storage, known=known)
+            if _is_possible(option, most):
                 yield option
 
 
@@ -61,31 +60,18 @@ def sliced(options: Sequence[Option]) -> Iterator[Option]:
 
 
 def _tables_of(
-    layer: PlannedLayer, engines: Sequence[str], lanes: int, most: Cost
-) -> Iterator[tuple[int, dict[str, EngineTable]]]:
-    """Yield slices, and engines by axis, that ``most`` multipliers may be enough for."""
-    multipliers = most.multipliers // lanes
-    if layer.form != "dense":
-        sides: dict[Axis, int] = {"height": layer.height, "width": layer.width}
-        for tables in _pairs(sides, engines):
-            if max(int(table.get("macs", 1)) for table in tables.values()) <= multipliers:
-                yield 1, tables
+    layer: PlannedLayer, engines: Sequence[str], most: int
+) -> Iterator[dict[str, EngineTable]]:
+    """Yield engines by axis that need not take more than ``most`` multipliers a lane."""
+    if layer.form == "dense":
+        axes = [axis for axis in AXES if layer.options.get("axis", HALVES) in (HALVES, axis)]
+        for table in _dense_tables(layer, len(axes), engines, most):
+            yield dict.fromkeys(axes, table)
         return
-    axes = [axis for axis in AXES if layer.options.get("axis", HALVES) in (HALVES, axis)]
-    rows = layer.width if axes[0] == "height" else layer.height
-    for table in _dense_tables(layer, len(axes), engines, multipliers):
-        passes = -(-layer.height // int(table.get("macs", layer.height)))
-        # Beyond this a slice's weights take longer to load than to use.
-        loads = lanes * int(table["products"]) < rows * passes
-        for slices in _slices_within(layer, most) if loads else [1]:
-            yield slices, dict.fromkeys(axes, table)
-
-
-def _slices_within(layer: PlannedLayer, most: Cost) -> list[int]:
-    """Return 1, and the fewest slices of which two have room: more only cost more traffic."""
-    bits = 2 * kernel_words(layer) * int(layer.options.get("weight_bits", 8))
-    possible = _powers(layer.out_channels // 2)[1:]
-    return [1, *[n for n in possible if bits <= n * most.block_rams * BLOCK_BITS]]
+    sides: dict[Axis, int] = {"height": layer.height, "width": layer.width}
+    for tables in _pairs(sides, engines):
+        if max(int(table.get("macs", 1)) for table in tables.values()) <= most:
+            yield tables
 
 
 def _powers(number: int) -> list[int]:
@@ -187,11 +173,7 @@ def _can(engine: str, length: int) -> bool:
 
 def _is_possible(option: Option, most: Cost) -> bool:
     """Whether an engine does this, and ``most`` is enough for it by itself."""
-    if stored_bits(option) > most.block_rams * BLOCK_BITS:
-        return False
     try:
-        if option.slices > 1 and not option.loads:
-            return False
         return option.cost.multipliers <= most.multipliers
     except ParameterError:
         return False

@@ -21,8 +21,8 @@ from hw.dense.fft import latency_behind as dense_fft_latency
 from hw.direct.core import pipeline_latency as direct_latency
 from hw.fermat.core import pipeline_latency as fermat_latency
 from hw.fft.pipeline import pipeline_latency as fft_latency
-from hw.layer.chain import cycles_per_plane
 from hw.layer.dense import cycles_per_frame as dense_cycles
+from hw.layer.plan import AxesPlan
 from hw.layer.registry import LAYERS
 from hw.line import weights_layout
 from hw.output import stage_latency
@@ -75,8 +75,7 @@ class Option:
     storage
         One of `STORAGES`.
     slices
-        Shares that a layer comes in, with as many shares of each half of its channels; those of a
-        dense layer are of its output channels, and all of its map comes for each.
+        Shares that a layer comes in, one after the other, each of as much of both halves.
     known
         Predictions that options of a kind have in common.
     """
@@ -92,21 +91,18 @@ class Option:
     def channels(self) -> int:
         """Of the map that the unit takes at a time."""
         first = self.layers[0]
-        if first.form == "dense":
-            return first.channels
-        if self.storage == "reloaded":
+        if first.form == "dense" or self.storage == "reloaded":
             return first.channels // self.slices
         return sum(layer.channels for layer in self.layers)
 
     def config(self, name: str, target: str) -> dict[str, Any]:
         """Return the configuration of the unit, weights on ports."""
         layer = self.layers[0]
-        sliced = layer.form == "dense" and self.slices > 1
-        share = {"out_channels": layer.out_channels // self.slices} if sliced else {}
+        streams = layer.form == "dense" and self.storage == "reloaded"
         return {
             "name": name,
             **layer.options,
-            **share,
+            **({"streamed": True} if streams else {}),
             "channels": self.channels,
             "lanes": self.lanes,
             "target": target,
@@ -144,9 +140,14 @@ class Option:
         """Whether a set of weights is loaded in time for the next map, and no cycle is lost.
 
         A set may be sent from the first result of a map on, and is needed for the next map: an
-        idle engine takes a new set at once, so it must not arrive before the map has begun.
+        idle engine takes a new set at once, so it must not arrive before the map has begun. Dense
+        layers' sets are of an output channel each, and are loaded while the one before is used.
         """
-        words = max(e.channels * e.coefficient_words for e in self.design.engines.values())
+        words = max(e.stored_channels * e.coefficient_words for e in self.design.engines.values())
+        if isinstance(self.design, DenseLayerDesign):
+            engine = self.design.engine
+            used = engine.groups_per_channel * engine.cycles_per_group
+            return words + _latency_within(engine) <= used
         return words + _first_result_within(self.design) <= cycles_per_map(self.design)
 
     @property
@@ -172,11 +173,6 @@ class Option:
         return sum(2 * _products(layer) for layer in self.layers)
 
 
-def kernel_words(layer: PlannedLayer) -> int:
-    """Weights of a dense layer."""
-    return _products(layer) // (layer.height * layer.width)
-
-
 def _products(layer: PlannedLayer) -> int:
     """Multiplications that ``layer`` stands for."""
     samples = layer.channels * layer.height * layer.width
@@ -194,7 +190,7 @@ def cycles_per_map(design: LayerDesign) -> int:
     if isinstance(design, DenseLayerDesign):
         return dense_cycles(design)
     assert isinstance(design, AxesDesign)
-    return design.channels * cycles_per_plane(design)
+    return AxesPlan(design).cycles_per_frame
 
 
 def _first_result_within(design: LayerDesign) -> int:
@@ -230,14 +226,6 @@ def set_bytes(engine: LineDesign) -> int:
     layout = weights_layout(engine)
     beat = sum(slot_bits(width.shape.width) for name, width in layout if name != "last") // 8
     return engine.channels * engine.coefficient_words * beat
-
-
-def stored_bits(option: Option) -> int:
-    """Return the least bits that a unit's kernels take."""
-    if option.layers[0].form != "dense":
-        return 0
-    layer, banks = option.layers[0], 1 if option.storage == "rom" else 2
-    return banks * kernel_words(layer) // option.slices * int(layer.options.get("weight_bits", 8))
 
 
 def serving(option: Option, layers: Sequence[PlannedLayer], storage: str) -> Option:

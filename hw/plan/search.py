@@ -431,7 +431,7 @@ def _kept(option: Option, layers: Deal, storage: str, once: str) -> Option | Non
     What would be loaded time and again but never changes is kept as ``once`` says.
     """
     unit = serving(option, layers, storage)
-    if storage == "reloaded" and unit.turns == 1:
+    if storage == "reloaded" and unit.turns == 1 and unit.layers[0].form != "dense":
         return serving(option, layers, once)
     if storage != "reloaded":
         return unit if option.slices == 1 else None
