@@ -16,7 +16,7 @@ from hw.predict import Cost
 
 _MOST_HALVINGS = 7
 """Binary logarithm of the most products of a dense engine."""
-_SLICINGS = (2, 4, 8, 16)
+_SLICINGS = (2, 8)
 """Slices that layers are cut in which are not dense."""
 _APART = 1.4
 """Ratio of rates of direct engines that are tried where those of two axes must go together."""
@@ -52,6 +52,8 @@ def options_of(
 def sliced(options: Sequence[Option]) -> Iterator[Option]:
     """Yield ``options`` with kernels of a share of the channels at a time, which take less room."""
     for option in options:
+        if option.layers[0].form == "dense":
+            continue  # their weights are streamed
         for slices in _SLICINGS:
             if option.channels % (2 * slices) == 0:
                 slim = replace(option, storage="reloaded", slices=slices)

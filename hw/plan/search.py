@@ -232,32 +232,26 @@ class Planner:
         kinds: dict[str, list[PlannedLayer]] = {}
         for layer in network.layers:
             kinds.setdefault(layer.kind, []).append(layer)
-        self.ways = [self._dealings(layers) for layers in kinds.values()]
-        if "reloaded" in target.storages and self.cheapest(self.bounds[-1]) is None:
-            # Slices of layers take less room, and longer to find.
-            self.ways = [self._dealings(layers, slim=True) for layers in kinds.values()]
-            del self.bounds
+        self._kinds = [(layers, self._options(layers)) for layers in kinds.values()]
+        self.ways = [self._dealings(*kind) for kind in self._kinds]
 
-    def _dealings(
-        self, layers: Sequence[PlannedLayer], *, slim: bool = False
-    ) -> list[list[_Choices]]:
-        """Return the ways to deal ``layers`` out to units, and choices for each kind of unit.
-
-        ``slim`` says whether to cut layers in slices.
-        """
+    def _options(self, layers: Sequence[PlannedLayer]) -> list[Option]:
         smallest = min(layers, key=lambda layer: layer.channels)
         target = self.target
         usable = target.device.usable
         found = options_of(smallest, engines=target.engines, storages=target.storages, most=usable)
-        options = undominated(list(found))
-        if not options:
-            shape = f"{smallest.height} x {smallest.width}"
-            rule = f"able to do {smallest.name} ({shape}) in {_of_cost(usable)}"
-            raise ParameterError("engines", rule, ",".join(target.engines))
+        if options := undominated(list(found)):
+            return options
+        shape = f"{smallest.height} x {smallest.width}"
+        rule = f"able to do {smallest.name} ({shape}) in {_of_cost(usable)}"
+        raise ParameterError("engines", rule, ",".join(target.engines))
+
+    def _dealings(
+        self, layers: Sequence[PlannedLayer], options: Sequence[Option]
+    ) -> list[list[_Choices]]:
+        """Return the ways to deal ``layers`` out to units, and choices for each kind of unit."""
         ways = []
-        dense = smallest.form == "dense"
-        if slim and not dense:
-            options = [*options, *sliced(options)]
+        dense = layers[0].form == "dense"
         for dealt in deal(layers):
             for storage in self.target.storages:
                 if storage == "reloaded" or not (dense and _shared(dealt)):
@@ -278,7 +272,7 @@ class Planner:
             way.append(_Choices(tuple(unit for unit in units if unit), tuple(deals)))
         return way
 
-    @cached_property
+    @property
     def bounds(self) -> list[int]:
         """Cycles an image that some option takes, in order."""
         taken = [c.cycles for ways in self.ways for way in ways for c in way]
@@ -310,16 +304,35 @@ class Planner:
     def fastest(self) -> Plan:
         """Return the plan of most images a second.
 
+        Where block RAMs limit it, layers are cut in slices, if that is faster: it moves more.
+
         Raises
         ------
         ParameterError
             Where none fits the device.
         """
+        plan = self._fastest()
+        if "reloaded" in self.target.storages and (
+            plan is None or "block RAMs" in self.limits(plan)
+        ):
+            whole = self.ways
+            self.ways = [
+                self._dealings(layers, [*options, *sliced(options)])
+                for layers, options in self._kinds
+            ]
+            other = self._fastest()
+            if plan is None or (other is not None and other.fps > plan.fps):
+                plan = other
+            else:
+                self.ways = whole
+        return plan or self._too_small()
+
+    def _fastest(self) -> Plan | None:
         bounds = self.bounds
         low, high = -1, len(bounds) - 1
         best = self.cheapest(bounds[high])
         if best is None:
-            return self._limited_by_traffic(bounds[high]) or self._too_small()
+            return self._limited_by_traffic(bounds[high])
         while high - low > 1:
             middle = (low + high) // 2
             if (plan := self.cheapest(bounds[middle])) is not None:
