@@ -76,3 +76,18 @@ def test_weights_load_beside_frames(engine, channels, tmp_path):
     assert design.channels == channels
     simulate(design, "sim.bench_reload", simulator=SIMULATOR, folder=tmp_path, groups=5)
     assert unit.cycles == 2 * cycles_of(tmp_path)
+
+
+def test_dense_weights_stream_beside_frames(tmp_path):
+    network = layers("dense", 8, 8, 8)
+    unit, design = planned(network, 11, tmp_path, engines=("direct",), storages=("reloaded",))
+    assert design.streamed
+    simulate(
+        design,
+        "sim.bench_layer",
+        simulator=SIMULATOR,
+        folder=tmp_path,
+        groups=2,
+        tests=["latency_and_rate"],
+    )
+    assert unit.cycles == 2 * cycles_of(tmp_path)
