@@ -17,7 +17,8 @@ from hw.devices import DEVICES
 from hw.engines import ENGINES
 from hw.generate import write_files
 from hw.plan.network import published
-from hw.plan.search import Plan, Planner, Target
+from hw.plan.search import Planner
+from hw.plan.target import Plan, Target
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 CLOCK = 150e6

@@ -25,7 +25,12 @@ _FAR_APART = 1.9
 
 
 def options_of(
-    layer: PlannedLayer, *, engines: Sequence[str], storages: Sequence[str], most: Cost
+    layer: PlannedLayer,
+    *,
+    engines: Sequence[str],
+    storages: Sequence[str],
+    most: Cost,
+    known: dict[str, Predicted],
 ) -> Iterator[Option]:
     """Yield units for ``layer`` alone: every engine, with every useful number of lanes and macs.
 
@@ -39,8 +44,9 @@ def options_of(
         Where weights may be, the best first.
     most
         Leaves out what takes more, where that shows beforehand.
+    known
+        Predictions, kept.
     """
-    known: dict[str, Predicted] = {}
     storage = "reloaded" if layer.form == "dense" and "reloaded" in storages else storages[0]
     for lanes in layer.lanes:
         for tables in _tables_of(layer, engines, most.multipliers // lanes):

@@ -11,9 +11,9 @@ from golden.interval import Integers
 from golden.layer_axes import AXES
 from golden.weights import load_weights
 from hw.generate import weights_archive
-from hw.plan.network import PlannedNetwork
+from hw.plan.network import PlannedNetwork, without_scalars
 from hw.plan.option import EngineTable, Option
-from hw.plan.search import Plan
+from hw.plan.target import Plan
 
 _HEADINGS = (
     *("unit", "form", "map", "layers", "engines", "lanes", "weights", "cycles"),
@@ -142,10 +142,8 @@ def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:
 
 def in_rom(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a configuration for ports as it reads where the weights hold all values."""
-    options = {key: value for key, value in config.items() if key != "weights_port"}
-    for key in ("between", "output"):
-        if key in options:
-            options[key] = {k: v for k, v in options[key].items() if k != "zero_point"}
+    options = without_scalars(config)
+    del options["weights_port"]
     if "residual" in options:
         options["residual"] = True
     return options

@@ -20,7 +20,8 @@ from hw.plan.command import main
 from hw.plan.fmax import warnings
 from hw.plan.network import PlannedLayer, PlannedNetwork, converted, published
 from hw.plan.option import Option
-from hw.plan.search import Plan, Planner, Target, deal
+from hw.plan.search import Planner, deal
+from hw.plan.target import Plan, Target
 from hw.predict import saved_by_rom
 
 LARGE = DEVICES["lfe5u-85f-6"]
@@ -206,6 +207,7 @@ def test_layers_of_other_zero_points_share_nothing(tmp_path):
         network = converted(write_network(tmp_path / folder, zero_points))
         plan = Planner(network, Target(LARGE, 150e6)).cheapest(1e9)
         assert len(plan.units) == n_units
+        assert network.held_apart == (2 if folder == "apart" else 0)
 
 
 def test_loaded_units_are_written_without_weights(tmp_path):

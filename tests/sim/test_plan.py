@@ -11,7 +11,8 @@ from hw.layer.config import read_layer
 from hw.plan import report
 from hw.plan.network import PlannedLayer, PlannedNetwork
 from hw.plan.option import Option
-from hw.plan.search import Plan, Planner, Target
+from hw.plan.search import Planner
+from hw.plan.target import Plan, Target
 from sim.engine import simulate
 from sim.runner import simulators
 
