@@ -174,13 +174,16 @@ class Planner:
         budget[3] = np.inf
         return budget
 
+    def smallest(self) -> Plan:
+        """Return the plan of the least shares of the device, whether it fits or not."""
+        plan = self._plan(self.sums(self.bounds[-1], np.full(len(RESOURCES), np.inf)))
+        assert plan is not None
+        return plan
+
     def _too_small(self) -> NoReturn:
-        most = self.bounds[-1]
-        least = self._plan(self.sums(most, np.full(len(RESOURCES), np.inf)))
-        assert least is not None
-        device, usable = self.target.device, self.target.device.usable
-        rule = f"large enough for the smallest plan ({_of_cost(least.cost)})"
-        raise ParameterError("device", rule, f"{device.name} ({_of_cost(usable)})")
+        device = self.target.device
+        rule = f"large enough for the smallest plan ({_of_cost(self.smallest().cost)})"
+        raise ParameterError("device", rule, f"{device.name} ({_of_cost(device.usable)})")
 
     def _plan(self, sums: Sums) -> Plan | None:
         if not sums.picks:
