@@ -48,7 +48,7 @@ Nothing here was placed or measured. Cycles are exact: they are those of the lay
 `hw.build layer` makes of the plan's configurations, and tests simulate some. Multipliers and block
 RAMs are counted from the parameters; LUTs are predicted, within 10 % of synthesis, for ECP5. All
 hold for any weights: known ones in ROM often take fewer, for one thing because their shifts are
-more alike (the unit for layer5 of parcnet-s 1,311 LUTs where 2,316 were planned). For
+more alike (a unit for layer5 of parcnet-s may take 1,745 LUTs where 2,750 are planned). For
 the Artix-7 the same counts stand for DSP48s, RAMB18s and LUT6s, an estimate that was not compared
 with synthesis. The clock is given, {_MHZ:g} MHz, and a full device may not reach it: the planner
 warns where an engine alone was measured below it. LUTs may take 80 % of a device. Frames overlap: a

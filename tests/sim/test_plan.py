@@ -41,6 +41,11 @@ def cycles_of(folder):
     return json.loads((folder / "unit_a.json").read_text())["timing"]["cycles_per_frame"]
 
 
+def hold_to_its_rate(design, folder):
+    tests = ["latency_and_rate"]
+    simulate(design, "sim.bench_layer", simulator=SIMULATOR, folder=folder, groups=2, tests=tests)
+
+
 @pytest.mark.parametrize(
     ("network", "multipliers", "engines"),
     [
@@ -53,14 +58,7 @@ def cycles_of(folder):
 )
 def test_cycles_are_exact(network, multipliers, engines, tmp_path):
     unit, design = planned(network, multipliers, tmp_path, engines=engines, storages=("rom",))
-    simulate(
-        design,
-        "sim.bench_layer",
-        simulator=SIMULATOR,
-        folder=tmp_path,
-        groups=2,
-        tests=["latency_and_rate"],
-    )
+    hold_to_its_rate(design, tmp_path)
     assert unit.cycles == cycles_of(tmp_path)
 
 
@@ -83,12 +81,5 @@ def test_dense_weights_stream_beside_frames(tmp_path):
     network = layers("dense", 8, 8, 8)
     unit, design = planned(network, 11, tmp_path, engines=("direct",), storages=("reloaded",))
     assert design.streamed
-    simulate(
-        design,
-        "sim.bench_layer",
-        simulator=SIMULATOR,
-        folder=tmp_path,
-        groups=2,
-        tests=["latency_and_rate"],
-    )
+    hold_to_its_rate(design, tmp_path)
     assert unit.cycles == 2 * cycles_of(tmp_path)
