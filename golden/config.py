@@ -117,6 +117,6 @@ class Table:
             raise error.renamed(key) from None
 
 
-def refusal(key: str, rule: str, value: object) -> ParameterError:
+def refusal(key: str, rule: str, value: object, *, verb: str = "must be") -> ParameterError:
     """Return the error of a key that breaks its rule."""
-    return ParameterError(key, rule, value).renamed(key)
+    return ParameterError(key, rule, value, verb=verb).renamed(key)

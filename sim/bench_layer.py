@@ -45,13 +45,13 @@ async def give_weights(bench: LayerBench) -> None:
 
 
 def paces_of(bench: LayerBench) -> dict[str, tuple[Gaps, Readiness]]:
-    """Return paces of source and sink by name."""
+    """Return paces of source and sink by name; long stalls fill every buffer inside."""
     plane = bench.design.height * bench.design.width // bench.design.lanes
     return {
         "freely": (evenly(0), always),
         "randomly": (random_gaps(0.7, 1), randomly(0.7, 2)),
         "plane by plane": (sparse_groups(plane, bench.latency), after_valid()),
-        "against long stalls": (random_gaps(0.9, 3), long_stalls(4, 2 * plane)),
+        "against long stalls": (random_gaps(0.9, 3), long_stalls(4, 3 * bench.latency)),
     }
 
 
