@@ -75,9 +75,11 @@ async def latency_and_rate(bench: LayerBench) -> None:
 @layer_test
 async def all_paces(bench: LayerBench) -> None:
     """Try paces of source and sink: they change timing only. One follows the other in time."""
+    filling = 2 * bench.latency // bench.design.frame_beats + 1
     for name, (gaps, ready) in paces_of(bench).items():
         cocotb.log.info("%s", name)
-        await bench.exchange(bench.stimulus(bench.job.groups), gaps, ready)
+        n_frames = bench.job.groups + (filling if ready is not always else 0)
+        await bench.exchange(bench.stimulus(n_frames), gaps, ready)
 
 
 @layer_test

@@ -122,7 +122,7 @@ MUTANTS = {
     "a plane overwritten": (METAFORMER, ANY, "stage_0", r"i__ready = ", "i__ready = 1'h1 | "),
     "a turn without reset": (METAFORMER, RESET, "stage_0.fill", r"= rst ", "= 1'h0 "),
     "a frame that never ends": (METAFORMER, ANY, "stage_4", r"<= last_1", "<= 1'h0"),
-    "halves the wrong way": (SPLIT, ANY, "stage_1", r"parting_half \?", "~ parting_half ?"),
+    "halves the wrong way": (SPLIT, ANY, "stage_1", r"joining_half \?", "~ joining_half ?"),
     "a residual too many": (SPLIT, ANY, "residual", r" \+ ", " - "),
 }
 """Layer, test that must fail, module that is broken, what is replaced in it, and by what."""
