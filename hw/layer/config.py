@@ -9,7 +9,7 @@ from hw.layer.capacity import check_capacity
 from hw.layer.registry import LAYERS
 
 
-def read_layer(path: Path, **changes: str) -> LayerDesign:
+def read_layer(path: Path, **changes: object) -> LayerDesign:
     """Return the design that a file describes, ``changes`` made to its keys.
 
     Raises
