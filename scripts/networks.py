@@ -62,7 +62,8 @@ frame takes as many cycles as its slowest unit. Data and weights have 8 bits.
 - A set may be sent from the first result of a map on, and is there before the map ends: what loads
   more slowly is not offered, so no cycle is lost. Dense layers' weights are streamed, an output
   channel at a time.
-- Where block RAMs limit, layers are cut in slices of 1/2 or 1/8 of both halves of their channels.
+- Where block RAMs limit, layers are cut in 8 slices, each of as much of both halves of the
+  channels; in 16, 4 or 2 where nothing fits else.
 - Each unit's engine, lanes and macs come from all that are useful, by what the predictions say.
   The search sums up what undercuts all else, and bisects over the cycles; of equally fast plans it
   takes the one with the least shares of the device.

@@ -19,6 +19,11 @@ from hw.plan.sums import Choices, Deal, Sums
 from hw.plan.target import RESOURCES, Figures, Plan, Target
 from hw.predict import Cost
 
+_SLICES = 8
+"""Slices that layers are cut in where block RAMs limit."""
+_OTHER_SLICES = (16, 4, 2)
+"""The same where nothing fits else."""
+
 
 class Planner:
     """Finds plans for a network.
@@ -132,17 +137,23 @@ class Planner:
         if "reloaded" in self.target.storages and (
             plan is None or "block RAMs" in self.limits(plan)
         ):
-            whole = self.ways
-            self.ways = [
-                self._dealings(layers, [*options, *sliced(options)])
-                for layers, options in self._kinds
-            ]
-            other = self._fastest()
-            if plan is None or (other is not None and other.fps > plan.fps):
-                plan = other
-            else:
-                self.ways = whole
+            plan = self._sliced(plan, _SLICES)
+            for most in _OTHER_SLICES:
+                plan = plan or self._sliced(None, most)
         return plan or self._too_small()
+
+    def _sliced(self, plan: Plan | None, most: int) -> Plan | None:
+        """Return what is faster, ``plan`` or one with layers in slices, and plan so from now on."""
+        whole = self.ways
+        self.ways = [
+            self._dealings(layers, [*options, *sliced(options, most)])
+            for layers, options in self._kinds
+        ]
+        other = self._fastest()
+        if plan is None or (other is not None and other.fps > plan.fps):
+            return other
+        self.ways = whole
+        return plan
 
     def _fastest(self) -> Plan | None:
         bounds = self.bounds
