@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from golden.errors import ParameterError, check_range
+from golden.errors import ParameterError
 from golden.fft import FftDesign, transform_length
 from golden.fft_flow import Complexes, Flow
 from golden.fft_norms import KernelNorms
@@ -46,7 +46,8 @@ class PlaneFft(FftDesign):
     plane: Plane
 
     def _check_size(self) -> None:
-        check_range("lanes", self.lanes, 1, 1)
+        if self.lanes != 1:
+            raise ParameterError("lanes", "1 for two-dimensional engines", self.lanes)
         if self.size > MAX_POINTS:
             rule = f"a map whose transform has at most {MAX_POINTS} points"
             raise ParameterError("height", rule, f"one of {self.sizes[0]} x {self.sizes[1]}")

@@ -306,7 +306,12 @@ def test_ranges_of_fractional_kernels_contain_what_they_reach():
 @pytest.mark.parametrize(
     ("kind", "plane", "options", "message"),
     [
-        (PlaneFft, wrapping(8, 8), {"lanes": 2}, "Lanes must be from 1 to 1, not 2"),
+        (
+            PlaneFft,
+            wrapping(8, 8),
+            {"lanes": 2},
+            "Lanes must be 1 for two-dimensional engines, not 2",
+        ),
         (
             PlaneFft,
             wrapping(256, 200),
