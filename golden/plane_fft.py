@@ -41,6 +41,7 @@ class PlaneFft(FftDesign):
 
     engine: ClassVar[str] = "plane_fft"
     length_range: ClassVar[tuple[int, int]] = (4, MAX_POINTS)
+    analysis_cost: ClassVar[int] = 2
 
     lanes: int = 1
     plane: Plane
@@ -116,6 +117,12 @@ class PlaneFft(FftDesign):
         if isinstance(self.weights, PlaneWeights):
             return self.weights.fractional
         return self.plane.peak is not None
+
+    @property
+    def own_parameters(self) -> dict[str, int | str]:
+        """Points of the transform, and what decides its arithmetic."""
+        height, width = self.sizes
+        return {"transform_height": height, "transform_width": width} | super().own_parameters
 
     @cached_property
     def max_abs_error(self) -> int:
