@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from golden.design import LineDesign
 from golden.quantize import MULTIPLIER_BITS
 from hw.output import buffer_depth, has_start, scale_bits, shift_range
-from hw.primitives.memory import blocks_on, n_banks
+from hw.primitives.memory import blocks_on
 from hw.primitives.multiplier import multipliers_on
 from hw.streams import OutputBuffer
 
@@ -63,20 +63,15 @@ def counter(size: int) -> Cost:
 def ram(*, depth: int, width: int) -> Cost:
     """Cost of a writable memory."""
     if blocks := blocks_on(MODELLED, depth=depth, width=width, writable=True):
-        return Cost(block_rams=blocks, luts=_ADDRESS_LUTS + _choice(depth, width))
+        return Cost(block_rams=blocks, luts=_ADDRESS_LUTS)
     rows = -(-depth // 16)
     return Cost(luts=4 * rows * -(-width // 4) + (width + 4 if rows > 1 else 0))
-
-
-def _choice(depth: int, width: int) -> float:
-    """Return what it takes to choose between the banks of a deep memory."""
-    return 0.75 * width * (n_banks(depth) - 1)
 
 
 def rom(*, depth: int, width: int) -> Cost:
     """Cost of a table of constants."""
     if blocks := blocks_on(MODELLED, depth=depth, width=width, writable=False):
-        return Cost(block_rams=blocks, luts=_ADDRESS_LUTS + _choice(depth, width))
+        return Cost(block_rams=blocks, luts=_ADDRESS_LUTS)
     return Cost(luts=width * max(depth / 16, 0.5) if depth > 1 else 0)
 
 

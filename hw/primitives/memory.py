@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Array, C, ClockSignal, Const, Instance, Module, Signal, Value, unsigned
+from amaranth.hdl import C, ClockSignal, Const, Instance, Module, Signal, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,8 +12,6 @@ READ_LATENCY = 2
 _BLOCK_SHAPES = ((18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 """Width and depth of an ECP5 block, the widest first."""
 _BLOCK_ADDRESS_BITS = 14
-_BANK_ADDRESS_BITS = _BLOCK_ADDRESS_BITS
-"""Of the banks that a deeper memory is cut into."""
 _DEEPEST_IN_LUTS = 32
 _DEEPEST_ROM_IN_LUTS = 32
 """Deeper memories go into blocks: from here on a block costs less of a device than its LUTs."""
@@ -69,14 +67,10 @@ class Memory(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if not blocks_on(
-            self._target, depth=self._depth, width=self._width, writable=self._writable
-        ):
-            self._infer(m)
-        elif self._depth > 1 << _BANK_ADDRESS_BITS:
-            self._cut(m)
-        else:
+        if blocks_on(self._target, depth=self._depth, width=self._width, writable=self._writable):
             self._instantiate(m)
+        else:
+            self._infer(m)
         return m
 
     def _infer(self, m: Module) -> None:
@@ -105,35 +99,6 @@ class Memory(wiring.Component):
             return {"no_rw_check": "1"}
         # Synthesis would put a small ROM into a block, and leave the block's output register out.
         return {"rom_style": "logic"} if self._target == "ecp5" else {}
-
-    def _cut(self, m: Module) -> None:
-        """Cut the memory into banks, and choose behind them."""
-        words: list[Value] = []
-        for number, depth in enumerate(_banks(self._depth)):
-            first = number << _BANK_ADDRESS_BITS
-            m.submodules[f"bank_{number}"] = bank = Memory(
-                depth=depth,
-                width=self._width,
-                init=self._init[first : first + depth],
-                writable=self._writable,
-                target=self._target,
-            )
-            words.append(bank.r_data)
-            m.d.comb += [bank.r_en.eq(self.r_en), bank.r_addr.eq(self.r_addr)]
-            if self._writable:
-                ours = (self.w_addr >> _BANK_ADDRESS_BITS) == number
-                m.d.comb += [
-                    bank.w_en.eq(self.w_en & ours),
-                    bank.w_addr.eq(self.w_addr),
-                    bank.w_data.eq(self.w_data),
-                ]
-        chosen: Value = self.r_addr >> _BANK_ADDRESS_BITS
-        for cycle in range(1, READ_LATENCY + 1):
-            later = Signal(len(chosen), name=f"chosen_{cycle}", reset_less=True)
-            with m.If(self.r_en):
-                m.d.sync += later.eq(chosen)
-            chosen = later
-        m.d.comb += self.r_data.eq(Array(words)[chosen])
 
     def _instantiate(self, m: Module) -> None:
         width, _ = _block_shape(self._depth)
@@ -191,23 +156,9 @@ def blocks_on(target: str, *, depth: int, width: int, writable: bool) -> int:
     """Block RAMs that a memory is instantiated in; 0 where its shape is left to synthesis."""
     small = not writable and depth <= _DEEPEST_ROM_IN_LUTS and depth * width <= _LARGEST_ROM_IN_LUTS
     in_luts = small or depth <= _DEEPEST_IN_LUTS
-    if target != "ecp5" or in_luts:
+    if target != "ecp5" or in_luts or depth > _BLOCK_SHAPES[-1][1]:
         return 0
-    if depth > 1 << _BANK_ADDRESS_BITS:
-        banks = _banks(depth)
-        return sum(blocks_on(target, depth=d, width=width, writable=writable) for d in banks)
     return -(-width // _block_shape(depth)[0])
-
-
-def n_banks(depth: int) -> int:
-    """Return the number of banks that a memory of blocks is cut into."""
-    return len(_banks(depth))
-
-
-def _banks(depth: int) -> list[int]:
-    """Return the depths of the banks that a deep memory is cut into."""
-    whole, rest = divmod(depth, 1 << _BANK_ADDRESS_BITS)
-    return [1 << _BANK_ADDRESS_BITS] * whole + [rest] * (rest > 0)
 
 
 def _block_shape(depth: int) -> tuple[int, int]:

@@ -126,17 +126,3 @@ def test_broken_verilog_is_found(mutant: str, tmp_path: Path) -> None:
             tests=["all_paces"],
             edit=edit,
         )
-
-
-@pytest.mark.parametrize("case", ["global fft 5 x 4", "depthwise fermat 6 x 5"])
-def test_tables_too_deep_for_a_block_are_cut_into_banks(
-    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hw.primitives.memory._BANK_ADDRESS_BITS", 6)
-    design = design_of(case, tmp_path, target="ecp5", channels="3")
-    tests = ["latency_and_rate", "sets_between_frames"]
-    passed = simulate(
-        design, "sim.bench_layer", simulator=SIMULATOR, folder=tmp_path, groups=1, tests=tests
-    )
-    assert passed == tests
-    assert "bank_2" in (tmp_path / f"{design.name}.v").read_text()
