@@ -1,0 +1,153 @@
+"""Where the published networks have ParC layers, and how large those are at any input size.
+
+`nets` holds the networks themselves, written in torch; this needs none of it.
+
+Sources: Zhang et al., "ParC-Net", ECCV 2022, and Yang et al., "Fast-ParC".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from golden.errors import ParameterError
+
+
+@dataclass(frozen=True)
+class Place:
+    """A ParC layer of a network.
+
+    Parameters
+    ----------
+    name
+        Path of its module.
+    channels
+        Of the map.
+    halvings
+        Times that the image's height and width have been halved.
+    """
+
+    name: str
+    channels: int
+    halvings: int
+
+
+@dataclass(frozen=True)
+class PlacedLayer:
+    """A ParC layer for one size of image.
+
+    Parameters
+    ----------
+    name
+        Path of its module.
+    form
+        As `hw.build layer` calls it.
+    channels, height, width
+        Of the map.
+    """
+
+    name: str
+    form: str
+    channels: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network and its ParC layers, in order.
+
+    Parameters
+    ----------
+    form
+        Of all its ParC layers.
+    size
+        Height and width of the images it was published for.
+    places
+        The layers.
+    round_up
+        Whether an odd size is halved upwards, by padding, or downwards.
+    """
+
+    form: str
+    size: int
+    places: tuple[Place, ...]
+    round_up: bool = True
+
+    def layers(self, height: int, width: int) -> list[PlacedLayer]:
+        """Return the layers for images of ``height`` and ``width``.
+
+        Raises
+        ------
+        ParameterError
+            Where a map would be a single row or column, or none.
+        """
+        sizes = {"height": height, "width": width}
+        layers = []
+        for place in self.places:
+            map_sizes = {key: self._halved(n, place.halvings) for key, n in sizes.items()}
+            for key, size in map_sizes.items():
+                if size < 2:
+                    least = self._least(place.halvings)
+                    raise ParameterError(f"input_{key}", f"at least {least}", sizes[key])
+            layers.append(PlacedLayer(place.name, self.form, place.channels, **map_sizes))
+        return layers
+
+    def _halved(self, size: int, times: int) -> int:
+        for _ in range(times):
+            size = (size + self.round_up) // 2
+        return size
+
+    def _least(self, times: int) -> int:
+        return (1 << times) + 1 if self.round_up else 2 << times
+
+
+def _convnext(base: int) -> Network:
+    places = [Place(f"stages.2.{block}.conv", 4 * base, 4) for block in (6, 7, 8)]
+    places.append(Place("stages.3.2.conv", 8 * base, 5))
+    return Network("parallel", 224, tuple(places), round_up=False)
+
+
+def _parcnet_s() -> Network:
+    stages = ((3, 192, 2), (4, 256, 4), (5, 320, 3))
+    places = [
+        Place(f"layer{stage}.blocks.{block}.mix", channels, stage)
+        for stage, channels, n_blocks in stages
+        for block in range(n_blocks)
+    ]
+    return Network("metaformer", 256, tuple(places))
+
+
+NETWORKS: Mapping[str, Network] = {
+    "resnet50-parc": Network(
+        "dense",
+        224,
+        (
+            *(Place(f"layer3.{block}.conv2", 256, 4) for block in (3, 4, 5)),
+            Place("layer4.2.conv2", 512, 5),
+        ),
+    ),
+    "mobilenetv2-parc": Network(
+        "parallel",
+        224,
+        (
+            *(Place(f"stage4.{block}.conv", 384, 4) for block in (2, 3)),
+            Place("stage5.2.conv", 576, 4),
+            Place("stage6.2.conv", 960, 5),
+        ),
+    ),
+    "convnext-xt-parc": _convnext(48),
+    "convnext-t-parc": _convnext(96),
+    "parcnet-s": _parcnet_s(),
+}
+
+
+def find_network(name: str) -> Network:
+    """Return a network by its name.
+
+    Raises
+    ------
+    ParameterError
+        Where there is none of that name.
+    """
+    if name not in NETWORKS:
+        raise ParameterError("network", f"one of {', '.join(NETWORKS)}", repr(name))
+    return NETWORKS[name]

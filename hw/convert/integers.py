@@ -1,0 +1,194 @@
+"""Layers in integers: what `hw.build layer` reads, and the formats of what goes in and out."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from golden.interval import Integers
+from golden.layer import LayerDesign
+from golden.observe import describe
+from golden.parc import AXES, Floats
+from golden.quantize import Activation, QuantizedKernel, quantize_lines
+from hw.convert.compose import Chain, FoundLayer
+from hw.convert.find import Pass
+from hw.layer.config import read_design
+
+
+@dataclass(frozen=True)
+class Formats:
+    """Integer formats of a layer's maps.
+
+    Parameters
+    ----------
+    data, output
+        Of what goes in and out.
+    between
+        Of what passes from one axis to the other, where there are two in series.
+    """
+
+    data: Activation
+    output: Activation
+    between: Activation | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerLayer:
+    """A layer that has been quantised.
+
+    Parameters
+    ----------
+    found
+        In float64.
+    formats
+        Of its maps.
+    options
+        Its configuration.
+    arrays
+        Its weights file.
+    design
+        What `hw.build layer` makes of both.
+    """
+
+    found: FoundLayer
+    formats: Formats
+    options: Mapping[str, Any]
+    arrays: Mapping[str, Integers]
+    design: LayerDesign
+
+    def respond(self, x: Floats) -> Floats:
+        """Return what the hardware gives for a map ``[C, H, W]``, back in float64."""
+        integers = self.formats.data.quantize(x)
+        return self.formats.output.dequantize(self.design.model(integers[None])[0])
+
+    def files(self) -> dict[str, bytes]:
+        """Return configuration and weights by file name."""
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **self.arrays)
+        name = self.found.name
+        return {f"{name}.toml": to_toml(self.options).encode(), f"{name}.npz": buffer.getvalue()}
+
+    def described(self) -> dict[str, Any]:
+        """Return the layer's entry in ``network.json``."""
+        found, formats = self.found, self.formats
+        channels, height, width = found.shape
+        between = formats.between and describe(formats.between)
+        return {
+            "name": found.name,
+            "config": f"{found.name}.toml",
+            "weights": f"{found.name}.npz",
+            "form": found.form,
+            "channels": channels,
+            "height": height,
+            "width": width,
+            "residual": found.residual,
+            "input": found.entry,
+            "output": found.exit,
+            "formats": {
+                "data": describe(formats.data),
+                "between": between,
+                "output": describe(formats.output),
+            },
+        }
+
+
+def to_integers(found: FoundLayer, formats: Formats, *, weight_bits: int) -> IntegerLayer:
+    """Quantise a layer.
+
+    Raises
+    ------
+    ValueError
+        Where a bias or a scale does not fit the hardware's formats.
+    """
+    passes: dict[str, list[QuantizedKernel]] = {axis: [] for axis in AXES}
+    for chain in found.chains:
+        for computed, data, output in _in_order(chain, formats):
+            passes[computed.axis].append(_quantize(computed, data, output, weight_bits))
+    arrays: dict[str, Integers] = {}
+    for axis, kernels in passes.items():
+        for key in ("weight", "pe", "bias", "multiplier", "shift"):
+            parts = [np.asarray(getattr(kernel, key)) for kernel in kernels]
+            if parts:
+                arrays[f"{axis}.{key}"] = np.concatenate(parts)
+    if formats.between is not None:
+        arrays["between.zero_point"] = np.int64(formats.between.zero_point)
+    arrays["output.zero_point"] = np.int64(formats.output.zero_point)
+    options = _options(found, formats, weight_bits)
+    return IntegerLayer(found, formats, options, arrays, read_design(options, arrays))
+
+
+def to_toml(options: Mapping[str, Any]) -> str:
+    """Write a configuration as TOML: numbers, strings, lists of them, and tables."""
+    lines: list[str] = []
+    _write_table(options, "", lines)
+    return "\n".join(lines) + "\n"
+
+
+def _write_table(table: Mapping[str, Any], path: str, lines: list[str]) -> None:
+    for key, value in table.items():
+        if not isinstance(value, Mapping):
+            lines.append(f"{key} = {_literal(value)}")
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            if any(not isinstance(entry, Mapping) for entry in value.values()):
+                lines += ["", f"[{path}{key}]"]
+            _write_table(value, f"{path}{key}.", lines)
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'  # names and words, which need no escape
+    if isinstance(value, Sequence):
+        return f"[{', '.join(map(_literal, value))}]"
+    return str(value)
+
+
+def _in_order(
+    chain: Chain, formats: Formats
+) -> list[tuple[Pass, Activation, Activation]]:
+    """Return the passes with the formats of what they take and give."""
+    if len(chain.passes) == 1:
+        return [(chain.passes[0], formats.data, formats.output)]
+    assert formats.between is not None
+    first, second = chain.passes
+    return [(first, formats.data, formats.between), (second, formats.between, formats.output)]
+
+
+def _quantize(
+    computed: Pass, data: Activation, output: Activation, weight_bits: int
+) -> QuantizedKernel:
+    if not computed.dense:
+        return quantize_lines(
+            computed.weight,
+            embedding=computed.embedding,
+            bias=computed.bias,
+            data=data,
+            weight_bits=weight_bits,
+            output=output,
+        )
+    raise NotImplementedError
+
+
+def _options(found: FoundLayer, formats: Formats, weight_bits: int) -> dict[str, Any]:
+    channels, height, width = found.shape
+    options: dict[str, Any] = {
+        "form": found.form,
+        "name": found.name,
+        "channels": channels,
+        "height": height,
+        "width": width,
+        "data_bits": formats.data.bits,
+        "weight_bits": weight_bits,
+        "weights": f"{found.name}.npz",
+    }
+    if found.form == "serial":
+        options["order"] = [computed.axis for computed in found.chains[0].passes]
+    options["engines"] = {axis: {"engine": "direct"} for axis in AXES}
+    if formats.between is not None:
+        options["between"] = {"bits": formats.between.bits}
+    options["output"] = {"bits": formats.output.bits}
+    return options
