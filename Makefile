@@ -26,6 +26,10 @@ $(VENV)/flow: $(READY)
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,ecp5]'
 	touch $@
 
+$(VENV)/families: $(READY)
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,ecp5,ice40,gowin,gatemate,nexus]'
+	touch $@
+
 demo: $(READY)
 	$(RUN) scripts/demo.py
 
@@ -35,7 +39,7 @@ test: $(READY)
 soak: $(READY)
 	$(RUN) scripts/soak.py
 
-bench: $(VENV)/flow
+bench: $(VENV)/families
 	$(RUN) scripts/bench.py
 	$(RUN) -m pytest -m bench
 

@@ -27,6 +27,7 @@ OTHERS = {
     "up5k": "ice40",
     "gw2a-18": "generic",
     "ccgm1a1": "generic",
+    "lifcl-40-9": "generic",
     "xc7": "xc7",
     "xcup": "xcup",
     "cyclonev": "generic",

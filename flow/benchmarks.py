@@ -148,8 +148,8 @@ def _peers() -> Iterator[str]:
 def _elsewhere(results: Sequence[Result]) -> Iterator[str]:
     yield f"## Other devices, N = {OTHER_LENGTH}\n"
     yield (
-        "UP5K, GW2A and GateMate are placed and routed as above; Xilinx and Cyclone V are counted "
-        "after synthesis, which gives no clock.\n"
+        "UP5K, GW2A, GateMate and Nexus are placed and routed as above; Xilinx and Cyclone V are "
+        "counted after synthesis, which gives no clock.\n"
     )
     yield _table(
         ("device", "engine", "multipliers", "LUTs", "carry cells", "FF", "block RAM", "MHz"),

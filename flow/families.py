@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from golden.errors import ParameterError
 
@@ -23,6 +24,8 @@ class Family:
         For each figure that is counted in the netlist, the cells that count, and for how much.
     remark
         What to know of its figures.
+    maps
+        Verilog that the commands of ``synthesis`` and ``pads`` name as files.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Family:
     models: str
     cells: Mapping[str, Mapping[str, int]]
     remark: str = ""
+    maps: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,35 @@ GATEMATE = PlacedFamily(
     pads=("synth_gatemate -luttree -nomx8 -top {top}",),
 )
 
+_NEXUS_CARRY = Path(__file__).with_name("nexus_carry.v")
+
+
+def _nexus(options: str) -> tuple[str, ...]:
+    return (
+        f"synth_nexus {options}-top {{top}} -run begin:map_cells",
+        f"techmap -map {_NEXUS_CARRY.name}",
+        f"synth_nexus {options}-top {{top}} -run map_cells:",
+    )
+
+
+NEXUS = PlacedFamily(
+    name="nexus",
+    synthesis=_nexus("-noiopad "),
+    models="+/nexus/cells_sim.v",
+    cells={
+        "lut": {"LUT4": 1, "INV": 1, "WIDEFN9": 2},
+        "carry": {"CCU2": 1},
+        "ff": {"FD1P3BX": 1, "FD1P3DX": 1, "FD1P3IX": 1, "FD1P3JX": 1},
+        "dsp": {"MULT9X9": 1, "MULT18X18": 1, "MULT18X36": 1, "MULT36X36": 1},
+        "block_ram": {"PDPSC16K": 1, "PDP16K": 1, "DP16K": 1},
+        "distributed_ram": {"DPR16X4": 1},
+    },
+    nextpnr="nexus",
+    pads=_nexus(""),
+    placed={"lut4_equivalents": ("OXIDE_COMB",)},
+    maps={_NEXUS_CARRY.name: _NEXUS_CARRY.read_bytes()},
+)
+
 _XILINX_CELLS = {
     "lut": {f"LUT{inputs}": 1 for inputs in range(1, 7)} | {"INV": 1, "SRL16E": 1, "SRLC32E": 1},
     "carry": {"CARRY4": 1, "CARRY8": 1},
@@ -173,7 +206,7 @@ CYCLONEV = Family(
 )
 
 FAMILIES: Mapping[str, Family] = {
-    family.name: family for family in (ECP5, ICE40, GOWIN, GATEMATE, XC7, XCUP, CYCLONEV)
+    family.name: family for family in (ECP5, ICE40, GOWIN, GATEMATE, NEXUS, XC7, XCUP, CYCLONEV)
 }
 
 
@@ -205,6 +238,12 @@ def _ecp5(size: int, speed: int) -> Device:
 
 _GOWIN_PINS = 'IO_LOC "{clock}" H11;\nIO_LOC "serial" L14;\nIO_LOC "folded" N14;\n'
 
+# Of the pins tried, E2 alone reaches the global clocks in nextpnr 0.11: L13, G13, R1 and L5 fail.
+_NEXUS_PINS = "".join(
+    f"ldc_set_location -site {{{{{site}}}}} [get_ports {port}]\n"
+    for port, site in (("{clock}", "E2"), ("serial", "G14"), ("folded", "G15"))
+)
+
 DEVICES: Mapping[str, Device] = {
     device.name: device
     for device in [
@@ -220,6 +259,15 @@ DEVICES: Mapping[str, Device] = {
             files={"pins.cst": _GOWIN_PINS},
         ),
         Device("ccgm1a1", GATEMATE, ("--device", "CCGM1A1", "--vopt", "allow-unconstrained")),
+        *(
+            Device(
+                f"lifcl-40-{speed}",
+                NEXUS,
+                ("--device", f"LIFCL-40-{speed}BG400C", "--pdc", "pins.pdc"),
+                files={"pins.pdc": _NEXUS_PINS},
+            )
+            for speed in (7, 8, 9)
+        ),
         *(Device(family.name, family) for family in (XC7, XCUP, CYCLONEV)),
     ]
 }

@@ -9,12 +9,12 @@ from pathlib import Path
 from flow.cache import Cache
 from flow.families import Device, Family, PlacedFamily
 from flow.netlist import Netlist
-from flow.place import Placement, Segment, place
+from flow.place import LIMIT_S, Placement, Segment, place
 from flow.product import Product
 from flow.progress import Progress
 from flow.report import CriticalPath, Report, Step
 from flow.synthesis import own_name, synthesise, wrap
-from flow.tools import Yosys
+from flow.tools import FlowError, Yosys
 from flow.tools import nextpnr as nextpnr_of
 from flow.wrapper import TOP
 
@@ -82,13 +82,17 @@ def _placed(product: Product, device: Device, family: PlacedFamily, means: Means
     wrapped, around = wrap(product, netlist, family, yosys, means.cache)
     means.progress(f"synthesis for {device.name}")
     with ThreadPoolExecutor(means.jobs) as pool:
-        runs = [
-            pool.submit(place, wrapped, product.clock, device, seed, nextpnr, means.cache)
+        runs = {
+            pool.submit(place, wrapped, product.clock, device, seed, nextpnr, means.cache): seed
             for seed in range(1, means.seeds + 1)
-        ]
+        }
         for run in as_completed(runs):
-            means.progress(f"place and route on {device.name}, seed {run.result().seed}")
-    placements = [run.result() for run in runs]
+            run.result()
+            means.progress(f"place and route on {device.name}, seed {runs[run]}")
+    placements = [placed for run in runs if (placed := run.result()) is not None]
+    unrouted = [seed for run, seed in runs.items() if run.result() is None]
+    if not placements:
+        raise FlowError(f"{nextpnr.name} did not end in {LIMIT_S} s with any seed")
     middle = _median(placements)
     counted = Netlist(netlist, product.name)
     report = Report(
@@ -97,7 +101,8 @@ def _placed(product: Product, device: Device, family: PlacedFamily, means: Means
         how=f"placed and routed, every port registered ({', '.join(tools)})",
         tools=tools,
         resources=_sites(middle, family, around) | _counted(counted, family),
-        remarks=_remarks(counted, family),
+        remarks=_remarks(counted, family)
+        + [f"seed {seed} left out: not routed in {LIMIT_S} s" for seed in unrouted],
     )
     if not family.timed or not middle.path:
         return report

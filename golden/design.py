@@ -111,6 +111,8 @@ class LineDesign(ABC):
     start_bits
         Width of the start values that arrive on the port; None takes what the embedding can
         reach. Unused with weights in ROM.
+    data_range
+        Range that samples keep to, where it is narrower than ``data_bits``.
     target
         What multipliers and memories map to.
 
@@ -134,6 +136,7 @@ class LineDesign(ABC):
     requantization: Requantization | None = None
     weights: LineWeights | None
     start_bits: int | None = None
+    data_range: Interval | None = None
     target: str = "generic"
 
     def __post_init__(self) -> None:
@@ -173,7 +176,7 @@ class LineDesign(ABC):
     @property
     def data(self) -> Interval:
         """Range of a sample."""
-        return Interval.signed(self.data_bits)
+        return self.data_range or Interval.signed(self.data_bits)
 
     @cached_property
     def start(self) -> Integers | None:

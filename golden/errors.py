@@ -15,13 +15,26 @@ class ParameterError(ValueError):
         What it was.
     verb
         The words between the name and the rule.
+
+    Attributes
+    ----------
+    known_as
+        What the user knows the parameter as, where it is no option of a command line.
     """
+
+    known_as: str | None = None
 
     def __init__(self, parameter: str, rule: str, value: object, *, verb: str = "must be") -> None:
         self.parameter = parameter
         self.complaint = f"{verb} {rule}, not {value}"
         noun = parameter.replace("_", " ").capitalize()
         super().__init__(f"{noun} {self.complaint}")
+
+    def renamed(self, known_as: str) -> "ParameterError":
+        """Return the error, which the user is told of under the name ``known_as``."""
+        self.known_as = known_as
+        self.args = (f"{known_as} {self.complaint}",)
+        return self
 
 
 def check_range(parameter: str, value: int, low: int, high: int) -> None:

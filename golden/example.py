@@ -14,13 +14,14 @@ def example_weights(
     data_bits: int,
     weight_bits: int,
     requantized: Interval | None,
+    seed: int = 0,
 ) -> LineWeights:
     """Return pseudo-random full-range kernels, embeddings and biases.
 
     For requantised output the scales bring three standard deviations of a random line's result to
-    the ends of ``requantized``.
+    the ends of ``requantized``. Every ``seed`` gives other numbers.
     """
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(seed)
     data, weight = Interval.signed(data_bits), Interval.signed(weight_bits)
     table = (channels, length)
     kernels = generator.integers(weight.low, weight.high, table, endpoint=True)

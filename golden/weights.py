@@ -1,7 +1,7 @@
 """The integers that an engine is built from: kernels, embedding, bias and requantisation."""
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,7 @@ def check_weights(
     data_bits: int,
     weight_bits: int,
     requantized: Interval | None,
+    key: Callable[[str], str] = str,
 ) -> LineWeights:
     """Hold ``arrays`` to the formats and return them as `LineWeights`.
 
@@ -126,6 +127,8 @@ def check_weights(
         ``multiplier``, ``shift`` and ``zero_point``.
     requantized
         Range of the output, or None where it is the accumulator.
+    key
+        Gives the key that ``arrays`` has for one of these names.
 
     Raises
     ------
@@ -133,18 +136,20 @@ def check_weights(
         Names the array, the rule and the value that breaks it.
     """
     table = (channels, length)
-    weight = _array(arrays, "weight", table, Interval.signed(weight_bits))
-    pe = _array(arrays, "pe", table, Interval.signed(data_bits), default=0)
-    bias = _array(arrays, "bias", (channels,), Interval.signed(BIAS_BITS), default=0)
+    weight = checked_array(arrays, key("weight"), table, Interval.signed(weight_bits))
+    pe = checked_array(arrays, key("pe"), table, Interval.signed(data_bits), default=0)
+    bias = checked_array(arrays, key("bias"), (channels,), Interval.signed(BIAS_BITS), default=0)
     if requantized is None:
         return LineWeights(weight, pe, bias)
-    multiplier = _array(arrays, "multiplier", (channels,), Interval(1, (1 << MULTIPLIER_BITS) - 1))
-    shift = _array(arrays, "shift", (channels,), Interval(0, MAX_SHIFT))
-    zero_point = int(_array(arrays, "zero_point", (), requantized))
+    multiplier = checked_array(
+        arrays, key("multiplier"), (channels,), Interval(1, (1 << MULTIPLIER_BITS) - 1)
+    )
+    shift = checked_array(arrays, key("shift"), (channels,), Interval(0, MAX_SHIFT))
+    zero_point = int(checked_array(arrays, key("zero_point"), (), requantized))
     return LineWeights(weight, pe, bias, multiplier, shift, zero_point)
 
 
-def _array(
+def checked_array(
     arrays: Mapping[str, npt.NDArray[np.generic]],
     key: str,
     shape: tuple[int, ...],
@@ -152,7 +157,13 @@ def _array(
     *,
     default: int | None = None,
 ) -> Integers:
-    """Return ``arrays[key]`` as int64, or ``default`` everywhere, once it keeps to its rule."""
+    """Return ``arrays[key]`` as int64, or ``default`` everywhere, once it keeps to its rule.
+
+    Raises
+    ------
+    ParameterError
+        Names the array, the rule and the value that breaks it.
+    """
     if key not in arrays:
         if default is None:
             held = ", ".join(arrays) or "nothing"

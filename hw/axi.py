@@ -22,7 +22,6 @@ from amaranth.lib.wiring import In, Out
 
 from golden.design import check_identifier, slot_bits
 from golden.errors import ParameterError
-from hw.line import LineEngine
 from hw.verilog import Ports
 
 
@@ -76,8 +75,16 @@ def _values_of(layout: data.StructLayout) -> Iterator[tuple[str, Shape]]:
             yield str(name), Shape.cast(field.shape)
 
 
+def weight_ports(engine: wiring.Component) -> list[str]:
+    """Return the names of the streams that ``engine`` takes weights from."""
+    return [name for name in engine.signature.members if name == "w" or name.startswith("w_")]
+
+
 class AxiWrapper(Elaboratable):
-    """A line engine under AXI4-Stream names, in a clock domain made from its own ports.
+    """An engine or a layer under AXI4-Stream names, in a clock domain made from its own ports.
+
+    The component's streams are `i`, `o`, and `w` or `w_NAME` for weights; what begins with `event_`
+    is a pulse.
 
     Attributes
     ----------
@@ -85,7 +92,7 @@ class AxiWrapper(Elaboratable):
         By name, for `hw.verilog.to_verilog`.
     """
 
-    def __init__(self, engine: LineEngine, names: PortNames) -> None:
+    def __init__(self, engine: wiring.Component, names: PortNames) -> None:
         self._engine = engine
         self._names = names
         self._clock = Signal(name=names.clock)
@@ -105,8 +112,8 @@ class AxiWrapper(Elaboratable):
 
     def _interfaces(self) -> Iterator[tuple[str, wiring.PureInterface, bool]]:
         yield "s_axis", self._engine.i, True
-        if hasattr(self._engine, "w"):
-            yield "w_axis", self._engine.w, True
+        for name in weight_ports(self._engine):
+            yield f"{name}_axis", getattr(self._engine, name), True
         yield "m_axis", self._engine.o, False
 
     def _add(self, signal: Signal, direction: ir.PortDirection) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ from golden.example import example_weights
 from golden.fermat import FermatDesign
 from golden.fft import FftDesign, exact_widths
 from golden.interval import Interval
+from golden.layer import LayerDesign
 from golden.weights import LineWeights, check_weights, load_weights
 from hw.axi import PortNames
 from hw.command import run_command
 from hw.generate import generate, write_files
+from hw.layer.config import read_layer
 
 PRESETS = Path(__file__).with_name("presets.toml")
 
@@ -28,6 +30,23 @@ Command = Callable[..., None]
 def load_presets() -> dict[str, dict[str, Any]]:
     """Return the presets' tables by name."""
     return tomllib.loads(PRESETS.read_text())
+
+
+PORT_OPTIONS = [
+    click.option("--clock", default="clk", help="Name of the clock.  [clk]"),
+    click.option("--reset", default="rst", help="Name of the synchronous reset.  [rst]"),
+    click.option("--reset-active", default="high", help="high or low.  [high]"),
+]
+OUT_OPTION = click.option(
+    "-o", "--out", type=Path, default=Path("build"), help="Folder to write to.  [build]"
+)
+
+
+def given(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    """Give ``command`` the ``options``, in their order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def line_options(command: Command) -> Command:
@@ -69,23 +88,30 @@ def line_options(command: Command) -> Command:
             "--zero-point", type=int, help="With --weights-port: added before the clip.  [0]"
         ),
         click.option("--target", default="generic", help=f"{', '.join(TARGETS)}.  [generic]"),
-        click.option("--clock", default="clk", help="Name of the clock.  [clk]"),
-        click.option("--reset", default="rst", help="Name of the synchronous reset.  [rst]"),
-        click.option("--reset-active", default="high", help="high or low.  [high]"),
+        *PORT_OPTIONS,
         click.option("--name", help="Module and file name.  [parc_ENGINE_LENGTH]"),
-        click.option(
-            "-o", "--out", type=Path, default=Path("build"), help="Folder to write to.  [build]"
-        ),
+        OUT_OPTION,
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return given(command, options)
+
+
+def layer_options(command: Command) -> Command:
+    """Give ``command`` the options that a layer has."""
+    options = [
+        click.option(
+            "--config", type=Path, required=True, metavar="LAYER.toml", help="What to build."
+        ),
+        *PORT_OPTIONS,
+        click.option("--name", help="Module and file name.  [the configuration's]"),
+        OUT_OPTION,
+    ]
+    return given(command, options)
 
 
 @click.group(invoke_without_command=True)
 @click.option("--preset", metavar="NAME", help="Build one preset instead of all.")
 @click.option("--list-presets", is_flag=True, help="Print the presets and end.")
-@click.option("-o", "--out", type=Path, default=Path("build"), help="Folder to write to.  [build]")
+@OUT_OPTION
 @click.pass_context
 def main(context: click.Context, preset: str | None, list_presets: bool, out: Path) -> None:
     r"""Generate Verilog of circular convolutions as long as the line (ParC).
@@ -176,6 +202,18 @@ def fermat(**options: Any) -> None:
     build(FermatDesign, options, ring=options.pop("ring"))
 
 
+@main.command()
+@layer_options
+def layer(config: Path, name: str | None, out: Path, **ports: str) -> None:
+    """Build a whole layer on feature maps: raster in, raster out.
+
+    docs/layers.md lists what LAYER.toml may hold.
+    """
+    names = PortNames(ports["clock"], ports["reset"], ports["reset_active"])
+    design = read_layer(config, **({} if name is None else {"name": name}))
+    finish_build(design, names, out, example=design.example)
+
+
 def build(
     design_class: type[LineDesign],
     options: dict[str, Any],
@@ -202,9 +240,16 @@ def build(
     design = design_class(weights=weights, **common, **own)
     if finish is not None:
         design = finish(design)
-    files = generate(design, names, example=options["weights"] is None)
-    write_files(files, options["out"])
-    click.echo(" ".join(str(options["out"] / name) for name in files))
+    finish_build(design, names, options["out"], example=options["weights"] is None)
+
+
+def finish_build(
+    design: LineDesign | LayerDesign, names: PortNames, out: Path, *, example: bool
+) -> None:
+    """Write the files of ``design``, and say where."""
+    files = generate(design, names, example=example)
+    write_files(files, out)
+    click.echo(" ".join(str(out / name) for name in files))
 
 
 def _requantization(options: dict[str, Any]) -> Requantization | None:

@@ -20,7 +20,8 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
     try:
         status = command(arguments, standalone_mode=False)
     except ParameterError as error:
-        click.echo(f"{name}: {_name_of(command, error.parameter)} {error.complaint}", err=True)
+        known_as = error.known_as or _name_of(command, error.parameter)
+        click.echo(f"{name}: {known_as} {error.complaint}", err=True)
         return 2
     except click.ClickException as error:
         click.echo(f"{name}: {' '.join(error.format_message().split())}", err=True)

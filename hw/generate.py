@@ -5,23 +5,29 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from errno import EISDIR
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from golden.design import LineDesign
 from golden.errors import ParameterError
-from golden.weights import LineWeights
+from golden.layer import Arrays, LayerDesign
 from hw.axi import AxiWrapper, PortNames
+from hw.layer.registry import LAYERS
 from hw.line import LineEngine
-from hw.manifest import describe
+from hw.manifest import describe_layer, describe_line
 from hw.models import models_for
-from hw.template import instantiation
+from hw.template import explain_layer, explain_line, instantiation
 from hw.verilog import to_verilog
 
 
-def generate(design: LineDesign, names: PortNames, *, example: bool = False) -> dict[str, bytes]:
+def generate(
+    design: LineDesign | LayerDesign, names: PortNames, *, example: bool = False
+) -> dict[str, bytes]:
     """Return the files of ``design`` by name.
 
     Parameters
@@ -33,24 +39,33 @@ def generate(design: LineDesign, names: PortNames, *, example: bool = False) -> 
     example
         Whether the weights were made up; they are then among the files, as ``NAME.npz``.
     """
-    engine = LineEngine(design)
-    wrapper = AxiWrapper(engine, names)
+    describe: Callable[..., dict[str, Any]]
+    arrays: Arrays | None
+    if isinstance(design, LayerDesign):
+        component: Any = LAYERS[design.form].component(design)
+        describe, explain = partial(describe_layer, design), partial(explain_layer, design)
+        arrays = design.weights
+    else:
+        component = LineEngine(design)
+        describe, explain = partial(describe_line, design), partial(explain_line, design)
+        arrays = None if design.weights is None else design.weights.arrays()
+    wrapper = AxiWrapper(component, names)
     verilog = to_verilog(wrapper, design.name, wrapper.ports)
     models = models_for(verilog)
     simulated = {f"{design.name}.v": verilog} | models
-    manifest = describe(design, engine, names, simulated, models=list(models))
+    manifest = describe(component, names, simulated, models=list(models))
     files = {name: text.encode() for name, text in simulated.items()}
-    files[f"{design.name}.veo"] = instantiation(design, wrapper, manifest).encode()
-    if example and design.weights is not None:
-        files[f"{design.name}.npz"] = weights_archive(design.weights)
+    files[f"{design.name}.veo"] = instantiation(wrapper, manifest, explain(manifest)).encode()
+    if example and arrays is not None:
+        files[f"{design.name}.npz"] = weights_archive(arrays)
     files[f"{design.name}.json"] = (json.dumps(manifest, indent=2) + "\n").encode()
     return files
 
 
-def weights_archive(weights: LineWeights) -> bytes:
-    """Return ``weights`` as the ``.npz`` that ``--weights`` takes."""
+def weights_archive(arrays: Arrays) -> bytes:
+    """Return ``arrays`` as the ``.npz`` that weights are read from."""
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **weights.arrays())
+    np.savez(buffer, allow_pickle=False, **dict[str, Any](arrays))
     return buffer.getvalue()
 
 

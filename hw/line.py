@@ -23,6 +23,19 @@ def weights_layout(design: LineDesign) -> data.StructLayout:
     return data.StructLayout(fields | {"last": unsigned(1)})
 
 
+def check_framing(
+    m: Module, beats: wiring.PureInterface, length: int, unexpected: Signal, missing: Signal
+) -> None:
+    """Pulse ``unexpected`` or ``missing`` where `last` is not on every ``length``-th beat taken."""
+    m.submodules.framing = framing = Counter(length)
+    taken = Signal()
+    m.d.comb += [taken.eq(beats.valid & beats.ready), framing.step.eq(taken)]
+    m.d.sync += [
+        unexpected.eq(taken & beats.payload.last & ~framing.last),
+        missing.eq(taken & ~beats.payload.last & framing.last),
+    ]
+
+
 class LineEngine(wiring.Component):
     """An engine as `design` describes it.
 
@@ -57,6 +70,11 @@ class LineEngine(wiring.Component):
         super().__init__(ports)
 
     @property
+    def design(self) -> LineDesign:
+        """What it was built of."""
+        return self._design
+
+    @property
     def latency(self) -> int:
         """Cycles from the first input handshake to the first output handshake, unstalled."""
         return self._core.latency + self._output.latency
@@ -73,21 +91,14 @@ class LineEngine(wiring.Component):
             output.take.eq(core.take),
             core.credit.eq(output.credit),
         ]
-        self._check_framing(m)
+        check_framing(
+            m, self.i, self._design.length, self.event_last_unexpected, self.event_last_missing
+        )
         if self._design.weights is None:
             self._load(m)
         else:
             m.d.comb += core.available.eq(1)
         return m
-
-    def _check_framing(self, m: Module) -> None:
-        m.submodules.framing = framing = Counter(self._design.length)
-        taken = Signal()
-        m.d.comb += [taken.eq(self.i.valid & self.i.ready), framing.step.eq(taken)]
-        m.d.sync += [
-            self.event_last_unexpected.eq(taken & self.i.payload.last & ~framing.last),
-            self.event_last_missing.eq(taken & ~self.i.payload.last & framing.last),
-        ]
 
     def _load(self, m: Module) -> None:
         design = self._design

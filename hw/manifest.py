@@ -2,15 +2,19 @@
 
 import hashlib
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from amaranth.lib import wiring
+
 from golden.design import LineDesign, Requantization, slot_bits
+from golden.layer import LayerDesign
 from golden.weights import LineWeights
 from hw.axi import PortNames, slots_of
 from hw.engines import ENGINES
-from hw.line import LineEngine, weights_layout
+from hw.layer.registry import LAYERS
+from hw.line import LineEngine
 
 SCHEMA = 1
 
@@ -19,7 +23,7 @@ def _stream(bits: int) -> dict[str, Any]:
     return {"slot_bits": slot_bits(bits), "sample_bits": bits, "signed": True}
 
 
-def describe(
+def describe_line(
     design: LineDesign,
     engine: LineEngine,
     names: PortNames,
@@ -40,37 +44,109 @@ def describe(
     models
         Those of ``files`` that stand for a device's primitives, and are not to be synthesised.
     """
-    streams: dict[str, Any] = {
-        "s_axis": _stream(design.data_bits),
-        "m_axis": _stream(design.output_bits),
-    }
-    if design.weights is None:
-        streams["w_axis"] = {
-            "beats_per_channel": design.coefficient_words,
-            "fields": [vars(slot) for slot in slots_of(weights_layout(design))],
-        }
+    loads = (
+        {} if design.weights is not None else {"w": {"beats_per_channel": design.coefficient_words}}
+    )
     return {
-        "schema": SCHEMA,
-        "name": design.name,
-        "top": design.name,
-        "engine": design.engine,
-        "clock": names.clock,
-        "reset": {"name": names.reset, "active": names.reset_active},
-        "files": list(files),
-        "models": list(models),
-        "sha256": {name: hashlib.sha256(t.encode()).hexdigest() for name, t in files.items()},
+        **_heading(design.name, {"engine": design.engine}, names, files, models),
         "parameters": _parameters(design),
-        "streams": streams,
+        "streams": _streams(design, engine, loads),
         "timing": {
             "latency_cycles": engine.latency,
             "cycles_per_group": design.cycles_per_group,
         },
         "certificate": design.certificate(),
         "prediction": ENGINES[design.engine].predict(design).entry(),
-        "versions": {
-            package: importlib.metadata.version(package) for package in ("amaranth", "pyosys")
-        },
+        "versions": _versions(),
     }
+
+
+def describe_layer(
+    design: LayerDesign,
+    layer: Any,
+    names: PortNames,
+    files: dict[str, str],
+    *,
+    models: Sequence[str],
+) -> dict[str, Any]:
+    """Return the manifest of a layer; parameters as of `describe_line`."""
+    return {
+        **_heading(design.name, {"kind": "layer", "form": design.form}, names, files, models),
+        "parameters": _layer_parameters(design),
+        "engines": {
+            name: {"engine": engine.engine, **_parameters(engine)}
+            for name, engine in design.engines.items()
+        },
+        "streams": _streams(design, layer, design.weight_streams),
+        "timing": {
+            "latency_cycles": layer.latency,
+            "cycles_per_frame": layer.cycles_per_frame,
+        },
+        "certificate": design.certificate(),
+        "prediction": LAYERS[design.form].predict(design).entry(),
+        "versions": _versions(),
+    }
+
+
+def _heading(
+    name: str,
+    kind: dict[str, str],
+    names: PortNames,
+    files: dict[str, str],
+    models: Sequence[str],
+) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "name": name,
+        "top": name,
+        **kind,
+        "clock": names.clock,
+        "reset": {"name": names.reset, "active": names.reset_active},
+        "files": list(files),
+        "models": list(models),
+        "sha256": {name: hashlib.sha256(t.encode()).hexdigest() for name, t in files.items()},
+    }
+
+
+def _streams(
+    design: LineDesign | LayerDesign,
+    component: wiring.Component,
+    loads: Mapping[str, Mapping[str, int]],
+) -> dict[str, Any]:
+    streams: dict[str, Any] = {
+        "s_axis": _stream(design.data_bits),
+        "m_axis": _stream(design.output_bits),
+    }
+    for port, facts in loads.items():
+        layout = getattr(component, port).payload.shape()
+        fields = [vars(slot) for slot in slots_of(layout)]
+        streams[f"{port}_axis"] = {**facts, "fields": fields}
+    return streams
+
+
+def _versions() -> dict[str, str]:
+    return {package: importlib.metadata.version(package) for package in ("amaranth", "pyosys")}
+
+
+def _layer_parameters(design: LayerDesign) -> dict[str, Any]:
+    out_channels, out_height, out_width = design.out_shape
+    return {
+        "channels": design.channels,
+        "height": design.height,
+        "width": design.width,
+        "out_channels": out_channels,
+        "out_height": out_height,
+        "out_width": out_width,
+        "lanes": design.lanes,
+        "data_bits": design.data_bits,
+        "weight_bits": design.weight_bits,
+        "output": "requantized" if design.output else "accumulator",
+        "output_low": design.output_range.low,
+        "output_high": design.output_range.high,
+        "zero_point": design.zero_point,
+        "weights": "port" if design.loaded else "rom",
+        "target": design.target,
+    } | design.own_parameters
 
 
 def _parameters(design: LineDesign) -> dict[str, Any]:

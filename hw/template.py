@@ -1,15 +1,17 @@
 """The instantiation template that stands beside the Verilog."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from amaranth.hdl import _ir as ir
 
 from golden.design import LineDesign
+from golden.layer import LayerDesign
 from hw.axi import AxiWrapper
 
 
-def instantiation(design: LineDesign, wrapper: AxiWrapper, manifest: dict[str, Any]) -> str:
-    """Return Verilog text that instantiates ``design``, with its streams explained."""
+def instantiation(wrapper: AxiWrapper, manifest: dict[str, Any], comment: Iterable[str]) -> str:
+    """Return Verilog text that instantiates a build, headed by the lines of ``comment``."""
     wires: list[str] = []
     pins: list[str] = []
     for name, (signal, direction) in wrapper.ports.items():
@@ -19,13 +21,14 @@ def instantiation(design: LineDesign, wrapper: AxiWrapper, manifest: dict[str, A
             wires.append(f"wire {width}{name};")
         pins.append(f"    .{name}({name}),  // {arrow} {len(signal)}")
     pins[-1] = pins[-1].replace("),", ") ", 1)
+    name = manifest["name"]
     return "\n".join(
         [
-            *_explain(design, manifest),
+            *(f"// {line.strip()}" for line in comment),
             "",
             *wires,
             "",
-            f"{design.name} {design.name}_i (",
+            f"{name} {name}_i (",
             *pins,
             ");",
             "",
@@ -33,7 +36,8 @@ def instantiation(design: LineDesign, wrapper: AxiWrapper, manifest: dict[str, A
     )
 
 
-def _explain(design: LineDesign, manifest: dict[str, Any]) -> list[str]:
+def explain_line(design: LineDesign, manifest: dict[str, Any]) -> list[str]:
+    """Return what a user must know of the streams of a line engine."""
     s, m = manifest["streams"]["s_axis"], manifest["streams"]["m_axis"]
     timing = manifest["timing"]
     lines = [
@@ -52,4 +56,26 @@ def _explain(design: LineDesign, manifest: dict[str, Any]) -> list[str]:
             f"w_axis takes {design.channels} x {design.coefficient_words} beats before anything "
             "else; the fields are in the manifest."
         )
-    return [f"// {line.strip()}" for line in lines]
+    return lines
+
+
+def explain_layer(design: LayerDesign, manifest: dict[str, Any]) -> list[str]:
+    """Return what a user must know of the streams of a layer."""
+    s, m = manifest["streams"]["s_axis"], manifest["streams"]["m_axis"]
+    timing = manifest["timing"]
+    channels, height, width = design.out_shape
+    lines = [
+        f"{design.name}: {design.form} layer of maps of {design.channels} x {design.height} x "
+        f"{design.width}, {design.lanes} rows side by side.",
+        f"A frame is {design.frame_beats} beats, channel by channel, row by row; tlast stands on "
+        "the last.",
+        f"Lane j of s_axis_tdata is [{s['slot_bits']}*j +: {s['sample_bits']}], of m_axis_tdata "
+        f"[{m['slot_bits']}*j +: {m['sample_bits']}]; both are signed.",
+        f"Results are maps of {channels} x {height} x {width}, {design.out_frame_beats} beats.",
+        f"First result after {timing['latency_cycles']} cycles, a frame every "
+        f"{timing['cycles_per_frame']}.",
+    ]
+    for port, facts in design.weight_streams.items():
+        beats = facts["channels"] * facts["beats_per_channel"]
+        lines.append(f"{port}_axis takes {beats} beats first; the fields are in the manifest.")
+    return lines

@@ -34,6 +34,8 @@ def to_verilog(component: Elaboratable, name: str, ports: Ports) -> str:
                 # Multiplexers rather than always @* blocks: Icarus 11 does not run those at time
                 # zero, so that registers would take X through a reset that never changes.
                 "proc",
+                # Multiplexers of more ways become functions, which Icarus 11 takes for system ones.
+                "pmuxtree",
                 "opt_clean",
                 "memory_collect",
                 f"attrmap {attributes}",

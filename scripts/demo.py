@@ -24,7 +24,7 @@ from golden.quantize import Activation, QuantizedKernel, quantize_lines
 from golden.weights import check_weights, correlate, load_weights
 from hw.manifest import design_of
 from sim import bench_map
-from sim.line import Job
+from sim.bench import Job
 from sim.photograph import Floats, feature_map, position_aware_kernels
 from sim.runner import build
 

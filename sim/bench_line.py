@@ -1,4 +1,4 @@
-"""cocotb tests of a line engine's streams, whatever the engine; `sim.line.Job` says which."""
+"""cocotb tests of a line engine's streams, whatever the engine; `sim.bench.Job` says which."""
 
 import itertools
 import os
@@ -9,11 +9,10 @@ from typing import Any
 
 import cocotb
 
-from golden.interval import Integers
-from sim.line import JOB, Job, LineBench
+from sim.bench import JOB, Job
+from sim.line import LineBench
 from sim.stimulus import random_weights, reaching_lines
 from sim.stream import (
-    Beat,
     Gaps,
     Readiness,
     after_valid,
@@ -125,21 +124,9 @@ async def reset_in_midstream(bench: LineBench) -> None:
 async def wrong_last(bench: LineBench) -> None:
     """Misplace and omit tlast: that pulses its event for a cycle and changes nothing else."""
     lines = bench.stimulus(bench.job.groups)
-    beats, expected = misplace_last(bench, lines)
+    beats, expected = bench.misplace_last(bench.beats(lines))
     before = len(bench.i.taken)
     await bench.exchange(lines, random_gaps(0.8, 1), randomly(0.8, 2), beats)
     taken = bench.i.taken[before:]
     for name, indices in expected.items():
         assert bench.events.cycles[name] == [taken[index] + 1 for index in indices], name
-
-
-def misplace_last(bench: LineBench, lines: Integers) -> tuple[list[Beat], dict[str, list[int]]]:
-    """Return beats of ``lines`` with a third of tlast upside down, and where events follow."""
-    wrong: list[Beat] = []
-    events: dict[str, list[int]] = {"event_tlast_unexpected": [], "event_tlast_missing": []}
-    for index, beat in enumerate(bench.beats(lines)):
-        if upside_down := bool(bench.generator.random() < 1 / 3):
-            name = "event_tlast_missing" if beat.last else "event_tlast_unexpected"
-            events[name].append(index)
-        wrong.append(Beat(beat.data, beat.last ^ upside_down))
-    return wrong, events

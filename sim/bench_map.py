@@ -10,7 +10,8 @@ import numpy as np
 
 from golden.design import LineDesign
 from golden.interval import Integers
-from sim.line import JOB, Job, LineBench
+from sim.bench import JOB, Job
+from sim.line import LineBench
 from sim.stream import Beat, always, evenly
 
 FOLDER = "MAP_FOLDER"

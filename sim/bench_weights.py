@@ -9,7 +9,8 @@ import cocotb
 
 from golden.interval import Integers
 from golden.weights import LineWeights
-from sim.line import JOB, Job, LineBench, check_beats, set_beats
+from sim.bench import JOB, Job, check_beats
+from sim.line import LineBench
 from sim.stimulus import random_weights
 from sim.stream import Beat, Gaps, Readiness, Source, always, evenly, random_gaps, randomly
 
@@ -37,7 +38,7 @@ async def waits_for_the_first_set(bench: LineBench, port: Source) -> None:
     weights = random_weights(bench.design, bench.generator)
     lines = bench.stimulus(bench.job.groups, weights)
     bench.i.send(bench.beats(lines), evenly(0))
-    beats = set_beats(bench.job, weights)
+    beats = bench.set_beats(weights)
     port.send(beats[:-1], random_gaps(0.7, 1))
     await bench.until(lambda: port.idle)
     await bench.run(bench.latency + 2 * bench.cycles_per_group)
@@ -55,7 +56,7 @@ async def reset_forgets_sets(bench: LineBench, port: Source) -> None:
     """Reset in the middle of a set, and with one in effect: a whole set is needed again."""
     design = bench.design
     for sent in (1, design.channels * design.coefficient_words, None):
-        beats = set_beats(bench.job, random_weights(design, bench.generator))
+        beats = bench.set_beats(random_weights(design, bench.generator))
         port.send(beats[:sent], evenly(0))
         if sent is None:  # and half of another
             port.send(beats[: len(beats) // 2], evenly(0))
@@ -99,7 +100,7 @@ async def change_sets(
     lines = bench.stimulus(n_frames * groups_a_frame, sets[0])
     n_beats = lines.size // bench.design.lanes
     for weights in sets:
-        port.send(set_beats(bench.job, weights), w_gaps)
+        port.send(bench.set_beats(weights), w_gaps)
     bench.i.send(bench.beats(lines), i_gaps)
     bench.o.set_pace(ready)
     await bench.until(lambda: len(bench.o.beats) >= n_beats)
@@ -143,7 +144,7 @@ def computed(bench: LineBench, frame: Integers, weights: LineWeights) -> list[Be
 async def wrong_last_of_sets(bench: LineBench, port: Source) -> None:
     """Misplace and omit tlast on w_axis: its event pulses, and the set is loaded all the same."""
     weights = random_weights(bench.design, bench.generator)
-    beats = set_beats(bench.job, weights)
+    beats = bench.set_beats(weights)
     beats[0] = Beat(beats[0].data, True)
     beats[-1] = Beat(beats[-1].data, False)
     port.send(beats, evenly(1))

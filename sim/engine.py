@@ -5,15 +5,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from golden.design import LineDesign
+from golden.layer import LayerDesign
 from hw.axi import PortNames
 from hw.generate import generate, write_files
 from hw.models import models_for
-from sim.line import Job
+from sim.bench import Job
 from sim.runner import build
 
 
 def simulate(
-    design: LineDesign,
+    design: LineDesign | LayerDesign,
     bench: str,
     *,
     simulator: str,
@@ -25,20 +26,20 @@ def simulate(
     edit: Callable[[str], str] | None = None,
     seed: int = 1,
 ) -> list[str]:
-    """Generate ``design``, build it for ``simulator`` and run a line bench on it.
+    """Generate ``design``, build it for ``simulator`` and run a bench on it.
 
     Parameters
     ----------
     design
-        The engine.
+        The engine or layer.
     bench
-        Module of the bench: ``sim.bench_line`` or ``sim.bench_weights``.
+        Module of the bench: ``sim.bench_line``, ``sim.bench_weights`` or ``sim.bench_layer``.
     simulator
         One of `sim.runner.simulators`.
     folder
         For the generated files, the log and the results.
     groups
-        Groups of lines to send in each experiment of the bench.
+        Groups of lines, or frames, to send in each experiment of the bench.
     resets
         Resets in midstream.
     tests

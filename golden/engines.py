@@ -1,0 +1,61 @@
+"""The line engines' descriptions by name, and how a table of a configuration chooses one."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from golden.config import Table, refusal
+from golden.design import LineDesign
+from golden.direct import DirectDesign
+from golden.fermat import FermatDesign
+from golden.fft import FftDesign, exact_widths
+
+DESIGNS: Mapping[str, type[LineDesign]] = {
+    design.engine: design for design in (DirectDesign, FftDesign, FermatDesign)
+}
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """A line engine and its own options.
+
+    Parameters
+    ----------
+    engine
+        One of `DESIGNS`.
+    options
+        Fields of its design that other engines lack, and ``start_bits``.
+    exact
+        Of the FFT engine: whether to take the narrowest widths proved to be exact.
+    """
+
+    engine: str
+    options: Mapping[str, int]
+    exact: bool = False
+
+    @classmethod
+    def take(cls, table: Table) -> "EngineChoice":
+        """Read a choice: ``engine`` and that engine's options, named as on the command line."""
+        engine = table.take("engine", str)
+        if engine not in DESIGNS:
+            raise refusal(f"{table.path}engine", f"one of {', '.join(DESIGNS)}", repr(engine))
+        common = {field.name for field in fields(LineDesign)}
+        own = [field.name for field in fields(DESIGNS[engine]) if field.name not in common]
+        options = {key: table.take(key, int, None) for key in (*own, "start_bits")}
+        exact = engine == "fft" and table.take("exact", bool, False)
+        return cls(engine, {k: v for k, v in options.items() if v is not None}, exact)
+
+    @property
+    def design(self) -> Callable[..., LineDesign]:
+        """Makes a design of what all engines share, with these options."""
+
+        def make(**shared: Any) -> LineDesign:
+            design = DESIGNS[self.engine](**shared, **dict[str, Any](self.options))
+            return exact_widths(design) if isinstance(design, FftDesign) and self.exact else design
+
+        return make
+
+    @property
+    def max_data_bits(self) -> int:
+        """Widest sample that the engine takes."""
+        return DESIGNS[self.engine].max_data_bits

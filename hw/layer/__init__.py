@@ -1,0 +1,1 @@
+"""Whole layers: maps in as a raster, maps out."""

@@ -1,0 +1,29 @@
+"""From a configuration file to a layer's design."""
+
+from pathlib import Path
+
+from golden.config import Table, refusal
+from golden.layer import LayerDesign
+from golden.weights import load_weights
+from hw.layer.registry import LAYERS
+
+
+def read_layer(path: Path, **changes: str) -> LayerDesign:
+    """Return the design that a file describes, ``changes`` made to its keys.
+
+    Raises
+    ------
+    ParameterError
+        Names the key that is unknown, missing or breaks its rule.
+    """
+    table = Table.read(path, changes)
+    form = table.take("form", str)
+    if form not in LAYERS:
+        raise refusal("form", f"one of {', '.join(LAYERS)}", repr(form))
+    port = table.take("weights_port", bool, False)
+    file = table.take("weights", str, None)
+    if port and file is not None:
+        raise refusal("weights", "left out with weights_port = true", repr(file))
+    arrays = None if file is None else load_weights(path.parent / file)
+    example = file is None and not port
+    return LAYERS[form].design.of_table(table, arrays, example=example)

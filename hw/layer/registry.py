@@ -1,0 +1,36 @@
+"""The forms of layers: how each is described, built and predicted."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from golden.layer import LayerDesign
+from golden.layer_axes import SerialDesign
+from hw.layer.base import LayerComponent
+from hw.layer.chain import AxesLayer
+from hw.layer.predict import predict_axes
+from hw.predict import Cost
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form of layers.
+
+    Parameters
+    ----------
+    design
+        Describes one.
+    component
+        Makes one of a design.
+    predict
+        What a design takes of a device.
+    """
+
+    design: type[LayerDesign]
+    component: Callable[[Any], LayerComponent]
+    predict: Callable[[Any], Cost]
+
+
+LAYERS: Mapping[str, Form] = {
+    form.design.form: form for form in (Form(SerialDesign, AxesLayer, predict_axes),)
+}

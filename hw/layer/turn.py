@@ -1,0 +1,243 @@
+"""The corner turn: planes that come by rows leave by columns."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.counter import Counter
+from hw.delay import delay, delay_valid
+from hw.output import beat_layout
+from hw.primitives.memory import READ_LATENCY, Memory
+from hw.streams import OutputBuffer, connect_streams
+
+_ADDRESS_STAGE = 1
+"""Cycles from a step of writer or reader to its address before the memory."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Consecutive planes of one shape.
+
+    Parameters
+    ----------
+    planes
+        How many.
+    rows, columns
+        Of a plane as it comes, each a multiple of the lanes.
+    turned
+        Whether it leaves by columns; else as it came.
+    """
+
+    planes: int
+    rows: int
+    columns: int
+    turned: bool
+
+
+class CornerTurn(wiring.Component):
+    """Takes planes in bands of `lanes` rows, and gives them in bands of `lanes` columns.
+
+    A plane of R x C samples comes in R * C / lanes beats, band by band; lane j of a beat is row
+    ``band * lanes + j``. It leaves in as many beats, lane j of a beat being column
+    ``band * lanes + j``. Two planes have room, so one is written while the one before is read: a
+    beat in and a beat out in every cycle, and a plane leaves `latency` cycles after its last beat
+    came, whatever follows. Only the ends stall.
+
+    Sample (r, c) lies in bank (r + c) mod lanes, so the samples of a beat lie in as many banks,
+    whether the beat is a piece of a column, as it comes, or of a row, as it leaves. The n-th beat
+    of either kind is rotated by n mod lanes.
+
+    Parameters
+    ----------
+    runs
+        Planes of a frame in the order in which they come; all have the same number of samples.
+    bits, lanes
+        Width of a sample, samples in a beat.
+    target
+        Device family.
+
+    Members
+    -------
+    i : In, stream of beats
+        `last` is not looked at.
+    o : Out, stream of beats
+        `last` stands at the end of a frame.
+    """
+
+    def __init__(self, *, runs: Sequence[Run], bits: int, lanes: int, target: str) -> None:
+        sizes = {run.rows * run.columns for run in runs}
+        if len(sizes) != 1:
+            raise ValueError(f"Planes must have one number of samples, not {sorted(sizes)}")
+        if any(side % lanes for run in runs for side in (run.rows, run.columns)):
+            raise ValueError(f"Rows and columns must be multiples of {lanes} lanes")
+        self._runs = list(runs)
+        self._bits = bits
+        self._lanes = lanes
+        self._target = target
+        self._beats = sizes.pop() // lanes
+        beat = stream.Signature(beat_layout(bits, lanes))
+        super().__init__({"i": In(beat), "o": Out(beat)})
+
+    @classmethod
+    def _in_flight(cls, lanes: int) -> int:
+        """Cycles from a step of the reader to its beat before the buffer."""
+        return _ADDRESS_STAGE + READ_LATENCY + (lanes > 1)
+
+    @classmethod
+    def buffer_depth(cls, lanes: int) -> int:
+        """Beats that the buffer at the end holds."""
+        return OutputBuffer.depth_for(cls._in_flight(lanes))
+
+    @classmethod
+    def latency_of(cls, lanes: int) -> int:
+        """Cycles from a plane's last beat taken to its first beat given."""
+        return 1 + cls._in_flight(lanes) + OutputBuffer.latency_of(cls.buffer_depth(lanes))
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a plane's last beat taken to its first beat given, unstalled."""
+        return self.latency_of(self._lanes)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.fill = fill = Counter(self._beats)
+        m.submodules.read = read = Counter(self._beats)
+        m.submodules.buffer = buffer = OutputBuffer(
+            shape=beat_layout(self._bits, self._lanes),
+            depth=self.buffer_depth(self._lanes),
+            target=self._target,
+        )
+        full = Signal(2)
+        write_half, read_half = Signal(), Signal()
+        taken, step = Signal(), Signal()
+        m.d.comb += [
+            self.i.ready.eq(~full.bit_select(write_half, 1)),
+            taken.eq(self.i.valid & self.i.ready),
+            step.eq(full.bit_select(read_half, 1) & buffer.credit),
+            fill.step.eq(taken),
+            read.step.eq(step),
+            buffer.take.eq(step),
+        ]
+        with m.If(taken & fill.last):
+            m.d.sync += [full.bit_select(write_half, 1).eq(1), write_half.eq(~write_half)]
+        with m.If(step & read.last):
+            m.d.sync += [full.bit_select(read_half, 1).eq(0), read_half.eq(~read_half)]
+        banks = [
+            Memory(depth=2 * self._beats, width=self._bits, target=self._target)
+            for _ in range(self._lanes)
+        ]
+        for index, bank in enumerate(banks):
+            m.submodules[f"bank_{index}"] = bank
+        self._write(m, banks, taken, Cat(write_half, fill.value))
+        last = self._read(m, banks, step, read, read_half)
+        cycles = self._in_flight(self._lanes)
+        m.d.comb += [
+            buffer.i.valid.eq(delay_valid(m, step, cycles, name="step")),
+            buffer.i.payload.last.eq(delay(m, last, cycles, name="last")),
+        ]
+        connect_streams(m, buffer.o, wiring.flipped(self.o))
+        return m
+
+    def _write(self, m: Module, banks: Sequence[Memory], taken: Signal, address: Value) -> None:
+        # As late as the read address: a beat is read after the cycle in which it is taken, and
+        # overwritten after the cycle in which its reading steps.
+        phase = self._phase(m, taken, name="w_phase")
+        samples = [self.i.payload.samples[lane] for lane in range(self._lanes)]
+        for bank, sample in zip(banks, _rotated(samples, phase, up=True), strict=True):
+            m.d.comb += [
+                bank.w_en.eq(delay_valid(m, taken, _ADDRESS_STAGE, name="w_en")),
+                bank.w_addr.eq(delay(m, address, _ADDRESS_STAGE, name="w_addr")),
+                bank.w_data.eq(delay(m, sample, _ADDRESS_STAGE, name="w_data")),
+            ]
+
+    def _phase(self, m: Module, step: Signal, *, name: str) -> Signal:
+        """Return the number of the beat modulo lanes."""
+        m.submodules[name] = phase = Counter(self._lanes)
+        m.d.comb += phase.step.eq(step)
+        return phase.value
+
+    def _read(
+        self,
+        m: Module,
+        banks: Sequence[Memory],
+        step: Signal,
+        place: Counter,
+        half: Signal,
+    ) -> Value:
+        """Read a beat of every bank with ``step``; return whether it ends a frame."""
+        phase = self._phase(m, step, name="r_phase")
+        run, last_plane = self._run(m, step & place.last)
+        turned = self._fact(run, [int(run.turned) for run in self._runs])
+        address = self._walk(m, step, place, phase, run, turned)
+        words = []
+        for index, bank in enumerate(banks):
+            # Along a row, the bank holds column (bank - row) mod lanes of the band.
+            offset = Array((index - p) % self._lanes for p in range(self._lanes))[phase]
+            within = Signal(range(self._beats), name=f"within_{index}")
+            m.d.comb += within.eq(address + Mux(turned, offset, 0))
+            r_addr = delay(m, Cat(half, within), _ADDRESS_STAGE, name=f"r_addr_{index}")
+            m.d.comb += [bank.r_en.eq(1), bank.r_addr.eq(r_addr)]
+            words.append(bank.r_data)
+        later = delay(m, phase, _ADDRESS_STAGE + READ_LATENCY, name="phase")
+        samples = Cat(_rotated(words, later, up=False))
+        layout = data.ArrayLayout(signed(self._bits), self._lanes)
+        beat = delay(m, layout(samples), int(self._lanes > 1), name="beat")
+        m.d.comb += m.submodules.buffer.i.payload.samples.eq(beat)
+        return place.last & last_plane
+
+    def _run(self, m: Module, plane_read: Value) -> tuple[Value, Value]:
+        """Return the number of the run that is read, and whether its plane ends a frame."""
+        m.submodules.plane = plane = Counter(sum(run.planes for run in self._runs))
+        m.d.comb += plane.step.eq(plane_read)
+        if len(self._runs) == 1:
+            return Const(0, 1), plane.last
+        number = Signal(range(len(self._runs)))
+        ends = itertools.accumulate(run.planes for run in self._runs)
+        with m.If(plane_read):
+            for following, end in enumerate(ends, start=1):
+                with m.If(plane.value == end - 1):
+                    m.d.sync += number.eq(following % len(self._runs))
+        return number, plane.last
+
+    @staticmethod
+    def _fact(run: Value, facts: Sequence[int]) -> Value:
+        """Return the fact of the run that is read."""
+        if len(set(facts)) == 1:
+            return Const(facts[0], max(facts[0].bit_length(), 1))
+        return Array(facts)[run]
+
+    def _walk(
+        self, m: Module, step: Signal, place: Counter, phase: Signal, run: Value, turned: Value
+    ) -> Signal:
+        """Return the address of the band that is read, in every bank."""
+        address = Signal(range(self._beats))
+        column = Signal(range(max(run.columns for run in self._runs) + self._lanes))
+        band = Signal(range(max(run.rows for run in self._runs) // self._lanes))
+        last_band = self._fact(run, [run.rows // self._lanes - 1 for run in self._runs])
+        columns = self._fact(run, [run.columns for run in self._runs])
+        with m.If(step):
+            with m.If(~turned):
+                m.d.sync += address.eq(address + 1)
+            with m.Elif(phase == self._lanes - 1):
+                m.d.sync += [address.eq(address + columns), band.eq(band + 1)]
+                with m.If(band == last_band):
+                    following = column + self._lanes
+                    m.d.sync += [address.eq(following), column.eq(following), band.eq(0)]
+            with m.If(place.last):
+                m.d.sync += [address.eq(0), column.eq(0), band.eq(0)]
+        return address
+
+
+def _rotated(samples: Sequence[Value], phase: Value, *, up: bool) -> list[Value]:
+    """Return ``samples`` rotated by ``phase`` places, from lanes to banks if ``up``, else back."""
+    lanes = len(samples)
+    if lanes == 1:
+        return list(samples)
+    return [
+        Array(samples[(place - p if up else place + p) % lanes] for p in range(lanes))[phase]
+        for place in range(lanes)
+    ]

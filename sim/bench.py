@@ -1,0 +1,210 @@
+"""A build under test, whatever it computes: its streams' ends, its clock, its events."""
+
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge
+
+from golden.design import LineDesign
+from golden.layer import LayerDesign
+from sim.stream import Beat, Gaps, Pulses, Readiness, Sink, Source, Stepper, Wires
+
+JOB = "BENCH_JOB"
+"""Environment variable that names a run's job file."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run of a bench is about.
+
+    Attributes
+    ----------
+    design
+        What was built.
+    manifest
+        Its manifest: names, slots, timing.
+    groups
+        Groups of lines, or frames, to send in each experiment.
+    resets
+        Resets in midstream.
+    seed
+        Of every random number.
+    """
+
+    design: LineDesign | LayerDesign
+    manifest: dict[str, Any]
+    groups: int
+    resets: int
+    seed: int = 1
+
+    def save(self, path: Path) -> dict[str, str]:
+        """Write the job and return the variables that tell a bench of it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pickle.dumps(self))
+        return {JOB: str(path.resolve())}
+
+    @staticmethod
+    def load(path: str) -> "Job":
+        """Read what `save` wrote."""
+        job = pickle.loads(Path(path).read_bytes())
+        assert isinstance(job, Job)
+        return job
+
+
+class Bench:
+    """A build between sources and a sink.
+
+    Attributes
+    ----------
+    latency
+        As the manifest promises.
+    i, o
+        Ends of its streams.
+    loads
+        Sources of weights, by the names of their streams.
+    events
+        Pulses on its event ports.
+    generator
+        Random numbers for stimuli.
+    """
+
+    def __init__(self, dut: Any, job: Job) -> None:
+        manifest = job.manifest
+        self.job = job
+        self.latency: int = manifest["timing"]["latency_cycles"]
+        self._clock = getattr(dut, manifest["clock"])
+        self._reset = getattr(dut, manifest["reset"]["name"])
+        self._reset_active = int(manifest["reset"]["active"] == "high")
+        unknown = "icarus" in cocotb.SIM_NAME.lower()
+        self.i = Source(Wires.of(dut, "s_axis"), seed=job.seed, unknown=unknown)
+        self.o = Sink(Wires.of(dut, "m_axis"))
+        ports = [name for name in manifest["streams"] if name.startswith("w")]
+        self.loads = {
+            name: Source(Wires.of(dut, name), seed=job.seed + n, unknown=unknown)
+            for n, name in enumerate(ports, start=1)
+        }
+        prefixes = ["event", *(f"event_{name.removesuffix('_axis')}" for name in ports)]
+        events = [f"{p}_tlast_{event}" for p in prefixes for event in ("unexpected", "missing")]
+        self.events = Pulses({name: getattr(dut, name) for name in events})
+        self._agents: list[Any] = [self.i, self.o, *self.loads.values(), self.events]
+        self._stepper = Stepper(self._clock, self._agents)
+        self.generator = np.random.default_rng(job.seed)
+
+    async def start(self) -> None:
+        """Start the clock and reset the build."""
+        Clock(self._clock, 2, unit="step").start(start_high=False)
+        await self.reset()
+
+    async def reset(self) -> None:
+        """Reset the build for one cycle, and forget all that went in and came out.
+
+        Raises
+        ------
+        AssertionError
+            Where a beat is offered in the cycle after.
+        """
+        self._reset.value = self._reset_active
+        for agent in self._agents:
+            agent.reset()
+        edge = RisingEdge(self._clock)
+        await edge
+        self._reset.value = 1 - self._reset_active
+        await self.run(1)
+        assert not self.o.beats, "Valid must be low after reset"
+
+    async def run(self, cycles: int) -> None:
+        """Let time pass."""
+        await self._stepper.run(cycles)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Let time pass until ``condition`` holds, but not beyond `patience`."""
+        await self._stepper.until(condition, limit=self.patience)
+
+    @property
+    def cycle(self) -> int:
+        """Number of the next cycle."""
+        return self._stepper.cycle
+
+    @property
+    def patience(self) -> int:
+        """Cycles after which a bench that waits for the build gives up."""
+        raise NotImplementedError
+
+    async def exchange_beats(
+        self,
+        beats: list[Beat],
+        expected: list[Beat],
+        gaps: Gaps,
+        ready: Readiness,
+        *,
+        settle: int,
+        framed: bool = True,
+    ) -> None:
+        """Send ``beats``, and compare what comes out with ``expected``.
+
+        Parameters
+        ----------
+        gaps, ready
+            Pace of the source and of the sink.
+        settle
+            Cycles after the last beat in which no other may come.
+        framed
+            Whether `last` stands where it must.
+
+        Raises
+        ------
+        AssertionError
+            Where a beat is wrong, missing or too many, or an event shows on well framed input.
+        """
+        first = len(self.o.beats)
+        n_beats = first + len(expected)
+        self.i.send(beats, gaps)
+        self.o.set_pace(ready)
+        await self.until(lambda: len(self.o.beats) >= n_beats)
+        await self.run(settle)
+        check_beats(self.o.beats[first:], expected)
+        if framed:
+            self.check_no_events()
+
+    def misplace_last(self, beats: list[Beat]) -> tuple[list[Beat], dict[str, list[int]]]:
+        """Return ``beats`` with a third of tlast upside down, and where events follow."""
+        wrong: list[Beat] = []
+        events: dict[str, list[int]] = {"event_tlast_unexpected": [], "event_tlast_missing": []}
+        for index, beat in enumerate(beats):
+            if upside_down := bool(self.generator.random() < 1 / 3):
+                name = "event_tlast_missing" if beat.last else "event_tlast_unexpected"
+                events[name].append(index)
+            wrong.append(Beat(beat.data, beat.last ^ upside_down))
+        return wrong, events
+
+    def check_no_events(self) -> None:
+        """Raise where an event port was high since reset."""
+        seen = {name: cycles for name, cycles in self.events.cycles.items() if cycles}
+        assert not seen, f"No event must show on well framed streams, not {seen}"
+
+
+def field_words(fields: Sequence[dict[str, Any]], values: dict[str, Any]) -> list[Beat]:
+    """Return tables ``values`` of one shape, by field, as beats of a stream laid out by ``fields``.
+
+    `last` stands on the last.
+    """
+    data: Any = 0
+    for field in fields:
+        mask = (1 << field["slot_bits"]) - 1
+        data = data | (values[field["name"]].astype(object) & mask) << field["offset"]
+    beats = [Beat(int(word), False) for word in data.flat]
+    beats[-1] = Beat(beats[-1].data, True)
+    return beats
+
+
+def check_beats(beats: Sequence[Beat], expected: Sequence[Beat]) -> None:
+    """Raise `AssertionError` with the first difference of two sequences."""
+    for index, (have, want) in enumerate(zip(beats, expected, strict=False)):
+        assert have == want, f"Beat {index} must be {want}, not {have}"
+    assert len(beats) == len(expected), f"Beats must number {len(expected)}, not {len(beats)}"

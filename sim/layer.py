@@ -1,0 +1,94 @@
+"""A layer under test: its model, and maps sent through one and the other."""
+
+from typing import Any
+
+import numpy as np
+
+from golden.interval import Integers
+from golden.layer import Arrays, LayerDesign
+from sim.bench import Bench, Job
+from sim.stream import Beat, Gaps, Readiness
+
+
+def pack_maps(maps: Integers, lanes: int, slot_bits: int) -> list[Beat]:
+    """Return ``maps`` ``[F, C, H, W]`` as beats: bands of ``lanes`` rows, `last` at a map's end."""
+    mask = (1 << slot_bits) - 1
+    shifts = np.arange(lanes) * slot_bits
+    beats = []
+    for frame in maps:
+        bands = frame.reshape(frame.shape[0], -1, lanes, frame.shape[-1])
+        columns = bands.swapaxes(-1, -2).reshape(-1, lanes)
+        words = ((columns & mask).astype(object) << shifts.astype(object)).sum(axis=1)
+        beats += [Beat(int(word), False) for word in words]
+        beats[-1] = Beat(beats[-1].data, True)
+    return beats
+
+
+class LayerBench(Bench):
+    """A layer between source and sink, with its model beside it.
+
+    Attributes
+    ----------
+    design
+        What was built.
+    cycles_per_frame
+        As the manifest promises.
+    weights
+        The arrays in effect.
+    """
+
+    def __init__(self, dut: Any, job: Job) -> None:
+        super().__init__(dut, job)
+        assert isinstance(job.design, LayerDesign)
+        self.design = job.design
+        self.cycles_per_frame: int = job.manifest["timing"]["cycles_per_frame"]
+        self.weights: Arrays | None = job.design.weights
+
+    @property
+    def patience(self) -> int:
+        """See `Bench`."""
+        return 20 * (self.latency + (self.job.groups + 3) * self.cycles_per_frame) + 10_000
+
+    def stimulus(self, n_frames: int) -> Integers:
+        """Return maps ``[F, C, H, W]``: by turns noise, noise of its ends, constants, impulses."""
+        design = self.design
+        low, high = design.data.low, design.data.high
+        shape = (n_frames, design.channels, design.height, design.width)
+        maps = self.generator.integers(low, high, shape, endpoint=True)
+        for frame, channel in np.ndindex(*shape[:2]):
+            plane = maps[frame, channel]
+            match int(self.generator.integers(6)):
+                case 0:
+                    plane[:] = self.generator.choice([low, high], plane.shape)
+                case 1:
+                    plane[:] = self.generator.choice([low, high, 0, -1])
+                case 2:
+                    plane[:] = 0
+                    plane[tuple(self.generator.integers(plane.shape))] = low
+        return maps
+
+    def beats(self, maps: Integers) -> list[Beat]:
+        """Return ``maps`` as the input's beats."""
+        slot = self.job.manifest["streams"]["s_axis"]["slot_bits"]
+        return pack_maps(maps, self.design.lanes, slot)
+
+    def expected(self, maps: Integers) -> list[Beat]:
+        """Return the model's beats for ``maps``."""
+        slot = self.job.manifest["streams"]["m_axis"]["slot_bits"]
+        return pack_maps(self.design.model(maps, self.weights), self.design.lanes, slot)
+
+    async def exchange(
+        self, maps: Integers, gaps: Gaps, ready: Readiness, beats: list[Beat] | None = None
+    ) -> None:
+        """Send ``maps``, and compare what comes out with the model; see `Bench.exchange_beats`.
+
+        ``beats`` are sent for ``maps``, if not well framed.
+        """
+        await self.exchange_beats(
+            self.beats(maps) if beats is None else beats,
+            self.expected(maps),
+            gaps,
+            ready,
+            settle=self.latency,
+            framed=beats is None,
+        )
