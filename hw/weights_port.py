@@ -13,7 +13,8 @@ FRAMES_IN_FLIGHT_BITS = 8
 class BankFollower(wiring.Component):
     """A reader's bank, which follows a leading reader's once all frames between the two are read.
 
-    The leader changes banks only between its frames, and the follower is some cycles behind.
+    The leader changes banks only between its frames, and the follower reads a frame's first step
+    `LAG` cycles or more after the leader did: time to count without a path through the counter.
 
     Members
     -------
@@ -24,6 +25,8 @@ class BankFollower(wiring.Component):
     bank : Out
     """
 
+    LAG = 3
+
     def __init__(self) -> None:
         super().__init__({"leader": In(1), "leader_frame": In(1), "frame": In(1), "bank": Out(1)})
 
@@ -31,14 +34,20 @@ class BankFollower(wiring.Component):
         m = Module()
         behind = Signal(FRAMES_IN_FLIGHT_BITS)  # frames between the two readers
         old_frames = Signal(FRAMES_IN_FLIGHT_BITS)  # of those, the ones under the bank before
-        left = Signal(FRAMES_IN_FLIGHT_BITS)
-        seen = Signal()
-        m.d.comb += left.eq(Mux(self.leader == seen, old_frames, behind) - self.frame)
-        m.d.sync += [behind.eq(behind + self.leader_frame - self.frame), seen.eq(self.leader)]
-        with m.If(self.leader != self.bank):
-            m.d.sync += old_frames.eq(left)
-            with m.If(left == 0):
-                m.d.sync += self.bank.eq(self.leader)
+        none, one = Signal(), Signal()  # what `old_frames` is, known in time
+        seen, counting, counted = Signal(), Signal(), Signal()
+        m.d.sync += [
+            behind.eq(behind + self.leader_frame - self.frame),
+            old_frames.eq(old_frames - self.frame),
+            none.eq((old_frames == 0) | ((old_frames == 1) & self.frame)),
+            one.eq(Mux(self.frame, old_frames == 2, old_frames == 1)),
+            seen.eq(self.leader),
+            counted.eq(counting),
+        ]
+        with m.If(self.leader != seen):
+            m.d.sync += [old_frames.eq(behind - self.frame), counting.eq(1)]
+        with m.If(counted & (none | (one & self.frame))):
+            m.d.sync += [self.bank.eq(self.leader), counting.eq(0), counted.eq(0)]
         return m
 
 

@@ -3,7 +3,8 @@
 import pytest
 from amaranth.hdl import Module, Signal, Value
 
-from hw.weights_port import BankSwitch
+from hw.delay import delay_valid
+from hw.weights_port import BankFollower, BankSwitch
 from sim.prove import Harness, Refuted
 
 TIMEOUT = 240
@@ -12,14 +13,22 @@ TIMEOUT = 240
 class SwitchContract(Harness):
     """Frames that begin and end as they like, read twice, and sets that fill the idle bank.
 
-    The kernels' reader is in one frame at a time. The output's reader ends each of them some
-    cycles after, at most ``frames`` behind. One frame, any, is marked, and the bank noted that its
-    kernels are read from: the output's reader must find the same bank at its turn.
+    The kernels' reader is in one frame at a time. The output's reader comes to the steps of each
+    at least ``lag`` cycles later, and ends it at most ``frames`` behind. One frame, any, is marked,
+    and the bank noted that its kernels are read from: the output's reader must find the same bank
+    at its turn.
     """
 
-    def __init__(self, frames: int, *, writes_only_when_writable: bool = True) -> None:
+    def __init__(
+        self,
+        frames: int,
+        *,
+        lag: int = BankFollower.LAG,
+        writes_only_when_writable: bool = True,
+    ) -> None:
         super().__init__()
         self.frames = frames
+        self.lag = lag
         self.writes_only_when_writable = writes_only_when_writable
 
     def contract(self, m: Module) -> dict[str, Value]:
@@ -40,22 +49,27 @@ class SwitchContract(Harness):
             "the output's bank is written": writes & (switch.output_bank != switch.kernel_bank),
             "there is a set before the first": switch.available & ~had_a_set,
             "the first set is late": self.late(m, had_a_set & ~switch.available, 2),
-            "a bank is not given back": self.late(m, idle & ~switch.writable, 3),
+            "a bank is not given back": self.late(m, idle & ~switch.writable, 5),
         }
 
     def kernels(self, m: Module, switch: BankSwitch) -> tuple[Signal, Signal, Signal]:
         """Return whether the kernels' reader is inside a frame, begins one, and the frames ended
         by it that the output's reader has not ended."""
         reading, begins, in_frame = Signal(), Signal(), Signal()
-        behind = Signal(range(self.frames + 1))
+        behind, out = Signal(range(self.frames + 1)), Signal(range(self.frames + 1))
         m.d.comb += [
             begins.eq(self.choice("begin") & ~reading & switch.available),
             in_frame.eq(reading | begins),
             switch.kernel_idle.eq(~in_frame),
             switch.kernel_frame.eq(in_frame & self.choice("end") & (behind != self.frames)),
-            switch.output_frame.eq(self.choice("leave") & (behind != 0)),
+            switch.output_frame.eq(self.choice("leave") & (out != 0)),
         ]
         m.d.sync += [
+            out.eq(
+                out
+                + delay_valid(m, switch.kernel_frame, self.lag - 1, name="kernel_frame")
+                - switch.output_frame
+            ),
             reading.eq(in_frame & ~switch.kernel_frame),
             behind.eq(behind + switch.kernel_frame - switch.output_frame),
         ]
@@ -78,7 +92,10 @@ class SwitchContract(Harness):
             m.d.sync += ahead.eq(ahead - 1)
             with m.If(ahead == 0):
                 m.d.sync += in_flight.eq(0)
-        return in_flight, in_flight & (ahead == 0) & (switch.output_bank != bank), bank
+        begun: Value = in_flight
+        for cycle in range(1, self.lag):
+            begun = begun & delay_valid(m, in_flight, cycle, name=f"in_flight_{cycle}_ago")
+        return in_flight, begun & (ahead == 0) & (switch.output_bank != bank), bank
 
     def had_a_set(self, m: Module, switch: BankSwitch) -> Value:
         had = Signal()
@@ -95,6 +112,11 @@ def test_banks_are_never_written_while_read(frames: int) -> None:
 def test_writable_is_needed() -> None:
     with pytest.raises(Refuted):
         SwitchContract(2, writes_only_when_writable=False).prove(timeout=TIMEOUT)
+
+
+def test_the_lag_is_needed() -> None:
+    with pytest.raises(Refuted):
+        SwitchContract(2, lag=BankFollower.LAG - 1).prove(timeout=TIMEOUT)
 
 
 def test_mutants_are_refuted() -> None:

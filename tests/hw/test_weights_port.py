@@ -84,21 +84,31 @@ def test_switch_waits_for_both_readers(simulate) -> None:
         return tuple(ctx.get(getattr(dut, name)) for name in names)
 
     async def testbench(ctx):
+        async def idle(*states: tuple[int, ...]) -> None:
+            for state in states:
+                assert await cycle(ctx) == state
+
         assert await cycle(ctx, kernel_idle=1) == (0, 1, 0, 0)
         assert await cycle(ctx, full=1, kernel_idle=1) == (0, 0, 0, 0)
         assert await cycle(ctx, kernel_idle=1) == (1, 0, 1, 0)
-        assert await cycle(ctx) == (1, 1, 1, 1)
+        await idle((1, 0, 1, 0), (1, 0, 1, 0), (1, 1, 1, 1))
         # A set in the middle of a frame waits for the kernels' reader, then for the output's.
         assert await cycle(ctx, full=1) == (1, 0, 1, 1)
         assert await cycle(ctx) == (1, 0, 1, 1)
         assert await cycle(ctx, kernel_frame=1) == (1, 0, 0, 1)
         # Frames of the new set that begin do not count for the old one.
         assert await cycle(ctx, kernel_frame=1) == (1, 0, 0, 1)
+        await idle((1, 0, 0, 1), (1, 0, 0, 1), (1, 0, 0, 1))
         assert await cycle(ctx, output_frame=1) == (1, 1, 0, 0)
         assert await cycle(ctx, output_frame=1) == (1, 1, 0, 0)
-        # Both readers at the end of a frame in the same cycle.
+        # The output's reader ends its frame right after the kernels' reader changed banks.
         assert await cycle(ctx, full=1) == (1, 0, 0, 0)
-        assert await cycle(ctx, kernel_frame=1, output_frame=1) == (1, 0, 1, 0)
-        assert await cycle(ctx) == (1, 1, 1, 1)
+        assert await cycle(ctx, kernel_frame=1) == (1, 0, 1, 0)
+        assert await cycle(ctx, output_frame=1) == (1, 0, 1, 0)
+        await idle((1, 0, 1, 0), (1, 1, 1, 1))
+        # Both readers at the end of a frame in the same cycle.
+        assert await cycle(ctx, full=1) == (1, 0, 1, 1)
+        assert await cycle(ctx, kernel_frame=1, output_frame=1) == (1, 0, 0, 1)
+        await idle((1, 0, 0, 1), (1, 0, 0, 1), (1, 1, 0, 0))
 
     simulate(dut, testbench)
