@@ -34,6 +34,11 @@ class Samples:
             flat = self._generator.choice(flat, _MOST_KEPT, replace=False)
         self._kept.append(flat.copy())
 
+    def join(self, other: "Samples") -> None:
+        """Take all that another has seen."""
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+        self._kept += other._kept
+
     @property
     def kept(self) -> Floats:
         """The samples kept."""

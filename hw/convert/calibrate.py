@@ -12,7 +12,7 @@ from golden.errors import ParameterError
 from golden.interval import Integers
 from golden.observe import OBSERVERS, Samples, Sqnr
 from golden.parc import Floats
-from golden.weights import load_arrays
+from golden.weights import load_weights
 from hw.convert.compose import FoundLayer
 from hw.convert.find import Left
 from hw.convert.graph import Graph, Values
@@ -49,7 +49,7 @@ def load_calibration(path: Path) -> Calibration:
     ParameterError
         Where it cannot be read, holds no images, all one value, or what is no number.
     """
-    arrays = load_arrays(path, "calibration")
+    arrays = load_weights(path, "calibration")
     if "x" not in arrays:
         _refuse("an array 'x'", f"only {', '.join(arrays) or 'nothing'}")
     x = arrays["x"]

@@ -2,19 +2,22 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from golden.config import Table
 from golden.interval import Integers
 from golden.layer import LayerDesign
+from golden.layer_axes import AXES, MetaFormerDesign, ParallelDesign, SerialDesign
 from golden.observe import describe
-from golden.parc import AXES, Floats
+from golden.parc import Floats
 from golden.quantize import Activation, QuantizedKernel, quantize_lines
 from hw.convert.compose import Chain, FoundLayer
 from hw.convert.find import Pass
-from hw.layer.config import read_design
+
+_DESIGNS = {d.form: d for d in (SerialDesign, ParallelDesign, MetaFormerDesign)}
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,10 @@ def to_integers(found: FoundLayer, formats: Formats, *, weight_bits: int) -> Int
         arrays["between.zero_point"] = np.int64(formats.between.zero_point)
     arrays["output.zero_point"] = np.int64(formats.output.zero_point)
     options = _options(found, formats, weight_bits)
-    return IntegerLayer(found, formats, options, arrays, read_design(options, arrays))
+    table = Table(options)
+    form, _ = table.take("form", str), table.take("weights", str)
+    design = _DESIGNS[form].of_table(table, arrays, example=False)
+    return IntegerLayer(found, formats, options, arrays, design)
 
 
 def to_toml(options: Mapping[str, Any]) -> str:
@@ -161,16 +167,20 @@ def _in_order(
 def _quantize(
     computed: Pass, data: Activation, output: Activation, weight_bits: int
 ) -> QuantizedKernel:
+    n_out = computed.weight.shape[0]
+    # One scale for all kernels of an output channel, as if they were one.
+    kernel = quantize_lines(
+        computed.weight.reshape(n_out, -1),
+        embedding=None if computed.dense else computed.embedding,
+        bias=computed.bias,
+        data=data,
+        weight_bits=weight_bits,
+        output=output,
+    )
     if not computed.dense:
-        return quantize_lines(
-            computed.weight,
-            embedding=computed.embedding,
-            bias=computed.bias,
-            data=data,
-            weight_bits=weight_bits,
-            output=output,
-        )
-    raise NotImplementedError
+        return kernel
+    pe = Activation(data.scale, 0, data.bits).quantize(computed.embedding)
+    return replace(kernel, weight=kernel.weight.reshape(computed.weight.shape), pe=pe)
 
 
 def _options(found: FoundLayer, formats: Formats, weight_bits: int) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""Trained networks with every ParC layer in generated hardware: ``make demo-network``."""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from matplotlib.figure import Figure
+
+from golden.interval import Integers
+from golden.parc import Floats
+from hw.convert.calibrate import Calibration, measure, quantize_network
+from hw.convert.compose import compose
+from hw.convert.find import find_passes
+from hw.convert.graph import Graph
+from hw.convert.integers import IntegerLayer
+from hw.convert.read_torch import from_program
+from hw.generate import write_files
+from nets.digits import TASKS, digits, load_trained
+from sim.frames import run_frames
+
+ROOT = Path(__file__).resolve().parent.parent
+MOST_LOST = 0.01
+"""Accuracy that integers may cost."""
+_CALIBRATION_IMAGES = 200
+_SHOWN = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of one network.
+
+    Attributes
+    ----------
+    figures
+        As `hw.convert.calibrate.measure` gives them, of all test images.
+    images
+        Those that went through the hardware.
+    integers, hardware
+        Results of the network for them, by the integer model and by the hardware.
+    labels
+        What they show.
+    differences
+        Samples of all layers in which hardware and model differ.
+    rows
+        Of the table, one a layer.
+    """
+
+    name: str
+    figures: dict[str, float]
+    images: Floats
+    integers: Floats
+    hardware: Floats
+    labels: Integers
+    differences: int
+    rows: list[list[str]]
+
+    @property
+    def same(self) -> bool:
+        """Whether hardware and integer model agree on every prediction, and in every sample."""
+        predicted = [a.argmax(axis=1) for a in (self.integers, self.hardware)]
+        return np.array_equal(*predicted) and self.differences == 0
+
+    @property
+    def lost(self) -> float:
+        """Accuracy that integers cost."""
+        return self.figures["float_accuracy"] - self.figures["integer_accuracy"]
+
+
+def run_network(name: str, n_images: int, folder: Path) -> Outcome:
+    """Convert a trained network, and compute its ParC layers in hardware for ``n_images``."""
+    task = TASKS[name]
+    example = torch.zeros(1, 1, task.size, task.size)
+    program = torch.export.export(load_trained(name), (example,))
+    graph = from_program(program, (task.size, task.size))
+    training = Calibration(digits(task.size, test=False)[0][:_CALIBRATION_IMAGES].astype(float))
+    x, labels = digits(task.size, test=True)
+    test = Calibration(x.astype(float), labels)
+    found = compose(graph, find_passes(graph)[0])
+    with tqdm(total=len(training.images), unit="image", desc=f"{name}: calibration") as bar:
+        layers, left = quantize_network(graph, found, training, progress=bar.update)
+    assert not left, left
+    with tqdm(total=len(x), unit="image", desc=f"{name}: accuracy") as bar:
+        figures = measure(graph, layers, test, bar.update)
+    integers, _ = _run(graph, layers, test, n_images, {}, "")
+    chosen: dict[str, list[Floats]] = {}
+    rows, differences = [], 0
+    for layer in layers:
+        begin = time.monotonic()
+        _, entries = _run(graph, layers, test, n_images, chosen, layer.found.entry)
+        maps = layer.formats.data.quantize(np.stack(entries))
+        write_files(layer.files(), folder)
+        with tqdm(total=n_images, unit="image", desc=f"{name}: {layer.found.name}") as bar:
+            result = run_frames(layer.design, maps, folder / layer.found.name, bar.update)
+        differences += np.count_nonzero(result.maps != layer.design.model(maps))
+        chosen[layer.found.exit] = list(layer.formats.output.dequantize(result.maps))
+        shape = " x ".join(map(str, layer.found.shape))
+        seconds = f"{time.monotonic() - begin:.1f}"
+        rows.append(
+            [layer.found.name, layer.found.form, shape, f"{result.maps.size}"]
+            + [f"{result.cycles / n_images:.0f}", f"{differences}", seconds]
+        )
+    hardware, _ = _run(graph, layers, test, n_images, chosen, "")
+    return Outcome(
+        name, figures, test.images[:n_images], integers, hardware, labels[:n_images], differences, rows
+    )
