@@ -250,6 +250,21 @@ class LineDesign(ABC):
         """Return what the port takes for ``weights``: ``[C, coefficient_words]`` a field."""
         return {"weight": weights.weight}
 
+    def port_tables(self, weights: LineWeights) -> dict[str, Integers]:
+        """Return what the port takes for ``weights``: ``[C, coefficient_words]`` a field.
+
+        Beats beyond the line length carry no start value, and 0 here.
+        """
+        table = (self.channels, self.coefficient_words)
+        tables = dict(self.coefficients(weights))
+        tables["start"] = np.pad(weights.start(), ((0, 0), (0, table[1] - self.length)))
+        if self.requantization is not None:
+            for name, scale in (("multiplier", weights.multiplier), ("shift", weights.shift)):
+                if scale is None:
+                    raise ValueError(f"Weights must hold {name}, not None")
+                tables[name] = np.broadcast_to(scale[:, None], table)
+        return tables
+
     @property
     def coefficient_stride(self) -> int:
         """Words from a channel's coefficients to the next one's in the engine's store."""

@@ -183,6 +183,15 @@ class LayerDesign(ABC):
             for name, engine in self.engines.items()
         }
 
+    def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
+        """Return what each of `weight_streams` takes for ``weights``.
+
+        A table ``[channels, beats_per_channel]`` for each field of the stream's beats.
+        """
+        raise NotImplementedError(
+            f"{self.form} layers must say what their ports take for {weights}"
+        )
+
     @property
     @abstractmethod
     def own_parameters(self) -> dict[str, Any]:

@@ -79,14 +79,19 @@ class AxesDesign(LayerDesign):
         For lines along either axis.
     between
         Output format of the first of two passes, or None where every bit passes on.
+    shared_engine
+        Whether one engine does both passes, plane by plane in the order of `turns`.
     """
 
     height_engine: EngineChoice
     width_engine: EngineChoice
     between: Requantization | None = None
+    shared_engine: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.shared_engine:
+            self._check_shareable()
         if self.example:
             made: dict[str, Integers] = {}
             object.__setattr__(self, "weights", made)
@@ -118,9 +123,44 @@ class AxesDesign(LayerDesign):
         """Return the length of lines along ``axis``."""
         return cast(int, getattr(self, axis))
 
+    @property
+    def alike(self) -> bool:
+        """Whether lines along both axes can go through the same engine."""
+        return self.height == self.width and self.height_engine == self.width_engine
+
+    @property
+    def turns(self) -> list[tuple[int, int]]:
+        """Pass and channel of every plane of a frame, as a shared engine takes them.
+
+        A plane's second pass comes a plane later than its first at the least, so that the corner
+        has been turned meanwhile, and none waits for a plane of the next frame.
+        """
+        turns = [(0, 0)]
+        for channel in range(1, self.channels):
+            turns += [(0, channel), (1, channel - 1)]
+        return [*turns, (1, self.channels - 1)]
+
+    def _check_shareable(self) -> None:
+        if not self.alike:
+            rule = "false where height and width differ, or their engines"
+            raise refusal("shared_engine", rule, "true")
+        formats = [
+            None if form is None else (form.bits, form.clip, form.zero_point)
+            for form in (self.between, self.output)
+        ]
+        if formats[0] is None or formats[0] != formats[1]:
+            rule = "false where between and output are not given alike"
+            raise refusal("shared_engine", rule, "true")
+
     @cached_property
     def passes(self) -> tuple[Pass, ...]:
         """The passes in the order in which a map takes them."""
+        if self.shared_engine:
+            engine = self._shared()
+            return tuple(
+                (PassEngine("shared", self.sections(number), engine),)
+                for number in range(self.n_passes)
+            )
         passes: list[Pass] = []
         bits, data = self.data_bits, self.data
         for number in range(self.n_passes):
@@ -137,11 +177,10 @@ class AxesDesign(LayerDesign):
     def _shares(self, number: int) -> Iterator[tuple[str, tuple[Section, ...]]]:
         """Yield names of the engines of a pass, and what each serves."""
         sections = self.sections(number)
-        alike = self.height == self.width and self.height_engine == self.width_engine
         turn = f"{('first', 'second')[number]}"
         if len(sections) == 1:
             yield sections[0].axis, sections
-        elif alike:
+        elif self.alike:
             yield turn, sections
         else:
             prefix = f"{turn}_" if self.n_passes > 1 else ""
@@ -149,6 +188,39 @@ class AxesDesign(LayerDesign):
 
     def _requantization(self, number: int) -> Requantization | None:
         return self.output if number == self.n_passes - 1 else self.between
+
+    def _shared(self) -> LineDesign:
+        assert self.between is not None
+        bits = max(self.data_bits, self.between.bits)
+        data = Interval.union([self.data, self.between.clip])
+        weights = None
+        if self.weights is not None:
+            weights = self._in_turns(self._pass_weights(self.weights))
+            self._check_zero_points(self.weights)
+        return self._line(
+            "shared", self.sections(0)[0].axis, self.output, bits, data, weights, 2 * self.channels
+        )
+
+    @staticmethod
+    def _check_zero_points(arrays: Arrays) -> None:
+        first, second = (int(arrays[f"{key}.zero_point"]) for key in ("between", "output"))
+        if first != second:
+            rule = f"'between.zero_point' equal to 'output.zero_point' ({second})"
+            raise ParameterError("weights", rule, first, verb="must hold")
+
+    def _pass_weights(self, arrays: Arrays) -> list[LineWeights]:
+        """Return the kernels of each pass, channel by channel."""
+        assert self.between is not None
+        widths = (self.data_bits, self.between.bits)
+        return [
+            _joined([self._weights(n, s, bits, arrays) for s in self.sections(n)])
+            for n, bits in enumerate(widths)
+        ]
+
+    def _in_turns(self, passes: Sequence[LineWeights]) -> LineWeights:
+        """Return the kernels of both passes in the order of `turns`."""
+        rows = np.array([number * self.channels + channel for number, channel in self.turns])
+        return _rows(_joined(passes), rows)
 
     def _design(
         self, number: int, name: str, sections: tuple[Section, ...], bits: int, data: Interval
@@ -165,18 +237,33 @@ class AxesDesign(LayerDesign):
         if self.weights is not None:
             parts = [self._weights(number, section, bits, self.weights) for section in sections]
             weights = _joined(parts)
+        n_kernels = sum(len(section.channels) for section in sections)
+        requantization = self._requantization(number)
+        return self._line(name, axis, requantization, bits, data, weights, n_kernels)
+
+    def _line(
+        self,
+        name: str,
+        axis: Axis,
+        requantization: Requantization | None,
+        bits: int,
+        data: Interval,
+        weights: LineWeights | None,
+        n_kernels: int,
+    ) -> LineDesign:
+        """Return an engine for lines along ``axis``."""
         table = Table({}, f"engines.{axis}.")
         shared = ("channels", "lanes", "data_bits", "weight_bits", "target", "name", "weights")
         with table.naming({"length": axis} | {key: key for key in shared}):
-            return choice.design(
+            return self.choice(axis).design(
                 name=f"{self.name}_{name}",
                 length=self.side(axis),
-                channels=sum(len(section.channels) for section in sections),
+                channels=n_kernels,
                 rows=self.side("width" if axis == "height" else "height"),
                 lanes=self.lanes,
                 data_bits=bits,
                 weight_bits=self.weight_bits,
-                requantization=self._requantization(number),
+                requantization=requantization,
                 weights=weights,
                 data_range=data if data != Interval.signed(bits) else None,
                 target=self.target,
@@ -214,7 +301,7 @@ class AxesDesign(LayerDesign):
 
     def _make_up(self, arrays: dict[str, Integers]) -> None:
         """Fill ``arrays`` with an example, pass by pass: formats follow from the pass before."""
-        bits, data = self.data_bits, self.data
+        bits = self.data_bits
         for number in range(self.n_passes):
             requantization = self._requantization(number)
             for section in self.sections(number):
@@ -227,12 +314,13 @@ class AxesDesign(LayerDesign):
                     seed=2 * number + AXES.index(section.axis),
                 )
                 self._keep(arrays, number, section, made)
-            if number < self.n_passes - 1:
-                data = Interval.union(
-                    self._design(number, name, sections, bits, data).output_range
+            if requantization is not None:
+                bits = requantization.bits
+            elif number < self.n_passes - 1:
+                bits = Interval.union(
+                    self._design(number, name, sections, bits, self.data).output_range
                     for name, sections in self._shares(number)
-                )
-                bits = data.bits if requantization is None else requantization.bits
+                ).bits
 
     def _keep(
         self, arrays: dict[str, Integers], number: int, section: Section, made: LineWeights
@@ -306,20 +394,67 @@ class AxesDesign(LayerDesign):
         arrays = weights if weights is not None else self.weights
         if arrays is None:
             raise ValueError("Model must be given the weights that the ports were")
-        for number, part in enumerate(self.passes):
+        sets = self.sets(arrays)
+        if self.shared_engine:
+            return self._model_in_turns(maps, sets["shared"])
+        for part in self.passes:
             out = np.zeros_like(maps)
             for engine in part:
-                lines = engine.design.model(
-                    gather(maps, engine.sections), self.engine_weights(number, engine, arrays)
-                )
+                lines = engine.design.model(gather(maps, engine.sections), sets[engine.name])
                 scatter(lines, engine.sections, out)
             maps = out
         return maps
 
-    def engine_weights(self, number: int, engine: PassEngine, arrays: Arrays) -> LineWeights:
-        """Return the set of ``engine`` that ``arrays`` hold, for ROM or port."""
-        bits = engine.design.data_bits
-        return _joined([self._weights(number, s, bits, arrays) for s in engine.sections])
+    def _model_in_turns(self, maps: Integers, weights: LineWeights) -> Integers:
+        engine = self.passes[0][0].design
+        frames, channels, size = len(maps), self.channels, self.height
+        places = np.array([(number, channel) for number, channel in self.turns])
+        of_pass = [np.flatnonzero(places[:, 0] == number) for number in range(self.n_passes)]
+        planes = np.zeros((frames, 2 * channels, size, size), dtype=np.int64)
+        for number, mine in enumerate(of_pass):
+            sections = self.sections(number)
+            planes[:, mine] = gather(maps, sections).reshape(frames, channels, size, size)
+            results = engine.model(planes.reshape(-1, size), weights).reshape(planes.shape)
+            out = np.zeros_like(maps)
+            scatter(results[:, mine].reshape(-1, size), sections, out)
+            maps = out
+        return maps
+
+    def sets(self, arrays: Arrays) -> dict[str, LineWeights]:
+        """Return what each engine holds of ``arrays``, by its name."""
+        if self.shared_engine:
+            return {"shared": self._in_turns(self._pass_weights(arrays))}
+        return {
+            engine.name: _joined(
+                [self._weights(n, s, engine.design.data_bits, arrays) for s in engine.sections]
+            )
+            for n, part in enumerate(self.passes)
+            for engine in part
+        }
+
+    def arrays_of(self, sets: Mapping[str, LineWeights]) -> Arrays:
+        """Return the arrays whose `sets` are ``sets``."""
+        arrays: dict[str, Integers] = {}
+        for number, part in enumerate(self.passes):
+            for engine in part:
+                begin = 0
+                own = sets[engine.name]
+                if self.shared_engine:
+                    own = _rows(
+                        own, np.array([t for t, (n, _) in enumerate(self.turns) if n == number])
+                    )
+                for section in engine.sections:
+                    end = begin + len(section.channels)
+                    rows = _rows(own, slice(begin, end))
+                    self._keep(arrays, number, section, rows)
+                    begin = end
+        return arrays
+
+    def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
+        """See `LayerDesign`."""
+        sets = self.sets(weights)
+        ports = zip(self.weight_streams, self.engines.items(), strict=True)
+        return {port: engine.port_tables(sets[name]) for port, (name, engine) in ports}
 
 
 def oriented(maps: Integers, axis: Axis) -> Integers:
@@ -390,7 +525,7 @@ def _joined(parts: Sequence[LineWeights]) -> LineWeights:
     return LineWeights(weight, pe, bias, *scale, first.zero_point)
 
 
-def _rows(weights: LineWeights, rows: slice) -> LineWeights:
+def _rows(weights: LineWeights, rows: slice | Integers) -> LineWeights:
     tables = {key: array[rows] for key, array in weights.arrays().items() if array.ndim}
     return LineWeights(**tables, zero_point=weights.zero_point)  # type: ignore[arg-type]
 
@@ -402,84 +537,3 @@ def _filled_outside(array: Any, rows: slice, n_rows: int, *, fill: int) -> Any:
     own = np.full_like(array, fill)
     own[rows] = array[rows]
     return own
-
-
-def check_even(channels: int) -> None:
-    """Raise `ParameterError` unless half of the channels can go another way."""
-    if channels % 2:
-        raise ParameterError("channels", "even", channels)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class SerialDesign(AxesDesign):
-    """All channels along one axis, then along the other.
-
-    Parameters
-    ----------
-    order
-        The axes in the order of the passes.
-    """
-
-    form: ClassVar[str] = "serial"
-    n_passes: ClassVar[int] = 2
-
-    order: tuple[Axis, Axis] = AXES
-
-    @classmethod
-    def take_options(cls, table: Table, *, port: bool) -> dict[str, Any]:
-        """See `LayerDesign`."""
-        order = tuple(table.strings("order", list(AXES)))
-        if order not in (AXES, AXES[::-1]):
-            rule = '["height", "width"] or ["width", "height"]'
-            raise refusal("order", rule, list(order))
-        return super().take_options(table, port=port) | {"order": order}
-
-    @property
-    def own_parameters(self) -> dict[str, Any]:
-        """See `LayerDesign`."""
-        return {"order": list(self.order)} | super().own_parameters
-
-    def sections(self, number: int) -> tuple[Section, ...]:
-        """See `AxesDesign`."""
-        return (Section(self.order[number], range(self.channels), 0),)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ParallelDesign(AxesDesign):
-    """The first half of the channels along the height, the second half along the width."""
-
-    form: ClassVar[str] = "parallel"
-    n_passes: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        check_even(self.channels)
-        super().__post_init__()
-
-    def sections(self, number: int) -> tuple[Section, ...]:  # noqa: ARG002 - there is one pass
-        """See `AxesDesign`."""
-        half = self.channels // 2
-        return (
-            Section("height", range(half), 0),
-            Section("width", range(half, self.channels), 0),
-        )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class MetaFormerDesign(AxesDesign):
-    """The first half of the channels along height, then width; the second half the other way."""
-
-    form: ClassVar[str] = "metaformer"
-    n_passes: ClassVar[int] = 2
-
-    def __post_init__(self) -> None:
-        check_even(self.channels)
-        super().__post_init__()
-
-    def sections(self, number: int) -> tuple[Section, ...]:
-        """See `AxesDesign`."""
-        half = self.channels // 2
-        first, second = AXES if number == 0 else AXES[::-1]
-        return (
-            Section(first, range(half), 0),
-            Section(second, range(half, self.channels), half),
-        )

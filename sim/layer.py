@@ -6,8 +6,8 @@ import numpy as np
 
 from golden.interval import Integers
 from golden.layer import Arrays, LayerDesign
-from sim.bench import Bench, Job
-from sim.stream import Beat, Gaps, Readiness
+from sim.bench import Bench, Job, field_words
+from sim.stream import Beat, Gaps, Readiness, random_gaps
 
 
 def pack_maps(maps: Integers, lanes: int, slot_bits: int) -> list[Beat]:
@@ -48,6 +48,20 @@ class LayerBench(Bench):
     def patience(self) -> int:
         """See `Bench`."""
         return 20 * (self.latency + (self.job.groups + 3) * self.cycles_per_frame) + 10_000
+
+    async def load(self, weights: Arrays, density: float, seed: int = 0) -> None:
+        """Load ``weights`` on all ports with no frame in flight, and let them take effect.
+
+        A beat is presented with the probability ``density`` in each cycle that could.
+        """
+        for port, tables in self.design.port_tables(weights).items():
+            fields = self.job.manifest["streams"][f"{port}_axis"]["fields"]
+            self.loads[f"{port}_axis"].send(
+                field_words(fields, dict(tables)), random_gaps(density, seed)
+            )
+        await self.until(lambda: all(port.idle for port in self.loads.values()))
+        await self.run(2)
+        self.weights = weights
 
     def stimulus(self, n_frames: int) -> Integers:
         """Return maps ``[F, C, H, W]``: by turns noise, noise of its ends, constants, impulses."""

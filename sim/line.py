@@ -26,20 +26,6 @@ def pack(lines: Integers, lanes: int, slot_bits: int) -> list[Beat]:
     return beats
 
 
-def set_beats(design: LineDesign, port: dict[str, Any], weights: LineWeights) -> list[Beat]:
-    """Return ``weights`` as the beats that load them; ``port`` is the manifest's stream."""
-    words = port["beats_per_channel"]
-    table = (design.channels, words)
-    values: dict[str, Integers] = dict(design.coefficients(weights))
-    # Beats beyond the line length carry no start value: whatever stands there must not matter.
-    padding = ((0, 0), (0, words - design.length))
-    values["start"] = np.pad(weights.start(), padding, constant_values=-1)
-    for name in ("multiplier", "shift"):
-        if (scale := getattr(weights, name)) is not None:
-            values[name] = np.broadcast_to(scale[:, None], table)
-    return field_words(port["fields"], values)
-
-
 class LineBench(Bench):
     """A line engine between source and sink, with its model beside it.
 
@@ -140,7 +126,10 @@ class LineBench(Bench):
 
     def set_beats(self, weights: LineWeights) -> list[Beat]:
         """Return ``weights`` as the beats that load them."""
-        return set_beats(self.design, self.job.manifest["streams"]["w_axis"], weights)
+        tables = self.design.port_tables(weights)
+        # Whatever stands where no start value is must not matter.
+        tables["start"][:, self.design.length :] = -1
+        return field_words(self.job.manifest["streams"]["w_axis"]["fields"], tables)
 
     async def load(self, weights: LineWeights, gaps: Gaps) -> None:
         """Load a set of weights with no line in flight, and let it take effect."""

@@ -4,6 +4,8 @@ import numpy as np
 
 from golden.design import LineDesign
 from golden.interval import Integers, Interval
+from golden.layer import Arrays, LayerDesign
+from golden.layer_axes import AxesDesign
 from golden.quantize import requantization
 from golden.weights import LineWeights
 
@@ -80,3 +82,11 @@ def random_weights(design: LineDesign, generator: np.random.Generator) -> LineWe
     ratio = reach * (1 << design.output_bits) / (1 << design.accumulator.bits)
     multiplier, shift = requantization(np.clip(ratio, 2.0**-47, 1.0))
     return LineWeights(kernels, pe, bias, multiplier, shift, design.zero_point)
+
+
+def random_arrays(design: LayerDesign, generator: np.random.Generator) -> Arrays:
+    """Return arrays for the weights ports of a layer, over the full range of its formats."""
+    if not isinstance(design, AxesDesign):
+        raise TypeError(f"Layer must be of a form with line engines, not {design.form}")
+    engines = design.engines.items()
+    return design.arrays_of({name: random_weights(e, generator) for name, e in engines})

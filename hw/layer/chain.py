@@ -7,14 +7,18 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 
 from golden.layer_axes import AxesDesign, Axis, Section
+from golden.layer_forms import MetaFormerDesign
 from hw.counter import Counter
 from hw.layer.base import W_EVENTS, LayerComponent
+from hw.layer.residual import Residual
+from hw.layer.shared import SharedPasses
+from hw.layer.split import SplitPass
 from hw.layer.turn import CornerTurn, Run
 from hw.line import LineEngine, weights_layout
 from hw.streams import connect_streams
 
 Stage: TypeAlias = Any
-"""A component with `i` and `o`: a `CornerTurn` or a `LineEngine`."""
+"""A component with `i` and `o`: a `CornerTurn`, or something around `LineEngine`s."""
 
 
 class AxesLayer(LayerComponent):
@@ -32,13 +36,16 @@ class AxesLayer(LayerComponent):
     def __init__(self, design: AxesDesign) -> None:
         self._design = design
         self._stages: list[Stage] = list(_stages(design))
+        self._residual: Any = None
+        if isinstance(design, MetaFormerDesign) and design.residual:
+            self._residual = Residual(design, wait=self._wait)
         engines = design.engines.values()
         loads = zip(design.weight_streams, map(weights_layout, engines), strict=False)
         super().__init__(design, dict(loads))
 
     @property
-    def latency(self) -> int:
-        """Cycles from the first input handshake to the first output handshake, unstalled."""
+    def _chain_latency(self) -> int:
+        """Cycles from the first sample to the last stage's first result, unstalled."""
         first, last = 0, plane_beats(self._design) - 1
         for stage in self._stages:
             if isinstance(stage, CornerTurn):
@@ -46,34 +53,72 @@ class AxesLayer(LayerComponent):
                 last = first + plane_beats(self._design) - 1
             else:
                 first += stage.latency
-                groups = stage.design.groups_per_channel
-                last = first + (groups - 1) * stage.design.cycles_per_group
-                last += stage.design.length - 1
+                engine = _engines_of(stage)[0].design
+                last = first + (engine.groups_per_channel - 1) * engine.cycles_per_group
+                last += engine.length - 1
         return first
 
     @property
-    def cycles_per_frame(self) -> int:
-        """Cycles from a frame to the next in steady state, unstalled."""
+    def _cycles_per_plane(self) -> int:
+        """Cycles that the slowest stage takes for a plane."""
         engines = self._design.engines.values()
-        slowest = max(engine.groups_per_channel * engine.cycles_per_group for engine in engines)
-        return self._design.channels * slowest
+        return max(engine.groups_per_channel * engine.cycles_per_group for engine in engines)
+
+    @property
+    def _wait(self) -> int:
+        """Most beats between a sample and its result, as long as nothing stalls.
+
+        At less than full rate planes still come as fast as the door takes them, each some time
+        after the one before.
+        """
+        planes = self._chain_latency // self._cycles_per_plane + 2
+        return min(self._chain_latency, planes * plane_beats(self._design))
+
+    @property
+    def latency(self) -> int:
+        """See `LayerComponent`."""
+        return self._chain_latency + (self._residual.latency if self._residual else 0)
+
+    @property
+    def cycles_per_frame(self) -> int:
+        """See `LayerComponent`."""
+        for stage in self._stages:
+            if isinstance(stage, SharedPasses):
+                return stage.cycles_per_frame
+        return self._design.channels * self._cycles_per_plane
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        design = self._design
         self._check_framing(m)
-        source = wiring.flipped(self.i)
-        loads = iter(design.weight_streams)
+        source = self._keep(m) if self._residual else wiring.flipped(self.i)
+        loads = iter(self._design.weight_streams)
         for number, stage in enumerate(self._stages):
             m.submodules[f"stage_{number}"] = stage
             connect_streams(m, source, stage.i)
             source = stage.o
-            if isinstance(stage, LineEngine) and design.loaded:
-                self._load(m, next(loads), stage)
+            if self._design.loaded:
+                for engine in _engines_of(stage):
+                    self._load(m, next(loads), engine)
+        if self._residual:
+            connect_streams(m, source, self._residual.y)
+            source = self._residual.o
         connect_streams(m, source, wiring.flipped(self.o))
-        if isinstance(self._stages[-1], LineEngine):
+        if not isinstance(self._stages[-1], CornerTurn):
             self._mark_frames(m, source)
         return m
+
+    def _keep(self, m: Module) -> wiring.PureInterface:
+        """Give every sample to the residual sum too; return the stream to the first stage."""
+        m.submodules.residual = residual = self._residual
+        samples = self.i.signature.create(path=("samples",))
+        m.d.comb += [
+            samples.payload.eq(self.i.payload),
+            residual.i.payload.eq(self.i.payload),
+            samples.valid.eq(self.i.valid & residual.i.ready),
+            residual.i.valid.eq(self.i.valid & samples.ready),
+            self.i.ready.eq(samples.ready & residual.i.ready),
+        ]
+        return samples
 
     def _load(self, m: Module, port: str, engine: LineEngine) -> None:
         connect_streams(m, wiring.flipped(getattr(self, port)), engine.w)
@@ -84,8 +129,8 @@ class AxesLayer(LayerComponent):
 
     def _mark_frames(self, m: Module, source: wiring.PureInterface) -> None:
         """Take `last` off all ends of groups but a frame's."""
-        engine = self._design.passes[-1][0].design
-        m.submodules.groups = groups = Counter(engine.channels * engine.groups_per_channel)
+        groups_of_plane = self._design.passes[-1][0].design.groups_per_channel
+        m.submodules.groups = groups = Counter(self._design.channels * groups_of_plane)
         ends = Signal()
         m.d.comb += [
             ends.eq(self.o.valid & self.o.ready & source.payload.last),
@@ -94,23 +139,42 @@ class AxesLayer(LayerComponent):
         ]
 
 
+def _engines_of(stage: Stage) -> list[LineEngine]:
+    if isinstance(stage, SharedPasses):
+        return [stage.engine]
+    if isinstance(stage, SplitPass):
+        return stage.engines
+    return [stage] if isinstance(stage, LineEngine) else []
+
+
 def plane_beats(design: AxesDesign) -> int:
     """Return the beats of a channel."""
     return design.height * design.width // design.lanes
 
 
-def _stages(design: AxesDesign) -> Iterator["CornerTurn | LineEngine"]:
+def _stages(design: AxesDesign) -> Iterator[Stage]:
     """Yield what planes pass, with corner turns where they are needed."""
     sections = design.sections(0)
     axes: list[Axis] = ["width" for _ in sections]
     bits = design.data_bits
+    if design.shared_engine:
+        first, second = ([s.axis for s in design.sections(n)] for n in range(design.n_passes))
+        yield from _turn(design, sections, axes, first, bits)
+        yield SharedPasses(design)
+        bits = design.output_bits
+        yield from _turn(design, sections, second, ["width" for _ in axes], bits)
+        return
     for number, part in enumerate(design.passes):
         sections = design.sections(number)
         wanted = [section.axis for section in sections]
         yield from _turn(design, sections, axes, wanted, bits)
-        (engine,) = part
-        yield LineEngine(engine.design)
-        axes, bits = wanted, engine.design.output_bits
+        bits = max(engine.design.output_bits for engine in part)
+        designs = [engine.design for engine in part]
+        if len(designs) > 1:
+            yield SplitPass(designs, output_bits=bits)
+        else:
+            yield LineEngine(designs[0])
+        axes = wanted
     yield from _turn(design, sections, axes, ["width" for _ in axes], bits)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from golden.layer import LayerDesign
-from golden.layer_axes import SerialDesign
+from golden.layer_forms import MetaFormerDesign, ParallelDesign, SerialDesign
 from hw.layer.base import LayerComponent
 from hw.layer.chain import AxesLayer
 from hw.layer.predict import predict_axes
@@ -32,5 +32,10 @@ class Form:
 
 
 LAYERS: Mapping[str, Form] = {
-    form.design.form: form for form in (Form(SerialDesign, AxesLayer, predict_axes),)
+    form.design.form: form
+    for form in (
+        Form(SerialDesign, AxesLayer, predict_axes),
+        Form(ParallelDesign, AxesLayer, predict_axes),
+        Form(MetaFormerDesign, AxesLayer, predict_axes),
+    )
 }

@@ -1,0 +1,172 @@
+"""The forms of layers that lead every channel through line engines."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from golden.config import Table, refusal
+from golden.design import Requantization
+from golden.errors import ParameterError, check_range
+from golden.interval import Integers, Interval
+from golden.layer import Arrays
+from golden.layer_axes import AXES, AxesDesign, Axis, Section
+from golden.layer_skip import WIDER, Skip
+from golden.weights import checked_array
+
+
+def check_even(channels: int) -> None:
+    """Raise `ParameterError` unless half of the channels can go another way."""
+    if channels % 2:
+        raise ParameterError("channels", "even", channels)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SerialDesign(AxesDesign):
+    """All channels along one axis, then along the other.
+
+    Parameters
+    ----------
+    order
+        The axes in the order of the passes.
+    """
+
+    form: ClassVar[str] = "serial"
+    n_passes: ClassVar[int] = 2
+
+    order: tuple[Axis, Axis] = AXES
+
+    @classmethod
+    def take_options(cls, table: Table, *, port: bool) -> dict[str, Any]:
+        """See `LayerDesign`."""
+        order = tuple(table.strings("order", list(AXES)))
+        if order not in (AXES, AXES[::-1]):
+            rule = '["height", "width"] or ["width", "height"]'
+            raise refusal("order", rule, list(order))
+        shared = table.take("shared_engine", bool, False)
+        options = super().take_options(table, port=port)
+        return options | {"order": order, "shared_engine": shared}
+
+    @property
+    def own_parameters(self) -> dict[str, Any]:
+        """See `LayerDesign`."""
+        return {"order": list(self.order)} | super().own_parameters
+
+    def sections(self, number: int) -> tuple[Section, ...]:
+        """See `AxesDesign`."""
+        return (Section(self.order[number], range(self.channels), 0),)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ParallelDesign(AxesDesign):
+    """The first half of the channels along the height, the second half along the width."""
+
+    form: ClassVar[str] = "parallel"
+    n_passes: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        check_even(self.channels)
+        super().__post_init__()
+
+    def sections(self, number: int) -> tuple[Section, ...]:  # noqa: ARG002 - there is one pass
+        """See `AxesDesign`."""
+        half = self.channels // 2
+        return (
+            Section("height", range(half), 0),
+            Section("width", range(half, self.channels), 0),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MetaFormerDesign(AxesDesign):
+    """The first half of the channels along height, then width; the second half the other way.
+
+    Parameters
+    ----------
+    residual
+        Whether the map that goes in is added to the result, each with its own scale, before the
+        clip: ``clip(round(y * multiplier / 2^shift) + zero_point + skipped, low, high)``.
+    skip
+        How the map is scaled, where weights arrive on ports; else the weights hold it.
+    """
+
+    form: ClassVar[str] = "metaformer"
+    n_passes: ClassVar[int] = 2
+
+    residual: bool = False
+    skip: Skip | None = None
+
+    def __post_init__(self) -> None:
+        check_even(self.channels)
+        if self.residual:
+            if self.output is None:
+                raise refusal("residual", "false where sums leave whole (without output)", "true")
+            if self.shared_engine:
+                raise refusal("residual", "false with shared_engine = true", "true")
+            check_range("output.bits", self.output.bits, 2, 32 - WIDER)
+        super().__post_init__()
+        if self.residual and self.weights is not None:
+            checked_array(self.weights, "output.zero_point", (), self.output_range)
+            self.skipped  # noqa: B018 - raises where the weights do not hold it
+
+    @classmethod
+    def take_options(cls, table: Table, *, port: bool) -> dict[str, Any]:
+        """See `LayerDesign`."""
+        options = super().take_options(table, port=port)
+        options["shared_engine"] = table.take("shared_engine", bool, False)
+        if port and table.is_table("residual"):
+            return options | {"residual": True, "skip": Skip.take(table.table("residual"))}
+        residual = table.take("residual", bool, False)
+        if port and residual:
+            rule = "a table of multiplier, shift and zero_point with weights_port = true"
+            raise refusal("residual", rule, "true")
+        return options | {"residual": residual}
+
+    @property
+    def skipped(self) -> Skip:
+        """How the map that goes in is scaled."""
+        return self.skip if self.weights is None and self.skip else Skip.of(self.weights, self.data)
+
+    def _requantization(self, number: int) -> Requantization | None:
+        if not self.residual or number == 0:
+            return super()._requantization(number)
+        # Wide enough that no clip before the sum shows after it.
+        assert self.output is not None
+        return Requantization(bits=self.output.bits + WIDER, zero_point=self.output.zero_point)
+
+    def _make_up(self, arrays: dict[str, Integers]) -> None:
+        super()._make_up(arrays)
+        if self.residual:
+            assert self.output is not None
+            arrays |= Skip.example(self.data_bits, self.output.bits)
+
+    @property
+    def output_range(self) -> Interval:
+        """See `LayerDesign`."""
+        if self.residual and self.output is not None:
+            return self.output.clip
+        return super().output_range
+
+    @property
+    def own_parameters(self) -> dict[str, Any]:
+        """See `LayerDesign`."""
+        residual = vars(self.skipped) if self.residual else None
+        return {"residual": residual} | super().own_parameters
+
+    def model(self, maps: Integers, weights: Arrays | None = None) -> Integers:
+        """See `LayerDesign`."""
+        results = super().model(maps, weights)
+        if not self.residual or self.output is None:
+            return results
+        clip = self.output.clip
+        skipped = self.skipped.scale(maps, self.output.bits)
+        return np.asarray(np.clip(results + skipped, clip.low, clip.high))
+
+    def sections(self, number: int) -> tuple[Section, ...]:
+        """See `AxesDesign`."""
+        half = self.channels // 2
+        first, second = AXES if number == 0 else AXES[::-1]
+        return (
+            Section(first, range(half), 0),
+            Section(second, range(half, self.channels), half),
+        )

@@ -1,0 +1,120 @@
+"""A pass in which each half of the channels has its own engine."""
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.design import LineDesign
+from hw.counter import Counter
+from hw.line import LineEngine
+from hw.output import beat_layout
+from hw.streams import OutputBuffer
+
+
+class SplitPass(wiring.Component):
+    """Sends the first half of a frame's beats through one engine, the second through another.
+
+    Results leave in the order in which samples came. The engines' results come after different
+    times; those that come early wait in a buffer before the two join, so that neither engine is
+    held up when both take a beat a cycle.
+
+    Parameters
+    ----------
+    designs
+        The two engines: as many samples of a frame each.
+    output_bits
+        Width of a result: the wider engine's.
+
+    Members
+    -------
+    i, o : stream of beats, In and Out
+        `last` means nothing.
+    """
+
+    def __init__(self, designs: Sequence[LineDesign], *, output_bits: int) -> None:
+        self.engines = [LineEngine(design) for design in designs]
+        first = designs[0]
+        self._beats = first.channels * first.groups_per_channel * first.length
+        self._bits = output_bits
+        self._target = first.target
+        super().__init__(
+            {
+                "i": In(stream.Signature(beat_layout(first.data_bits, first.lanes))),
+                "o": Out(stream.Signature(beat_layout(output_bits, first.lanes))),
+            }
+        )
+
+    @property
+    def buffer_depths(self) -> list[int]:
+        """Beats that wait behind each engine; none where both take the same time."""
+        late = max(engine.latency for engine in self.engines)
+        ahead = [late - engine.latency for engine in self.engines]
+        return [OutputBuffer.depth_for(cycles) for cycles in ahead] if any(ahead) else []
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the first sample of a frame to its first result, unstalled."""
+        depths = self.buffer_depths
+        return self.engines[0].latency + (OutputBuffer.latency_of(depths[0]) if depths else 0)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        results = []
+        for number, engine in enumerate(self.engines):
+            m.submodules[f"engine_{number}"] = engine
+            results.append(self._waiting(m, number, engine.o))
+        self._part(m)
+        self._join(m, results)
+        return m
+
+    def _half(self, m: Module, handshake: Value, *, name: str) -> Signal:
+        """Return which half of a frame the next beat belongs to."""
+        m.submodules[name] = counter = Counter(self._beats)
+        half = Signal(name=f"{name}_half")
+        m.d.comb += counter.step.eq(handshake)
+        with m.If(handshake & counter.last):
+            m.d.sync += half.eq(~half)
+        return half
+
+    def _part(self, m: Module) -> None:
+        half = self._half(m, self.i.valid & self.i.ready, name="parting")
+        first, second = (engine.i for engine in self.engines)
+        m.d.comb += [
+            Value.cast(first.payload).eq(Value.cast(self.i.payload)),
+            Value.cast(second.payload).eq(Value.cast(self.i.payload)),
+            first.valid.eq(self.i.valid & ~half),
+            second.valid.eq(self.i.valid & half),
+            self.i.ready.eq(Mux(half, second.ready, first.ready)),
+        ]
+
+    def _waiting(
+        self, m: Module, number: int, results: wiring.PureInterface
+    ) -> wiring.PureInterface:
+        """Return ``results`` from behind the buffer in which they wait, if there is one."""
+        if not self.buffer_depths:
+            return results
+        m.submodules[f"buffer_{number}"] = buffer = OutputBuffer(
+            shape=results.payload.shape(), depth=self.buffer_depths[number], target=self._target
+        )
+        moved = results.valid & buffer.credit
+        m.d.comb += [
+            results.ready.eq(buffer.credit),
+            buffer.take.eq(moved),
+            buffer.i.valid.eq(moved),
+            Value.cast(buffer.i.payload).eq(Value.cast(results.payload)),
+        ]
+        return buffer.o
+
+    def _join(self, m: Module, results: Sequence[wiring.PureInterface]) -> None:
+        half = self._half(m, self.o.valid & self.o.ready, name="joining")
+        first, second = results
+        m.d.comb += [
+            self.o.valid.eq(Mux(half, second.valid, first.valid)),
+            first.ready.eq(self.o.ready & ~half),
+            second.ready.eq(self.o.ready & half),
+        ]
+        for lane, sample in enumerate(self.o.payload.samples):
+            wide = [result.payload.samples[lane] for result in results]
+            m.d.comb += sample.eq(Mux(half, wide[1], wide[0]))
