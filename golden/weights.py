@@ -88,9 +88,7 @@ def correlate(lines: Integers, kernels: Integers) -> Integers:
     return total
 
 
-def load_weights(
-    path: Path, parameter: str = "weights"
-) -> dict[str, npt.NDArray[np.generic]]:
+def load_weights(path: Path, parameter: str = "weights") -> dict[str, npt.NDArray[np.generic]]:
     """Read the arrays of a ``.npz`` file.
 
     Parameters

@@ -15,9 +15,7 @@ def conv_norm(
 ) -> nn.Sequential:
     """Return a convolution that keeps the size, over `stride`, a batch norm and an activation."""
     layers: list[nn.Module] = [
-        nn.Conv2d(
-            channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=False
-        ),
+        nn.Conv2d(channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=False),
         nn.BatchNorm2d(out_channels),
     ]
     if activation is not None:
@@ -55,9 +53,7 @@ class InvertedResidual(nn.Module):
         self.expand = (
             conv_norm(channels, hidden, activation=activation) if expansion > 1 else nn.Identity()
         )
-        self.conv = conv or nn.Conv2d(
-            hidden, hidden, 3, stride, 1, groups=hidden, bias=False
-        )
+        self.conv = conv or nn.Conv2d(hidden, hidden, 3, stride, 1, groups=hidden, bias=False)
         self.norm = nn.BatchNorm2d(hidden)
         self.activation = activation()
         self.project = conv_norm(hidden, out_channels)

@@ -86,9 +86,7 @@ class ConvNeXt(nn.Module):
         for stage, n_blocks in enumerate(depths):
             if stage:
                 self.downsample.append(
-                    nn.Sequential(
-                        LayerNorm(channels), nn.Conv2d(channels, 2 * channels, 2, 2)
-                    )
+                    nn.Sequential(LayerNorm(channels), nn.Conv2d(channels, 2 * channels, 2, 2))
                 )
                 channels *= 2
             blocks = nn.Sequential()

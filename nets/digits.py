@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
+from torch.nn import functional
 
 from nets.blocks import Head, conv_norm
 from nets.convnext import ConvNeXt
@@ -52,9 +52,7 @@ class DigitsMetaFormer(nn.Module):
 def convnext() -> nn.Module:
     """Return a ParC-ConvNeXt of two stages for images of 8 x 8, not trained."""
     parc = {(0, 1): 8, (1, 1): 4}
-    return ConvNeXt(
-        16, CLASSES, depths=(2, 2), parc=parc, patch=1, image_channels=1, scale=0.1
-    )
+    return ConvNeXt(16, CLASSES, depths=(2, 2), parc=parc, patch=1, image_channels=1, scale=0.1)
 
 
 def metaformer() -> nn.Module:
@@ -108,5 +106,5 @@ def digits(size: int, *, test: bool) -> tuple[npt.NDArray[np.float32], npt.NDArr
     chosen = order[:_TEST_IMAGES] if test else order[_TEST_IMAGES:]
     x = torch.from_numpy(images[chosen].astype(np.float32) / 8 - 1).reshape(-1, 1, _SIDE, _SIDE)
     if size != _SIDE:
-        x = F.interpolate(x, (size, size), mode="bilinear", align_corners=False)
+        x = functional.interpolate(x, (size, size), mode="bilinear", align_corners=False)
     return x.numpy(), labels[chosen].astype(np.int64)

@@ -5,8 +5,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from golden.errors import ParameterError
 from golden.interval import Integers
@@ -214,7 +214,7 @@ class ParC(nn.Module):
         weight = resized(self.weight, self.axis, length)
         if self.form == "concat":
             wrapped = torch.cat((x, x.narrow(self._dim, 0, length - 1)), self._dim)
-            return F.conv2d(wrapped, weight, self.bias, groups=self.groups)
+            return functional.conv2d(wrapped, weight, self.bias, groups=self.groups)
         spectrum = torch.conj(torch.fft.rfft(weight.transpose(0, 1), dim=self._dim))
         product = torch.fft.rfft(x, dim=self._dim) * spectrum
         y = torch.fft.irfft(product, n=length, dim=self._dim)
@@ -311,7 +311,7 @@ def resized(table: Tensor, axis: Axis, length: int) -> Tensor:
     """Return kernels or embeddings [., ., N, 1] or [., ., 1, N] for lines of ``length``."""
     if table.shape[_dim(axis)] == length:
         return table
-    return F.interpolate(table, _shape(axis, length), mode="bilinear", align_corners=True)
+    return functional.interpolate(table, _shape(axis, length), mode="bilinear", align_corners=True)
 
 
 class _StraightThrough(torch.autograd.Function):

@@ -34,7 +34,7 @@ class Calibration:
     """
 
     images: Floats
-    labels: Integers | None
+    labels: Integers | None = None
 
     def image(self, index: int) -> torch.Tensor:
         """Return an image as a batch of one."""
@@ -60,7 +60,9 @@ def load_calibration(path: Path) -> Calibration:
     images = x.astype(np.float64)
     broken = ~np.isfinite(images)
     if broken.any():
-        _refuse("finite numbers in 'x'", f"{images[broken][0]} in image {np.argwhere(broken)[0, 0]}")
+        _refuse(
+            "finite numbers in 'x'", f"{images[broken][0]} in image {np.argwhere(broken)[0, 0]}"
+        )
     if np.ptp(images) == 0:
         _refuse("images that vary", f"{images.flat[0]} everywhere")
     labels = arrays.get("y")
@@ -74,10 +76,10 @@ def quantize_network(
     layers: Sequence[FoundLayer],
     calibration: Calibration,
     *,
-    observer: str,
-    bits: int,
-    weight_bits: int,
     progress: Progress,
+    observer: str = "minmax",
+    bits: int = 8,
+    weight_bits: int = 8,
 ) -> tuple[list[IntegerLayer], list[Left]]:
     """Run the images through ``graph``, and give every layer its formats and integers.
 
@@ -129,7 +131,7 @@ def measure(
     whole = Sqnr()
     right = np.zeros(2, dtype=np.int64)
     names = {n for layer in layers for n in (layer.found.entry, layer.found.exit)}
-    stand_ins = {layer.found.exit: _stand_in(layer) for layer in layers}
+    replace = stand_ins(layers)
     n_images = len(calibration.images)
     for index in range(n_images):
         image = calibration.image(index)
@@ -137,7 +139,7 @@ def measure(
         for layer in layers:
             x, y = (values[n].numpy()[0] for n in (layer.found.entry, layer.found.exit))
             ratios[layer.found.name].add(y, layer.respond(x))
-        rounded, _ = graph.run(image, names, stand_ins)
+        rounded, _ = graph.run(image, names, replace)
         whole.add(exact.numpy(), rounded.numpy())
         if calibration.labels is not None:
             guesses = [int(out.reshape(-1).argmax()) for out in (exact, rounded)]
@@ -152,6 +154,13 @@ def measure(
         for key, count in zip(("float_accuracy", "integer_accuracy"), right, strict=True):
             result[key] = int(count) / n_images
     return result
+
+
+def stand_ins(
+    layers: Sequence[IntegerLayer],
+) -> dict[str, Callable[[Values], torch.Tensor]]:
+    """Return what `Graph.run` replaces to have ``layers`` in integers; their inputs are watched."""
+    return {layer.found.exit: _stand_in(layer) for layer in layers}
 
 
 def _stand_in(layer: IntegerLayer) -> Callable[[Values], torch.Tensor]:

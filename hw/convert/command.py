@@ -11,6 +11,7 @@ import click
 
 from golden.errors import ParameterError
 from golden.observe import OBSERVERS
+from hw.command import table
 from hw.convert.calibrate import Calibration, load_calibration, measure, quantize_network
 from hw.convert.compose import compose
 from hw.convert.find import find_passes
@@ -92,7 +93,7 @@ def main(
     report = {"observer": observer, **figures, "left": [vars(item) for item in left]}
     files = _files(model, graph, done, report)
     write_files(files, out)
-    click.echo(_table(done, report))
+    click.echo(_report(done, report))
     click.echo(f"{len(files)} files in {out}")
 
 
@@ -129,7 +130,9 @@ def _check_images(data: Calibration, graph: Graph) -> None:
         found = " x ".join(map(str, given))
         raise ParameterError("calibration", f"images of {shape}", found, verb="must hold")
     if graph.input_shape[0] != 1:
-        raise ParameterError("model", "of one image a batch, or a free number", graph.input_shape[0])
+        raise ParameterError(
+            "model", "of one image a batch, or a free number", graph.input_shape[0]
+        )
 
 
 def _bar(label: str, length: int) -> "AbstractContextManager[Any]":
@@ -153,20 +156,23 @@ def _files(
     return files
 
 
-def _table(layers: Sequence[IntegerLayer], report: dict[str, Any]) -> str:
+def _report(layers: Sequence[IntegerLayer], report: dict[str, Any]) -> str:
     """Return the report for reading."""
     rows = [("layer", "form", "map", "SQNR dB")]
     for layer in layers:
         shape = " x ".join(map(str, layer.found.shape))
-        rows.append((layer.found.name, layer.found.form, shape, _ratio(report["layers"][layer.found.name])))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
+        rows.append(
+            (layer.found.name, layer.found.form, shape, _ratio(report["layers"][layer.found.name]))
+        )
+    lines = [table(rows)]
     lines += [f"not converted: {item['name']}: {item['reason']}" for item in report["left"]]
-    lines.append(f"network on {report['images']} images: SQNR of the output {_ratio(report['output'])} dB")
+    lines.append(
+        f"network on {report['images']} images: SQNR of the output {_ratio(report['output'])} dB"
+    )
     if "float_accuracy" in report:
         before, after = report["float_accuracy"], report["integer_accuracy"]
         lines.append(f"accuracy: {before:.2%} in float, {after:.2%} with ParC in integers")
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(lines)
 
 
 def _ratio(decibels: float | None) -> str:

@@ -162,9 +162,7 @@ def _concatenates(graph: Graph, index: int, parts: Sequence[str], exit: str) -> 
     return torch.equal(made, torch.cat(tensors, 1))
 
 
-def _common_source(
-    graph: Graph, first: Chain, second: Chain
-) -> tuple[str, frozenset[int]] | None:
+def _common_source(graph: Graph, first: Chain, second: Chain) -> tuple[str, frozenset[int]] | None:
     """Return the map whose halves two chains take, and the nodes that halve it."""
     halves = (first.values[0], second.values[0])
     front, nodes = set(halves), set[int]()
@@ -247,9 +245,7 @@ def _with_residual(graph: Graph, layer: FoundLayer) -> FoundLayer:
     made = node.run(dict(graph.constants) | {layer.entry: x, layer.exit: y})[0]
     if made.shape != x.shape or not torch.equal(made, x + y):
         return layer
-    return replace(
-        layer, exit=node.outputs[0], residual=True, nodes=layer.nodes | {readers[0]}
-    )
+    return replace(layer, exit=node.outputs[0], residual=True, nodes=layer.nodes | {readers[0]})
 
 
 def _named(layers: Sequence[FoundLayer]) -> list[FoundLayer]:

@@ -351,9 +351,7 @@ def _fold_before(graph: Graph, found: Found) -> Found:
     return found
 
 
-def _affine(
-    graph: Graph, nodes: list[int], entry: str, exit: str
-) -> tuple[Floats, Floats] | None:
+def _affine(graph: Graph, nodes: list[int], entry: str, exit: str) -> tuple[Floats, Floats] | None:
     """Return gain ``[C]`` and table ``[C, H, W]`` where ``exit = gain[c] * entry + table``."""
     shape = graph.shapes.get(entry)
     if shape is None or graph.shapes.get(exit) != shape or not is_map(graph, entry):

@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from golden.config import Table
+from golden.config import Table, refusal
 from golden.interval import Integers
 from golden.layer import LayerDesign
-from golden.layer_axes import AXES, MetaFormerDesign, ParallelDesign, SerialDesign
+from golden.layer_axes import AXES
 from golden.observe import describe
 from golden.parc import Floats
-from golden.quantize import Activation, QuantizedKernel, quantize_lines
+from golden.quantize import Activation, QuantizedKernel, quantize_lines, requantization
 from hw.convert.compose import Chain, FoundLayer
 from hw.convert.find import Pass
-
-_DESIGNS = {d.form: d for d in (SerialDesign, ParallelDesign, MetaFormerDesign)}
+from hw.layer.registry import LAYERS
 
 
 @dataclass(frozen=True)
@@ -118,10 +117,14 @@ def to_integers(found: FoundLayer, formats: Formats, *, weight_bits: int) -> Int
     if formats.between is not None:
         arrays["between.zero_point"] = np.int64(formats.between.zero_point)
     arrays["output.zero_point"] = np.int64(formats.output.zero_point)
+    if found.residual:
+        arrays |= _residual(formats)
     options = _options(found, formats, weight_bits)
     table = Table(options)
     form, _ = table.take("form", str), table.take("weights", str)
-    design = _DESIGNS[form].of_table(table, arrays, example=False)
+    if form not in LAYERS:
+        raise refusal("form", f"one of {', '.join(LAYERS)}", repr(form))
+    design = LAYERS[form].design.of_table(table, arrays, example=False)
     return IntegerLayer(found, formats, options, arrays, design)
 
 
@@ -153,9 +156,7 @@ def _literal(value: object) -> str:
     return str(value)
 
 
-def _in_order(
-    chain: Chain, formats: Formats
-) -> list[tuple[Pass, Activation, Activation]]:
+def _in_order(chain: Chain, formats: Formats) -> list[tuple[Pass, Activation, Activation]]:
     """Return the passes with the formats of what they take and give."""
     if len(chain.passes) == 1:
         return [(chain.passes[0], formats.data, formats.output)]
@@ -183,6 +184,15 @@ def _quantize(
     return replace(kernel, weight=kernel.weight.reshape(computed.weight.shape), pe=pe)
 
 
+def _residual(formats: Formats) -> dict[str, Integers]:
+    multiplier, shift = requantization(np.array([formats.data.scale / formats.output.scale]))
+    return {
+        "residual.multiplier": multiplier[0],
+        "residual.shift": shift[0],
+        "residual.zero_point": np.int64(formats.data.zero_point),
+    }
+
+
 def _options(found: FoundLayer, formats: Formats, weight_bits: int) -> dict[str, Any]:
     channels, height, width = found.shape
     options: dict[str, Any] = {
@@ -197,6 +207,8 @@ def _options(found: FoundLayer, formats: Formats, weight_bits: int) -> dict[str,
     }
     if found.form == "serial":
         options["order"] = [computed.axis for computed in found.chains[0].passes]
+    if found.residual:
+        options["residual"] = True
     options["engines"] = {axis: {"engine": "direct"} for axis in AXES}
     if formats.between is not None:
         options["between"] = {"bits": formats.between.bits}

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 
 def conv2d(
@@ -22,9 +21,11 @@ def conv2d(
     precision: seconds for 384 channels. Here it goes tap by tap.
     """
     if groups == 1 or groups != x.shape[1] or weight.shape[0] != groups:
-        return F.conv2d(x, weight, bias, list(stride), list(padding), list(dilation), groups)
+        return functional.conv2d(
+            x, weight, bias, list(stride), list(padding), list(dilation), groups
+        )
     (rows, columns), (down, right) = weight.shape[2:], padding
-    padded = F.pad(x, (right, right, down, down))
+    padded = functional.pad(x, (right, right, down, down))
     height, width = (
         (padded.shape[2 + i] - dilation[i] * (weight.shape[2 + i] - 1) - 1) // stride[i] + 1
         for i in range(2)

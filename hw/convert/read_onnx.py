@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-import torch.nn.functional as F
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
+from torch.nn import functional
 
 from golden.errors import ParameterError
 from hw.convert.archive import first_line
@@ -120,7 +120,9 @@ def _reference(
     node: onnx.NodeProto, opset: int
 ) -> Callable[[Sequence[Value], Attributes], Sequence[Value]]:
     """Return what runs ``node`` alone in onnx's own implementation."""
-    inputs = [onnx.helper.make_value_info(i, onnx.TypeProto()) for i in dict.fromkeys(node.input) if i]
+    inputs = [
+        onnx.helper.make_value_info(i, onnx.TypeProto()) for i in dict.fromkeys(node.input) if i
+    ]
     outputs = [onnx.helper.make_value_info(o, onnx.TypeProto()) for o in node.output if o]
     graph = onnx.helper.make_graph([node], "node", inputs, outputs)
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
@@ -163,13 +165,13 @@ def _conv(x: Sequence[Value], a: Attributes) -> Sequence[Value]:
             less = total // 2
             ends = (less, total - less) if how == b"SAME_UPPER" else (total - less, less)
             pads[axis], pads[axis + 2] = ends
-    padded = F.pad(data, (pads[1], pads[3], pads[0], pads[2]))
+    padded = functional.pad(data, (pads[1], pads[3], pads[0], pads[2]))
     return [conv2d(padded, weight, bias, strides, (0, 0), dilations, a.get("group", 1))]
 
 
 def _batch_norm(x: Sequence[Value], a: Attributes) -> Sequence[Value]:
     data, scale, bias, mean, variance = x
-    return [F.batch_norm(data, mean, variance, scale, bias, eps=a.get("epsilon", 1e-5))]
+    return [functional.batch_norm(data, mean, variance, scale, bias, eps=a.get("epsilon", 1e-5))]
 
 
 def _gemm(x: Sequence[Value], a: Attributes) -> Sequence[Value]:
