@@ -102,7 +102,7 @@ def run_network(name: str, n_images: int, folder: Path) -> Outcome:
         write_files(layer.files(), folder)
         with tqdm(total=n_images, unit="image", desc=f"{name}: {layer.found.name}") as bar:
             result = run_frames(layer.design, maps, folder / layer.found.name, bar.update)
-        differences += np.count_nonzero(result.maps != layer.design.model(maps))
+        differences += int(np.count_nonzero(result.maps != layer.design.model(maps)))
         chosen[layer.found.exit] = list(layer.formats.output.dequantize(result.maps))
         shape = " x ".join(map(str, layer.found.shape))
         seconds = f"{time.monotonic() - begin:.1f}"
@@ -153,7 +153,7 @@ def _given(values: Floats, _seen: object) -> torch.Tensor:
 
 
 def draw(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """Write the picture: digits, what each network made of them in hardware, and both accuracies."""
+    """Write the picture: digits, what each network read in hardware, and both accuracies."""
     figure = Figure(figsize=(1.2 * _SHOWN, 2.0 * len(outcomes)), layout="constrained")
     rows = figure.subplots(len(outcomes), _SHOWN, squeeze=False)
     for row, outcome in zip(rows, outcomes, strict=True):

@@ -75,8 +75,12 @@ def _harm(archive: PT2ArchiveReader) -> str | None:
     own = place.MODELS_FILENAME_FORMAT.format(_MODEL)
     if any(name.startswith(place.MODELS_DIR) and name != own for name in names):
         return "more than one network"
+    return _pickled(archive)
+
+
+def _pickled(archive: PT2ArchiveReader) -> str | None:
     for folder in (place.WEIGHTS_DIR, place.CONSTANTS_DIR):
-        if f"{folder}{_MODEL}.pt" in names:
+        if f"{folder}{_MODEL}.pt" in archive.get_file_names():
             return f"pickled {folder}{_MODEL}.pt"
     for config in (
         place.WEIGHTS_CONFIG_FILENAME_FORMAT.format(_MODEL),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -170,5 +170,5 @@ def _stand_in(layer: IntegerLayer) -> Callable[[Values], torch.Tensor]:
     return respond
 
 
-def _refuse(rule: str, value: object) -> None:
+def _refuse(rule: str, value: object) -> NoReturn:
     raise ParameterError("calibration", rule, value, verb="must hold")

@@ -8,7 +8,7 @@ all. What multiplies and adds before it, such as embeddings and batch norms, is 
 the same way. So it does not matter how a network is written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -254,35 +254,51 @@ def _few_taps(graph: Graph, core: int, computed: Pass) -> str:
     return ""
 
 
+class _Response:
+    """What nodes of a graph make of maps ``[C, H, W]`` in the place of ``entry``.
+
+    Attributes
+    ----------
+    shape
+        Of the maps.
+    still
+        The result for a map of zeros.
+    """
+
+    def __init__(self, graph: Graph, nodes: frozenset[int], entry: str, exit: str) -> None:
+        self._graph, self._nodes, self._entry, self._exit = graph, sorted(nodes), entry, exit
+        self.shape = graph.shapes[entry][1:]
+        self.still = self.to(np.zeros(self.shape))
+
+    def to(self, x: Floats) -> Floats:
+        """Return the result for ``x``."""
+        value = torch.from_numpy(x)[None]
+        result: Floats = self._graph.run_part(self._nodes, self._entry, value, self._exit).numpy()
+        return result[0]
+
+    def to_impulses(self, places: Sequence[tuple[int, ...]]) -> Floats:
+        """Return what impulses at ``places`` change."""
+        x = np.zeros(self.shape)
+        for place in places:
+            x[place] = 1
+        return self.to(x) - self.still
+
+
 def _probe(graph: Graph, nodes: frozenset[int], entry: str, exit: str) -> Pass | str:
     """Return the pass that ``nodes`` compute, or why it is none."""
-    shape = graph.shapes[entry]
-    order = sorted(nodes)
-
-    def respond(x: Floats) -> Floats:
-        value = torch.from_numpy(np.ascontiguousarray(x)).reshape(shape)
-        try:
-            y = graph.run_part(order, entry, value, exit)
-        except KeyError:
-            return np.full(graph.shapes[exit][1:], np.nan)
-        result: Floats = y.numpy()[0]
-        return result
-
-    still = respond(np.zeros(shape[1:]))
-    x = np.random.default_rng(0).standard_normal(shape[1:])
-    y = respond(x)
-    if not np.isfinite(y).all():
-        return "it reads more than one map"
-    bias = still[:, 0, 0]
+    response = _Response(graph, nodes, entry, exit)
+    x = np.random.default_rng(0).standard_normal(response.shape)
+    y, still = response.to(x), response.still
     if np.ptp(still, axis=(1, 2)).max() > _TOLERANCE * max(float(np.abs(y).max()), 1e-30):
         return "it adds a position's value after the convolution"
     axes: tuple[Axis, Axis] = ("height", "width")
     for kernels in (_depthwise_kernels, _dense_kernels):
         for axis in axes:
-            weight = kernels(respond, still, shape[1:], axis)
+            weight = kernels(response, axis)
             if weight is None:
                 continue
-            computed = Pass(axis, weight, np.zeros((shape[1], weight.shape[-1])), bias)
+            embedding = np.zeros((response.shape[0], weight.shape[-1]))
+            computed = Pass(axis, weight, embedding, still[:, 0, 0])
             error = np.abs(apply(computed, x) - y).max()
             if error <= _TOLERANCE * np.abs(y - still).max():
                 return computed
@@ -302,31 +318,30 @@ def apply(computed: Pass, x: Floats) -> Floats:
     return np.swapaxes(y, 1, 2) if computed.axis == "height" else y
 
 
-def _depthwise_kernels(respond, still, shape, axis):  # type: ignore[no-untyped-def]
-    if still.shape[0] != shape[0]:
+def _depthwise_kernels(response: _Response, axis: Axis) -> Floats | None:
+    """Return kernels ``[C, N]``, if every channel stays on its own."""
+    channels = response.shape[0]
+    if response.still.shape[0] != channels:
         return None
-    impulse = np.zeros(shape)
-    lines = np.swapaxes(impulse, 1, 2) if axis == "height" else impulse
-    lines[:, :, 0] = 1
-    y = respond(impulse) - still
-    y = y[:, :, 0] if axis == "height" else y[:, 0, :]
+    y = response.to_impulses([(channel, 0, 0) for channel in range(channels)])
     # An impulse at sample 0 meets tap k in result -k.
-    return np.roll(y[:, ::-1], 1, axis=1)
+    line = y[:, :, 0] if axis == "height" else y[:, 0, :]
+    return np.roll(line[:, ::-1], 1, axis=1)
 
 
-def _dense_kernels(respond, still, shape, axis):  # type: ignore[no-untyped-def]
-    """Impulses of several channels at once, each in a line of its own."""
-    channels, across = shape[0], shape[2] if axis == "height" else shape[1]
+def _dense_kernels(response: _Response, axis: Axis) -> Floats | None:
+    """Return kernels ``[C_out, C_in, N]``."""
+    channels, height, width = response.shape
+    across = width if axis == "height" else height
     columns = []
+    # Impulses of several channels at once, each in a line of its own.
     for first in range(0, channels, across):
-        impulse = np.zeros(shape)
-        lines = np.swapaxes(impulse, 1, 2) if axis == "height" else impulse
-        n_now = min(across, channels - first)
-        for line in range(n_now):
-            lines[first + line, line, 0] = 1
-        y = respond(impulse) - still
-        y = np.swapaxes(y, 1, 2) if axis == "height" else y
-        columns.append(y[:, :n_now])
+        now = range(first, min(first + across, channels))
+        lines = ((0, c - first) if axis == "height" else (c - first, 0) for c in now)
+        y = response.to_impulses([(c, *place) for c, place in zip(now, lines, strict=True)])
+        # [C_out, lines, N]
+        turned = np.swapaxes(y, 1, 2) if axis == "height" else y
+        columns.append(turned[:, : len(now)])
     weight = np.concatenate(columns, axis=1)
     return np.roll(weight[:, :, ::-1], 1, axis=2)
 

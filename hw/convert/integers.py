@@ -104,19 +104,10 @@ def to_integers(found: FoundLayer, formats: Formats, *, weight_bits: int) -> Int
     ValueError
         Where a bias or a scale does not fit the hardware's formats.
     """
-    passes: dict[str, list[QuantizedKernel]] = {axis: [] for axis in AXES}
-    for chain in found.chains:
-        for computed, data, output in _in_order(chain, formats):
-            passes[computed.axis].append(_quantize(computed, data, output, weight_bits))
-    arrays: dict[str, Integers] = {}
-    for axis, kernels in passes.items():
-        for key in ("weight", "pe", "bias", "multiplier", "shift"):
-            parts = [np.asarray(getattr(kernel, key)) for kernel in kernels]
-            if parts:
-                arrays[f"{axis}.{key}"] = np.concatenate(parts)
+    arrays = _kernels(found, formats, weight_bits)
     if formats.between is not None:
-        arrays["between.zero_point"] = np.int64(formats.between.zero_point)
-    arrays["output.zero_point"] = np.int64(formats.output.zero_point)
+        arrays["between.zero_point"] = np.array(formats.between.zero_point)
+    arrays["output.zero_point"] = np.array(formats.output.zero_point)
     if found.residual:
         arrays |= _residual(formats)
     options = _options(found, formats, weight_bits)
@@ -126,6 +117,19 @@ def to_integers(found: FoundLayer, formats: Formats, *, weight_bits: int) -> Int
         raise refusal("form", f"one of {', '.join(LAYERS)}", repr(form))
     design = LAYERS[form].design.of_table(table, arrays, example=False)
     return IntegerLayer(found, formats, options, arrays, design)
+
+
+def _kernels(found: FoundLayer, formats: Formats, weight_bits: int) -> dict[str, Integers]:
+    passes: dict[str, list[QuantizedKernel]] = {}
+    for chain in found.chains:
+        for computed, data, output in _in_order(chain, formats):
+            kernel = _quantize(computed, data, output, weight_bits)
+            passes.setdefault(computed.axis, []).append(kernel)
+    return {
+        f"{axis}.{key}": np.concatenate([np.asarray(getattr(kernel, key)) for kernel in kernels])
+        for axis, kernels in passes.items()
+        for key in ("weight", "pe", "bias", "multiplier", "shift")
+    }
 
 
 def to_toml(options: Mapping[str, Any]) -> str:
@@ -187,9 +191,9 @@ def _quantize(
 def _residual(formats: Formats) -> dict[str, Integers]:
     multiplier, shift = requantization(np.array([formats.data.scale / formats.output.scale]))
     return {
-        "residual.multiplier": multiplier[0],
-        "residual.shift": shift[0],
-        "residual.zero_point": np.int64(formats.data.zero_point),
+        "residual.multiplier": np.array(multiplier[0]),
+        "residual.shift": np.array(shift[0]),
+        "residual.zero_point": np.array(formats.data.zero_point),
     }
 
 

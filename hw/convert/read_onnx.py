@@ -6,7 +6,7 @@ package brings, a node at a time.
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import onnx
@@ -66,7 +66,7 @@ def read_onnx(path: Path, size: tuple[int, int]) -> Graph:
 
 def _opset(model: onnx.ModelProto) -> int:
     versions = {entry.domain: entry.version for entry in model.opset_import}
-    (opset,) = (versions[name] for name in _STANDARD if name in versions) or (0,)
+    opset = max((versions[name] for name in _STANDARD if name in versions), default=0)
     if not OPSETS[0] <= opset <= OPSETS[1]:
         _refuse(f"of opset {OPSETS[0]} to {OPSETS[1]}", opset)
     for node in model.graph.node:
@@ -120,10 +120,10 @@ def _reference(
     node: onnx.NodeProto, opset: int
 ) -> Callable[[Sequence[Value], Attributes], Sequence[Value]]:
     """Return what runs ``node`` alone in onnx's own implementation."""
-    inputs = [
-        onnx.helper.make_value_info(i, onnx.TypeProto()) for i in dict.fromkeys(node.input) if i
-    ]
-    outputs = [onnx.helper.make_value_info(o, onnx.TypeProto()) for o in node.output if o]
+    inputs, outputs = (
+        [onnx.helper.make_value_info(n, onnx.TypeProto()) for n in dict.fromkeys(names) if n]
+        for names in (node.input, node.output)
+    )
     graph = onnx.helper.make_graph([node], "node", inputs, outputs)
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
     try:
@@ -216,5 +216,5 @@ _TORCH: dict[str, Callable[[Sequence[Value], Attributes], Sequence[Value]]] = {
 }
 
 
-def _refuse(rule: str, value: object) -> Any:
+def _refuse(rule: str, value: object) -> NoReturn:
     raise ParameterError("model", rule, value) from None

@@ -5,7 +5,7 @@ import operator
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import fx
@@ -184,5 +184,5 @@ def _read_node(node: fx.Node) -> Node:
     return Node(node.name, inputs, (node.name,), run, kind, weight, scope)
 
 
-def _refuse(rule: str, value: object) -> None:
+def _refuse(rule: str, value: object) -> NoReturn:
     raise ParameterError("model", rule, value) from None
