@@ -14,7 +14,7 @@ from golden.observe import OBSERVERS
 from hw.command import table
 from hw.convert.calibrate import Calibration, load_calibration, measure, quantize_network
 from hw.convert.compose import compose
-from hw.convert.find import find_passes
+from hw.convert.find import Left, find_passes
 from hw.convert.graph import Graph
 from hw.convert.integers import IntegerLayer
 from hw.convert.read_torch import read_export, read_factory
@@ -74,8 +74,7 @@ def main(
     found, left = find_passes(graph)
     layers = compose(graph, found)
     if not layers:
-        text = "; ".join(f"{item.name}: {item.reason}" for item in left)
-        raise ParameterError("model", "of ParC layers", text or "one without any")
+        raise ParameterError("model", "of ParC layers", _reasons(left) or "one without any")
     n_images = len(data.images)
     with _bar("calibrating", n_images) as bar:
         done, misfits = quantize_network(
@@ -88,6 +87,8 @@ def main(
             progress=bar.update,
         )
     left += misfits
+    if not done:
+        raise ParameterError("model", "of layers that the hardware can do", _reasons(left))
     with _bar("measuring", n_images) as bar:
         figures = measure(graph, done, data, bar.update)
     report = {"observer": observer, **figures, "left": [vars(item) for item in left]}
@@ -95,6 +96,10 @@ def main(
     write_files(files, out)
     click.echo(_report(done, report))
     click.echo(f"{len(files)} files in {out}")
+
+
+def _reasons(left: Sequence[Left]) -> str:
+    return "; ".join(f"{item.name}: {item.reason}" for item in left)
 
 
 def _parse_size(text: str) -> tuple[int, int]:

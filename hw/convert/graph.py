@@ -62,7 +62,7 @@ class Graph:
     input_shape
         Of the image: ``[1, channels, height, width]``.
     shapes
-        Of every tensor that depends on the input.
+        Of every real tensor that depends on the input.
     """
 
     nodes: list[Node]
@@ -178,7 +178,7 @@ def build(
     shapes = {
         name: tuple(values[name].shape)
         for name in varying
-        if isinstance(values.get(name), torch.Tensor)
+        if isinstance(values.get(name), torch.Tensor) and values[name].is_floating_point()
     }
     needed = {output}
     live = []
