@@ -213,7 +213,8 @@ def _options(found: FoundLayer, formats: Formats, weight_bits: int) -> dict[str,
         options["order"] = [computed.axis for computed in found.chains[0].passes]
     if found.residual:
         options["residual"] = True
-    options["engines"] = {axis: {"engine": "direct"} for axis in AXES}
+    axes = options.get("order", AXES)
+    options["engines"] = {axis: {"engine": "direct"} for axis in axes}
     if formats.between is not None:
         options["between"] = {"bits": formats.between.bits}
     options["output"] = {"bits": formats.output.bits}
