@@ -44,8 +44,9 @@ demo-network: $(VENV)/torch
 test: $(READY)
 	$(RUN) -m pytest -n auto
 
-soak: $(READY)
+soak: $(VENV)/torch
 	$(RUN) scripts/soak.py
+	$(RUN) scripts/soak_networks.py
 
 bench: $(VENV)/families
 	$(RUN) scripts/bench.py

@@ -1,4 +1,4 @@
-"""Given maps through a generated layer under Verilator."""
+"""Given maps through a generated layer."""
 
 import json
 import threading
@@ -42,6 +42,8 @@ def run_frames(
     maps: Integers,
     folder: Path,
     progress: Callable[[int], object] = lambda _frames: None,
+    *,
+    simulator: str = "verilator",
 ) -> FramesResult:
     """Generate ``design``, with its weights in ROM, and send ``maps`` ``[F, C, H, W]`` through it.
 
@@ -55,6 +57,8 @@ def run_frames(
         For the generated files, the log and the results.
     progress
         Called with the number of frames that have come out since the last call.
+    simulator
+        One of `sim.runner.simulators`.
 
     Raises
     ------
@@ -66,8 +70,9 @@ def run_frames(
     manifest = json.loads(files[f"{design.name}.json"])
     models = models_for(files[f"{design.name}.v"].decode())
     sources = [folder / name for name in (f"{design.name}.v", *models)]
-    options = ["-Wno-PINMISSING"] if models else []
-    simulation = build(sources, design.name, simulator="verilator", options=options)
+    # A primitive's pins are connected only where they are used.
+    options = ["-Wno-PINMISSING"] if models and simulator == "verilator" else []
+    simulation = build(sources, design.name, simulator=simulator, options=options)
     np.save(folder / bench_frames.MAPS, maps)
     shown = folder / bench_map.PROGRESS
     shown.write_text("0")

@@ -117,9 +117,12 @@ def _read(
     if state is not None and (is_file or ":" not in model):
         raise ParameterError("state", "left out with a file", state)
     if path.suffix == ".onnx":
-        # Only here is onnx needed.
-        from hw.convert.read_onnx import read_onnx
-
+        try:
+            # Only here is onnx needed.
+            from hw.convert.read_onnx import read_onnx
+        except ModuleNotFoundError as reason:
+            rule = f"read with {reason.name}, of the extra 'torch'"
+            raise ParameterError("model", rule, "without") from None
         return read_onnx(path, size)
     if is_file:
         return read_export(path, size, trust_pickle=trust_pickle)

@@ -2,8 +2,11 @@
 
 import json
 import pickle
+import subprocess
+import sys
 import warnings
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -17,6 +20,7 @@ from hw.layer.config import read_layer
 from nets.digits import TASKS, digits, load_trained
 
 IMAGES = 12
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*arguments):
@@ -311,3 +315,28 @@ def test_digits_lose_little(tmp_path, capsys):
         report = json.loads((out / "report.json").read_text())
         assert report["integer_accuracy"] >= report["float_accuracy"] - 0.02
     capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("missing", "line"),
+    [
+        ("torch", "torch must be installed, as by pip install '.[torch]'"),
+        ("onnx", "MODEL must be read with onnx, of the extra 'torch', not without"),
+    ],
+)
+def test_a_missing_extra_is_named(missing, line, images, tmp_path):
+    code = (
+        f"import runpy, sys; sys.modules['{missing}'] = None; "
+        "runpy.run_module('hw.convert', run_name='__main__')"
+    )
+    options = ["--input-size=8x8", f"--calibration={images}", f"--out={tmp_path / 'out'}"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, "net.onnx", *options],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == f"hw.convert: {line}\n"
+    assert not (tmp_path / "out").exists()
