@@ -1,7 +1,7 @@
 """Calibration: images through the network, once for the formats and once for what they cost."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,6 +12,7 @@ from golden.errors import ParameterError
 from golden.interval import Integers
 from golden.observe import OBSERVERS, Samples, Sqnr
 from golden.parc import Floats
+from golden.quantize import Activation
 from golden.weights import load_weights
 from hw.convert.compose import FoundLayer
 from hw.convert.find import Left
@@ -102,13 +103,21 @@ def quantize_network(
             joined = Samples()
             for name in layer.between:
                 joined.join(seen[name])
-            between = choose(joined, bits)
-        formats = Formats(choose(seen[layer.entry], bits), choose(seen[layer.exit], bits), between)
+            between = _with_embeddings(choose(joined, bits), layer, 1)
+        data = _with_embeddings(choose(seen[layer.entry], bits), layer, 0)
+        formats = Formats(data, choose(seen[layer.exit], bits), between)
         try:
             done.append(to_integers(layer, formats, weight_bits=weight_bits))
         except ValueError as reason:
             left.append(Left(layer.name, str(reason)))
     return done, left
+
+
+def _with_embeddings(data: Activation, layer: FoundLayer, number: int) -> Activation:
+    """Return ``data`` with steps large enough for the embeddings of pass ``number``."""
+    tables = [chain.passes[number].embedding for chain in layer.chains]
+    least = max(float(np.abs(table).max()) for table in tables) / data.high
+    return replace(data, scale=max(data.scale, least))
 
 
 def measure(
@@ -131,7 +140,7 @@ def measure(
     whole = Sqnr()
     right = np.zeros(2, dtype=np.int64)
     names = {n for layer in layers for n in (layer.found.entry, layer.found.exit)}
-    replace = stand_ins(layers)
+    in_integers = stand_ins(layers)
     n_images = len(calibration.images)
     for index in range(n_images):
         image = calibration.image(index)
@@ -139,7 +148,7 @@ def measure(
         for layer in layers:
             x, y = (values[n].numpy()[0] for n in (layer.found.entry, layer.found.exit))
             ratios[layer.found.name].add(y, layer.respond(x))
-        rounded, _ = graph.run(image, names, replace)
+        rounded, _ = graph.run(image, names, in_integers)
         whole.add(exact.numpy(), rounded.numpy())
         if calibration.labels is not None:
             guesses = [int(out.reshape(-1).argmax()) for out in (exact, rounded)]
