@@ -154,14 +154,18 @@ class LineDesign(ABC):
         if self.target not in TARGETS:
             raise ParameterError("target", f"one of {', '.join(TARGETS)}", repr(self.target))
         if self.weights is not None:
-            check_weights(
-                self.weights.arrays(),
-                length=self.length,
-                channels=self.channels,
-                data_bits=self.data_bits,
-                weight_bits=self.weight_bits,
-                requantized=self.output_range if self.requantization else None,
-            )
+            self._check_weights(self.weights)
+
+    def _check_weights(self, weights: LineWeights) -> None:
+        """Raise `ParameterError` unless ``weights`` keep to the formats."""
+        check_weights(
+            weights.arrays(),
+            length=self.length,
+            channels=self.channels,
+            data_bits=self.data_bits,
+            weight_bits=self.weight_bits,
+            requantized=self.output_range if self.requantization else None,
+        )
 
     @property
     def lines_per_channel(self) -> int:
@@ -178,9 +182,14 @@ class LineDesign(ABC):
         """Range of a sample."""
         return self.data_range or Interval.signed(self.data_bits)
 
+    @property
+    def start_words(self) -> int:
+        """Start values of a channel: one for each position, or one for all of them."""
+        return self.length
+
     @cached_property
     def start(self) -> Integers | None:
-        """Start table ``[C, N]``, or None where it arrives on the port."""
+        """Start table ``[C, start_words]``, or None where it arrives on the port."""
         return None if self.weights is None else self.weights.start()
 
     @cached_property
@@ -197,6 +206,11 @@ class LineDesign(ABC):
         """Most that a sum is off, proved; 0 where the engine is exact."""
         return 0
 
+    @property
+    def summands(self) -> int:
+        """Products of a sample and a weight that a sum is made of."""
+        return self.length
+
     @cached_property
     def sum_range(self) -> Interval:
         """Range of the correlation alone, the start value not yet added.
@@ -207,7 +221,7 @@ class LineDesign(ABC):
         if self.weights is not None:
             sums = Interval.union(self.weights.sums(self.data))
         else:
-            sums = (self.data * Interval.signed(self.weight_bits)).scaled(self.length)
+            sums = (self.data * Interval.signed(self.weight_bits)).scaled(self.summands)
         return sums.widened(self.max_abs_error)
 
     @cached_property
@@ -257,7 +271,7 @@ class LineDesign(ABC):
         """
         table = (self.channels, self.coefficient_words)
         tables = dict(self.coefficients(weights))
-        tables["start"] = np.pad(weights.start(), ((0, 0), (0, table[1] - self.length)))
+        tables["start"] = np.pad(weights.start(), ((0, 0), (0, table[1] - self.start_words)))
         if self.requantization is not None:
             for name, scale in (("multiplier", weights.multiplier), ("shift", weights.shift)):
                 if scale is None:
@@ -283,6 +297,10 @@ class LineDesign(ABC):
     @abstractmethod
     def certificate(self) -> dict[str, object]:
         """Return what is proved of every possible input: error bound, ranges, no overflow."""
+
+    def beats_within(self, cycles: int) -> int:
+        """Return the most beats that can enter in so many cycles."""
+        return cycles
 
     def channel_of(self, line: int) -> int:
         """Channel that the ``line``-th line since reset belongs to."""
@@ -313,8 +331,11 @@ class LineDesign(ABC):
         if weights is None:
             raise ValueError("Model must be given the weights that the port was")
         channel = np.array([self.channel_of(line) for line in range(len(lines))], dtype=np.int64)
-        chosen = LineWeights(weights.weight[channel], weights.pe[channel], weights.bias[channel])
-        accumulators = self.accumulate(lines, chosen)
+        accumulators = self.accumulate(lines, weights.of(channel))
+        return self.finish(accumulators, weights, channel)
+
+    def finish(self, accumulators: Integers, weights: LineWeights, channel: Integers) -> Integers:
+        """Return results ``[L, N]`` of accumulators, of which line l belongs to ``channel[l]``."""
         if self.requantization is None:
             return accumulators
         if weights.multiplier is None or weights.shift is None or weights.zero_point is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from golden.config import Table, refusal
 from golden.design import LineDesign
@@ -29,18 +29,23 @@ class EngineChoice:
         Of the FFT engine: whether to take the narrowest widths proved to be exact.
     """
 
+    designs: ClassVar[Mapping[str, type[LineDesign]]] = DESIGNS
+    told: ClassVar[frozenset[str]] = frozenset(
+        {*(field.name for field in fields(LineDesign)), "support"}
+    )
+    """Fields that are no options."""
+
     engine: str
     options: Mapping[str, int]
     exact: bool = False
 
     @classmethod
-    def take(cls, table: Table) -> "EngineChoice":
+    def take(cls, table: Table) -> Self:
         """Read a choice: ``engine`` and that engine's options, named as on the command line."""
         engine = table.take("engine", str)
-        if engine not in DESIGNS:
-            raise refusal(f"{table.path}engine", f"one of {', '.join(DESIGNS)}", repr(engine))
-        common = {field.name for field in fields(LineDesign)}
-        own = [field.name for field in fields(DESIGNS[engine]) if field.name not in common]
+        if engine not in cls.designs:
+            raise refusal(f"{table.path}engine", f"one of {', '.join(cls.designs)}", repr(engine))
+        own = [field.name for field in fields(cls.designs[engine]) if field.name not in cls.told]
         options = {key: table.take(key, int, None) for key in (*own, "start_bits")}
         exact = engine == "fft" and table.take("exact", bool, False)
         return cls(engine, {k: v for k, v in options.items() if v is not None}, exact)
@@ -50,7 +55,7 @@ class EngineChoice:
         """Makes a design of what all engines share, with these options."""
 
         def make(**shared: Any) -> LineDesign:
-            design = DESIGNS[self.engine](**shared, **dict[str, Any](self.options))
+            design = self.designs[self.engine](**shared, **dict[str, Any](self.options))
             return exact_widths(design) if isinstance(design, FftDesign) and self.exact else design
 
         return make
@@ -58,4 +63,4 @@ class EngineChoice:
     @property
     def max_data_bits(self) -> int:
         """Widest sample that the engine takes."""
-        return DESIGNS[self.engine].max_data_bits
+        return self.designs[self.engine].max_data_bits

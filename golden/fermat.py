@@ -47,6 +47,12 @@ class FermatDesign(LineDesign):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._check_length()
+        if self.weights is not None:
+            self.transform_ring  # noqa: B018 - raises where no ring holds the weights' sums
+
+    def _check_length(self) -> None:
+        """Raise `ParameterError` where no ring has the roots."""
         possible = rings(self.length)
         if not possible:
             rule = f"a length with a root of unity in a ring (nearest: {_nearest(self.length)})"
@@ -55,8 +61,6 @@ class FermatDesign(LineDesign):
         if self.ring is not None and self.ring not in sizes:
             choices = ", ".join(map(str, sorted(sizes)))
             raise ParameterError("ring", f"one of {choices} for --length {self.length}", self.ring)
-        if self.weights is not None:
-            self.transform_ring  # noqa: B018 - raises where no ring holds the weights' sums
 
     @cached_property
     def transform_ring(self) -> Ring:
@@ -96,15 +100,25 @@ class FermatDesign(LineDesign):
         limit = self.transform_ring.reduced_modulus // 2
         return Product(self.transform_ring.bits, self.fold.o, Interval(-limit, limit))
 
+    @property
+    def inverse_entry(self) -> Interval:
+        """Range of the words that enter the way back."""
+        return self.product.o
+
+    @property
+    def reduced(self) -> Interval:
+        """Range of what is brought back from the ring."""
+        return self.sum_range
+
     @cached_property
     def inverse(self) -> Transform:
         """From bins to words congruent to the sums."""
-        return inverse_transform(self.transform_ring, self.product.o)
+        return inverse_transform(self.transform_ring, self.inverse_entry)
 
     @cached_property
     def reductions(self) -> tuple[Reduction, ...]:
         """From those words to the sums."""
-        return reductions(self.transform_ring, self.inverse.o, self.sum_range)
+        return reductions(self.transform_ring, self.inverse.o, self.reduced)
 
     @property
     def widest_word(self) -> int:

@@ -267,6 +267,16 @@ def _flow(n: int, inner: int, ring: Ring) -> list[_Twiddle | _Points]:
     return [*_flow(a, inner * b, ring), twiddle, *_flow(b, inner, ring)]
 
 
+def _flow_of(ring: Ring) -> list[_Twiddle | _Points]:
+    """Return the steps of a forward transform along every axis, the innermost last."""
+    steps: list[_Twiddle | _Points] = []
+    inner = ring.length
+    for axis in ring.axes:
+        inner //= axis.length
+        steps += _flow(axis.length, inner, axis)
+    return steps
+
+
 def bins(length: int) -> list[int]:
     """Return the bin k of every word of a spectrum, in the order that it comes in."""
     return _bins(length)
@@ -301,13 +311,12 @@ class Transform:
 
 def forward_transform(ring: Ring, words: Interval) -> Transform:
     """``X[k] = sum_n x[n] * g^(n * k)``, with g the ring's root of unity."""
-    return Transform(tuple(_steps(ring, words, _flow(ring.length, 1, ring), inverse=False)))
+    return Transform(tuple(_steps(ring, words, _flow_of(ring), inverse=False)))
 
 
 def inverse_transform(ring: Ring, words: Interval) -> Transform:
     """``N * y[n] = sum_k Y[k] * g^(-n * k)``, times ``sqrt(2) ^ excess``."""
-    flow = _flow(ring.length, 1, ring)[::-1]
-    return Transform(tuple(_steps(ring, words, flow, inverse=True)))
+    return Transform(tuple(_steps(ring, words, _flow_of(ring)[::-1], inverse=True)))
 
 
 def _steps(

@@ -88,6 +88,11 @@ class Ring:
     length: int
 
     @property
+    def axes(self) -> tuple["Ring", ...]:
+        """The ring as each axis of a transform takes it, the outermost first."""
+        return (self,)
+
+    @property
     def circle(self) -> int:
         """Half steps of a whole turn."""
         return 4 * self.bits
@@ -137,6 +142,34 @@ class Ring:
         Some of P must be left between the largest sum and the next image of the smallest.
         """
         return self.reduced_modulus - (sums.high - sums.low) >= self.reduced_modulus >> 5
+
+
+@dataclass(frozen=True)
+class PlaneRing(Ring):
+    """A ring with roots of unity for both axes of a plane of `length` samples.
+
+    Parameters
+    ----------
+    row
+        Samples of a row; ``length / row`` are those of a column.
+    """
+
+    row: int
+
+    @property
+    def axes(self) -> tuple[Ring, ...]:
+        """The ring of the columns, and that of the rows."""
+        return Ring(self.bits, self.length // self.row), Ring(self.bits, self.row)
+
+    @property
+    def needs_root_of_two(self) -> bool:
+        """Whether a root of unity is an odd power of sqrt(2)."""
+        return any(axis.needs_root_of_two for axis in self.axes)
+
+    @cached_property
+    def reduced_modulus(self) -> int:
+        """P: the largest divisor of M that serves both axes."""
+        return math.gcd(*(axis.reduced_modulus for axis in self.axes))
 
 
 def prime_factors(number: int) -> list[int]:

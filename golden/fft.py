@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from golden.errors import ParameterError, check_range
 from golden.fft_flow import Complexes, Flow, Rank, bin_order
 from golden.fft_format import Factor, Formats, Widths, choose_formats
 from golden.fft_norms import KernelNorms, bound_noise, bound_operator, spectrum_factor
-from golden.fft_proof import Noise, Operator, analyse, rounding_noise
+from golden.fft_proof import Floats, Noise, Operator, analyse, rounding_noise
 from golden.fixed import SQ, Fixed
 from golden.interval import Integers
 from golden.weights import LineWeights
@@ -57,8 +57,13 @@ def spectrum_words(kernels: Integers, size: int, f_bits: int) -> Integers:
     ``sin`` as `im`, for bin ``k = size - 1 - reversed(p)``, where `reversed` turns the
     ``log2(size)`` bits of p about. Halves round to even.
     """
-    values = spectrum_values(kernels, size) * 2.0**f_bits
-    return np.rint(np.stack([values.real, values.imag], axis=-2)).astype(np.int64)
+    return quantised(spectrum_values(kernels, size), f_bits)
+
+
+def quantised(values: Complexes, f_bits: int) -> Integers:
+    """Return ``values`` ``[C, size]`` as integers of ``f_bits`` fraction bits, ``[C, 2, size]``."""
+    scaled = values * 2.0**f_bits
+    return np.rint(np.stack([scaled.real, scaled.imag], axis=-2)).astype(np.int64)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,8 +96,7 @@ class FftDesign(LineDesign):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.length > 2048 and self.size != self.length:
-            raise ParameterError("length", "from 3 to 2048, or 4096", self.length)
+        self._check_size()
         check_range("operand_bits", self.operand_bits, 8, 40)
         check_range("twiddle_bits", self.twiddle_bits, 6, 40)
         check_range("spectrum_bits", self.spectrum_bits, 6, 40)
@@ -102,9 +106,15 @@ class FftDesign(LineDesign):
             check_range("twiddle_bits", self.twiddle_bits, 6, 17)
             check_range("spectrum_bits", self.spectrum_bits, 6, 18)
         factor_bits = max(self.twiddle_bits + 1, self.spectrum_bits)
-        if self.operand_bits + factor_bits > MAX_PRODUCT_BITS:
-            rule = f"at most {MAX_PRODUCT_BITS - factor_bits} beside such factors"
+        room = MAX_PRODUCT_BITS - (self.terms - 1).bit_length() - factor_bits
+        if self.operand_bits > room:
+            rule = f"at most {room} beside such factors"
             raise ParameterError("operand_bits", rule, self.operand_bits)
+
+    def _check_size(self) -> None:
+        """Raise `ParameterError` where the transform is too long."""
+        if self.length > 2048 and self.size != self.length:
+            raise ParameterError("length", "from 3 to 2048, or 4096", self.length)
 
     @property
     def size(self) -> int:
@@ -129,13 +139,22 @@ class FftDesign(LineDesign):
             return place
         return np.where(place < 2 * self.length - 1, place % self.length, -1)
 
+    @property
+    def outputs(self) -> Integers:
+        """Place of the transform that each result leaves from."""
+        return np.arange(self.length)
+
+    def spectra(self, weights: LineWeights) -> Complexes:
+        """Return what the spectra of ``weights`` should be, ``[C, size]`` as they are stored."""
+        return spectrum_values(weights.weight, self.size)
+
     @cached_property
     def spectrum_f_bits(self) -> int:
         """Fraction bits of the spectrum's words: the most with which all of them fit."""
         if self.weights is None:
-            largest = 2**0.5 * self.length / self.size * 2.0 ** (self.weight_bits - 1)
+            largest = 2**0.5 * self._norms.sum_abs / (self.terms * self.size)
         else:
-            values = spectrum_values(self.weights.weight, self.size)
+            values = self.spectra(self.weights)
             largest = float((np.abs(values.real) + np.abs(values.imag)).max())
         # Rounding moves each of two parts by half a unit at most.
         room = (1 << self.spectrum_bits - 1) - 2
@@ -144,21 +163,44 @@ class FftDesign(LineDesign):
 
     def words(self, weights: LineWeights) -> Integers:
         """Return the spectra of ``weights`` as they are stored, ``[C, 2, size]``."""
-        return spectrum_words(weights.weight, self.size, self.spectrum_f_bits)
+        return quantised(self.spectra(weights), self.spectrum_f_bits)
+
+    @property
+    def terms(self) -> int:
+        """Lines that a result is a sum of, T, each under its own kernel."""
+        return self.summands // self.length
+
+    def _kernels(self, weights: LineWeights) -> Integers:
+        """Return the kernels of ``weights`` as ``[C, T, N]``."""
+        return weights.weight.reshape(self.channels, self.terms, self.length)
 
     @cached_property
     def _values(self) -> Complexes | None:
         """The spectra as quantised, where every sample is followed through; else None."""
-        if self.weights is None or self.channels * self.size**2 > MAX_ANALYSIS:
+        if self.weights is None or self.channels * self.terms * self.size**2 > MAX_ANALYSIS:
             return None
-        re, im = np.moveaxis(self.words(self.weights), 1, 0) / 2.0**self.spectrum_f_bits
+        re, im = np.moveaxis(self._stored(self.weights), -2, 0) / 2.0**self.spectrum_f_bits
         return np.asarray(re + 1j * im)
 
     @cached_property
     def _norms(self) -> KernelNorms:
         if self.weights is None:
-            return KernelNorms.of_format(self.length, self.weight_bits)
-        return KernelNorms.of(self.weights.weight)
+            return KernelNorms.of_format(self.length, self.weight_bits, self.terms)
+        return KernelNorms.of(self._kernels(self.weights))
+
+    def _stored(self, weights: LineWeights) -> Integers:
+        """Return the spectra of all kernels, ``[C, T, 2, size]``."""
+        return self.words(weights).reshape(self.channels, self.terms, 2, self.size)
+
+    def _wanted(self, channel: int, term: int, samples: slice) -> Floats:
+        """Return what ``samples`` of a line should add to each result of ``channel``."""
+        assert self.weights is not None
+        return self._shares(self._kernels(self.weights)[channel, term], samples)
+
+    def _shares(self, kernel: Integers, samples: slice) -> Floats:
+        """Return what ``samples`` add to each result under ``kernel``."""
+        place = np.arange(self.length)
+        return np.asarray(kernel[(place[samples, None] - place) % self.length])
 
     @cached_property
     def operator(self) -> Operator:
@@ -168,8 +210,9 @@ class FftDesign(LineDesign):
             return analyse(
                 self.flow,
                 self._values,
-                self.weights.weight,
+                self._wanted,
                 entry=self.entry,
+                outputs=self.outputs,
                 data=self.data,
                 paired=paired,
             )
@@ -196,22 +239,20 @@ class FftDesign(LineDesign):
 
     def _factor(self, product: int) -> Factor:
         if product != self.flow.middle:
-            return Factor.of(self._twiddles(product).raw[None], self.flow.twiddle_f_bits)
+            return Factor.of(self._twiddles(product).raw[None, None], self.flow.twiddle_f_bits)
         if self.weights is None:
             return spectrum_factor(self.flow, self._norms, self.spectrum_f_bits)
-        return Factor.of(self.words(self.weights), self.spectrum_f_bits)
+        return Factor.of(self._stored(self.weights), self.spectrum_f_bits)
 
     def _twiddles(self, product: int) -> Fixed:
         """Factors of a product, ``[2, size]``."""
-        words = self.flow.twiddles(product)
-        repeated = np.tile(words, self.size // words.shape[-1])
-        return Fixed(repeated, SQ(2, self.flow.twiddle_f_bits))
+        return Fixed(self.flow.spread(product), SQ(2, self.flow.twiddle_f_bits))
 
     @cached_property
     def noise(self) -> Noise:
         """What roundings do to the results."""
         if self._values is not None:
-            return rounding_noise(self.flow, self.formats, self._values, self.length)
+            return rounding_noise(self.flow, self.formats, self._values, self.outputs)
         return bound_noise(
             self.flow, self.formats, self._norms, channels=self.channels, length=self.length
         )
@@ -224,8 +265,12 @@ class FftDesign(LineDesign):
     @cached_property
     def max_abs_error(self) -> int:
         """Most that a result, an integer, is off."""
-        rounded = self.formats.sections[-1].dropped > 0
-        return int(np.floor(self.error_bound + (0.5 if rounded else 0)))
+        return int(np.floor(self.error_bound + self._last_rounding))
+
+    @property
+    def _last_rounding(self) -> float:
+        """Most that rounding results to integers adds."""
+        return 0.5 if self.formats.sections[-1].dropped > 0 else 0.0
 
     @property
     def cycles_per_group(self) -> int:
@@ -244,8 +289,8 @@ class FftDesign(LineDesign):
 
     def coefficients(self, weights: LineWeights) -> dict[str, Integers]:
         """Return the spectra of ``weights``: ``[C, size]`` a field."""
-        re, im = self.words(weights).swapaxes(0, 1)
-        return {"re": re, "im": im}
+        re, im = np.moveaxis(self.words(weights), -2, 0)
+        return {name: part.reshape(self.channels, -1) for name, part in (("re", re), ("im", im))}
 
     @property
     def own_parameters(self) -> dict[str, int | str]:
@@ -293,29 +338,45 @@ class FftDesign(LineDesign):
 
     def _correlate(self, pairs: Integers, words: Integers) -> Integers:
         """Return results of pairs of lines ``[P, 2, N]`` under spectra ``[P, 2, size]``."""
+        return self.behind(multiply(self.ahead(pairs), self.spectra_of(words)))
+
+    def spectra_of(self, words: Integers) -> Fixed:
+        """Return stored ``words`` of spectra as what they stand for."""
+        i_bits = self.spectrum_bits - self.spectrum_f_bits
+        return Fixed(words, SQ(i_bits, self.spectrum_f_bits))
+
+    def ahead(self, pairs: Integers) -> Fixed:
+        """Return the bins ``[..., 2, size]`` of pairs of lines ``[..., 2, N]``, as operands."""
         entry = self.entry
         samples = np.where(entry < 0, 0, pairs[..., entry])
-        spectra = Fixed(words, SQ(self.spectrum_bits - self.spectrum_f_bits, self.spectrum_f_bits))
-        z = Fixed(samples, SQ(self.data_bits, 0))
-        sections = zip(self.flow.sections, self.formats.sections, strict=True)
-        for number, (section, shapes) in enumerate(sections):
+        return self._through(Fixed(samples, SQ(self.data_bits, 0)), range(self.flow.middle + 1))
+
+    def behind(self, products: Fixed) -> Integers:
+        """Return the results ``[..., 2, N]`` of products of bins ``[..., 2, size]``."""
+        z = self._through(products, range(self.flow.middle + 1, len(self.flow.sections)))
+        return z.raw[..., self.outputs]
+
+    def _through(self, z: Fixed, numbers: range) -> Fixed:
+        """Take ``z`` through sections and the twiddles between them."""
+        for number in numbers:
+            section, shapes = self.flow.sections[number], self.formats.sections[number]
             z = z.quantize(shapes.entry)
             for rank, shape in zip(section.ranks, shapes.ranks, strict=True):
                 z = exchange(z, rank).quantize(shape)
             z = z.quantize(shapes.operand)
-            if number == self.flow.middle:
-                z = multiply(z, spectra)
-            elif number < self.flow.n_products:
+            if number != numbers[-1]:
                 z = multiply(z, self._twiddles(number))
-        return z.raw[..., : self.length]
+        return z
 
+
+AnyFft = TypeVar("AnyFft", bound=FftDesign)
 
 EXACT_BOUND = 0.5
 """Below it a result is off by less than a half, and rounding brings back the integer."""
 _EXACT_F_BITS = 4
 
 
-def exact_widths(design: FftDesign) -> FftDesign:
+def exact_widths(design: AnyFft) -> AnyFft:
     """Return ``design`` with the narrowest widths whose proof makes its results exact.
 
     Operands and factors grow together until the proof succeeds; then each width in turn shrinks as
@@ -327,7 +388,7 @@ def exact_widths(design: FftDesign) -> FftDesign:
         Where the widest that the model and the target take do not suffice.
     """
     factors, operands = ("spectrum_bits", "twiddle_bits"), ("operand_bits",)
-    exact: FftDesign = replace(design, result_f_bits=_EXACT_F_BITS)
+    exact = replace(design, result_f_bits=_EXACT_F_BITS)
     while exact.error_bound >= EXACT_BOUND:
         wider = _resized(exact, 1, *factors, *operands)
         if wider is None:
@@ -341,7 +402,7 @@ def exact_widths(design: FftDesign) -> FftDesign:
     return exact
 
 
-def _resized(design: FftDesign, bits: int, *widths: str) -> FftDesign | None:
+def _resized(design: AnyFft, bits: int, *widths: str) -> AnyFft | None:
     """Return ``design`` with ``bits`` more in each of ``widths``, or None where it can't be."""
     try:
         return replace(design, **{width: getattr(design, width) + bits for width in widths})

@@ -6,6 +6,10 @@ p + span. A forward rank sends out all differences before the sums, an inverse r
 that order: either way one adder and one subtracter do, with no multiplexer before or behind them.
 So bin ``N - 1 - reversed(p)`` stands in place p between the two, `reversed` turning the bits of p
 about: see `bin_order`.
+
+A plane of several rows is transformed along both axes on the same flow, row after row: samples of
+a column stand a row apart, so a rank along the columns has a delay of whole rows, and the ranks of
+the two axes need nothing between them, neither a factor nor a corner turn.
 """
 
 from dataclasses import dataclass
@@ -83,6 +87,8 @@ class Section:
     ranks: tuple[Rank, ...]
     block: int
     """Samples whose butterflies belong together; a forward section's twiddles repeat with it."""
+    unit: int
+    """Samples from one point of a transform to the next: the points of a row along the columns."""
 
 
 @dataclass(frozen=True)
@@ -95,23 +101,43 @@ class Flow:
         Points, a power of two from 4.
     twiddle_f_bits
         Fraction bits of a twiddle factor's parts, which reach 1.
+    row
+        Points of a row, a power of two; less than `size` where a plane is transformed along both
+        axes. None takes the whole of it, a line.
     """
 
     size: int
     twiddle_f_bits: int
+    row: int | None = None
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
         """Sections in the order in which samples pass them."""
+        row = self.row or self.size
         forward: list[Section] = []
         back: list[Section] = []
-        block = self.size
-        while block > 1:
-            spans = (block // 2, block // 4) if block > 2 else (1,)
-            forward.append(Section(_ranks(spans, inverse=False), block))
-            back.insert(0, Section(_ranks(spans[::-1], inverse=True), block))
-            block //= 4
+        for points, unit in ((self.size, row), (row, 1)):
+            block = points
+            while block > unit:
+                spans = (block // 2, block // 4) if block > 2 * unit else (unit,)
+                ahead = Section(_ranks(spans, inverse=False), block, unit)
+                behind = Section(_ranks(spans[::-1], inverse=True), block, unit)
+                if unit < row and block == row and forward:
+                    # No factors stand between the axes: their ranks follow each other.
+                    last = forward.pop()
+                    ahead = Section(last.ranks + ahead.ranks, block, unit)
+                    behind = Section(behind.ranks + back.pop(0).ranks, block, unit)
+                forward.append(ahead)
+                back.insert(0, behind)
+                block //= 4
         return (*forward, *back)
+
+    @property
+    def bins(self) -> Integers:
+        """Return the bin that each place between the transforms holds, row by row of bins."""
+        row = self.row or self.size
+        rows, columns = bin_order(self.size // row), bin_order(row)
+        return np.asarray((rows[:, None] * row + columns).reshape(-1))
 
     @property
     def n_products(self) -> int:
@@ -124,17 +150,33 @@ class Flow:
         return len(self.sections) // 2 - 1
 
     def twiddles(self, product: int) -> Integers:
-        """Return the factors of a product, ``[2, block]`` raw integers; they repeat."""
+        """Return the factors of a product, raw integers ``[2, points]``; they repeat.
+
+        Each holds for `unit` samples.
+        """
         if product == self.middle:
             raise ValueError("Product must be one with twiddles, not the spectrum's")
         inverse = product > self.middle
-        block = self.sections[product + 1 if inverse else product].block
+        section = self._twiddled(product)
+        block = section.block // section.unit
         place = np.arange(block)
         # Differences come first in both ranks, so the four runs are those of k = 3, 1, 2, 0.
         frequency = np.array([3, 1, 2, 0])[place // (block // 4)]
         angle = 2 * np.pi * (place % (block // 4) * frequency) / block
         parts = np.stack([np.cos(angle), np.sin(angle) if inverse else -np.sin(angle)])
         return np.rint(parts * 2.0**self.twiddle_f_bits).astype(np.int64)
+
+    def unit(self, product: int) -> int:
+        """Return the samples in a row that a product's factor holds for."""
+        return self._twiddled(product).unit
+
+    def spread(self, product: int) -> Integers:
+        """Return `twiddles`, one for each sample: ``[2, size]``."""
+        words = np.repeat(self.twiddles(product), self.unit(product), axis=-1)
+        return np.tile(words, self.size // words.shape[-1])
+
+    def _twiddled(self, product: int) -> Section:
+        return self.sections[product + 1 if product > self.middle else product]
 
 
 def _ranks(spans: tuple[int, ...], *, inverse: bool) -> tuple[Rank, ...]:

@@ -35,7 +35,7 @@ class Factor:
     Parameters
     ----------
     magnitude
-        ``[size]``, the greatest over all channels.
+        ``[size]``, the greatest over all channels; of the sum, where products are added up.
     zeros
         ``[size]``, zeros that the words of all channels end in.
     f_bits
@@ -48,8 +48,12 @@ class Factor:
 
     @classmethod
     def of(cls, words: Integers, f_bits: int) -> "Factor":
-        """Return what is known of ``words``, raw integers ``[C, 2, size]``."""
-        magnitude = np.hypot(words[:, 0], words[:, 1]).max(axis=0) / 2.0**f_bits
+        """Return what is known of ``words``, raw integers ``[C, T, 2, size]``.
+
+        T products are added up before they are rounded.
+        """
+        moduli = np.hypot(words[..., 0, :], words[..., 1, :])
+        magnitude = moduli.sum(axis=1).max(axis=0) / 2.0**f_bits
         bits = np.bitwise_or.reduce(words.reshape(-1, words.shape[-1]), axis=0)
         return cls(magnitude, trailing_zeros(bits), f_bits)
 

@@ -7,13 +7,13 @@ on it; Parseval's equation gives the root of the sum of squares of its gains, an
 inequality their sum.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from golden.fft_flow import Flow
 from golden.fft_format import Factor, Formats, Reach
-from golden.fft_proof import Noise, Operator, factors, reach_ahead
+from golden.fft_proof import Floats, Noise, Operator, factors, reach_ahead
 from golden.interval import Integers, Interval
 
 SECOND_ORDER = 1.01
@@ -28,27 +28,39 @@ class KernelNorms:
 
     Parameters
     ----------
+    terms
+        Kernels T that a result is a sum of.
     sum_abs
-        Sum of the magnitudes of a kernel's taps.
+        Sum of the magnitudes of all their taps.
     root_square
-        Root of the sum of their squares.
+        Root of the sum of the squares of a kernel's taps, added up over the T kernels.
+    square
+        Sum of the squares of all their taps.
     """
 
+    terms: int
     sum_abs: float
     root_square: float
+    square: float
 
     @classmethod
-    def of(cls, kernels: Integers) -> "KernelNorms":
-        """Return the norms of kernels ``[C, N]``."""
+    def of(cls, kernels: Integers | Floats) -> "KernelNorms":
+        """Return the norms of kernels ``[C, T, N]``."""
         values = kernels.astype(np.float64)
-        squares = (values**2).sum(axis=-1).max()
-        return cls(float(np.abs(values).sum(axis=-1).max()), float(np.sqrt(squares)))
+        squares = (values**2).sum(axis=-1)
+        return cls(
+            kernels.shape[1],
+            float(np.abs(values).sum(axis=(-2, -1)).max()),
+            float(np.sqrt(squares).sum(axis=-1).max()),
+            float(squares.sum(axis=-1).max()),
+        )
 
     @classmethod
-    def of_format(cls, length: int, bits: int) -> "KernelNorms":
-        """Return the norms that no kernel of ``length`` taps of ``bits`` bits passes."""
+    def of_format(cls, length: int, bits: int, terms: int) -> "KernelNorms":
+        """Return the norms that no kernels of ``length`` taps of ``bits`` bits pass."""
         most = float(Interval.signed(bits).max_abs)
-        return cls(length * most, length**0.5 * most)
+        taps = terms * length
+        return cls(terms, taps * most, terms * length**0.5 * most, taps * most**2)
 
 
 def bound_operator(
@@ -70,8 +82,8 @@ def bound_operator(
     root_energy = modulus * np.count_nonzero(entry >= 0) ** 0.5
     # Each is a perturbation of a product: its size, the values' norm, and the gains' norm.
     word = WORD_ERROR * 2**0.5 * 2.0**-spectrum_f_bits
-    error = word * flow.size * root_energy
-    exact = Flow(flow.size, 52)
+    error = word * flow.size * root_energy * norms.terms
+    exact = replace(flow, twiddle_f_bits=52)
     for product in range(flow.n_products):
         if product == flow.middle:
             continue
@@ -91,7 +103,7 @@ def bound_operator(
 
 def spectrum_factor(flow: Flow, norms: KernelNorms, f_bits: int) -> Factor:
     """Return what is known of the spectrum's words."""
-    magnitude = norms.sum_abs / flow.size + 2.0**-f_bits
+    magnitude = norms.sum_abs / flow.size + norms.terms * 2.0**-f_bits
     return Factor(np.full(flow.size, magnitude), np.zeros(flow.size, dtype=np.int64), f_bits)
 
 
@@ -114,7 +126,7 @@ def bound_noise(
             if ahead:
                 root_gain = (fan_out / flow.size) ** 0.5 * norms.root_square
                 bound += 2**0.5 * root_gain * float(np.sqrt((rounding.bound**2).sum()))
-                power += root_gain**2 * rounding.power.max()
+                power += fan_out / flow.size * norms.square * rounding.power.max()
             else:
                 bound += 2**0.5 * fan_out * rounding.bound.max()
                 power += fan_out * rounding.power.max()

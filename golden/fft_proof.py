@@ -8,7 +8,8 @@ the results is linear again, so half units times gains add up to a bound.
 Operators are computed in double precision; `SLACK` covers what that may lose, with much to spare.
 """
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,9 @@ Floats = npt.NDArray[np.float64]
 
 SLACK = 1 + 1e-9
 """Widening of every bound: sums of 4096 doubles are good to 1e-12 of their terms."""
+Wanted = Callable[[int, int, slice], Floats]
+"""Of a channel and a term, what some samples should add to each result, ``[samples, results]``."""
+
 BLOCK = 1 << 20
 """Complex numbers in a block of operator rows; bounds the memory."""
 
@@ -96,9 +100,10 @@ def reach_ahead(
 def analyse(
     flow: Flow,
     spectra: Complexes,
-    kernels: Integers,
+    wanted: Wanted,
     *,
     entry: Integers,
+    outputs: Integers,
     data: Interval,
     paired: bool,
 ) -> Operator:
@@ -109,27 +114,31 @@ def analyse(
     flow
         What the engine does.
     spectra
-        ``[C, size]``, values of the words that are stored.
-    kernels
-        ``[C, N]``
+        ``[C, T, size]``, values of the words that are stored; a result is the sum of T lines under
+        as many kernels.
+    wanted
+        What the engine is to do.
     entry
         ``[size]``: the sample that each place of the transform takes, or -1 for none.
+    outputs
+        ``[N]``: the place that each result leaves from.
     data
         Range of a sample.
     paired
         Whether a second line rides in the imaginary part.
     """
-    length = kernels.shape[-1]
+    length = int(entry.max()) + 1
     ahead, bins = reach_ahead(flow, entry, data, paired=paired)
     behind = range(flow.middle + 1, len(flow.sections))
     back: list[list[Reach]] = []
-    deviation, power = np.zeros(kernels.shape), np.zeros(kernels.shape)
-    for channel, (spectrum, kernel) in enumerate(zip(spectra, kernels, strict=True)):
+    shape = (len(spectra), len(outputs))
+    deviation, power = np.zeros(shape), np.zeros(shape)
+    for channel, terms in enumerate(spectra):
         sums = _sums(flow)
-        for samples in _blocks(length, flow.size):
-            results = _pass(flow, bins[samples] * spectrum, behind, sums, paired=paired)
-            tap = (np.arange(length)[samples, None] - np.arange(length)) % length
-            error = results[:, :length] - kernel[tap]
+        blocks = _blocks(length, flow.size)
+        for term, samples in itertools.product(range(len(terms)), blocks):
+            results = _pass(flow, bins[samples] * terms[term], behind, sums, paired=paired)
+            error = results[:, outputs] - wanted(channel, term, samples)
             if not paired:
                 error.imag = 0
             size = np.abs(error.real) + np.abs(error.imag)
@@ -155,10 +164,9 @@ def _union(first: list[list[Reach]], second: list[list[Reach]]) -> list[list[Rea
     ]
 
 
-def _blocks(rows: int, size: int) -> Iterator[slice]:
+def _blocks(rows: int, size: int) -> list[slice]:
     step = max(BLOCK // size, 1)
-    for start in range(0, rows, step):
-        yield slice(start, min(start + step, rows))
+    return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
 
 
 def _pass(
@@ -177,8 +185,8 @@ def _pass(
 
 def factors(flow: Flow, product: int) -> Complexes:
     """Return a product's twiddles as numbers, repeated to ``[size]``."""
-    re, im = flow.twiddles(product) / 2.0**flow.twiddle_f_bits
-    return np.tile(re + 1j * im, flow.size // len(re))
+    re, im = flow.spread(product) / 2.0**flow.twiddle_f_bits
+    return np.asarray(re + 1j * im)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,21 +205,23 @@ class Noise:
     power: Floats
 
 
-def rounding_noise(flow: Flow, formats: Formats, spectra: Complexes, length: int) -> Noise:
-    """Follow every rounding's share to the results, ``length`` of each line.
+def rounding_noise(flow: Flow, formats: Formats, spectra: Complexes, outputs: Integers) -> Noise:
+    """Follow every rounding's share to the results.
 
     Parameters are as in `analyse`.
     """
-    noise = Noise(np.zeros((len(spectra), length)), np.zeros((len(spectra), length)))
-    for rows in _blocks(length, flow.size):
-        outputs = (np.arange(flow.size) == np.arange(length)[rows, None]).astype(np.complex128)
+    shape = (len(spectra), len(outputs))
+    noise = Noise(np.zeros(shape), np.zeros(shape))
+    for rows in _blocks(len(outputs), flow.size):
+        results = (np.arange(flow.size) == outputs[rows, None]).astype(np.complex128)
         behind = range(len(flow.sections) - 1, flow.middle, -1)
-        bound, power, gains = _gather(flow, formats, outputs, behind)
-        for channel, spectrum in enumerate(spectra):
+        bound, power, gains = _gather(flow, formats, results, behind)
+        noise.bound[:, rows], noise.power[:, rows] = bound * SLACK, power
+        for channel, term in np.ndindex(spectra.shape[:2]):
             ahead = range(flow.middle, -1, -1)
-            more, more_power, _ = _gather(flow, formats, gains * spectrum, ahead)
-            noise.bound[channel, rows] = (bound + more) * SLACK
-            noise.power[channel, rows] = power + more_power
+            more, more_power, _ = _gather(flow, formats, gains * spectra[channel, term], ahead)
+            noise.bound[channel, rows] += more * SLACK
+            noise.power[channel, rows] += more_power
     return noise
 
 

@@ -493,13 +493,18 @@ def output_error(design: LineDesign, error: int) -> int:
     weights = design.weights
     if weights is None:
         worst = (1 << design.weight_bits - 1) * design.length * error + design.max_abs_error
-        if worst == 0 or design.requantization is None:
-            return worst
-        return design.output_range.high - design.output_range.low
+        return worst_output(design, [worst])
     norms = np.abs(weights.weight).sum(axis=1)
-    sums = [int(norm) * error + design.max_abs_error for norm in norms]
+    return worst_output(design, [int(norm) * error + design.max_abs_error for norm in norms])
+
+
+def worst_output(design: LineDesign, sums: Sequence[int]) -> int:
+    """Bound how far a result is off where ``sums`` of the channels are off by as much."""
     if design.requantization is None or not any(sums):
         return max(sums)
+    weights = design.weights
+    if weights is None:
+        return design.output_range.high - design.output_range.low
     assert weights.multiplier is not None
     assert weights.shift is not None
     scales = zip(sums, weights.multiplier, weights.shift, strict=True)

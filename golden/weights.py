@@ -2,9 +2,9 @@
 
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -47,11 +47,17 @@ class LineWeights:
     @property
     def length(self) -> int:
         """Taps in a kernel N."""
-        return int(self.weight.shape[1])
+        return int(self.weight.shape[-1])
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return what is held, by the names of the ``--weights`` file."""
         return {key: np.asarray(value) for key, value in vars(self).items() if value is not None}
+
+    def of(self, channel: Integers) -> Self:
+        """Return the kernels, embeddings and biases of some channels, in their order."""
+        return replace(
+            self, weight=self.weight[channel], pe=self.pe[channel], bias=self.bias[channel]
+        )
 
     def start(self) -> Integers:
         """Return the start table ``q[c, i] = bias[c] + sum_k weight[c, k] * pe[c, (i + k) mod N]``.
@@ -63,7 +69,7 @@ class LineWeights:
 
     def sums(self, data: Interval) -> list[Interval]:
         """Range of the kernels' sums over ``data``, without the start value, a channel each."""
-        return [partial_sums(row, data)[-1] for row in self.weight]
+        return [partial_sums(row.ravel(), data)[-1] for row in self.weight]
 
     def accumulator(self, data: Interval) -> Interval:
         """Return the reachable range of y over every channel, position and input."""
@@ -124,6 +130,7 @@ def check_weights(
     weight_bits: int,
     requantized: Interval | None,
     key: Callable[[str], str] = str,
+    mixed: tuple[int, int] | None = None,
 ) -> LineWeights:
     """Hold ``arrays`` to the formats and return them as `LineWeights`.
 
@@ -136,15 +143,18 @@ def check_weights(
         Range of the output, or None where it is the accumulator.
     key
         Gives the key that ``arrays`` has for one of these names.
+    mixed
+        Groups of channels, and input channels of a group, where every channel is a sum over those
+        of its group: ``weight`` is then ``[C, C_in, N]``, and ``pe`` ``[groups * C_in, N]``.
 
     Raises
     ------
     ParameterError
         Names the array, the rule and the value that breaks it.
     """
-    table = (channels, length)
+    table, embedded = kernel_shapes(length=length, channels=channels, mixed=mixed)
     weight = checked_array(arrays, key("weight"), table, Interval.signed(weight_bits))
-    pe = checked_array(arrays, key("pe"), table, Interval.signed(data_bits), default=0)
+    pe = checked_array(arrays, key("pe"), embedded, Interval.signed(data_bits), default=0)
     bias = checked_array(arrays, key("bias"), (channels,), Interval.signed(BIAS_BITS), default=0)
     if requantized is None:
         return LineWeights(weight, pe, bias)
@@ -154,6 +164,16 @@ def check_weights(
     shift = checked_array(arrays, key("shift"), (channels,), Interval(0, MAX_SHIFT))
     zero_point = int(checked_array(arrays, key("zero_point"), (), requantized))
     return LineWeights(weight, pe, bias, multiplier, shift, zero_point)
+
+
+def kernel_shapes(
+    *, length: int, channels: int, mixed: tuple[int, int] | None
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the shapes of kernels and of embeddings; `mixed` is as of `check_weights`."""
+    if mixed is None:
+        return (channels, length), (channels, length)
+    groups, in_channels = mixed
+    return (channels, in_channels, length), (groups * in_channels, length)
 
 
 def checked_array(

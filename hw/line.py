@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from golden.design import LineDesign
 from golden.quantize import MAX_SHIFT, MULTIPLIER_BITS
 from hw.counter import Counter
-from hw.engines import ENGINES
+from hw.engines import ENGINES, Core
 from hw.output import OutputStage, beat_layout
 from hw.streams import connect_streams
 from hw.weights_port import WeightsPort
@@ -39,6 +39,13 @@ def check_framing(
 class LineEngine(wiring.Component):
     """An engine as `design` describes it.
 
+    Parameters
+    ----------
+    design
+        What to build.
+    core
+        The core to use; by default that of the design's engine.
+
     Members
     -------
     i : In, stream of beats
@@ -51,10 +58,11 @@ class LineEngine(wiring.Component):
         The same of `w` and its sets.
     """
 
-    def __init__(self, design: LineDesign) -> None:
+    def __init__(self, design: LineDesign, core: Core | None = None) -> None:
         self._design = design
-        self._core = ENGINES[design.engine].core(design)
-        self._output = OutputStage(design, in_flight=self._core.pipeline_latency)
+        self._core = ENGINES[design.engine].core(design) if core is None else core
+        in_flight = design.beats_within(self._core.pipeline_latency)
+        self._output = OutputStage(design, in_flight=in_flight)
         ports = {
             "i": In(stream.Signature(beat_layout(design.data_bits, design.lanes))),
             "o": Out(stream.Signature(beat_layout(design.output_bits, design.lanes))),
@@ -73,6 +81,17 @@ class LineEngine(wiring.Component):
     def design(self) -> LineDesign:
         """What it was built of."""
         return self._design
+
+    @property
+    def plane_span(self) -> int:
+        """Cycles from the first result of a channel to its last, unstalled."""
+        design = self._design
+        return (design.groups_per_channel - 1) * design.cycles_per_group + design.length - 1
+
+    @property
+    def engines(self) -> list["LineEngine"]:
+        """Itself."""
+        return [self]
 
     @property
     def latency(self) -> int:
@@ -107,7 +126,7 @@ class LineEngine(wiring.Component):
         m.submodules.weights = port = WeightsPort(
             channels=design.channels,
             words=design.coefficient_words,
-            length=design.length,
+            length=design.start_words,
             coefficient_bits=sum(design.coefficient_fields.values()),
             start_bits=design.start_range.bits,
             scale_bits=len(output.scales.data) if scales else 0,

@@ -100,7 +100,7 @@ class OutputStage(wiring.Component):
             "frame": Out(1),
         }
         if design.weights is None:
-            depth = design.channels * design.length
+            depth = design.channels * design.start_words
             ports["starts"] = In(LoadSignature(depth=depth, width=design.start_range.bits))
             width = scale_bits(design)
             ports["scales"] = In(LoadSignature(depth=design.channels, width=width))
@@ -150,15 +150,18 @@ class OutputStage(wiring.Component):
         width = design.start_range.bits
         m.submodules.starts = table = Table(
             words=words,
-            depth=design.channels * design.length,
+            depth=design.channels * design.start_words,
             width=width,
             target=design.target,
         )
         if words is None:
             wiring.connect(m, wiring.flipped(self.starts), table.load)
-        address = Signal.like(table.addr)
-        m.d.comb += table.addr.eq(address)
-        walk_channels(m, address, place)
+        if design.start_words == 1:
+            m.d.comb += table.addr.eq(place.channel)
+        else:
+            address = Signal.like(table.addr)
+            m.d.comb += table.addr.eq(address)
+            walk_channels(m, address, place)
         sums = FlowSignature(data.ArrayLayout(signed(design.accumulator.bits), design.lanes))
         total = sums.create(path=("total",))
         m.d.comb += total.valid.eq(delay_valid(m, self.i.valid, 1, name="valid"))

@@ -35,6 +35,10 @@ class Cost:
             self.luts + other.luts,
         )
 
+    def times(self, count: int) -> "Cost":
+        """Return the cost of ``count`` of it."""
+        return Cost(count * self.multipliers, count * self.block_rams, count * self.luts)
+
     def entry(self) -> dict[str, int | str]:
         """Return the manifest's entry."""
         return {
@@ -78,6 +82,12 @@ def table(design: LineDesign, *, depth: int, width: int) -> Cost:
     return rom(depth=depth, width=width)
 
 
+def accumulation(*, length: int, width: int, words: int) -> Cost:
+    """Cost of `accumulate_turns`: the words' adders, and the delay of a line."""
+    cost = Cost(luts=words * (adder(width).luts + width)) + counter(length)
+    return cost + ram(depth=max(length - 2, 1), width=words * width)
+
+
 def product(*, lanes: int, a_bits: int, b_bits: int) -> Cost:
     """Cost of a `SharedMultiplier`: blocks, and the adders between limbs."""
     blocks = multipliers_on(MODELLED, a_bits=a_bits)
@@ -95,7 +105,7 @@ def buffer(*, depth: int, width: int) -> Cost:
 
 def output_stage(design: LineDesign, *, in_flight: int) -> Cost:
     """Cost of the `OutputStage`."""
-    depth = design.channels * design.length
+    depth = design.channels * design.start_words
     y = design.accumulator.bits
     beats = buffer_depth(design, in_flight=in_flight)
     cost = buffer(depth=beats, width=design.lanes * design.output_bits + 1)
@@ -103,7 +113,8 @@ def output_stage(design: LineDesign, *, in_flight: int) -> Cost:
         cost += counter(size)
     if has_start(design):
         cost += table(design, depth=depth, width=design.start_range.bits)
-        cost += Cost(luts=design.lanes * adder(y).luts + 2.5 * depth.bit_length())
+        walk = 2.5 * depth.bit_length() if design.start_words > 1 else 0
+        cost += Cost(luts=design.lanes * adder(y).luts + walk)
     if design.requantization is None:
         return cost
     shifts = shift_range(design)

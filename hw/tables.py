@@ -1,12 +1,13 @@
 """Tables of coefficients: in ROM, or in two banks of which a port fills the idle one."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.counter import Odometer
 from hw.primitives.memory import READ_LATENCY, Memory
 
 
@@ -80,11 +81,21 @@ class Table(wiring.Component):
         return m
 
 
-def walk_channels(m: Module, address: Signal, place: Odometer) -> None:
+@dataclass(frozen=True)
+class Ends:
+    """Where a step stands among a table's words, as an `Odometer` would have it."""
+
+    step: Value
+    last_position: Value
+    last_group: Value
+    last_channel: Value
+
+
+def walk_channels(m: Module, address: Signal, place: Any) -> None:
     """Step `address` with `place` through a table of channels of as many words as it has positions.
 
-    The groups of a channel walk through its words again. `place` counts position, group and
-    channel.
+    The groups of a channel walk through its words again. `place` is an `Odometer` that counts
+    position, group and channel, or `Ends`.
     """
     channel_base = Signal.like(address)
     with m.If(place.step):

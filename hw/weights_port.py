@@ -122,11 +122,12 @@ class WeightsPort(wiring.Component):
     Parameters
     ----------
     channels, words, length
-        C, coefficients a channel, samples a line (at most `words`).
+        C, beats a channel, samples a line (at most `words`).
     coefficient_bits, start_bits, scale_bits
         Widths; `scale_bits` is 0 where output is not requantised.
     stride
-        Words from one channel's coefficients to the next one's in the engine's table.
+        Words from one channel's coefficients to the next one's in the engine's table; beats beyond
+        carry none.
 
     Members
     -------
@@ -148,8 +149,8 @@ class WeightsPort(wiring.Component):
         scale_bits: int,
         stride: int,
     ) -> None:
-        if not length <= words <= stride:
-            raise ValueError(f"Words must be from {length} to {stride}, not {words}")
+        if words < length:
+            raise ValueError(f"Words must be at least {length}, not {words}")
         self._channels = channels
         self._words = words
         self._length = length
@@ -198,7 +199,8 @@ class WeightsPort(wiring.Component):
             (self.scales, banks.output_bank),
         ):
             m.d.comb += [load.read_bank.eq(bank), load.write_bank.eq(~banks.kernel_bank)]
-        self._address(m, self.coefficients, taken, place, words=self._words, stride=self._stride)
+        kept = min(self._words, self._stride)
+        self._address(m, self.coefficients, taken, place, words=kept, stride=self._stride)
         self._address(m, self.starts, taken, place, words=self._length, stride=self._length)
         m.d.comb += [
             self.coefficients.data.eq(beat.coefficient),

@@ -1,5 +1,7 @@
 """Lines that try an engine: full-range noise, extremes, and what reaches the accumulator's ends."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from golden.design import LineDesign
@@ -86,7 +88,15 @@ def random_weights(design: LineDesign, generator: np.random.Generator) -> LineWe
 
 def random_arrays(design: LayerDesign, generator: np.random.Generator) -> Arrays:
     """Return arrays for the weights ports of a layer, over the full range of its formats."""
-    if not isinstance(design, AxesDesign):
-        raise TypeError(f"Layer must be of a form with line engines, not {design.form}")
-    engines = design.engines.items()
-    return design.arrays_of({name: random_weights(e, generator) for name, e in engines})
+    if isinstance(design, AxesDesign):
+        engines = design.engines.items()
+        return design.arrays_of({name: random_weights(e, generator) for name, e in engines})
+    example = replace(design, example=True).weights
+    assert example is not None
+    arrays = {
+        key: generator.permuted(array, axis=-1) for key, array in example.items() if array.ndim
+    }
+    for key in example.keys() - arrays.keys():
+        requantization = getattr(design, key.removesuffix(".zero_point"))
+        arrays[key] = np.array(requantization.zero_point or 0)
+    return arrays

@@ -1,12 +1,14 @@
 """The direct engine between its streams: samples in, correlation sums out."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from collections.abc import Sequence
+
+from amaranth.hdl import Module, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.direct import DirectDesign
-from hw.counter import Odometer
-from hw.delay import BeatDelay, delay, delay_valid
+from hw.accumulate import accumulate_turns
+from hw.delay import delay, delay_valid
 from hw.direct.chain import Chain
 from hw.direct.replay import LineReplay
 from hw.direct.sequencer import Sequencer
@@ -23,7 +25,7 @@ DATA_STAGE = KERNEL_STAGE + 1
 
 def pipeline_latency(design: DirectDesign) -> int:
     """Cycles from the decision to take a step to the sum that it finishes."""
-    return KERNEL_STAGE + Chain.latency_of(design) + (design.passes > 1)
+    return KERNEL_STAGE + Chain.latency_of(design) + (design.turns > 1)
 
 
 class DirectCore(wiring.Component):
@@ -77,7 +79,7 @@ class DirectCore(wiring.Component):
         """Cycles from the first sample taken to the first sum, with no stalls."""
         design = self._design
         if design.passes == 1:
-            steps = design.length - 1
+            steps = design.taps - 1
         else:
             line_taken = design.length
             steps = line_taken + (design.passes - 1) * design.length + design.taps - 1
@@ -93,8 +95,25 @@ class DirectCore(wiring.Component):
             self.frame.eq(sequence.new & sequence.last_frame),
             self.idle.eq(sequence.idle),
         ]
-        samples = self._stream_in(m) if design.passes == 1 else self._replay_in(m)
-        m.submodules.chain = chain = Chain(design)
+        samples = self._take_in(m)
+        early, sums = self._correlate(m, sequence, samples)
+        if design.turns == 1:
+            for lane, total in enumerate(sums):
+                m.d.comb += self.o.payload[lane].eq(total)
+            self._announce(m, early, ahead=Chain.EARLY)
+        else:
+            self._accumulate(m, early, sums)
+        return m
+
+    def _take_in(self, m: Module) -> data.View:
+        """Return the samples that the engine steps through, `READ_LATENCY` cycles later."""
+        return self._stream_in(m) if self._design.passes == 1 else self._replay_in(m)
+
+    def _correlate(
+        self, m: Module, sequence: Sequencer, samples: data.View
+    ) -> tuple[Value, Sequence[Value]]:
+        """Return partial sums a lane, and when they will be there, `Chain.EARLY` cycles ahead."""
+        m.submodules.chain = chain = Chain(self._design)
         m.d.comb += [
             chain.new.eq(delay_valid(m, sequence.new, KERNEL_STAGE, name="new")),
             chain.old.eq(delay_valid(m, sequence.old, KERNEL_STAGE, name="old")),
@@ -102,13 +121,9 @@ class DirectCore(wiring.Component):
             chain.weight.eq(self._fetch_weight(m, sequence)),
             chain.x_new.eq(delay(m, samples, DATA_STAGE - READ_LATENCY, name="x_new")),
         ]
-        if design.taps > 1:
+        if self._design.taps > 1:
             m.d.comb += chain.x_old.eq(self._remember(m, sequence, samples))
-        if design.passes == 1:
-            self._emit(m, chain)
-        else:
-            self._accumulate(m, chain)
-        return m
+        return chain.early, [chain.sums[lane] for lane in range(self._design.lanes)]
 
     def _stream_in(self, m: Module) -> data.View:
         """Let the samples step the engine as they come; return them `READ_LATENCY` cycles later."""
@@ -142,10 +157,16 @@ class DirectCore(wiring.Component):
         )
         if words is None:
             wiring.connect(m, wiring.flipped(self.coefficients), kernels.load)
-        address, channel_base = Signal.like(kernels.addr), Signal.like(kernels.addr)
-        following = Signal(range(self._depth + 1))
+        self._walk_kernels(m, sequence, kernels.addr, self._depth)
+        return kernels.data
+
+    def _walk_kernels(self, m: Module, sequence: Sequencer, addr: Value, depth: int) -> None:
+        """Drive the address of the weight of the tap that the new wave reaches."""
+        design = self._design
+        address, channel_base = Signal.like(addr), Signal.like(addr)
+        following = Signal(range(depth + 1))
         reaching = Signal(init=1)  # the new wave has taps before it
-        m.d.comb += [kernels.addr.eq(address), following.eq(address + reaching)]
+        m.d.comb += [addr.eq(address), following.eq(address + reaching)]
         with m.If(sequence.new):
             m.d.sync += address.eq(following)
             if design.taps < design.length:
@@ -159,7 +180,6 @@ class DirectCore(wiring.Component):
                 m.d.sync += [address.eq(following), channel_base.eq(following)]
             with m.If(sequence.last_frame):
                 m.d.sync += [address.eq(0), channel_base.eq(0)]
-        return kernels.data
 
     def _remember(self, m: Module, sequence: Sequencer, samples: data.View) -> Signal:
         """Keep the first P - 1 samples of a pass for the old wave, in a ring.
@@ -169,7 +189,7 @@ class DirectCore(wiring.Component):
         """
         design = self._design
         m.submodules.ring = ring = Memory(
-            depth=design.taps - 1, width=design.lanes * design.data_bits, target=design.target
+            depth=design.taps - 1, width=len(samples.as_value()), target=design.target
         )
         keep = Signal()
         m.d.comb += keep.eq(sequence.new & (sequence.position < design.taps - 1))
@@ -184,36 +204,23 @@ class DirectCore(wiring.Component):
         ]
         return ring.r_data
 
-    def _emit(self, m: Module, chain: Chain) -> None:
-        m.d.comb += self.o.payload.eq(chain.sums)
-        self._announce(m, chain.early, ahead=chain.EARLY)
-
-    def _accumulate(self, m: Module, chain: Chain) -> None:
-        """Add up the passes of a line; its N partial sums go round a delay of N beats."""
+    def _accumulate(self, m: Module, early: Value, sums: Sequence[Value]) -> None:
+        """Add up the passes of a line."""
         design = self._design
-        m.submodules.place = place = Odometer(position=design.length, turn=design.passes)
-        finished = Signal()
-        m.d.comb += [
-            place.step.eq(chain.early),
-            finished.eq(chain.early & (place.turn == design.passes - 1)),
-        ]
-        beat = delay_valid(m, chain.early, chain.EARLY, name="beat")
-        first = Signal()
-        m.d.comb += first.eq(place.turn == 0)
-        first = delay(m, first, chain.EARLY, name="first")
-        layout = data.ArrayLayout(signed(design.sum_range.bits), design.lanes)
-        total = Signal(layout, reset_less=True)
-        m.submodules.around = around = BeatDelay(
-            depth=design.length - 1, width=len(total.as_value()), target=design.target
+        finished, totals = accumulate_turns(
+            m,
+            early,
+            sums,
+            ahead=Chain.EARLY,
+            width=design.sum_range.bits,
+            length=design.length,
+            turns=design.turns,
+            target=design.target,
         )
-        m.d.comb += [around.step.eq(beat), around.i.eq(total), self.o.payload.eq(total)]
-        before = layout(around.o)
-        with m.If(beat):
-            for lane in range(design.lanes):
-                m.d.sync += total[lane].eq(chain.sums[lane] + Mux(first, 0, before[lane]))
-        self._announce(m, finished, ahead=chain.EARLY + 1)
+        m.d.comb += self.o.payload.eq(totals)
+        self._announce(m, finished, ahead=Chain.EARLY + 1)
 
-    def _announce(self, m: Module, finished: Signal, *, ahead: int) -> None:
+    def _announce(self, m: Module, finished: Value, *, ahead: int) -> None:
         """Drive `early` and the valid bit from a sign that is ``ahead`` cycles ahead of it."""
         m.d.comb += [
             self.early.eq(delay_valid(m, finished, ahead - OutputStage.LOOKAHEAD, name="early")),

@@ -2,7 +2,17 @@
 
 from golden.direct import DirectDesign
 from hw.direct.core import pipeline_latency
-from hw.predict import Cost, adder, counter, output_stage, product, ram, table, weights_port
+from hw.predict import (
+    Cost,
+    accumulation,
+    adder,
+    counter,
+    output_stage,
+    product,
+    ram,
+    table,
+    weights_port,
+)
 
 _TAP_LUTS = 2.1
 """A tap's share of control: its enable, and when it takes its weight."""
@@ -12,7 +22,7 @@ def predict(design: DirectDesign) -> Cost:
     """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
     in_flight = pipeline_latency(design)
     samples = design.lanes * design.data_bits
-    cost = _chain(design) + output_stage(design, in_flight=in_flight) + weights_port(design)
+    cost = chain(design) + output_stage(design, in_flight=in_flight) + weights_port(design)
     cost += table(
         design,
         depth=design.channels * design.coefficient_stride,
@@ -28,7 +38,8 @@ def predict(design: DirectDesign) -> Cost:
     return cost
 
 
-def _chain(design: DirectDesign) -> Cost:
+def chain(design: DirectDesign) -> Cost:
+    """Return what a chain of taps takes."""
     ranges = design.chain_ranges
     sums = sum((adder(r.bits) for r in ranges[1:]), Cost())
     choice = design.data_bits * design.taps if design.taps > 1 else 0
@@ -41,8 +52,7 @@ def _folding(design: DirectDesign) -> Cost:
     y = design.sum_range.bits
     samples = design.lanes * design.data_bits
     cost = ram(depth=2 * design.length, width=samples)
-    cost += ram(depth=max(design.length - 2, 1), width=design.lanes * y)
-    cost += Cost(luts=design.lanes * (adder(y).luts + y))
-    for size in (design.length,) * 4:
+    cost += accumulation(length=design.length, width=y, words=design.lanes)
+    for size in (design.length,) * 3:
         cost += counter(size)
     return cost

@@ -58,7 +58,7 @@ class Sequencer(wiring.Component):
         design = self._design
         m.submodules.place = place = Odometer(
             position=design.length,
-            turn=design.passes,
+            turn=design.turns,
             group=design.groups_per_channel,
             channel=design.channels,
         )
@@ -76,7 +76,7 @@ class Sequencer(wiring.Component):
             m.d.sync += fresh.eq(self.last_frame)
         m.d.comb += self.idle.eq(fresh & ~self.new)
         last_turn = Signal()
-        m.d.comb += last_turn.eq(place.turn == design.passes - 1)
+        m.d.comb += last_turn.eq(place.turn == design.turns - 1)
         finishes = self._follow(m, last_turn)
         m.d.comb += self.take.eq(finishes | (self.new & last_turn & self._chain_full(m)))
         return m

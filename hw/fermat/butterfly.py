@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from golden import fermat_plan as plan
 from golden.interval import Interval
 from hw.counter import Counter, Odometer
-from hw.delay import delay, delay_valid
+from hw.delay import BeatDelay, delay, delay_valid
 from hw.fermat.latency import step_latency
 from hw.fermat.words import LEAD, Word, WordsComponent, add_all, rotation, words_layout
 from hw.primitives.adder import ONE, Operands, bits_of, chosen_sum
@@ -180,6 +180,9 @@ class PointTransform(WordsComponent):
     One beat a cycle; `latency` cycles from a block's first word to its first output.
     """
 
+    _SHORTEST_IN_MEMORY = 10
+    """Delay from which on the other transforms' words wait for their turn in a memory."""
+
     def __init__(self, step: plan.Butterfly, *, lanes: int, target: str) -> None:
         self._step = step
         self._lanes = lanes
@@ -208,9 +211,10 @@ class PointTransform(WordsComponent):
         ]
         points = [self._collect(m, n, place, leaving) for n in range(step.radix)]
         load = delay(m, first, LEAD, name="load")
+        waiting = self._waiting(m)
         for lane in range(self._lanes):
             cells = [
-                Word(self._cell(m, n, lane, load, points[n][lane]), step.cells[n], 0)
+                Word(self._cell(m, n, lane, load, points[n][lane], waiting), step.cells[n], 0)
                 for n in range(step.radix)
             ]
             total = add_all(m, cells, name=f"sum_{lane}")
@@ -232,12 +236,41 @@ class PointTransform(WordsComponent):
         ]
         return cast(data.View, store.r_data)
 
-    def _cell(self, m: Module, n: int, lane: int, load: Signal, word: Value) -> Signal:
+    @property
+    def _widest(self) -> int:
+        return max(cell.bits for cell in self._step.cells)
+
+    @classmethod
+    def in_memory(cls, step: plan.Butterfly) -> bool:
+        """Whether the cells' words wait in a memory."""
+        return step.delay >= cls._SHORTEST_IN_MEMORY
+
+    def _waiting(self, m: Module) -> BeatDelay | None:
+        """Return where all cells' words wait while the block's other transforms have their turn."""
+        step = self._step
+        if not self.in_memory(step):
+            return None
+        m.submodules.waiting = waiting = BeatDelay(
+            depth=step.delay - 1,
+            width=self._lanes * step.radix * self._widest,
+            target=self._target,
+        )
+        m.d.comb += waiting.step.eq(1)
+        return waiting
+
+    def _cell(
+        self, m: Module, n: int, lane: int, load: Signal, word: Value, waiting: BeatDelay | None
+    ) -> Signal:
         """Turn a point's word on for every output; transforms of a block take turns in it."""
         step = self._step
         shape = signed(step.cells[n].bits)
         cell = Signal(shape, name=f"cell_{n}_{lane}", reset_less=True)
-        before = delay(m, cell, step.delay - 1, name=f"before_{n}_{lane}")
+        if waiting is None:
+            before: Value = delay(m, cell, step.delay - 1, name=f"before_{n}_{lane}")
+        else:
+            place = (lane * step.radix + n) * self._widest
+            m.d.comb += waiting.i[place : place + self._widest].eq(cell)
+            before = waiting.o[place : place + len(cell)].as_signed()
         if step.shifts[n]:
             old = bits_of(before, "before")
             turned = chosen_sum(

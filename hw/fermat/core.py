@@ -1,50 +1,28 @@
 """The Fermat engine between its streams: samples in, correlation sums out."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Module, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden import fermat_plan as plan
 from golden.fermat import FermatDesign
 from hw.counter import Odometer
-from hw.delay import delay, delay_valid
-from hw.fermat.butterfly import Butterfly, PointTransform
-from hw.fermat.latency import step_latency
+from hw.delay import delay_valid
+from hw.fermat.chain import DOOR, latency_of, run_chain, steps_after, words_of
 from hw.fermat.product import Product
-from hw.fermat.reduction import Reduction
-from hw.fermat.rotation import Fold, Rotation
+from hw.fermat.rotation import Fold
 from hw.fermat.words import LEAD
 from hw.output import OutputStage, beat_layout
 from hw.streams import FlowSignature, connect_streams
 from hw.tables import LoadSignature, Table, walk_channels
 from hw.weights_port import FRAMES_IN_FLIGHT_BITS
 
-DOOR = 1
-"""Cycles from taking a sample to its valid bit before the first stage."""
-
-
-def _stage(step: plan.Step, *, lanes: int, target: str) -> Any:
-    """Return the component that does ``step``."""
-    if isinstance(step, plan.Butterfly):
-        build: Any = Butterfly if step.radix == 2 else PointTransform
-    else:
-        build = {plan.Rotation: Rotation, plan.Fold: Fold, plan.Reduction: Reduction}[type(step)]
-    return build(step, lanes=lanes, target=target)
-
-
-def _steps_after(design: FermatDesign) -> tuple[plan.Step, ...]:
-    """Return what follows the product."""
-    return (*design.inverse.steps, *design.reductions)
-
 
 def pipeline_latency(design: FermatDesign) -> int:
     """Cycles from taking a sample to the sum of its place, at full rate."""
-    steps = (*design.forward.steps, *_steps_after(design))
-    multiplied = step_latency(design.fold) + Product.latency_of(design.product, design.target)
-    return DOOR + LEAD + multiplied + sum(map(step_latency, steps))
+    steps = (*design.forward.steps, design.fold, *steps_after(design))
+    return DOOR + LEAD + Product.latency_of(design.product, design.target) + latency_of(steps)
 
 
 class FermatCore(wiring.Component):
@@ -88,7 +66,7 @@ class FermatCore(wiring.Component):
 
     @property
     def _depth(self) -> int:
-        return self._design.channels * self._design.length
+        return self._design.channels * self._design.coefficient_words
 
     @property
     def pipeline_latency(self) -> int:
@@ -102,46 +80,34 @@ class FermatCore(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        design = self._design
         taken = Signal()
+        samples = self._enter(m, taken)
+        bins = run_chain(m, "forward", design.forward.steps, samples, design)
+        products = self._multiply(m, bins)
+        sums = run_chain(m, "inverse", steps_after(design), products, design)
+        self._leave(m, sums.payload, sums.valid)
+        if design.weights is None:
+            self._track_frames(m, taken)
+        return m
+
+    def _enter(self, m: Module, taken: Signal) -> wiring.PureInterface:
+        """Return the samples as a flow of words, away from the door's gates."""
         m.d.comb += [
             taken.eq(self.i.valid & self.i.ready),
             self.i.ready.eq(self.credit & self.available),
             self.take.eq(taken),
         ]
-        samples = self._samples(m, taken)
-        bins = self._chain(m, "forward", self._design.forward.steps, samples)
-        products = self._multiply(m, bins)
-        sums = self._chain(m, "inverse", _steps_after(self._design), products)
+        return words_of(m, self.i.payload.samples, taken)
+
+    def _leave(self, m: Module, sums: data.View, valid: Value) -> None:
+        """Send out sums; as everywhere inside, ``valid`` is ahead of them."""
         ahead = LEAD - OutputStage.LOOKAHEAD
         m.d.comb += [
-            self.o.payload.eq(sums.payload),
-            self.o.valid.eq(delay_valid(m, sums.valid, LEAD, name="sums_valid")),
-            self.early.eq(delay_valid(m, sums.valid, ahead, name="early")),
+            self.o.payload.eq(sums),
+            self.o.valid.eq(delay_valid(m, valid, LEAD, name="sums_valid")),
+            self.early.eq(delay_valid(m, valid, ahead, name="early")),
         ]
-        if self._design.weights is None:
-            self._track_frames(m, taken)
-        return m
-
-    def _samples(self, m: Module, taken: Signal) -> wiring.PureInterface:
-        """Return the samples as a flow of words, away from the door's gates."""
-        flow = FlowSignature(self.i.payload.samples.shape()).create(path=("samples",))
-        m.d.comb += [
-            flow.payload.eq(delay(m, self.i.payload.samples, DOOR + LEAD, name="sample")),
-            flow.valid.eq(delay_valid(m, taken, DOOR, name="taken")),
-        ]
-        return flow
-
-    def _chain(
-        self, m: Module, name: str, steps: Sequence[plan.Step], flow: wiring.PureInterface
-    ) -> wiring.PureInterface:
-        """Lead ``flow`` through ``steps``; return what leaves the last."""
-        design = self._design
-        for index, step in enumerate(steps):
-            stage = _stage(step, lanes=design.lanes, target=design.target)
-            m.submodules[f"{name}_{index}"] = stage
-            connect_streams(m, flow, stage.i)
-            flow = stage.o
-        return flow
 
     def _multiply(self, m: Module, bins: wiring.PureInterface) -> wiring.PureInterface:
         """Fold bins and multiply them with the spectrum."""
@@ -170,7 +136,9 @@ class FermatCore(wiring.Component):
         if words is None:
             wiring.connect(m, wiring.flipped(self.coefficients), table.load)
         m.submodules.place = place = Odometer(
-            position=design.length, group=design.groups_per_channel, channel=design.channels
+            position=design.coefficient_words,
+            group=design.groups_per_channel,
+            channel=design.channels,
         )
         address = Signal.like(table.addr)
         m.d.comb += [

@@ -3,9 +3,10 @@
 from golden import fermat_plan as plan
 from golden.fermat import FermatDesign
 from golden.fermat_ring import fits
-from hw.fermat.butterfly import WordStore
+from hw.fermat.butterfly import PointTransform, WordStore
 from hw.fermat.core import pipeline_latency
 from hw.predict import Cost, adder, counter, output_stage, ram, rom, table, weights_port
+from hw.primitives.memory import READ_LATENCY
 
 _COUNTER_BIT = 1.3
 """A stage's counters are of powers of 2 for the most part, and need not foresee their ends."""
@@ -15,23 +16,32 @@ _CONTROL = 4
 
 def predict(design: FermatDesign) -> Cost:
     """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
-    steps = (*design.forward.steps, design.fold, *design.inverse.steps)
-    shared = sum((_control(step) for step in steps), Cost())
-    lane = sum((_words(step) for step in steps), _product(design.product))
-    for last in design.reductions:
-        lane += rom(depth=len(last.table), width=last.o.bits) + adder(last.o.bits)
-    lanes = design.lanes
-    cost = shared + Cost(lanes * lane.multipliers, lanes * lane.block_rams, lanes * lane.luts)
-    for step in steps:
-        if isinstance(step, plan.Butterfly):
-            cost += _stores(step, lanes)
-    depth = design.channels * design.length
+    cost = transforms(design, design.fold) + products(design)
+    depth = design.channels * design.coefficient_words
     cost += table(design, depth=depth, width=design.product.h.bits)
-    for size in (design.length, design.groups_per_channel, design.channels):
+    for size in (design.coefficient_words, design.groups_per_channel, design.channels):
         cost += counter(size)
     cost += Cost(luts=2.5 * depth.bit_length())
-    in_flight = pipeline_latency(design)
+    in_flight = design.beats_within(pipeline_latency(design))
     return cost + output_stage(design, in_flight=in_flight) + weights_port(design)
+
+
+def transforms(design: FermatDesign, *folds: plan.Fold) -> Cost:
+    """Return what the transforms there and back take, the reduction, and ``folds`` beside them."""
+    steps = (*design.forward.steps, *folds, *design.inverse.steps)
+    lane = sum((_words(step) for step in steps), Cost())
+    for last in design.reductions:
+        lane += rom(depth=len(last.table), width=last.o.bits) + adder(last.o.bits)
+    cost = sum((_control(step) for step in steps), lane.times(design.lanes))
+    for step in steps:
+        if isinstance(step, plan.Butterfly):
+            cost += _stores(step, design.lanes)
+    return cost
+
+
+def products(design: FermatDesign) -> Cost:
+    """Return what the products of all lanes take."""
+    return _product(design.product).times(design.lanes)
 
 
 def _words(step: plan.Step) -> Cost:
@@ -78,7 +88,12 @@ def _stores(step: plan.Butterfly, lanes: int) -> Cost:
         each = ram(depth=step.delay, width=width)
     else:
         each = Cost(luts=width * (step.delay - 1))
-    return Cost(0, stores * each.block_rams, stores * each.luts)
+    cost = Cost(0, stores * each.block_rams, stores * each.luts)
+    if step.radix > 2 and PointTransform.in_memory(step):
+        widest = max(cell.bits for cell in step.cells)
+        depth = step.delay - READ_LATENCY
+        cost += ram(depth=depth, width=lanes * step.radix * widest) + counter(depth)
+    return cost
 
 
 def _product(step: plan.Product) -> Cost:

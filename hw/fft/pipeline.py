@@ -13,7 +13,8 @@ LATENCY_LIMIT = 80
 SPECTRUM_STAGE = 1
 """Cycles for the sums of a spectrum's word."""
 
-Place = tuple[str, int]
+Place = tuple[str, int, int]
+"""What a register belongs to, the number of its product or section, and the rank's place there."""
 
 
 @dataclass(frozen=True)
@@ -22,42 +23,71 @@ class Registers:
 
     Each is a cycle, and a large engine has many stages. What is slowest without comes first: the
     36-bit sums of products, what the operands of multipliers are made of, the carries that round
-    products, and the results of a section's first rank.
+    products, and the results of a section's ranks before the last. A plane has them all.
 
     Parameters
     ----------
     places
-        Kind and number of the product or section.
+        Where there are registers.
     """
 
     places: frozenset[Place]
 
     @classmethod
-    def of(cls, design: FftDesign) -> "Registers":
-        """Choose for ``design``."""
+    def everywhere(cls, design: FftDesign) -> "Registers":
+        """Leave none out."""
+        return cls(frozenset(cls._wanted(design)))
+
+    @staticmethod
+    def _wanted(design: FftDesign) -> list[Place]:
         products = range(design.flow.n_products)
         sections = range(len(design.flow.sections))
-        wanted = [("total", number) for number in products]
-        wanted += [("last rank", number) for number in sections]
-        wanted += [("carry", number) for number in products]
-        pairs = [n for n in sections if len(design.flow.sections[n].ranks) > 1]
+        last = {number: len(design.flow.sections[number].ranks) - 1 for number in sections}
+        wanted = [("total", number, 0) for number in products]
+        wanted += [("rank", number, last[number]) for number in sections]
+        wanted += [("carry", number, 0) for number in products]
         # The first section's are the narrowest, and so the first to do without.
-        wanted += [("first rank", number) for number in reversed(pairs)]
+        wanted += [("rank", n, place) for n in reversed(sections) for place in range(last[n])]
+        return wanted
+
+    @classmethod
+    def of(cls, design: FftDesign) -> "Registers":
+        """Choose for ``design``."""
+        if design.flow.row is not None:
+            return cls.everywhere(design)
+        wanted = cls._wanted(design)
         output = stage_latency(design) + OutputBuffer.latency_of(2 * design.size)
         spare = 2 * design.size + LATENCY_LIMIT - output - _least_latency(design)
         return cls(frozenset(wanted[: max(spare, 0)]))
 
-    def rank(self, section: int, *, last: bool) -> bool:
+    def rank(self, section: int, place: int) -> bool:
         """Whether the results of a rank of ``section`` leave from a register."""
-        return ("last rank" if last else "first rank", section) in self.places
+        return ("rank", section, place) in self.places
 
     def total(self, product: int) -> bool:
         """Whether a product's sums have a register before they are rounded."""
-        return ("total", product) in self.places
+        return ("total", product, 0) in self.places
 
     def carry(self, product: int) -> bool:
         """Whether products leave from a register, with their carries."""
-        return ("carry", product) in self.places
+        return ("carry", product, 0) in self.places
+
+
+def transform_latency(design: FftDesign, registers: Registers, numbers: range) -> int:
+    """Cycles from a block's first sample to the first that leaves section ``numbers[-1]``.
+
+    ``numbers`` are the sections of a whole transform. A rank's first result waits for `span`
+    samples: all together one less than a block.
+    """
+    cycles = design.size - 1
+    for number in numbers:
+        n_ranks = len(design.flow.sections[number].ranks)
+        cycles += sum(1 + registers.rank(number, p) for p in range(n_ranks))
+    for number in numbers[:-1]:
+        operand = design.formats.sections[number].operand
+        cycles += SharedMultiplier.latency_on(design.target, a_bits=operand.width)
+        cycles += registers.total(number) + registers.carry(number)
+    return cycles
 
 
 def _least_latency(design: FftDesign) -> int:

@@ -5,7 +5,7 @@ from golden.fft_flow import Rank
 from golden.fft_format import SectionFormat
 from golden.fixed import SQ
 from hw.fft.pipeline import pipeline_latency
-from hw.fft.rank import SHORTEST_MEMORY
+from hw.fft.rank import SHORTEST_MEMORY, rank_parts
 from hw.predict import Cost, adder, counter, output_stage, product, ram, rom, table, weights_port
 
 _TWIDDLE_TABLE = 0.35
@@ -16,23 +16,59 @@ _ROUNDING_LUTS = 6
 
 def predict(design: FftDesign) -> Cost:
     """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
-    cost = output_stage(design, in_flight=pipeline_latency(design)) + weights_port(design)
-    for section, shapes in zip(design.flow.sections, design.formats.sections, strict=True):
-        for rank, shape in zip(section.ranks, shapes.ranks, strict=True):
-            cost += _rank(design, rank, shape)
-    for number in range(design.flow.n_products):
-        cost += _product(design, number)
+    cost = whole(design) + door(design)
     for size in (design.length, design.groups_per_channel, design.channels, design.size):
         cost += counter(size) + counter(size)
-    if design.size > design.length:
-        samples = design.lanes * design.data_bits
-        cost += ram(depth=design.length, width=samples) + Cost(luts=2 * samples)
-        cost += counter(design.size - design.length)
     return cost + Cost(luts=20)
 
 
-def _rank(design: FftDesign, rank: Rank, shape: SQ) -> Cost:
-    parts = 2 * design.pairs
+def whole(design: FftDesign) -> Cost:
+    """Return what there is from the first rank to the output stage, and the weights port."""
+    in_flight = design.beats_within(pipeline_latency(design))
+    cost = output_stage(design, in_flight=in_flight) + weights_port(design) + transforms(design)
+    before, after = design.formats.sections[design.flow.middle : design.flow.middle + 2]
+    cost += multipliers(design, before, design.spectrum_bits)
+    cost += Cost(luts=design.pairs * _adders(before, after, design.spectrum_f_bits))
+    depth = design.channels * design.size
+    cost += table(design, depth=depth, width=2 * design.spectrum_bits)
+    return cost + spectrum_sums(design) + Cost(luts=2.5 * depth.bit_length())
+
+
+def transforms(design: FftDesign) -> Cost:
+    """Return what the transforms there and back take."""
+    cost = Cost()
+    sections = zip(design.flow.sections, design.formats.sections, strict=True)
+    for number, (section, shapes) in enumerate(sections):
+        for place, (rank, shape) in enumerate(zip(section.ranks, shapes.ranks, strict=True)):
+            n_parts = len(rank_parts(design, number, place))
+            cost += _rank(rank, shape, n_parts * design.pairs)
+    for number in range(design.flow.n_products):
+        if number != design.flow.middle:
+            cost += _twiddle_product(design, number)
+    return cost
+
+
+def door(design: FftDesign) -> Cost:
+    """Return what extends a line to a block, where it must be."""
+    if design.size == design.length:
+        return Cost()
+    samples = design.lanes * design.data_bits
+    cost = ram(depth=design.length, width=samples) + Cost(luts=2 * samples)
+    return cost + counter(design.size - design.length)
+
+
+def multipliers(design: FftDesign, before: SectionFormat, factor_bits: int) -> Cost:
+    """Return what the multipliers behind a section take, and the sum of an operand's parts."""
+    each = product(lanes=design.pairs, a_bits=before.operand.width, b_bits=factor_bits)
+    return each.times(3) + adder(before.operand.width).times(design.pairs)
+
+
+def spectrum_sums(design: FftDesign) -> Cost:
+    """Return what the sums of a spectrum's word take."""
+    return adder(design.spectrum_bits).times(2)
+
+
+def _rank(rank: Rank, shape: SQ, parts: int) -> Cost:
     bits = shape.width
     cost = Cost(luts=parts * (2 * adder(bits + 1).luts + (bits if rank.rotates else 0)))
     cost += Cost(luts=2.2 * (2 * rank.span).bit_length())
@@ -41,26 +77,20 @@ def _rank(design: FftDesign, rank: Rank, shape: SQ) -> Cost:
     return cost + Cost(luts=parts * bits)
 
 
-def _product(design: FftDesign, number: int) -> Cost:
+def _twiddle_product(design: FftDesign, number: int) -> Cost:
     before, after = design.formats.sections[number : number + 2]
-    middle = number == design.flow.middle
-    factor_bits = design.spectrum_bits if middle else design.twiddle_bits + 1
-    factor_f_bits = design.spectrum_f_bits if middle else design.flow.twiddle_f_bits
-    each = product(lanes=design.pairs, a_bits=before.operand.width, b_bits=factor_bits)
-    cost = Cost(3 * each.multipliers, 0, 3 * each.luts)
-    cost += Cost(luts=design.pairs * _adders(before, after, factor_f_bits))
-    if middle:
-        depth = design.channels * design.size
-        cost += table(design, depth=depth, width=2 * design.spectrum_bits)
-        return cost + adder(factor_bits) + adder(factor_bits) + Cost(luts=2.5 * depth.bit_length())
+    factor_bits = design.twiddle_bits + 1
+    cost = multipliers(design, before, factor_bits)
+    cost += Cost(luts=design.pairs * _adders(before, after, design.flow.twiddle_f_bits))
     depth = design.flow.twiddles(number).shape[-1]
     twiddles = rom(depth=depth, width=3 * factor_bits)
     luts = twiddles.luts if twiddles.block_rams else _TWIDDLE_TABLE * twiddles.luts
-    return cost + Cost(block_rams=twiddles.block_rams, luts=luts + depth.bit_length())
+    counted = (depth * design.flow.unit(number)).bit_length()
+    return cost + Cost(block_rams=twiddles.block_rams, luts=luts + counted)
 
 
 def _adders(before: SectionFormat, after: SectionFormat, factor_f_bits: int) -> float:
-    """Return LUTs of a product's three adders and two roundings."""
+    """Return LUTs of a product's two adders behind the multipliers, and two roundings."""
     dropped = before.operand.f_bits + factor_f_bits - after.entry.f_bits
     totals = 2 * adder(after.entry.width + dropped).luts
-    return adder(before.operand.width).luts + totals + 2 * _ROUNDING_LUTS
+    return totals + 2 * _ROUNDING_LUTS

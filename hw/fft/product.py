@@ -1,14 +1,16 @@
 """Complex products with three multipliers."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.fft_format import SectionFormat
+from golden.fixed import SQ
 from hw.delay import delay, delay_valid
-from hw.fft.beats import BeatSignature
+from hw.fft.beats import BeatSignature, pair_layout
 from hw.primitives.multiplier import SharedMultiplier
 
 
@@ -17,7 +19,98 @@ def factor_layout(bits: int) -> data.StructLayout:
     return data.StructLayout({name: signed(bits) for name in ("re", "difference", "total")})
 
 
-class Product(wiring.Component):
+class Multipliers(wiring.Component):
+    """Three multipliers for each of `pairs` complex products with a factor that all share."""
+
+    def __init__(
+        self,
+        members: dict[str, Any],
+        *,
+        operand_bits: int,
+        factor_bits: int,
+        pairs: int,
+        target: str,
+    ) -> None:
+        self._operand_bits = operand_bits
+        self._factor_bits = factor_bits
+        self._pairs = pairs
+        self._target = target
+        super().__init__(members | {"factor": In(factor_layout(factor_bits))})
+
+    @property
+    def multiplying(self) -> int:
+        """Cycles from operands to the multipliers' results."""
+        return SharedMultiplier.latency_on(self._target, a_bits=self._operand_bits)
+
+    def _totals(
+        self, m: Module, operands: Sequence[tuple[Value, Value]]
+    ) -> Iterator[tuple[int, str, Value]]:
+        """Yield pair, part and value of the products, `multiplying` cycles after ``operands``."""
+        shared = self._multiply(m, "shared", [a + b for a, b in operands], self.factor.re)
+        with_a = self._multiply(m, "with_a", [a for a, _ in operands], self.factor.difference)
+        with_b = self._multiply(m, "with_b", [b for _, b in operands], self.factor.total)
+        for pair in range(self._pairs):
+            yield pair, "re", shared[pair] - with_b[pair]
+            yield pair, "im", shared[pair] + with_a[pair]
+
+    def _multiply(self, m: Module, name: str, values: Sequence[Value], factor: Value) -> data.View:
+        multiplier = SharedMultiplier(
+            lanes=self._pairs,
+            a_bits=self._operand_bits,
+            b_bits=self._factor_bits,
+            target=self._target,
+        )
+        m.submodules[name] = multiplier
+        for pair, value in enumerate(values):
+            m.d.comb += multiplier.a[pair].eq(value)
+        m.d.comb += multiplier.b.eq(factor)
+        return multiplier.p
+
+
+class ExactProduct(Multipliers):
+    """Multiplies operands by a factor that all pairs share, every bit kept.
+
+    One beat a cycle, `latency` cycles.
+
+    Members
+    -------
+    i : In, array of `hw.fft.beats.pair_layout`
+    factor : In, `factor_layout`
+    o : Out, array of `hw.fft.beats.pair_layout`
+    """
+
+    def __init__(
+        self, *, operand: SQ, total: SQ, factor_bits: int, pairs: int, target: str
+    ) -> None:
+        self._total = total
+        super().__init__(
+            {
+                "i": In(data.ArrayLayout(pair_layout(operand.width), pairs)),
+                "o": Out(data.ArrayLayout(pair_layout(total.width), pairs)),
+            },
+            operand_bits=operand.width,
+            factor_bits=factor_bits,
+            pairs=pairs,
+            target=target,
+        )
+
+    @staticmethod
+    def latency_on(target: str, *, operand_bits: int) -> int:
+        """Cycles from a sample of ``operand_bits`` to its product on ``target``."""
+        return SharedMultiplier.latency_on(target, a_bits=operand_bits) + 1
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for pair, part, total in self._totals(m, [(z.re, z.im) for z in self.i]):
+            product = Signal(
+                signed(self._total.width), name=f"product_{pair}_{part}", reset_less=True
+            )
+            m.d.sync += product.eq(total)
+            m.d.comb += self.o[pair][part].eq(product)
+        return m
+
+
+class Product(Multipliers):
     """Rounds samples to operands, and multiplies them by a factor that all pairs share.
 
     With ``k = c * (a + b)``, ``(a + j * b) * (c + j * d)`` is ``k - b * (c + d)`` and, as imaginary
@@ -65,36 +158,28 @@ class Product(wiring.Component):
         self._before = before
         self._dropped = before.operand.f_bits + factor_f_bits - after.entry.f_bits
         self._entry = after.entry
-        self._factor_bits = factor_bits
-        self._pairs = pairs
         self._total_registered = total_registered
         self._registered = registered
-        self._target = target
         super().__init__(
             {
                 "i": In(BeatSignature(before.ranks[-1], pairs)),
-                "factor": In(factor_layout(factor_bits)),
                 "o": Out(BeatSignature(after.entry, pairs)),
-            }
+            },
+            operand_bits=before.operand.width,
+            factor_bits=factor_bits,
+            pairs=pairs,
+            target=target,
         )
 
     @property
     def latency(self) -> int:
         """Cycles from a sample to its product."""
-        operand_bits = self._before.operand.width
-        multiplying = SharedMultiplier.latency_on(self._target, a_bits=operand_bits)
-        return multiplying + self._total_registered + self._registered
+        return self.multiplying + self._total_registered + self._registered
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        operands = [self._operand(z) for z in self.i.z]
-        shared = self._multiply(m, "shared", [a + b for a, b in operands], self.factor.re)
-        with_a = self._multiply(m, "with_a", [a for a, _ in operands], self.factor.difference)
-        with_b = self._multiply(m, "with_b", [b for _, b in operands], self.factor.total)
-        for pair in range(self._pairs):
-            parts = {"re": shared[pair] - with_b[pair], "im": shared[pair] + with_a[pair]}
-            for part, total in parts.items():
-                self._round(m, pair, part, total)
+        for pair, part, total in self._totals(m, [self._operand(z) for z in self.i.z]):
+            self._round(m, pair, part, total)
         m.d.comb += self.o.early.eq(delay_valid(m, self.i.early, self.latency, name="early"))
         return m
 
@@ -102,33 +187,27 @@ class Product(wiring.Component):
         """Round the parts, to which half a unit was added: of ties, the even number remains."""
         return rounded(z.re, self._before), rounded(z.im, self._before)
 
-    def _multiply(self, m: Module, name: str, values: Sequence[Value], factor: Value) -> data.View:
-        a_bits = self._before.operand.width
-        multiplier = SharedMultiplier(
-            lanes=self._pairs, a_bits=a_bits, b_bits=self._factor_bits, target=self._target
-        )
-        m.submodules[name] = multiplier
-        for pair, value in enumerate(values):
-            m.d.comb += multiplier.a[pair].eq(value)
-        m.d.comb += multiplier.b.eq(factor)
-        return multiplier.p
-
     def _round(self, m: Module, pair: int, part: str, total: Value) -> None:
         dropped, later = self._dropped, int(self._registered)
         product = Signal(
             signed(self._entry.width + dropped), name=f"product_{pair}_{part}", reset_less=True
         )
         m.d["sync" if self._total_registered else "comb"] += product.eq(total)
-        up: Value = Const(0, 1)
-        if dropped:
-            more = product[: dropped - 1].any() if dropped > 1 else Const(0)
-            up = product[dropped - 1] & (more | product[dropped])
+        up = rounds_up(product, dropped)
         whole, carry = Signal(signed(self._entry.width)), Signal()
         m.d.comb += [whole.eq(product >> dropped), carry.eq(up)]
         m.d.comb += [
             self.o.z[pair][part].eq(delay(m, whole, later, name=f"whole_{pair}_{part}")),
             self.o.carry[pair][part].eq(delay(m, carry, later, name=f"carry_{pair}_{part}")),
         ]
+
+
+def rounds_up(product: Value, dropped: int) -> Value:
+    """Return whether a product less its lowest bits is to have a unit added: half to even."""
+    if not dropped:
+        return Const(0, 1)
+    more = product[: dropped - 1].any() if dropped > 1 else Const(0)
+    return product[dropped - 1] & (more | product[dropped])
 
 
 def rounded(value: Value, section: SectionFormat) -> Value:

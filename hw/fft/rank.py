@@ -1,21 +1,31 @@
 """A rank of butterflies on a delay line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from golden.fft import FftDesign
 from golden.fft_flow import Rank
 from golden.fixed import SQ
 from hw.delay import delay, delay_valid
 from hw.fft.beats import AHEAD, BeatSignature
 from hw.primitives.memory import Memory
 
+PARTS = ("re", "im")
 SHORTEST_MEMORY = 4
 """Span from which a word is written, a cycle after its beat, before it is read again."""
 _SHORTEST_REGISTERED = 8
 """Span from which that is so with a register before the memory as well."""
+
+
+def rank_parts(design: FftDesign, section: int, place: int) -> tuple[str, ...]:
+    """Return the parts that the results of a rank have: real ones at the ends of a lone plane."""
+    first = (section, place) == (0, 0)
+    last_section = len(design.flow.sections) - 1
+    last = (section, place) == (last_section, len(design.flow.sections[-1].ranks) - 1)
+    return PARTS[:1] if design.flow.row is not None and (first or last) else PARTS
 
 
 class RankStage(wiring.Component):
@@ -48,6 +58,8 @@ class RankStage(wiring.Component):
         Whether results leave from a register; if not, `latency` is one less.
     target
         Device family.
+    parts
+        Those that the results have; of the others nothing is kept, and 0 leaves.
 
     Members
     -------
@@ -65,8 +77,10 @@ class RankStage(wiring.Component):
         pairs: int,
         registered: bool,
         target: str,
+        parts: Sequence[str] = PARTS,
     ) -> None:
         self._rank = rank
+        self._part_names = tuple(parts)
         self._width = shape.width
         self._half = half
         self._pairs = pairs
@@ -108,7 +122,7 @@ class RankStage(wiring.Component):
 
     def _parts(self) -> Iterator[tuple[int, str]]:
         for pair in range(self._pairs):
-            for part in ("re", "im"):
+            for part in self._part_names:
                 yield pair, part
 
     def _operands(

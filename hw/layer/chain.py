@@ -1,32 +1,24 @@
 """Layers of lines: corner turns and line engines in a row."""
 
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Any, cast
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module
 from amaranth.lib import wiring
 
 from golden.layer_axes import AxesDesign, Axis, Section
 from golden.layer_forms import MetaFormerDesign
-from hw.counter import Counter
-from hw.layer.base import W_EVENTS, LayerComponent
 from hw.layer.residual import Residual
 from hw.layer.shared import SharedPasses
 from hw.layer.split import SplitPass
+from hw.layer.staged import Stage, StagedLayer
 from hw.layer.turn import CornerTurn, Run
-from hw.line import LineEngine, weights_layout
+from hw.line import LineEngine
 from hw.streams import connect_streams
 
-Stage: TypeAlias = Any
-"""A component with `i` and `o`: a `CornerTurn`, or something around `LineEngine`s."""
 
-
-class AxesLayer(LayerComponent):
-    """A layer as `design` describes it.
-
-    Planes pass through one stage after the other, a corner turn wherever lines of the next stage
-    run along the other axis. Each stage works on a plane while the next one works on the plane
-    before.
+class AxesLayer(StagedLayer):
+    """A layer as `design` describes it: a corner turn wherever lines run along another axis.
 
     Members
     -------
@@ -35,28 +27,10 @@ class AxesLayer(LayerComponent):
 
     def __init__(self, design: AxesDesign) -> None:
         self._design = design
-        self._stages: list[Stage] = list(_stages(design))
         self._residual: Any = None
+        super().__init__(design, list(_stages(design)))
         if isinstance(design, MetaFormerDesign) and design.residual:
             self._residual = Residual(design, wait=self._wait)
-        engines = design.engines.values()
-        loads = zip(design.weight_streams, map(weights_layout, engines), strict=False)
-        super().__init__(design, dict(loads))
-
-    @property
-    def _chain_latency(self) -> int:
-        """Cycles from the first sample to the last stage's first result, unstalled."""
-        first, last = 0, plane_beats(self._design) - 1
-        for stage in self._stages:
-            if isinstance(stage, CornerTurn):
-                first = last + stage.latency
-                last = first + plane_beats(self._design) - 1
-            else:
-                first += stage.latency
-                engine = _engines_of(stage)[0].design
-                last = first + (engine.groups_per_channel - 1) * engine.cycles_per_group
-                last += engine.length - 1
-        return first
 
     @property
     def _cycles_per_plane(self) -> int:
@@ -87,25 +61,14 @@ class AxesLayer(LayerComponent):
                 return stage.cycles_per_frame
         return self._design.channels * self._cycles_per_plane
 
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        self._check_framing(m)
-        source = self._keep(m) if self._residual else wiring.flipped(self.i)
-        loads = iter(self._design.weight_streams)
-        for number, stage in enumerate(self._stages):
-            m.submodules[f"stage_{number}"] = stage
-            connect_streams(m, source, stage.i)
-            source = stage.o
-            if self._design.loaded:
-                for engine in _engines_of(stage):
-                    self._load(m, next(loads), engine)
-        if self._residual:
-            connect_streams(m, source, self._residual.y)
-            source = self._residual.o
-        connect_streams(m, source, wiring.flipped(self.o))
-        if not isinstance(self._stages[-1], CornerTurn):
-            self._mark_frames(m, source)
-        return m
+    def _begin(self, m: Module) -> wiring.PureInterface:
+        return self._keep(m) if self._residual else super()._begin(m)
+
+    def _finish(self, m: Module, source: wiring.PureInterface) -> wiring.PureInterface:
+        if self._residual is None:
+            return source
+        connect_streams(m, source, self._residual.y)
+        return cast(wiring.PureInterface, self._residual.o)
 
     def _keep(self, m: Module) -> wiring.PureInterface:
         """Give every sample to the residual sum too; return the stream to the first stage."""
@@ -119,32 +82,6 @@ class AxesLayer(LayerComponent):
             self.i.ready.eq(samples.ready & residual.i.ready),
         ]
         return samples
-
-    def _load(self, m: Module, port: str, engine: LineEngine) -> None:
-        connect_streams(m, wiring.flipped(getattr(self, port)), engine.w)
-        for event in W_EVENTS:
-            m.d.comb += getattr(self, f"event_{port}_{event}").eq(
-                getattr(engine, f"event_w_{event}")
-            )
-
-    def _mark_frames(self, m: Module, source: wiring.PureInterface) -> None:
-        """Take `last` off all ends of groups but a frame's."""
-        groups_of_plane = self._design.passes[-1][0].design.groups_per_channel
-        m.submodules.groups = groups = Counter(self._design.channels * groups_of_plane)
-        ends = Signal()
-        m.d.comb += [
-            ends.eq(self.o.valid & self.o.ready & source.payload.last),
-            groups.step.eq(ends),
-            self.o.payload.last.eq(source.payload.last & groups.last),
-        ]
-
-
-def _engines_of(stage: Stage) -> list[LineEngine]:
-    if isinstance(stage, SharedPasses):
-        return [stage.engine]
-    if isinstance(stage, SplitPass):
-        return stage.engines
-    return [stage] if isinstance(stage, LineEngine) else []
 
 
 def plane_beats(design: AxesDesign) -> int:

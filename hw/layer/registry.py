@@ -5,9 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from golden.layer import LayerDesign
+from golden.layer_dense import DenseLayerDesign
+from golden.layer_filter import DepthwiseDesign, GlobalFilterDesign
 from golden.layer_forms import MetaFormerDesign, ParallelDesign, SerialDesign
+from golden.layer_linear import LinearLayerDesign
 from hw.layer.base import LayerComponent
 from hw.layer.chain import AxesLayer
+from hw.layer.dense import DenseLayer, predict_dense
+from hw.layer.filter import FilterLayer, predict_filter
+from hw.layer.linear import LinearLayer, predict_linear
 from hw.layer.predict import predict_axes
 from hw.predict import Cost
 
@@ -37,5 +43,9 @@ LAYERS: Mapping[str, Form] = {
         Form(SerialDesign, AxesLayer, predict_axes),
         Form(ParallelDesign, AxesLayer, predict_axes),
         Form(MetaFormerDesign, AxesLayer, predict_axes),
+        Form(DenseLayerDesign, DenseLayer, predict_dense),
+        Form(LinearLayerDesign, LinearLayer, predict_linear),
+        Form(GlobalFilterDesign, FilterLayer, predict_filter),
+        Form(DepthwiseDesign, FilterLayer, predict_filter),
     )
 }

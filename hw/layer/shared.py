@@ -74,6 +74,16 @@ class SharedPasses(wiring.Component):
         return results
 
     @property
+    def engines(self) -> list[LineEngine]:
+        """The engine."""
+        return [self.engine]
+
+    @property
+    def plane_span(self) -> int:
+        """Cycles from the first result of a channel to its last, unstalled."""
+        return self.engine.plane_span
+
+    @property
     def latency(self) -> int:
         """Cycles from the first sample to the first result of the second pass, unstalled."""
         turns = [number for number, _ in self._design.turns]

@@ -54,6 +54,11 @@ class SplitPass(wiring.Component):
         return [OutputBuffer.depth_for(cycles) for cycles in ahead] if any(ahead) else []
 
     @property
+    def plane_span(self) -> int:
+        """Cycles from the first result of a channel to its last, unstalled."""
+        return self.engines[0].plane_span
+
+    @property
     def latency(self) -> int:
         """Cycles from the first sample of a frame to its first result, unstalled."""
         depths = self.buffer_depths

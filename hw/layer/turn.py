@@ -98,6 +98,11 @@ class CornerTurn(wiring.Component):
         return 1 + cls._in_flight(lanes) + OutputBuffer.latency_of(cls.buffer_depth(lanes))
 
     @property
+    def plane_span(self) -> int:
+        """Cycles from the first beat of a plane to its last."""
+        return self._beats - 1
+
+    @property
     def latency(self) -> int:
         """Cycles from a plane's last beat taken to its first beat given, unstalled."""
         return self.latency_of(self._lanes)

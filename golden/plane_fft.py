@@ -1,0 +1,132 @@
+"""Maps under two-dimensional kernels by fixed-point transforms, the error bounded by proof."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from golden.errors import ParameterError, check_range
+from golden.fft import FftDesign, transform_length
+from golden.fft_flow import Complexes, Flow
+from golden.fft_norms import KernelNorms
+from golden.fft_proof import Floats
+from golden.interval import Integers, Interval
+from golden.plane import Axis, Plane, PlaneWeights
+from golden.weights import LineWeights
+
+MAX_POINTS = 1 << 16
+"""Of a transform along both axes."""
+
+
+def transform_size(axis: Axis) -> int:
+    """Return the points along ``axis``: a power of two."""
+    if axis.wraps:
+        return transform_length(axis.length)
+    return max(4, 1 << (axis.least_size - 1).bit_length())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlaneFft(FftDesign):
+    """A map of a channel after the other, through transforms along both axes; see `FftDesign`.
+
+    Columns come first on the way in and last on the way out, on the same delay lines as rows: see
+    `golden.fft_flow`. The imaginary parts carry nothing into the transform.
+
+    Parameters
+    ----------
+    plane
+        The maps and their kernels.
+    """
+
+    engine: ClassVar[str] = "plane_fft"
+    length_range: ClassVar[tuple[int, int]] = (4, MAX_POINTS)
+
+    lanes: int = 1
+    plane: Plane
+
+    def _check_size(self) -> None:
+        check_range("lanes", self.lanes, 1, 1)
+        if self.size > MAX_POINTS:
+            rule = f"a map whose transform has at most {MAX_POINTS} points"
+            raise ParameterError("height", rule, f"one of {self.sizes[0]} x {self.sizes[1]}")
+
+    def _check_weights(self, weights: LineWeights) -> None:
+        """Take what the layer has checked."""
+
+    def beats_within(self, cycles: int) -> int:
+        """Return the most samples that a map's door takes in so many cycles."""
+        return self.plane.beats_within(cycles, self.sizes)
+
+    @property
+    def start_words(self) -> int:
+        """A bias."""
+        return 1
+
+    @cached_property
+    def sizes(self) -> tuple[int, int]:
+        """Points along a column, and along a row."""
+        return transform_size(self.plane.vertical), transform_size(self.plane.horizontal)
+
+    @property
+    def size(self) -> int:
+        """Points of the transform, along both axes."""
+        return self.sizes[0] * self.sizes[1]
+
+    @cached_property
+    def flow(self) -> Flow:
+        """Ranks and products in the order in which samples pass them."""
+        return Flow(self.size, self.twiddle_bits - 1, row=self.sizes[1])
+
+    @cached_property
+    def entry(self) -> Integers:
+        """Sample of the map that each place of the transform takes, or -1 for zero."""
+        return self.plane.entry(self.sizes)
+
+    @cached_property
+    def outputs(self) -> Integers:
+        """Place of the transform that each result leaves from."""
+        return self.plane.outputs(self.sizes)
+
+    def spectra(self, weights: LineWeights) -> Complexes:
+        """Return what the spectra of ``weights`` should be, ``[C, size]`` as they are stored."""
+        torus = self.plane.torus(weights.weight.astype(np.float64), self.sizes)
+        spectrum = np.conj(np.fft.fft2(torus)) / self.size
+        return np.asarray(spectrum.reshape(len(torus), -1)[:, self.flow.bins])
+
+    @cached_property
+    def _norms(self) -> KernelNorms:
+        if self.weights is not None:
+            return KernelNorms.of(self._kernels(self.weights))
+        if self.plane.loaded_norms is not None:
+            sum_abs, root_square = self.plane.loaded_norms
+            return KernelNorms(1, sum_abs, root_square, root_square**2)
+        return KernelNorms.of_format(self.plane.taps, self.weight_bits, 1)
+
+    def _kernels(self, weights: LineWeights) -> Integers:
+        return weights.weight[:, None]
+
+    def _shares(self, kernel: Integers, samples: slice) -> Floats:
+        return self.plane.shares(kernel, samples)
+
+    @property
+    def fractional(self) -> bool:
+        """Whether exact results are no integers."""
+        if isinstance(self.weights, PlaneWeights):
+            return self.weights.fractional
+        return self.plane.peak is not None
+
+    @cached_property
+    def max_abs_error(self) -> int:
+        """Most that a result, an integer, is off, to the next integer above."""
+        if not self.fractional:
+            return int(np.floor(self.error_bound + self._last_rounding))
+        return int(np.ceil(self.error_bound + 0.5))
+
+    @cached_property
+    def sum_range(self) -> Interval:
+        """Range of the correlation alone, the bias not yet added."""
+        if self.weights is not None:
+            return Interval.union(self.weights.sums(self.data)).widened(self.max_abs_error)
+        most = int(np.ceil(self._norms.sum_abs * self.data.max_abs))
+        return Interval(-most, most).widened(self.max_abs_error)

@@ -1,0 +1,1 @@
+"""Dense engines: lines of all input channels held, and added up for every output channel."""

@@ -1,0 +1,113 @@
+"""The dense direct engine: chains side by side, and the sums of all input channels added up."""
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import data, wiring
+
+from golden.dense import DenseDirectDesign
+from hw.counter import Counter
+from hw.delay import delay, delay_valid
+from hw.dense.store import GroupStore
+from hw.dense.units import UnitTables, core_ports, sum_tree, tree_latency
+from hw.direct.chain import Chain
+from hw.direct.core import DATA_STAGE, KERNEL_STAGE, DirectCore, pipeline_latency
+from hw.direct.sequencer import Sequencer
+from hw.primitives.memory import READ_LATENCY
+
+
+class DenseDirectCore(DirectCore):
+    """Correlations of the lines of all input channels, added up for each output channel; exact.
+
+    An output line takes N * ceil(N/P) cycles for each input channel of a unit.
+
+    Members
+    -------
+    As of `hw.direct.core.DirectCore`.
+    """
+
+    def __init__(self, design: DenseDirectDesign) -> None:
+        self._design: DenseDirectDesign = design
+        wiring.Component.__init__(self, core_ports(design, coefficient_bits=design.weight_bits))
+
+    @staticmethod
+    def in_flight(design: DenseDirectDesign) -> int:
+        """Cycles from the decision to take a step to the sum on `o` that it finishes."""
+        return pipeline_latency(design) + tree_latency(design.products)
+
+    @property
+    def pipeline_latency(self) -> int:
+        """The same."""
+        return self.in_flight(self._design)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the first sample taken to the first sum, with no stalls."""
+        design = self._design
+        steps = (design.turns - 1) * design.length + design.taps - 1
+        return design.cycles_of_input + steps + self.pipeline_latency
+
+    def _take_in(self, m: Module) -> data.View:
+        """Let whole groups of channels step the engine; return every unit's sample."""
+        design = self._design
+        sequence = m.submodules.sequence
+        width = design.lanes * design.data_bits
+        m.submodules.store = store = GroupStore(
+            design, width=width, taps=design.taps, passes=design.passes
+        )
+        m.submodules.channel = channel = Counter(design.channels_per_group)
+        taken = Signal()
+        m.d.comb += [
+            taken.eq(self.i.valid & self.i.ready),
+            self.i.ready.eq(store.open),
+            store.take.eq(taken),
+            store.w_en.eq(taken),
+            store.w_data.eq(self.i.payload.samples.as_value()),
+            sequence.available.eq(store.available & self.available),
+            store.step.eq(sequence.new),
+            store.last_position.eq(sequence.last_position),
+            store.last_turn.eq(sequence.last_line),
+            store.last_line.eq(sequence.last_channel),
+            channel.step.eq(sequence.new & sequence.last_channel),
+            store.last_channel.eq(sequence.last_channel & channel.last),
+        ]
+        return store.x
+
+    def _correlate(
+        self, m: Module, sequence: Sequencer, samples: data.View
+    ) -> tuple[Value, Sequence[Value]]:
+        """Run a chain for each unit, and add up their sums."""
+        design = self._design
+        weights = design.weights
+        words = None if weights is None else design.coefficients(weights)["weight"].ravel().tolist()
+        m.submodules.kernels = kernels = UnitTables(design, words=words, width=design.weight_bits)
+        if words is None:
+            wiring.connect(m, wiring.flipped(self.coefficients), kernels.load)
+        self._walk_kernels(m, sequence, kernels.addr, kernels.depth)
+        new = delay_valid(m, sequence.new, KERNEL_STAGE, name="new")
+        old = delay_valid(m, sequence.old, KERNEL_STAGE, name="old")
+        last = delay(m, sequence.last_position, KERNEL_STAGE, name="last")
+        x_new = delay(m, samples, DATA_STAGE - READ_LATENCY, name="x_new")
+        x_old = self._remember(m, sequence, samples) if design.taps > 1 else None
+        chains = []
+        for unit in range(design.products):
+            m.submodules[f"chain_{unit}"] = chain = Chain(design)
+            chains.append(chain)
+            place = slice(
+                unit * len(chain.x_new.as_value()), (unit + 1) * len(chain.x_new.as_value())
+            )
+            m.d.comb += [
+                chain.new.eq(new),
+                chain.old.eq(old),
+                chain.last.eq(last),
+                chain.weight.eq(kernels.data[unit]),
+                chain.x_new.eq(x_new[unit]),
+            ]
+            if x_old is not None:
+                m.d.comb += chain.x_old.eq(x_old[place])
+        sums = [
+            sum_tree(m, [chain.sums[lane] for chain in chains], name=f"tree_{lane}")
+            for lane in range(design.lanes)
+        ]
+        early = delay_valid(m, chains[0].early, tree_latency(design.products), name="tree_early")
+        return early, sums

@@ -1,0 +1,209 @@
+"""What dense engines share: units' tables and their sum, the order of products, and the ports."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from amaranth.hdl import Module, Signal, Value, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.dense import DenseDesign
+from hw.counter import Odometer
+from hw.dense.store import GroupStore
+from hw.output import beat_layout
+from hw.streams import FlowSignature
+from hw.tables import Ends, LoadSignature, Table, walk_channels
+
+
+def core_ports(design: DenseDesign, *, coefficient_bits: int) -> dict[str, Any]:
+    """Return the members of a dense core: those of `hw.direct.core.DirectCore`."""
+    ports: dict[str, Any] = {
+        "i": In(stream.Signature(beat_layout(design.data_bits, design.lanes))),
+        "o": Out(FlowSignature(data.ArrayLayout(signed(design.sum_range.bits), design.lanes))),
+        "early": Out(1),
+        "take": Out(1),
+        "credit": In(1),
+        "available": In(1),
+        "frame": Out(1),
+        "idle": Out(1),
+    }
+    if design.weights is None:
+        depth = design.channels * design.coefficient_stride
+        ports["coefficients"] = In(LoadSignature(depth=depth, width=coefficient_bits))
+    return ports
+
+
+class UnitTables(wiring.Component):
+    """A table for each unit's input channels, all read at one address.
+
+    Parameters
+    ----------
+    design
+        Channels and units.
+    words
+        Coefficients of every output channel, by input channel, or None where they are loaded.
+    width
+        Of a coefficient.
+
+    Members
+    -------
+    addr : In
+    data : Out, array of a word a unit
+        `latency` cycles later.
+    load : In, `LoadSignature`
+        Where `words` is None; input channels come in order.
+    """
+
+    latency = Table.latency
+
+    def __init__(self, design: DenseDesign, *, words: Sequence[int] | None, width: int) -> None:
+        self._design = design
+        self._words = words
+        self._width = width
+        ports: dict[str, Any] = {
+            "addr": In(range(self.depth)),
+            "data": Out(data.ArrayLayout(width, design.products)),
+        }
+        if words is None:
+            depth = self.depth * design.products
+            ports["load"] = In(LoadSignature(depth=depth, width=width))
+        super().__init__(ports)
+
+    @property
+    def depth(self) -> int:
+        """Words of a unit."""
+        design = self._design
+        return design.channels * design.coefficient_stride // design.products
+
+    def walk(self, m: Module, order: "Order") -> None:
+        """Drive the address of the coefficients that ``order`` steps through."""
+        address = Signal.like(self.addr, name="coefficient")
+        m.d.comb += self.addr.eq(address)
+        walk_channels(
+            m, address, Ends(order.step, order.last_turn, order.last_line, order.last_frame)
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        n_units = self._design.products
+        by_unit: list[list[int] | None] = [None] * n_units
+        if self._words is not None:
+            shape = (self._design.channels, n_units, -1)
+            dealt = np.array(self._words, dtype=object).reshape(shape)
+            by_unit = [dealt[:, unit].ravel().tolist() for unit in range(n_units)]
+        tables = []
+        for unit, words in enumerate(by_unit):
+            table = Table(
+                words=words, depth=self.depth, width=self._width, target=self._design.target
+            )
+            m.submodules[f"unit_{unit}"] = table
+            m.d.comb += [table.addr.eq(self.addr), self.data[unit].eq(table.data)]
+            tables.append(table)
+        if self._words is None:
+            self._deal(m, tables)
+        return m
+
+    def _deal(self, m: Module, tables: Sequence[Table]) -> None:
+        """Give each unit its input channels' words."""
+        design = self._design
+        m.submodules.place = place = Odometer(
+            position=self.depth // design.channels, group=design.products, channel=design.channels
+        )
+        address = Signal(range(self.depth))
+        m.d.comb += place.step.eq(self.load.en)
+        walk_channels(m, address, place)  # units take turns at a channel's words, as groups do
+        for unit, table in enumerate(tables):
+            m.d.comb += [
+                table.load.read_bank.eq(self.load.read_bank),
+                table.load.write_bank.eq(self.load.write_bank),
+                table.load.en.eq(self.load.en & (place.group == unit)),
+                table.load.addr.eq(address),
+                table.load.data.eq(self.load.data),
+            ]
+
+
+class Order(wiring.Component):
+    """The order in which words are multiplied: that of `hw.direct.sequencer.Sequencer`.
+
+    Members
+    -------
+    available, credit : In
+        A group of channels is held; the output buffer has room.
+    step : Out
+        A word of every unit is multiplied.
+    last_position, last_turn, last_line, last_channel, last_frame : Out
+        With `step`: it is the last of its input line, of its output line, of its output channel,
+        of its group of channels, of its frame.
+    take : Out
+        A result will come of this step.
+    idle : Out
+        No frame is begun, and none begins in this cycle.
+    """
+
+    def __init__(self, design: DenseDesign) -> None:
+        self._design = design
+        flags = ("position", "turn", "line", "channel", "frame")
+        super().__init__(
+            {"available": In(1), "credit": In(1), "step": Out(1), "take": Out(1), "idle": Out(1)}
+            | {f"last_{flag}": Out(1) for flag in flags}
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        design = self._design
+        m.submodules.place = place = Odometer(
+            position=design.input_words,
+            turn=design.turns,
+            line=design.groups_per_channel,
+            channel=design.channels_per_group,
+            frame=design.groups,
+        )
+        fresh = Signal(init=1)
+        with m.If(self.step):
+            m.d.sync += fresh.eq(place.last_frame)
+        m.d.comb += [
+            self.step.eq(self.available & self.credit),
+            place.step.eq(self.step),
+            self.last_position.eq(place.last_position),
+            self.last_turn.eq(place.last_turn),
+            self.last_line.eq(place.last_line),
+            self.last_channel.eq(place.last_channel),
+            self.last_frame.eq(place.last_frame),
+            self.take.eq(
+                self.step & (place.turn == design.turns - 1) & (place.position < design.length)
+            ),
+            self.idle.eq(fresh & ~self.step),
+        ]
+        return m
+
+
+def order_steps(m: Module, order: Order, store: GroupStore) -> None:
+    """Let ``order`` step through ``store``."""
+    m.d.comb += [
+        store.step.eq(order.step),
+        store.last_position.eq(order.last_position),
+        store.last_turn.eq(order.last_turn),
+        store.last_line.eq(order.last_line),
+        store.last_channel.eq(order.last_channel),
+    ]
+
+
+def tree_latency(n_words: int) -> int:
+    """Cycles that `sum_tree` takes."""
+    return (n_words - 1).bit_length()
+
+
+def sum_tree(m: Module, words: Sequence[Value], *, name: str) -> Value:
+    """Return the sum of ``words``, a register after each addition, all the same cycles later."""
+    level = 0
+    while len(words) > 1:
+        halves = [words[k : k + 2] for k in range(0, len(words), 2)]
+        words = []
+        for place, half in enumerate(halves):
+            total = half[0] + half[1] if len(half) == 2 else half[0]
+            register = Signal(total.shape(), name=f"{name}_{level}_{place}", reset_less=True)
+            m.d.sync += register.eq(total)
+            words.append(register)
+        level += 1
+    return words[0]

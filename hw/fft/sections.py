@@ -1,0 +1,139 @@
+"""The FFT engine's transforms, forward and back, as chains of stages in a module."""
+
+from collections.abc import Callable
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import wiring
+
+from golden.fft import FftDesign
+from hw.counter import Counter
+from hw.delay import delay_valid
+from hw.fft.beats import AHEAD
+from hw.fft.pipeline import Registers
+from hw.fft.product import Product, factor_layout, factor_words, rounded
+from hw.fft.rank import RankStage, rank_parts
+from hw.tables import Table, encode
+
+
+class Sections:
+    """Makes the stages of ``design``, with registers where ``registers`` has them."""
+
+    def __init__(self, design: FftDesign, registers: Registers) -> None:
+        self._design = design
+        self._registers = registers
+
+    def ahead(self, m: Module, beats: wiring.PureInterface) -> wiring.PureInterface:
+        """Lead ``beats`` through the forward transform."""
+        return self._through(m, beats, range(self._design.flow.middle + 1))
+
+    def behind(self, m: Module, beats: wiring.PureInterface) -> wiring.PureInterface:
+        """Lead products through the transform back."""
+        sections = self._design.flow.sections
+        return self._through(m, beats, range(self._design.flow.middle + 1, len(sections)))
+
+    def _through(
+        self, m: Module, beats: wiring.PureInterface, numbers: range
+    ) -> wiring.PureInterface:
+        for number in numbers:
+            for place in range(len(self._design.flow.sections[number].ranks)):
+                rank = m.submodules[f"rank_{number}_{place}"] = self._rank(number, place)
+                wiring.connect(m, beats, rank.i)
+                beats = rank.o
+            if number != numbers[-1]:
+                beats = self._multiply_by_twiddles(m, number, beats)
+        return beats
+
+    def _rank(self, number: int, place: int) -> RankStage:
+        design = self._design
+        shapes = design.formats.sections[number]
+        last = place == len(shapes.ranks) - 1
+        return RankStage(
+            design.flow.sections[number].ranks[place],
+            entry=shapes.ranks[place - 1] if place else shapes.entry,
+            shape=shapes.ranks[place],
+            half=1 << shapes.dropped - 1 if last and shapes.dropped > 0 else 0,
+            pairs=design.pairs,
+            registered=self._registers.rank(number, place),
+            target=design.target,
+            parts=rank_parts(design, number, place),
+        )
+
+    def product(self, number: int) -> Product:
+        """Return the multipliers between two sections."""
+        design = self._design
+        before, after = design.formats.sections[number : number + 2]
+        middle = number == design.flow.middle
+        return Product(
+            before=before,
+            after=after,
+            factor_bits=design.spectrum_bits if middle else design.twiddle_bits + 1,
+            factor_f_bits=design.spectrum_f_bits if middle else design.flow.twiddle_f_bits,
+            pairs=design.pairs,
+            total_registered=self._registers.total(number),
+            registered=self._registers.carry(number),
+            target=design.target,
+        )
+
+    def _multiply_by_twiddles(
+        self, m: Module, number: int, beats: wiring.PureInterface
+    ) -> wiring.PureInterface:
+        design = self._design
+        product = m.submodules[f"product_{number}"] = self.product(number)
+        layout = factor_layout(design.twiddle_bits + 1)
+        words = list(factor_words(design.flow.twiddles(number).tolist(), design.twiddle_bits + 1))
+        table = m.submodules[f"twiddles_{number}"] = Table(
+            words=words, depth=len(words), width=layout.size, target=design.target
+        )
+        unit = design.flow.unit(number)
+        address = Signal(range(len(words) * unit), name=f"twiddle_{number}")
+        with m.If(beats.early):
+            m.d.sync += address.eq(address + 1)
+        factor = address[unit.bit_length() - 1 :] if unit > 1 else address
+        m.d.comb += [table.addr.eq(factor), product.factor.eq(layout(table.data))]
+        wiring.connect(m, beats, product.i)
+        return product.o
+
+
+def spectra_words(design: FftDesign) -> list[int] | None:
+    """Return the spectra as a table's words; None where they are loaded."""
+    if design.weights is None:
+        return None
+    bits = design.spectrum_bits
+    parts = design.coefficients(design.weights)
+    re, im = (encode(parts[name].ravel().tolist(), bits) for name in ("re", "im"))
+    return [a | b << bits for a, b in zip(re, im, strict=True)]
+
+
+def factor_of(m: Module, word: Value, bits: int) -> Any:
+    """Return a spectrum's ``word`` as the multipliers take it, a cycle later."""
+    re, im = word[:bits].as_signed(), word[bits:].as_signed()
+    factor = Signal(factor_layout(bits), reset_less=True)
+    m.d.sync += [factor.re.eq(re), factor.difference.eq(im - re), factor.total.eq(re + im)]
+    return factor
+
+
+def within_line(m: Module, design: FftDesign, step: Value) -> Value:
+    """Return whether the place that each ``step`` leaves behind is one of the line's own."""
+    m.submodules.out_place = place = Counter(design.size)
+    m.d.comb += place.step.eq(step)
+    return place.value < design.length
+
+
+def emit(
+    m: Module,
+    design: FftDesign,
+    beats: wiring.PureInterface,
+    core: wiring.Component,
+    within: Callable[..., Value] = within_line,
+) -> None:
+    """Let through to ``core``'s output what is ``within`` the line, rounded to integers."""
+    belongs = within(m, design, beats.early)
+    m.d.comb += [
+        core.early.eq(beats.early & belongs),
+        core.o.valid.eq(delay_valid(m, core.early, AHEAD, name="valid")),
+    ]
+    shapes = design.formats.sections[-1]
+    for lane in range(design.lanes):
+        part = beats.z[lane // 2]["im" if lane % 2 else "re"]
+        m.d.comb += core.o.payload[lane].eq(rounded(part, shapes))

@@ -1,0 +1,33 @@
+"""Layers of two-dimensional filters: a two-dimensional engine, and its maps' framing."""
+
+from golden.layer_filter import FilterDesign
+from golden.plane_fft import PlaneFft
+from hw.layer.staged import StagedLayer
+from hw.line import LineEngine
+from hw.plane.core import PlaneFermatCore, PlaneFftCore
+from hw.plane.predict import predict_fermat, predict_fft
+from hw.predict import Cost
+
+
+class FilterLayer(StagedLayer):
+    """A layer as `design` describes it: maps pass through one engine, one after the other."""
+
+    def __init__(self, design: FilterDesign) -> None:
+        engine = design.engine
+        if isinstance(engine, PlaneFft):
+            stage = LineEngine(engine, PlaneFftCore(engine))
+        else:
+            stage = LineEngine(engine, PlaneFermatCore(engine))
+        self._cycles_per_frame = design.channels * engine.cycles_per_group
+        super().__init__(design, [stage])
+
+    @property
+    def cycles_per_frame(self) -> int:
+        """See `LayerComponent`."""
+        return self._cycles_per_frame
+
+
+def predict_filter(design: FilterDesign) -> Cost:
+    """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
+    engine = design.engine
+    return predict_fft(engine) if isinstance(engine, PlaneFft) else predict_fermat(engine)

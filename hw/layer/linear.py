@@ -1,0 +1,183 @@
+"""Layers of linear convolutions: line engines with zeros around every line."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.design import LineDesign
+from golden.layer_axes import Axis
+from golden.layer_linear import LinearLayerDesign, LinearPass
+from hw.counter import Counter
+from hw.engines import ENGINES
+from hw.layer.staged import StagedLayer
+from hw.layer.turn import CornerTurn, Run
+from hw.line import LineEngine, weights_layout
+from hw.output import beat_layout
+from hw.predict import Cost
+from hw.streams import connect_streams
+
+
+class LinearEngine(wiring.Component):
+    """Lines without their zeros go in, and the results wanted come out.
+
+    A group takes as long as on the circle. The zeros ahead of a line go in once its first sample
+    is there, those behind it by themselves.
+
+    Members
+    -------
+    i, o : stream of beats, In and Out
+        `last` of `o` ends a group.
+    w : In, stream of `hw.line.weights_layout`
+        Where weights are loaded.
+    event_w_last_unexpected, event_w_last_missing : Out
+        See `LineEngine`.
+    """
+
+    def __init__(self, part: LinearPass) -> None:
+        self._part = part
+        self._engine = LineEngine(part.design)
+        design = part.design
+        ports = {
+            "i": In(stream.Signature(beat_layout(design.data_bits, design.lanes))),
+            "o": Out(stream.Signature(beat_layout(design.output_bits, design.lanes))),
+        }
+        if design.weights is None:
+            ports |= {
+                "w": In(stream.Signature(weights_layout(design))),
+                "event_w_last_unexpected": Out(1),
+                "event_w_last_missing": Out(1),
+            }
+        super().__init__(ports)
+
+    @property
+    def design(self) -> LineDesign:
+        """The circular engine."""
+        return self._part.design
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a sample offered to the first output handshake, unstalled."""
+        return self._engine.latency
+
+    @property
+    def wait(self) -> int:
+        """Cycles from a sample offered to its handshake: zeros go ahead of it."""
+        return self._part.kernel.before
+
+    @property
+    def plane_span(self) -> int:
+        """Cycles from the first result of a channel to its last, unstalled."""
+        dropped = self.design.length - 1 - self._last
+        return self._engine.plane_span - dropped
+
+    @property
+    def _last(self) -> int:
+        """Position of a line's last result."""
+        return (self._part.n_results - 1) * self._part.kernel.stride
+
+    @property
+    def engines(self) -> list["LinearEngine"]:
+        """Itself."""
+        return [self]
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.engine = engine = self._engine
+        self._surround(m, engine)
+        self._choose(m, engine)
+        if self.design.weights is None:
+            connect_streams(m, wiring.flipped(self.w), engine.w)
+            m.d.comb += [
+                self.event_w_last_unexpected.eq(engine.event_w_last_unexpected),
+                self.event_w_last_missing.eq(engine.event_w_last_missing),
+            ]
+        return m
+
+    def _surround(self, m: Module, engine: LineEngine) -> None:
+        """Lead lines into the engine with zeros ahead and behind."""
+        before = self._part.kernel.before
+        m.submodules.given = given = Counter(self.design.length)
+        ahead, behind = Signal(), Signal()
+        m.d.comb += [
+            ahead.eq(given.value < before),
+            behind.eq(given.value >= before + self._part.n_samples),
+            engine.i.valid.eq(self.i.valid | behind),
+            engine.i.payload.last.eq(given.last),
+            Value.cast(engine.i.payload.samples).eq(
+                Mux(ahead | behind, 0, Value.cast(self.i.payload.samples))
+            ),
+            self.i.ready.eq(engine.i.ready & ~ahead & ~behind),
+            given.step.eq(engine.i.valid & engine.i.ready),
+        ]
+
+    def _choose(self, m: Module, engine: LineEngine) -> None:
+        """Let through every ``stride``-th result of a line, and drop the rest."""
+        stride = self._part.kernel.stride
+        last = self._last
+        m.submodules.come = come = Counter(self.design.length)
+        wanted = Signal()
+        m.d.comb += [
+            wanted.eq(come.value <= last),
+            self.o.valid.eq(engine.o.valid & wanted),
+            self.o.payload.samples.eq(engine.o.payload.samples),
+            self.o.payload.last.eq(come.value == last),
+            engine.o.ready.eq(self.o.ready | ~wanted),
+            come.step.eq(engine.o.valid & engine.o.ready),
+        ]
+        if stride == 2:
+            m.d.comb += wanted.eq((come.value <= last) & ~come.value[0])
+
+
+class LinearLayer(StagedLayer):
+    """A layer as `design` describes it.
+
+    Members
+    -------
+    See `LayerComponent`; a `w` takes beats of `hw.line.weights_layout`.
+    """
+
+    def __init__(self, design: LinearLayerDesign) -> None:
+        self._linear = design
+        super().__init__(design, list(_stages(design)))
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the first input handshake to the first output handshake, unstalled."""
+        first = self._stages[0]
+        return super().latency - (first.wait if isinstance(first, LinearEngine) else 0)
+
+    @property
+    def cycles_per_frame(self) -> int:
+        """Cycles from a frame to the next in steady state, unstalled."""
+        engines = self._linear.engines.values()
+        slowest = max(engine.groups_per_channel * engine.cycles_per_group for engine in engines)
+        return self._linear.channels * slowest
+
+
+def predict_linear(design: LinearLayerDesign) -> Cost:
+    """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
+    return sum((ENGINES[e.engine].predict(e) for e in design.engines.values()), Cost())
+
+
+def _stages(design: LinearLayerDesign) -> Iterator[Any]:
+    """Yield what planes pass, with corner turns where they are needed."""
+    axis: Axis = "width"
+    bits = design.data_bits
+    for part in design.passes:
+        yield from _turn(design, part.shape, bits, axis, part.axis)
+        yield LinearEngine(part)
+        axis, bits = part.axis, part.design.output_bits
+    yield from _turn(design, design.shapes[-1], bits, axis, "width")
+
+
+def _turn(
+    design: LinearLayerDesign, shape: tuple[int, int], bits: int, have: Axis, want: Axis
+) -> Iterator[CornerTurn]:
+    if have == want:
+        return
+    rows, columns = shape if have == "width" else shape[::-1]
+    run = Run(planes=design.channels, rows=rows, columns=columns, turned=True)
+    yield CornerTurn(runs=[run], bits=bits, lanes=design.lanes, target=design.target)

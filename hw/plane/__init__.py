@@ -1,0 +1,1 @@
+"""Two-dimensional engines: maps through transforms along both axes, on the line engines' parts."""

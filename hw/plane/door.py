@@ -1,0 +1,177 @@
+"""Where maps enter a two-dimensional transform."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.plane import Axis
+from golden.plane_fermat import PlaneFermat
+from golden.plane_fft import PlaneFft
+from hw.counter import Counter, Odometer
+from hw.delay import delay
+from hw.output import beat_layout
+from hw.primitives.memory import READ_LATENCY, Memory
+
+PlaneDesign = PlaneFft | PlaneFermat
+
+
+@dataclass(frozen=True)
+class Side:
+    """Where a block's place stands along one axis; all are wires.
+
+    Attributes
+    ----------
+    last
+        It is the last place.
+    again
+        The map's samples come to their end here.
+    own
+        The map's samples come here for the first time.
+    filled
+        There is a sample at all.
+    """
+
+    last: Value
+    again: Value
+    own: Value
+    filled: Value
+
+
+class PlaneDoor(wiring.Component):
+    """Takes maps, and fills them up to blocks of the transform.
+
+    A map's samples go in as they come. Where a transform is larger, zeros fill the rest of the
+    block; where maps wrap, their samples, which were written into a memory, come once more before.
+    Nothing is waited for meanwhile, and the next map is taken when the block is complete.
+
+    Members
+    -------
+    i : In, stream of beats
+    early : Out
+        A place of the block has its turn.
+    sample : Out
+        What stands there, `READ_LATENCY` cycles later.
+    credit, available : In
+        Nothing is taken unless both are high.
+    take : Out
+        Pulse: a beat is taken.
+    frame, idle : Out
+        The last beat of a frame is taken; none was begun, and none begins in this cycle.
+    """
+
+    def __init__(self, design: PlaneDesign) -> None:
+        self._design = design
+        super().__init__(
+            {
+                "i": In(stream.Signature(beat_layout(design.data_bits, 1))),
+                "early": Out(1),
+                "sample": Out(signed(design.data_bits)),
+                "credit": In(1),
+                "available": In(1),
+                "take": Out(1),
+                "frame": Out(1),
+                "idle": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        design = self._design
+        plane, (height, width) = design.plane, design.sizes
+        column = _side(m, "column", plane.horizontal, width, self.early)
+        row = _side(m, "row", plane.vertical, height, self.early & column.last)
+        own = Signal()
+        m.d.comb += [
+            own.eq(row.own & column.own),
+            self.i.ready.eq(self.credit & self.available & own),
+            self.take.eq(self.i.valid & self.i.ready),
+            self.early.eq(self.take | ~own),
+        ]
+        self._track_frames(m)
+        fresh = delay(m, self.i.payload.samples[0], READ_LATENCY, name="fresh")
+        owned = delay(m, own, READ_LATENCY, name="own")
+        if plane.wraps and design.size > design.length:
+            filled = delay(m, row.filled & column.filled, READ_LATENCY, name="filled")
+            old = Mux(filled, self._repeat(m, row, column), 0)
+        else:
+            old = Const(0, signed(design.data_bits))
+        m.d.comb += self.sample.eq(Mux(owned, fresh, old))
+        return m
+
+    def _track_frames(self, m: Module) -> None:
+        design = self._design
+        m.submodules.place = place = Odometer(position=design.length, channel=design.channels)
+        fresh = Signal(init=1)  # no frame has begun
+        m.d.comb += [
+            place.step.eq(self.take),
+            self.frame.eq(self.take & place.last_channel),
+            self.idle.eq(fresh & ~self.take),
+        ]
+        with m.If(self.take):
+            m.d.sync += fresh.eq(place.last_channel)
+
+    def _repeat(self, m: Module, row: Side, column: Side) -> Value:
+        """Write samples as they are taken; return the one that stands where the map repeats."""
+        design = self._design
+        width = design.plane.width
+        m.submodules.memory = memory = Memory(
+            depth=design.length, width=design.data_bits, target=design.target
+        )
+        address, row_start, next_row = (
+            Signal(range(design.length), name=name) for name in ("address", "row_start", "next_row")
+        )
+        m.d.comb += next_row.eq(Mux(row.again, 0, row_start + width))
+        with m.If(self.early):
+            m.d.sync += address.eq(address + 1)
+            with m.If(column.again):
+                m.d.sync += address.eq(row_start)
+            with m.If(column.last):
+                m.d.sync += [address.eq(next_row), row_start.eq(next_row)]
+                with m.If(row.last):
+                    m.d.sync += [address.eq(0), row_start.eq(0)]
+        m.d.comb += [
+            memory.w_en.eq(self.take),
+            memory.w_addr.eq(address),
+            memory.w_data.eq(self.i.payload.samples[0]),
+            memory.r_en.eq(1),
+            memory.r_addr.eq(address),
+        ]
+        return memory.r_data.as_signed()
+
+
+def _side(m: Module, name: str, axis: Axis, size: int, step: Value) -> Side:
+    """Count the places of a block along ``axis``."""
+    if size == axis.length:
+        m.submodules[name] = place = Counter(size)
+        m.d.comb += place.step.eq(step)
+        return Side(place.last, place.last, Const(1), Const(1))
+    m.submodules[name] = place = Counter(size)
+    sample = Signal(range(axis.length), name=f"{name}_sample")
+    own, filled = Signal(name=f"{name}_own", init=1), Signal(name=f"{name}_filled", init=1)
+    again = Signal(name=f"{name}_again")
+    m.d.comb += [place.step.eq(step), again.eq(sample == axis.length - 1)]
+    n_filled = sum(int(entry >= 0) for entry in axis.entry(size))
+    with m.If(step):
+        m.d.sync += sample.eq(sample + 1)
+        with m.If(again):
+            m.d.sync += [sample.eq(0), own.eq(0)]
+        with m.If(place.value == n_filled - 1):
+            m.d.sync += filled.eq(0)
+        with m.If(place.last):
+            m.d.sync += [sample.eq(0), own.eq(1), filled.eq(1)]
+    return Side(place.last, again, own, filled)
+
+
+def within_map(m: Module, design: PlaneDesign, step: Value) -> Value:
+    """Return whether the place that each ``step`` leaves behind is one of the map's own."""
+    height, width = design.sizes
+    m.submodules.out_place = place = Odometer(column=width, row=height)
+    m.d.comb += place.step.eq(step)
+    inside: Value = Const(1)
+    if width > design.plane.width:
+        inside = inside & (place.column < design.plane.width)
+    if height > design.plane.height:
+        inside = inside & (place.row < design.plane.height)
+    return inside

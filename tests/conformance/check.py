@@ -1,0 +1,190 @@
+"""Holds a build of a layer to what its manifest promises, in plain integers.
+
+It knows the manifest and the weights file, and nothing of the generator: it sends maps through the
+Verilog's AXI4-Stream ports under Icarus, with pauses on both sides, and compares every result with
+the layer as its formula has it, within the certified error.
+"""
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+BENCH = Path(__file__).with_name("bench.v")
+
+
+class PromiseError(Exception):
+    """A build breaks a promise."""
+
+
+def half_even(values, multiplier, shift):
+    """``values * multiplier / 2**shift``, rounded to the next integer, ties to the even one."""
+    product = values * int(multiplier)
+    whole, rest = product >> shift, product & ((1 << shift) - 1)
+    twice, unit = 2 * rest, 1 << shift
+    return whole + ((twice > unit) | ((twice == unit) & (whole % 2 == 1)))
+
+
+def convolved(plane, arrays, axis, row):
+    """Each line with its embedding, continued by itself, under the kernel."""
+    weight = arrays[f"{axis}.weight"][row].astype(np.int64)
+    pe = arrays[f"{axis}.pe"][row].astype(np.int64) if f"{axis}.pe" in arrays else 0 * weight
+    bias = int(arrays[f"{axis}.bias"][row]) if f"{axis}.bias" in arrays else 0
+    embedded = (plane if axis == "width" else plane.T) + pe
+    continued = np.concatenate([embedded, embedded[:, :-1]], axis=1)
+    results = np.array([np.correlate(line, weight, "valid") for line in continued]) + bias
+    return results if axis == "width" else results.T
+
+
+def scaled(plane, arrays, axis, row, zero_point):
+    multiplier, shift = (int(arrays[f"{axis}.{name}"][row]) for name in ("multiplier", "shift"))
+    return half_even(plane, multiplier, shift) + zero_point
+
+
+def of_lines(manifest, arrays, frame):
+    """What a layer of line engines makes of a frame."""
+    parameters = manifest["parameters"]
+    planes = list(frame)
+    for number, sections in enumerate(parameters["passes"]):
+        last = number == len(parameters["passes"]) - 1
+        for section in sections:
+            first = section["first_channel"]
+            for channel in range(first, first + section["channels"]):
+                row = section["first_row"] + channel - first
+                y = convolved(planes[channel], arrays, section["axis"], row)
+                if last and parameters["output"] == "requantized":
+                    y = scaled(y, arrays, section["axis"], row, parameters["zero_point"])
+                    if residual := parameters.get("residual"):
+                        y = y + skipped(frame[channel], residual, manifest)
+                    y = np.clip(y, parameters["output_low"], parameters["output_high"])
+                elif not last and (between := parameters["between"]):
+                    y = scaled(y, arrays, section["axis"], row, between["zero_point"])
+                    y = np.clip(y, between["low"], between["high"])
+                planes[channel] = y
+    return np.array(planes)
+
+
+def skipped(plane, residual, manifest):
+    """What is added to results: samples, scaled, within one bit more than a result has."""
+    limit = 1 << manifest["streams"]["m_axis"]["sample_bits"]
+    x = half_even(plane - residual["zero_point"], residual["multiplier"], residual["shift"])
+    return np.clip(x, -limit, limit - 1)
+
+
+REFERENCES = {"serial": of_lines, "parallel": of_lines, "metaformer": of_lines}
+"""What each form makes of a frame ``[C, H, W]``, given manifest and arrays."""
+
+
+def words_of(maps, lanes, slot):
+    """Beats of maps: bands of rows, a row a slot."""
+    mask = (1 << slot) - 1
+    for frame in maps.tolist():
+        for plane in frame:
+            for top in range(0, len(plane), lanes):
+                for column in zip(*plane[top : top + lanes], strict=True):
+                    yield sum((x & mask) << (j * slot) for j, x in enumerate(column))
+
+
+def simulate(manifest, folder, words, out_beats, frame, pauses, seed, work):
+    work.mkdir(exist_ok=True)
+    (work / "in.hex").write_text("".join(f"{word:x}\n" for word in words))
+    streams, lanes, timing = (
+        manifest["streams"],
+        manifest["parameters"]["lanes"],
+        manifest["timing"],
+    )
+    macros = {
+        "TOP": manifest["top"],
+        "CLOCK": manifest["clock"],
+        "RESET": manifest["reset"]["name"],
+        "ACTIVE": int(manifest["reset"]["active"] == "high"),
+        "IN_BITS": lanes * streams["s_axis"]["slot_bits"],
+        "OUT_BITS": lanes * streams["m_axis"]["slot_bits"],
+        "IN_BEATS": len(words),
+        "OUT_BEATS": out_beats,
+        "FRAME": frame,
+        "PAUSE_IN": round(1000 * pauses[0]),
+        "PAUSE_OUT": round(1000 * pauses[1]),
+        "SEED": seed,
+        "PATIENCE": 4 * timing["latency_cycles"] + 4 * timing["cycles_per_frame"] + 500,
+        "SETTLE": timing["latency_cycles"] // 4 + 100,
+    }
+    sources = [str((folder / name).resolve()) for name in manifest["files"]]
+    command = ["iverilog", "-g2012", "-o", "bench.vvp", *(f"-D{k}={v}" for k, v in macros.items())]
+    subprocess.run([*command, str(BENCH), *sources], cwd=work, check=True)
+    subprocess.run(["vvp", "-n", "bench.vvp"], cwd=work, check=True, stdout=subprocess.DEVNULL)
+    *beats, end = (work / "out.txt").read_text().split("\n")[:-1]
+    taken, given, broken, events = map(int, end.split()[1:])
+    _expect(taken == len(words), f"took {taken} of {len(words)} beats")
+    _expect(given == out_beats, f"gave {given} beats, not {out_beats}")
+    _expect(not broken, f"broke the rules of streams {broken} times")
+    _expect(not events, f"showed {events} events on frames that end where they must")
+    return [beat.split() for beat in beats]
+
+
+def _expect(holds, complaint):
+    if not holds:
+        raise PromiseError(complaint)
+
+
+def check(path, archive, work, *, pauses=(0.0, 0.0), frames=None, pattern="random", seed=1):
+    """Raise `PromiseError` where the build whose manifest is at ``path`` breaks a promise."""
+    manifest = json.loads(path.read_text())
+    arrays = dict(np.load(archive))
+    parameters, timing = manifest["parameters"], manifest["timing"]
+    lanes, bits = parameters["lanes"], parameters["data_bits"]
+    shape = tuple(parameters[key] for key in ("channels", "height", "width"))
+    out_shape = tuple(parameters[f"out_{key}"] for key in ("channels", "height", "width"))
+    frame, out_frame = (int(np.prod(s)) // lanes for s in (shape, out_shape))
+    if frames is None:  # as many as show the steady pace
+        frames = timing["latency_cycles"] // timing["cycles_per_frame"] + 3
+    maps = stimulus(np.random.default_rng(seed), (frames, *shape), bits, pattern)
+    words = list(words_of(maps, lanes, manifest["streams"]["s_axis"]["slot_bits"]))
+    beats = simulate(manifest, path.parent, words, frames * out_frame, frame, pauses, seed, work)
+    reference = REFERENCES[manifest["form"]]
+    expected = np.array([reference(manifest, arrays, plane) for plane in maps])
+    _expect(expected.shape[1:] == out_shape, f"gives maps of {out_shape}, not {expected.shape[1:]}")
+    got = unpacked(beats, expected.shape, lanes, manifest["streams"]["m_axis"])
+    certificate = manifest["certificate"]
+    error = int(np.abs(got - expected).max())
+    _expect(error <= certificate["max_abs_error"], f"is off by {error}")
+    _expect(certificate["exact"] == (certificate["max_abs_error"] == 0), "is exact or is not")
+    inside = (got >= parameters["output_low"]) & (got <= parameters["output_high"])
+    _expect(inside.all(), "leaves the range of its output")
+    lasts = [last == "1" for _, last, _ in beats]
+    wanted = [n % out_frame == out_frame - 1 for n in range(len(beats))]
+    _expect(lasts == wanted, "misplaces tlast")
+    if pauses == (0.0, 0.0):
+        check_timing([int(beat[0]) for beat in beats], out_frame, timing)
+    return error
+
+
+def check_timing(cycles, out_frame, timing):
+    """Hold the cycles of unpaused results to the manifest's."""
+    starts = cycles[::out_frame]
+    latency, pace = starts[0], starts[-1] - starts[-2]
+    _expect(latency == timing["latency_cycles"], f"has a latency of {latency}")
+    _expect(pace == timing["cycles_per_frame"], f"has a frame every {pace} cycles")
+
+
+def stimulus(generator, shape, bits, pattern):
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    if pattern == "extreme":
+        return generator.choice([low, high], shape)
+    return generator.integers(low, high, shape, endpoint=True)
+
+
+def unpacked(beats, shape, lanes, stream):
+    slot, bits = stream["slot_bits"], stream["sample_bits"]
+    words = [int(data, 16) for *_, data in beats]
+    columns = np.array(
+        [[word >> (j * slot) & ((1 << slot) - 1) for j in range(lanes)] for word in words]
+    )
+    values = columns - ((columns >> (slot - 1)) << slot)
+    _expect(
+        (values >= -(1 << (bits - 1))).all() and (values < 1 << (bits - 1)).all(), "extends signs"
+    )
+    frames, channels, height, width = shape
+    bands = values.reshape(frames, channels, height // lanes, width, lanes)
+    return bands.swapaxes(-1, -2).reshape(shape)

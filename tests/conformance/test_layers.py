@@ -1,0 +1,88 @@
+"""Layers over a grid of forms, engines and shapes, held to what their manifests promise."""
+
+import shutil
+
+import pytest
+
+from hw.build import run
+from tests.conformance.check import check
+
+needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus")
+
+PAUSES = [(0.3, 0.3), (0.6, 0.0), (0.0, 0.6)]
+SCALED = "[between]\nbits = 6\nlow = -20\n[output]\nbits = 8"
+SAME = "[between]\n[output]"
+GRID = [
+    ("serial", (1, 7, 7), 1, "direct", "direct", "", ""),
+    ("serial", (3, 7, 7), 1, "fermat", "fermat", SCALED, ""),
+    ("serial", (2, 14, 14), 1, "fermat", "direct 5", SCALED, ""),
+    ("serial", (2, 14, 14), 2, "fft", "fft", SCALED, 'order = ["width", "height"]'),
+    ("serial", (1, 8, 32), 2, "fft", "fermat", SCALED, ""),
+    ("serial", (1, 56, 28), 1, "direct 56", "direct", SCALED, ""),
+    ("serial", (24, 3, 5), 1, "direct", "direct 2", SCALED, ""),
+    ("serial", (3, 14, 14), 2, "direct", "direct", SAME, "shared_engine = true"),
+    ("serial", (1, 7, 7), 1, "fermat", "fermat", SAME, "shared_engine = true"),
+    ("parallel", (4, 7, 7), 1, "direct", "direct", "", ""),
+    ("parallel", (16, 7, 7), 7, "direct 3", "direct 3", "[output]\nlow = 0", ""),
+    ("parallel", (2, 14, 14), 2, "fft", "fft", "", ""),
+    ("parallel", (2, 14, 14), 1, "fermat", "direct", "[output]", ""),
+    ("parallel", (2, 8, 32), 8, "direct", "direct", "[output]", ""),
+    ("parallel", (2, 56, 28), 1, "fermat", "fermat", "", "weight_bits = 4"),
+    ("metaformer", (2, 7, 7), 1, "fermat", "fermat", SCALED, ""),
+    ("metaformer", (2, 4, 4), 2, "fft", "fft", SCALED, "residual = true"),
+    ("metaformer", (16, 7, 7), 7, "direct", "direct", SCALED, "residual = true"),
+    ("metaformer", (2, 8, 32), 1, "fft", "direct", SCALED, ""),
+    ("metaformer", (2, 14, 7), 1, "direct", "fermat", SCALED, "residual = true"),
+    ("metaformer", (4, 7, 7), 1, "fft", "fft", SAME, "shared_engine = true"),
+    ("metaformer", (6, 5, 4), 1, "direct", "direct", "", "data_bits = 3\nweight_bits = 3"),
+]
+
+
+def engine_table(choice):
+    engine, *macs = choice.split()
+    return f'{{engine = "{engine}"{f", macs = {macs[0]}" if macs else ""}}}'
+
+
+def configured(case, folder):
+    form, shape, lanes, height, width, formats, more = case
+    lines = [f'form = "{form}"', 'name = "layer"', f"lanes = {lanes}", more]
+    names = ("channels", "height", "width")
+    lines += [f"{key} = {size}" for key, size in zip(names, shape, strict=True)]
+    lines += ["[engines]", f"height = {engine_table(height)}", f"width = {engine_table(width)}"]
+    path = folder / "layer.toml"
+    path.write_text("\n".join([*lines, formats]))
+    return path
+
+
+def built(case, folder, capsys):
+    status = run(["layer", "--config", str(configured(case, folder)), "-o", str(folder)])
+    assert status == 0, capsys.readouterr().err
+    return folder / "layer.json", folder / "layer.npz"
+
+
+@needs_icarus
+@pytest.mark.parametrize("number", range(len(GRID)))
+def test_layer_keeps_its_promises(number, tmp_path, capsys):
+    manifest, weights = built(GRID[number], tmp_path, capsys)
+    check(manifest, weights, tmp_path / "free")
+    pauses = PAUSES[number % len(PAUSES)]
+    check(manifest, weights, tmp_path / "paused", pauses=pauses, frames=1, pattern="extreme")
+
+
+def edited(verilog, old, new):
+    assert old in verilog
+    return verilog.replace(old, new)
+
+
+MUTANTS = {
+    "a bank written while it is read": ("full", r"", ""),
+}
+
+
+@needs_icarus
+def test_grid_is_as_wide_as_it_says():
+    assert len(GRID) >= 20
+    assert {case[0] for case in GRID} == {"serial", "parallel", "metaformer"}
+    assert {case[3].split()[0] for case in GRID} == {"direct", "fft", "fermat"}
+    shapes = {case[1][1:] for case in GRID}
+    assert {(7, 7), (14, 14), (8, 32), (56, 28)} <= shapes
