@@ -42,6 +42,8 @@ class PlacedLayer:
         As `hw.build layer` calls it.
     channels, height, width
         Of the map.
+    axis
+        Of a dense layer: along which lines run, "both" for half of the channels each.
     """
 
     name: str
@@ -49,6 +51,7 @@ class PlacedLayer:
     channels: int
     height: int
     width: int
+    axis: str = "both"
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ class Network:
     def layers(self, height: int, width: int) -> list[PlacedLayer]:
         """Return the layers for images of ``height`` and ``width``.
 
+        Halves of a dense layer share an engine, so on a map that is not square each is a layer.
+
         Raises
         ------
         ParameterError
@@ -88,7 +93,14 @@ class Network:
                 if size < 2:
                     least = self._least(place.halvings)
                     raise ParameterError(f"input_{key}", f"at least {least}", sizes[key])
-            layers.append(PlacedLayer(place.name, self.form, place.channels, **map_sizes))
+            if self.form == "dense" and map_sizes["height"] != map_sizes["width"]:
+                half = place.channels // 2
+                layers += [
+                    PlacedLayer(f"{place.name}.{axis}", self.form, half, **map_sizes, axis=axis)
+                    for axis in ("height", "width")
+                ]
+            else:
+                layers.append(PlacedLayer(place.name, self.form, place.channels, **map_sizes))
         return layers
 
     def _halved(self, size: int, times: int) -> int:

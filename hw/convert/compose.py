@@ -135,6 +135,8 @@ def _join_halves(graph: Graph, chains: Sequence[Chain]) -> list[FoundLayer]:
             continue
         entry, before = source
         shape = graph.shapes[entry]
+        if form == "dense" and shape[2] != shape[3]:
+            continue  # halves of a dense layer share an engine, so each is a layer by itself
         layers.append(
             FoundLayer(
                 form,

@@ -83,6 +83,7 @@ class IntegerLayer:
             "weights": f"{found.name}.npz",
             "form": found.form,
             "channels": channels,
+            "out_channels": self.design.out_shape[0],
             "height": height,
             "width": width,
             "residual": found.residual,
@@ -213,7 +214,10 @@ def _options(found: FoundLayer, formats: Formats, weight_bits: int) -> dict[str,
         options["order"] = [computed.axis for computed in found.chains[0].passes]
     if found.residual:
         options["residual"] = True
-    axes = options.get("order", AXES)
+    if found.form == "dense":
+        options["out_channels"] = sum(len(chain.passes[0].weight) for chain in found.chains)
+        options["axis"] = "both" if len(found.chains) == 2 else found.chains[0].passes[0].axis
+    axes = [a for a in AXES if any(a == p.axis for c in found.chains for p in c.passes)]
     options["engines"] = {axis: {"engine": "direct"} for axis in axes}
     if formats.between is not None:
         options["between"] = {"bits": formats.between.bits}

@@ -49,6 +49,7 @@ NETWORKS = {
     "width": lambda: ParC(4, 5, axis="width"),
     "serial": lambda: nn.Sequential(ParC(4, 6, axis="height"), ParC(4, 5, axis="width")),
     "parallel": lambda: Parallel(4, 6),
+    "dense": lambda: ParC(4, 6, axis="height", groups=1),
     "metaformer": lambda: MetaFormer(4, 6),
     "residual": lambda: Residual(MetaFormer(4, 6)),
 }

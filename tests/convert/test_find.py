@@ -243,10 +243,8 @@ LAYERS = {
     "serial": (lambda: Serial("height"), "serial", False),
     "serial-width-first": (lambda: Serial("width"), "serial", False),
     "parallel": (lambda: Parallel(8, 6), "parallel", False),
-    "dense": (lambda: Parallel(8, 6, dense=True), "dense", False),
     "metaformer": (lambda: MetaFormer(8, 6), "metaformer", False),
     "normed-parallel": (lambda: Normed(Parallel(8, 6), residual=True), "parallel", False),
-    "normed-dense": (lambda: Normed(Parallel(8, 6, dense=True), residual=False), "dense", False),
     "normed-metaformer": (
         lambda: Normed(MetaFormer(8, 6), residual=True),
         "metaformer",
@@ -267,6 +265,18 @@ def test_passes_are_put_together(name):
     assert (layer.form, layer.residual) == (form, residual)
     assert layer.shape == (channels, *SIZE)
     assert layer.entry.startswith("relu"), "what lies before was not folded"
+
+
+def test_dense_halves_are_a_layer_on_a_square_map_and_two_on_another():
+    torch.manual_seed(0)
+    network = Side([Normed(Parallel(8, 6, dense=True), residual=False)], 8)
+    (layer,), left = check(exported(network, (6, 6), channels=8))
+    assert not left
+    assert (layer.form, layer.shape) == ("dense", (8, 6, 6))
+    assert layer.entry.startswith("relu"), "what lies before was not folded"
+    layers, left = check(exported(network, (7, 6), channels=8))
+    assert not left
+    assert [(layer.form, layer.shape) for layer in layers] == [("dense", (4, 7, 6))] * 2
 
 
 def test_halves_in_another_order_stay_apart():

@@ -42,10 +42,18 @@ def test_the_networks_are_those_published():
 
 
 def test_maps_of_odd_sizes_are_halved_as_the_network_does():
-    sizes = [(la.height, la.width) for la in NETWORKS["resnet50-parc"].layers(230, 200)]
+    sizes = [(la.height, la.width) for la in NETWORKS["mobilenetv2-parc"].layers(230, 200)]
     assert sizes == [(15, 13)] * 3 + [(8, 7)]
     sizes = [(la.height, la.width) for la in NETWORKS["convnext-t-parc"].layers(230, 200)]
     assert sizes == [(14, 12)] * 3 + [(7, 6)]
+
+
+def test_dense_halves_on_maps_that_are_not_square_are_layers():
+    layers = NETWORKS["resnet50-parc"].layers(224, 256)[-2:]
+    assert [(la.name, la.channels, la.height, la.width, la.axis) for la in layers] == [
+        ("layer4.2.conv2.height", 256, 7, 8, "height"),
+        ("layer4.2.conv2.width", 256, 7, 8, "width"),
+    ]
 
 
 def test_refusals():
