@@ -85,31 +85,26 @@ class Network:
         ParameterError
             Where a map would be a single row or column, or none.
         """
-        sizes = {"height": height, "width": width}
         layers = []
         for place in self.places:
-            map_sizes = {key: self._halved(n, place.halvings) for key, n in sizes.items()}
-            for key, size in map_sizes.items():
-                if size < 2:
-                    least = self._least(place.halvings)
-                    raise ParameterError(f"input_{key}", f"at least {least}", sizes[key])
-            if self.form == "dense" and map_sizes["height"] != map_sizes["width"]:
-                half = place.channels // 2
-                layers += [
-                    PlacedLayer(f"{place.name}.{axis}", self.form, half, **map_sizes, axis=axis)
-                    for axis in ("height", "width")
-                ]
-            else:
-                layers.append(PlacedLayer(place.name, self.form, place.channels, **map_sizes))
+            rows = self._side("height", height, place.halvings)
+            columns = self._side("width", width, place.halvings)
+            if self.form != "dense" or rows == columns:
+                layers.append(PlacedLayer(place.name, self.form, place.channels, rows, columns))
+                continue
+            for axis in ("height", "width"):
+                name, half = f"{place.name}.{axis}", place.channels // 2
+                layers.append(PlacedLayer(name, self.form, half, rows, columns, axis))
         return layers
 
-    def _halved(self, size: int, times: int) -> int:
-        for _ in range(times):
-            size = (size + self.round_up) // 2
-        return size
-
-    def _least(self, times: int) -> int:
-        return (1 << times) + 1 if self.round_up else 2 << times
+    def _side(self, side: str, size: int, halvings: int) -> int:
+        halved = size
+        for _ in range(halvings):
+            halved = (halved + self.round_up) // 2
+        if halved < 2:
+            least = (1 << halvings) + 1 if self.round_up else 2 << halvings
+            raise ParameterError(f"input_{side}", f"at least {least}", size)
+        return halved
 
 
 def _convnext(base: int) -> Network:
