@@ -1,49 +1,29 @@
-"""Where the published networks have ParC layers, and how large those are at any input size.
+"""The ParC layers of published networks: their shapes on images of any size."""
 
-`nets` holds the networks themselves, written in torch; this needs none of it.
-
-Sources: Zhang et al., "ParC-Net", ECCV 2022, and Yang et al., "Fast-ParC".
-"""
-
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from golden.errors import ParameterError
 
+Size: TypeAlias = tuple[int, int]
+"""Height and width."""
+
+MIN_SIDE, MAX_SIDE = 32, 8192
+
 
 @dataclass(frozen=True)
-class Place:
-    """A ParC layer of a network.
+class LayerShape:
+    """What a ParC layer of a network works on.
 
     Parameters
     ----------
     name
-        Path of its module.
-    channels
-        Of the map.
-    halvings
-        Times that the image's height and width have been halved.
-    """
-
-    name: str
-    channels: int
-    halvings: int
-
-
-@dataclass(frozen=True)
-class PlacedLayer:
-    """A ParC layer for one size of image.
-
-    Parameters
-    ----------
-    name
-        Path of its module.
+        Module of the network that it belongs to, its dots replaced.
     form
-        As `hw.build layer` calls it.
+        As `hw.build layer` has it.
     channels, height, width
-        Of the map.
-    axis
-        Of a dense layer: along which lines run, "both" for half of the channels each.
+        Of its map.
     """
 
     name: str
@@ -51,110 +31,122 @@ class PlacedLayer:
     channels: int
     height: int
     width: int
-    axis: str = "both"
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """Layers of one shape.
+
+    Parameters
+    ----------
+    modules
+        A layer each.
+    channels
+        Of their maps.
+    stride
+        Pixels of the image from a sample to the next.
+    """
+
+    modules: tuple[str, ...]
+    channels: int
+    stride: int
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network and its ParC layers, in order.
+    """A network with ParC layers.
 
     Parameters
     ----------
-    form
-        Of all its ParC layers.
+    name, form
+        Of it, and of all its layers.
     size
-        Height and width of the images it was published for.
-    places
-        The layers.
-    round_up
-        Whether an odd size is halved upwards, by padding, or downwards.
+        Side of the square images that it was published for.
+    stages
+        Where it has ParC layers.
+    pads
+        Whether halving a map of odd sides leaves the larger half: convolutions with a border do.
     """
 
+    name: str
     form: str
     size: int
-    places: tuple[Place, ...]
-    round_up: bool = True
+    stages: tuple[_Stage, ...]
+    pads: bool = True
 
-    def layers(self, height: int, width: int) -> list[PlacedLayer]:
-        """Return the layers for images of ``height`` and ``width``.
-
-        Halves of a dense layer share an engine, so on a map that is not square each is a layer.
+    def layers(self, size: Size | None = None) -> list[LayerShape]:
+        """Return the ParC layers for images of ``size``, in the order in which a map takes them.
 
         Raises
         ------
         ParameterError
-            Where a map would be a single row or column, or none.
+            Where a side is out of range.
         """
-        layers = []
-        for place in self.places:
-            rows = self._side("height", height, place.halvings)
-            columns = self._side("width", width, place.halvings)
-            if self.form != "dense" or rows == columns:
-                layers.append(PlacedLayer(place.name, self.form, place.channels, rows, columns))
-                continue
-            for axis in ("height", "width"):
-                name, half = f"{place.name}.{axis}", place.channels // 2
-                layers.append(PlacedLayer(name, self.form, half, rows, columns, axis))
-        return layers
+        height, width = size or (self.size, self.size)
+        if not all(MIN_SIDE <= side <= MAX_SIDE for side in (height, width)):
+            rule = f"of sides from {MIN_SIDE} to {MAX_SIDE}"
+            raise ParameterError("input_size", rule, f"{height}x{width}")
+        return list(self._layers(height, width))
 
-    def _side(self, side: str, size: int, halvings: int) -> int:
-        halved = size
-        for _ in range(halvings):
-            halved = (halved + self.round_up) // 2
-        if halved < 2:
-            least = (1 << halvings) + 1 if self.round_up else 2 << halvings
-            raise ParameterError(f"input_{side}", f"at least {least}", size)
-        return halved
+    def _layers(self, height: int, width: int) -> Iterator[LayerShape]:
+        for stage in self.stages:
+            sides = [
+                -(-s // stage.stride) if self.pads else s // stage.stride for s in (height, width)
+            ]
+            for module in stage.modules:
+                yield LayerShape(module, self.form, stage.channels, sides[0], sides[1])
 
 
-def _convnext(base: int) -> Network:
-    places = [Place(f"stages.2.{block}.conv", 4 * base, 4) for block in (6, 7, 8)]
-    places.append(Place("stages.3.2.conv", 8 * base, 5))
-    return Network("parallel", 224, tuple(places), round_up=False)
+def _blocks(module: str, *numbers: int) -> tuple[str, ...]:
+    return tuple(f"{module}_{number}" for number in numbers)
 
 
-def _parcnet_s() -> Network:
-    stages = ((3, 192, 2), (4, 256, 4), (5, 320, 3))
-    places = [
-        Place(f"layer{stage}.blocks.{block}.mix", channels, stage)
-        for stage, channels, n_blocks in stages
-        for block in range(n_blocks)
-    ]
-    return Network("metaformer", 256, tuple(places))
+_CONVNEXT_BLOCKS = (_blocks("stages_2", 6, 7, 8), _blocks("stages_3", 2))
+
+
+def _convnext(name: str, base: int) -> Network:
+    stages = tuple(
+        _Stage(blocks, factor * base, 4 * factor)
+        for factor, blocks in zip((4, 8), _CONVNEXT_BLOCKS, strict=True)
+    )
+    return Network(name, "parallel", 224, stages, pads=False)
 
 
 NETWORKS: Mapping[str, Network] = {
-    "resnet50-parc": Network(
-        "dense",
-        224,
-        (
-            *(Place(f"layer3.{block}.conv2", 256, 4) for block in (3, 4, 5)),
-            Place("layer4.2.conv2", 512, 5),
+    network.name: network
+    for network in (
+        Network(
+            "resnet50-parc",
+            "dense",
+            224,
+            (
+                _Stage(_blocks("layer3", 3, 4, 5), 256, 16),
+                _Stage(_blocks("layer4", 2), 512, 32),
+            ),
         ),
-    ),
-    "mobilenetv2-parc": Network(
-        "parallel",
-        224,
-        (
-            *(Place(f"stage4.{block}.conv", 384, 4) for block in (2, 3)),
-            Place("stage5.2.conv", 576, 4),
-            Place("stage6.2.conv", 960, 5),
+        Network(
+            "mobilenetv2-parc",
+            "parallel",
+            224,
+            (
+                _Stage(_blocks("stage4", 2, 3), 384, 16),
+                _Stage(_blocks("stage5", 2), 576, 16),
+                _Stage(_blocks("stage6", 2), 960, 32),
+            ),
         ),
-    ),
-    "convnext-xt-parc": _convnext(48),
-    "convnext-t-parc": _convnext(96),
-    "parcnet-s": _parcnet_s(),
+        _convnext("convnext-xt-parc", 48),
+        _convnext("convnext-t-parc", 96),
+        Network(
+            "parcnet-s",
+            "metaformer",
+            256,
+            (
+                _Stage(_blocks("layer3_blocks", 0, 1), 192, 8),
+                _Stage(_blocks("layer4_blocks", 0, 1, 2, 3), 256, 16),
+                _Stage(_blocks("layer5_blocks", 0, 1, 2), 320, 32),
+            ),
+        ),
+    )
 }
-
-
-def find_network(name: str) -> Network:
-    """Return a network by its name.
-
-    Raises
-    ------
-    ParameterError
-        Where there is none of that name.
-    """
-    if name not in NETWORKS:
-        raise ParameterError("network", f"one of {', '.join(NETWORKS)}", repr(name))
-    return NETWORKS[name]
+"""From Zhang et al., "ParC-Net", ECCV 2022 (arXiv 2203.03952), and Yang et al., "Fast-ParC"
+(arXiv 2210.04020)."""

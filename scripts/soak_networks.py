@@ -32,10 +32,10 @@ def convert(name: str, folder: Path) -> list[Path]:
     options = [f"--input-size={size}x{size}", f"--calibration={data}", f"--out={folder}"]
     subprocess.run([sys.executable, "-m", "hw.convert", place, *options], cwd=ROOT, check=True)
     layers = json.loads((folder / "network.json").read_text())["layers"]
-    expected = NETWORKS[name].layers(size, size)
+    expected = NETWORKS[name].layers()
     keys = ("form", "channels", "height", "width")
     shapes = [tuple(layer[key] for key in keys) for layer in layers]
-    assert shapes == [tuple(getattr(place, key) for key in keys) for place in expected], name
+    assert shapes == [tuple(getattr(shape, key) for key in keys) for shape in expected], name
     distinct = dict(zip(shapes, layers, strict=True))
     return [folder / layer["config"] for layer in distinct.values()]
 

@@ -1,8 +1,12 @@
 """The layer ParC: float64's definition, the hardware's integers, and training."""
 
+import warnings
+
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx.reference import ReferenceEvaluator
 
 from golden.design import Requantization
 from golden.direct import DirectDesign
@@ -63,6 +67,34 @@ def test_freezing_changes_nothing_but_the_parameters():
     assert network[0].height.length == 9
     assert network[1].width_first[0].table.shape == (1, 2, 1, 5)
     torch.testing.assert_close(network(x), before)
+
+
+class Both(torch.nn.Module):
+    """ParC in both forms, side by side."""
+
+    def __init__(self):
+        super().__init__()
+        self.forms = torch.nn.ModuleList(
+            ParC(3, 6, axis=axis, form=form) for axis in AXES for form in ("concat", "fft")
+        )
+
+    def forward(self, x):
+        return torch.cat([layer(x) for layer in self.forms], 1)
+
+
+def test_frozen_it_goes_to_onnx_without_a_trace_of_resizing(tmp_path):
+    torch.manual_seed(0)
+    network, x = Both(), torch.randn(1, 3, 9, 5)
+    freeze(network, x)
+    path = tmp_path / "parc.onnx"
+    with warnings.catch_warnings():
+        # torch.onnx uses what torch itself has deprecated.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(network, (x,), path, dynamo=True, verbose=False)
+    model = onnx.load(path)
+    assert not {node.op_type for node in model.graph.node} & {"Resize", "Upsample", "Shape"}
+    (y,) = ReferenceEvaluator(model).run(None, {model.graph.input[0].name: x.numpy()})
+    np.testing.assert_allclose(y, network(x).detach().numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize("axis", AXES)
