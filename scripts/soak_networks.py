@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +14,13 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from golden.config import Table
+from golden.layer import Arrays, LayerDesign
 from golden.networks import NETWORKS
+from golden.weights import load_weights
 from hw.command import table
 from hw.layer.config import read_layer
+from hw.layer.registry import LAYERS
 from sim.frames import run_frames
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,17 +48,35 @@ def convert(name: str, folder: Path) -> list[Path]:
 def simulate(config: Path, frames: int) -> list[str]:
     """Send random maps through a layer, and compare; return the line of the table."""
     begin = time.monotonic()
-    design = read_layer(config)
+    design, weights = _streamed(config) if _is_dense(config) else (read_layer(config), None)
     shape = (frames, design.channels, design.height, design.width)
     low, high = design.data.low, design.data.high
     maps = np.random.default_rng(1).integers(low, high, shape, endpoint=True)
     with tqdm(total=frames, unit="frame", desc=design.name) as bar:
-        result = run_frames(design, maps, config.parent / design.name, bar.update)
-    differences = int(np.count_nonzero(result.maps != design.model(maps)))
+        result = run_frames(design, maps, config.parent / design.name, bar.update, weights=weights)
+    differences = int(np.count_nonzero(result.maps != design.model(maps, weights)))
     size = " x ".join(map(str, shape[1:]))
     seconds = f"{time.monotonic() - begin:.0f}"
     cycles = f"{result.cycles / frames:.0f}"
     return [design.name, design.form, size, cycles, f"{differences}", seconds]
+
+
+def _is_dense(config: Path) -> bool:
+    return bool(tomllib.loads(config.read_text())["form"] == "dense")
+
+
+def _streamed(config: Path) -> tuple[LayerDesign, Arrays]:
+    """Return a dense layer whose weights arrive on a port, all rows of a map side by side.
+
+    In ROM its half a million weights take a C++ compiler gigabytes, and row by row a frame takes
+    millions of cycles.
+    """
+    options = tomllib.loads(config.read_text())
+    arrays = load_weights(config.parent / options.pop("weights"))
+    design = LAYERS[options.pop("form")].design
+    options["output"]["zero_point"] = int(arrays["output.zero_point"])
+    options["lanes"] = options["height"]
+    return design.of_table(Table(options), None, example=False), arrays
 
 
 @click.command()

@@ -10,6 +10,7 @@ import numpy as np
 
 from golden.interval import Integers
 from golden.layer import LayerDesign
+from golden.weights import load_weights
 from sim.bench import JOB, Job
 from sim.bench_map import CYCLES, FOLDER, PROGRESS, RESULTS
 from sim.layer import LayerBench
@@ -17,6 +18,8 @@ from sim.stream import Beat, always, evenly
 
 MAPS = "maps.npy"
 """int64 ``[F, C, H, W]``, to be sent; what comes out is in `RESULTS`."""
+WEIGHTS = "weights.npz"
+"""Arrays of a weights file, to be loaded where weights arrive on ports."""
 
 
 def unpack_maps(beats: list[Beat], design: LayerDesign, slot_bits: int) -> Integers:
@@ -39,6 +42,8 @@ async def frames(dut: Any) -> None:
     folder = Path(os.environ[FOLDER])
     bench = LayerBench(dut, Job.load(os.environ[JOB]))
     await bench.start()
+    if bench.design.loaded:
+        await bench.load(load_weights(folder / WEIGHTS), density=1)
     maps = np.load(folder / MAPS)
     bench.i.send(bench.beats(maps), evenly(0))
     bench.o.set_pace(always)

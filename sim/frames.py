@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from golden.interval import Integers
-from golden.layer import LayerDesign
+from golden.layer import Arrays, LayerDesign
 from hw.axi import PortNames
 from hw.generate import generate, write_files
 from hw.models import models_for
@@ -43,9 +43,10 @@ def run_frames(
     folder: Path,
     progress: Callable[[int], object] = lambda _frames: None,
     *,
+    weights: Arrays | None = None,
     simulator: str = "verilator",
 ) -> FramesResult:
-    """Generate ``design``, with its weights in ROM, and send ``maps`` ``[F, C, H, W]`` through it.
+    """Generate ``design``, and send ``maps`` ``[F, C, H, W]`` through it.
 
     Parameters
     ----------
@@ -57,6 +58,8 @@ def run_frames(
         For the generated files, the log and the results.
     progress
         Called with the number of frames that have come out since the last call.
+    weights
+        To be loaded first, where the design's weights arrive on ports.
     simulator
         One of `sim.runner.simulators`.
 
@@ -74,6 +77,8 @@ def run_frames(
     options = ["-Wno-PINMISSING"] if models and simulator == "verilator" else []
     simulation = build(sources, design.name, simulator=simulator, options=options)
     np.save(folder / bench_frames.MAPS, maps)
+    if weights is not None:
+        np.savez(folder / bench_frames.WEIGHTS, allow_pickle=False, **weights)
     shown = folder / bench_map.PROGRESS
     shown.write_text("0")
     env = Job(design, manifest, groups=len(maps), resets=0).save(folder / "job.pickle")

@@ -144,7 +144,9 @@ def _check_images(data: Calibration, graph: Graph) -> None:
 
 
 def _bar(label: str, length: int) -> "AbstractContextManager[Any]":
-    return click.progressbar(length=length, label=label, file=sys.stderr, show_pos=True)
+    return click.progressbar(
+        length=length, label=label, file=sys.stderr, show_pos=True, hidden=not sys.stderr.isatty()
+    )
 
 
 def _files(

@@ -18,6 +18,7 @@ from hw.command import run_command
 from hw.convert.command import main
 from hw.layer.config import read_layer
 from nets.digits import TASKS, digits, load_trained
+from nets.parc import ParC
 
 IMAGES = 12
 ROOT = Path(__file__).resolve().parents[2]
@@ -303,6 +304,19 @@ def test_bad_onnx_files_are_refused(tmp_path, images, capsys):
 LAST = onnx.defs.onnx_opset_version()
 
 
+def test_layers_that_no_hardware_can_do_are_refused(tmp_path, capsys):
+    model, out = tmp_path / "net.pt2", tmp_path / "out"
+    network = ParC(1, 1025, axis="width")
+    program = torch.export.export(network, (torch.zeros(1, 1, 2, 1025),))
+    torch.export.save(program, model)
+    data = save(tmp_path / "images.npz", x=np.random.default_rng(0).normal(size=(1, 1, 2, 1025)))
+    line = refused(capsys, out, model, "--input-size", "2x1025", "--calibration", data)
+    assert line == (
+        "MODEL must be of layers that the hardware can do, not parc_0: width must be from 2 to "
+        "1024, not 1025"
+    )
+
+
 def test_digits_lose_little(tmp_path, capsys):
     """Calibrated on training images, at most one point of accuracy goes: here on some of them."""
     for name, task in TASKS.items():
@@ -313,6 +327,7 @@ def test_digits_lose_little(tmp_path, capsys):
         out = tmp_path / name
         assert not run(model, "--input-size", size, "--calibration", data, "-o", out)
         report = json.loads((out / "report.json").read_text())
+        assert report["float_accuracy"] > 0.95
         assert report["integer_accuracy"] >= report["float_accuracy"] - 0.02
     capsys.readouterr()
 
