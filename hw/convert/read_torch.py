@@ -26,6 +26,8 @@ _KINDS: dict[str, Kind] = {
     "aten.fft_ifft2": "inverse_fft",
     "aten._fft_c2r": "inverse_fft",
 }
+_TRAINING = {torch.ops.aten.dropout.default: "train", torch.ops.aten.batch_norm.default: "training"}
+"""Operators that compute something else in training, and the argument that says so."""
 _SINGLE = {torch.float32: torch.float64, torch.complex64: torch.complex128}
 
 
@@ -166,6 +168,8 @@ def _read_node(node: fx.Node) -> Node:
     target = node.target
     if not isinstance(target, torch._ops.OpOverload) and target is not operator.getitem:
         _refuse("a network of torch's own operators", f"with {target}")
+    if _TRAINING.get(target) in _named_true(node):
+        _refuse("a network in evaluation mode", f"with {node.name} in training")
     name = str(getattr(target, "_schema", target))
     operation = name.split("(")[0].replace("::", ".").split(".")
     kind = _KINDS.get(".".join(operation[:2]), "other")
@@ -182,6 +186,14 @@ def _read_node(node: fx.Node) -> Node:
     scope = str(stack[-1][0]).removeprefix("L['self'].") if stack else ""
     weight = node.args[1].name if kind == "conv" and isinstance(node.args[1], fx.Node) else None
     return Node(node.name, inputs, (node.name,), run, kind, weight, scope)
+
+
+def _named_true(node: fx.Node) -> set[str]:
+    """Return names of the arguments that are True."""
+    schema = getattr(node.target, "_schema", None)
+    names = [argument.name for argument in schema.arguments] if schema else []
+    given = dict(zip(names, node.args, strict=False)) | node.kwargs
+    return {name for name, value in given.items() if value is True}
 
 
 def _refuse(rule: str, value: object) -> NoReturn:

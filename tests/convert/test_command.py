@@ -168,6 +168,12 @@ def test_bad_models_are_refused(tmp_path, images, capsys):
     broken.write_bytes(b"no archive")
     plain = save_export(NoParc(), tmp_path / "plain.pt2")
     good = save_export(load_trained("convnext"), tmp_path / "good.pt2")
+    image = torch.zeros(1, 1, 8, 8)
+    for name, layer in (("dropout", nn.Dropout()), ("batch_norm", nn.BatchNorm2d(1))):
+        training = tmp_path / f"{name}.pt2"
+        torch.export.save(torch.export.export(nn.Sequential(layer).train(), (image,)), training)
+        line = refused(capsys, out, training, "--input-size", "8x8", "--calibration", images)
+        assert line == f"MODEL must be a network in evaluation mode, not with {name} in training"
     free = {"x": {0: torch.export.Dim("batch")}}
     dynamic = save_export(NoParc(), tmp_path / "dynamic.pt2", batch=2, dynamic_shapes=free)
     cases = [
