@@ -210,6 +210,17 @@ def _rows(depth: int) -> int:
     return -(-depth // (1 << _BLOCK_ADDRESS_BITS))
 
 
+def blocks_synthesised(target: str, *, depth: int, width: int) -> tuple[int, int]:
+    """Block RAMs, and rows of them, that synthesis makes of what is too deep for one; else 0, 0.
+
+    Yosys 0.70 takes the shape of the fewest blocks, and chooses between rows in LUTs.
+    """
+    if target != "ecp5" or depth <= _BLOCK_SHAPES[-1][1]:
+        return 0, 0
+    counts = [(-(-depth // d) * -(-width // w), -(-depth // d)) for w, d in _BLOCK_SHAPES]
+    return min(counts)
+
+
 def _block_shape(depth: int) -> tuple[int, int]:
     return next((shape for shape in _BLOCK_SHAPES if shape[1] >= depth), _BLOCK_SHAPES[-1])
 
