@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from golden.design import LineDesign
 from golden.quantize import MULTIPLIER_BITS
 from hw.output import buffer_depth, has_start, scale_bits, shift_range
-from hw.primitives.memory import blocks_on, blocks_synthesised
+from hw.primitives.memory import blocks_on, levels_on
 from hw.primitives.multiplier import multipliers_on
 from hw.streams import OutputBuffer
 
@@ -93,12 +93,11 @@ def counter(size: int) -> Cost:
 
 def _in_blocks(*, depth: int, width: int, writable: bool) -> Cost | None:
     """Cost of a memory in block RAMs, or None where it is in LUTs."""
-    if blocks := blocks_on(MODELLED, depth=depth, width=width, writable=writable):
-        return Cost(block_rams=blocks, luts=_ADDRESS_LUTS)
-    blocks, rows = blocks_synthesised(MODELLED, depth=depth, width=width)
-    if blocks == 0:
+    blocks = blocks_on(MODELLED, depth=depth, width=width, writable=writable)
+    if not blocks:
         return None
-    return Cost(block_rams=blocks, luts=_ADDRESS_LUTS + _CHOICE * width * (rows - 1))
+    choice = _CHOICE * width * (levels_on(MODELLED, depth=depth) - 1)
+    return Cost(block_rams=blocks, luts=_ADDRESS_LUTS + choice)
 
 
 def ram(*, depth: int, width: int) -> Cost:
