@@ -11,7 +11,6 @@ from golden.errors import ParameterError
 from golden.networks import NETWORKS, Size
 from hw.devices import device_named
 from hw.engines import ENGINES
-from hw.generate import write_files
 from hw.plan import report
 from hw.plan.choices import unable
 from hw.plan.fmax import warnings
@@ -91,9 +90,7 @@ def main(
     if fps is not None:
         limits = None
         plan = planner.cheapest(target.clock / fps) or _too_fast(fps, plan)
-    files = {} if out is None else report.files(planned, plan) | _picture(planner, plan)
-    if out is not None:
-        write_files(files, out)
+    files = [] if out is None else _write(planner, plan, out)
     click.echo(report.table(plan))
     for line in (*report.summary(plan, limits), *_remarks(planned, target)):
         click.echo(line)
@@ -109,6 +106,16 @@ def _remarks(network: PlannedNetwork, target: Target) -> Iterator[str]:
         yield f"{apart} layers share no unit with others of their shape: zero points differ"
     for engine, lengths in unable(network.layers, target.engines).items():
         yield f"{engine} engines do no lines of {', '.join(map(str, lengths))} samples"
+
+
+def _write(planner: Planner, plan: Plan, out: Path) -> list[str]:
+    """Write all files of a plan, and return their names."""
+    # Only here is Yosys loaded, which takes its time.
+    from hw.generate import write_files
+
+    files = report.files(planner.network, plan) | _picture(planner, plan)
+    write_files(files, out)
+    return list(files)
 
 
 def _picture(planner: Planner, plan: Plan) -> dict[str, bytes]:

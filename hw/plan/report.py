@@ -10,7 +10,6 @@ import numpy as np
 from golden.interval import Integers
 from golden.layer_axes import AXES
 from golden.weights import load_weights
-from hw.generate import weights_archive
 from hw.plan.network import PlannedNetwork, without_scalars
 from hw.plan.option import EngineTable, Option
 from hw.plan.target import Plan
@@ -99,6 +98,9 @@ def summary(plan: Plan, limits: Sequence[str] | None) -> Iterator[str]:
 
 def files(network: PlannedNetwork, plan: Plan) -> dict[str, bytes]:
     """Return plan.json, and a configuration a unit with the weights that it holds, by name."""
+    # Only here is Yosys loaded, which takes its time.
+    from hw.generate import weights_archive
+
     out: dict[str, bytes] = {}
     for name, unit in named_units(plan):
         config = unit.config(name, plan.target.device.target)
