@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from textwrap import wrap
 
 import click
 
@@ -34,7 +35,7 @@ _COLUMNS = (
 ENGINE_SETS = {name: (name,) for name in ENGINES} | {"any": tuple(ENGINES)}
 
 _MHZ = CLOCK / 1e6
-_FERMAT = ", ".join(map(str, supported_lengths()))
+_FERMAT = "\n  ".join(wrap(", ".join(map(str, supported_lengths())), 98))
 
 _HEAD = f"""# Networks
 
@@ -64,15 +65,18 @@ frame takes as many cycles as its slowest unit. Data and weights have 8 bits.
   channel at a time.
 - Where block RAMs limit, layers are cut in 8 slices, each of as much of both halves of the
   channels; in 16, 4 or 2 where nothing fits else.
+- plan.json says which layers a unit serves, in which order, and which files hold the sets that it
+  is given. A slice has its share of the first half of the channels, then of the second.
 - Each unit's engine, lanes and macs come from all that are useful, by what the predictions say.
   The search sums up what undercuts all else, and bisects over the cycles; of equally fast plans it
   takes the one with the least shares of the device.
 - Dense layers on maps that are not square go in two units, one an axis.
 - Every map comes from memory and goes back: traffic is those bytes, and weights as often as they
   are loaded.
-- Fermat engines do lines of {_FERMAT} samples only, as far as the ring holds the sums; fft engines
-  that are not powers of two long take a transform of twice the length or more. Where an engine
-  alone can't do a network's lines, the tables say so.
+- Fermat engines do lines of these lengths only, as far as the ring holds the sums:
+  {_FERMAT}.
+  Those fft engines that are not powers of two long take a transform of twice the length or more.
+  Where an engine alone can't do a network's lines, the tables say so.
 - Where nothing fits, the tables have the figures of the plan that takes the least.
 """
 

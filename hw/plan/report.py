@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,9 @@ def files(network: PlannedNetwork, plan: Plan) -> dict[str, bytes]:
             if unit.layers[0].weights is not None:
                 config["weights"] = f"{name}.npz"
                 out[f"{name}.npz"] = weights_archive(joined(unit))
+        elif unit.layers[0].weights is not None:
+            sets = zip(set_names(name, unit), weight_sets(unit), strict=True)
+            out |= {file: weights_archive(arrays) for file, arrays in sets}
         out[f"{name}.toml"] = toml(config).encode()
     out["plan.json"] = (json.dumps(entry(network, plan), indent=2) + "\n").encode()
     return out
@@ -134,6 +138,7 @@ def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:
                 "layers": [layer.name for layer in unit.layers],
                 "weights": unit.storage,
                 "slices": unit.slices,
+                "sets": set_names(name, unit),
                 "cycles_per_frame": unit.cycles,
                 "prediction": unit.cost.entry(),
             }
@@ -168,6 +173,41 @@ def joined(unit: Option) -> dict[str, Integers]:
             parts = [half for side in zip(*halves, strict=True) for half in side]
         out[key] = np.concatenate(parts)
     return out
+
+
+def set_names(name: str, unit: Option) -> list[str]:
+    """Return the files of the weights that a unit is given through its port, in their order."""
+    if unit.storage == "rom" or unit.layers[0].weights is None:
+        return []
+    if unit.storage == "port":
+        return [f"{name}_set.npz"]
+    return [
+        f"{name}_{layer.name}" + (f"_{number}.npz" if unit.slices > 1 else ".npz")
+        for layer in unit.layers
+        for number in range(unit.slices)
+    ]
+
+
+def weight_sets(unit: Option) -> Iterator[dict[str, Integers]]:
+    """Yield the arrays of each set that a unit is given through its port."""
+    if unit.storage == "port":
+        yield joined(unit)
+        return
+    for layer in unit.layers:
+        arrays = joined(replace(unit, layers=(layer,)))
+        for number in range(unit.slices):
+            yield {
+                key: _cut(array, number, unit.slices, halves=layer.form == "metaformer")
+                for key, array in arrays.items()
+            }
+
+
+def _cut(array: Integers, number: int, slices: int, *, halves: bool) -> Integers:
+    """Return a slice of an array's rows, of both halves of them where a map has them so."""
+    if array.ndim == 0 or slices == 1:
+        return array
+    parts = np.split(array, 2) if halves else [array]
+    return np.concatenate([np.split(part, slices)[number] for part in parts])
 
 
 def toml(config: Mapping[str, Any]) -> str:
