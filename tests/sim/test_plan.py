@@ -66,15 +66,16 @@ def test_cycles_are_exact(network, multipliers, engines, tmp_path):
     ("engine", "channels"), [({"engine": "direct", "macs": 3}, 10), ({"engine": "fermat"}, 18)]
 )
 def test_weights_load_beside_frames(engine, channels, tmp_path):
-    network = layers("metaformer", channels, 6, 6)
-    unit = Option(tuple(network), {"height": engine, "width": engine}, 1, "reloaded")
+    network = layers("metaformer", 2 * channels, 6, 6)
+    engines = {"height": engine, "width": engine}
+    unit = Option(tuple(network), engines, 1, "reloaded", slices=2)
     assert unit.loads
     plan = Plan(Target(SMALL, 1e8), (unit,))
     write_files(report.files(PlannedNetwork("small", network), plan), tmp_path)
     design = read_layer(tmp_path / "unit_a.toml")
     assert design.channels == channels
     simulate(design, "sim.bench_reload", simulator=SIMULATOR, folder=tmp_path, groups=5)
-    assert unit.cycles == 2 * cycles_of(tmp_path)
+    assert unit.cycles == 2 * 2 * cycles_of(tmp_path)
 
 
 def test_dense_weights_stream_beside_frames(tmp_path):
