@@ -78,11 +78,6 @@ KEYS = (
             "engines.width.ring must be one of the keys engine, macs, start_bits, not 'ring'",
         ),
         (
-            {"engines": f'{{height = {DIRECT}, width = {{engine = "direct", macs = 2}}}}'},
-            "engines.width has to take a sample a cycle where each half of the channels has its "
-            "own engine, not one in 2",
-        ),
-        (
             {"width": "11", "engines": f'{{height = {DIRECT}, width = {{engine = "fermat"}}}}'},
             "width must be a length with a root of unity in a ring (nearest: 8, 9, 10, 12), not 11",
         ),
