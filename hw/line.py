@@ -131,7 +131,7 @@ class LineEngine(wiring.Component):
         core, output = self._core, self._output
         scales = design.requantization is not None
         m.submodules.weights = port = WeightsPort(
-            channels=design.channels,
+            channels=design.stored_channels,
             words=design.coefficient_words,
             length=design.start_words,
             coefficient_bits=sum(design.coefficient_fields.values()),

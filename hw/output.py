@@ -107,10 +107,10 @@ class OutputStage(wiring.Component):
             "frame": Out(1),
         }
         if design.weights is None:
-            depth = design.channels * design.start_words
+            depth = design.stored_channels * design.start_words
             ports["starts"] = In(LoadSignature(depth=depth, width=design.start_range.bits))
             width = scale_bits(design)
-            ports["scales"] = In(LoadSignature(depth=design.channels, width=width))
+            ports["scales"] = In(LoadSignature(depth=design.stored_channels, width=width))
         super().__init__(ports)
 
     @property
@@ -122,7 +122,9 @@ class OutputStage(wiring.Component):
         m = Module()
         design = self._design
         m.submodules.place = place = Odometer(
-            position=design.length, group=design.groups_per_channel, channel=design.channels
+            position=design.length,
+            group=design.groups_per_channel,
+            channel=design.stored_channels,
         )
         m.submodules.buffer = buffer = OutputBuffer(
             shape=beat_layout(design.output_bits, design.lanes),
@@ -157,7 +159,7 @@ class OutputStage(wiring.Component):
         width = design.start_range.bits
         m.submodules.starts = table = Table(
             words=words,
-            depth=design.channels * design.start_words,
+            depth=design.stored_channels * design.start_words,
             width=width,
             target=design.target,
         )
@@ -194,7 +196,7 @@ class OutputStage(wiring.Component):
         )
         m.submodules.scales = table = Table(
             words=self._scale_words(),
-            depth=design.channels,
+            depth=design.stored_channels,
             width=scale_bits(self._design),
             target=design.target,
         )

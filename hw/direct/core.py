@@ -97,7 +97,7 @@ class DirectCore(wiring.Component):
             sequence.credit.eq(self.credit),
             self.take.eq(sequence.take),
             self.frame.eq(sequence.new & sequence.last_frame),
-            self.idle.eq(sequence.idle),
+            self.idle.eq(self._idle(sequence)),
         ]
         samples = self._take_in(m)
         early, sums = self._correlate(m, sequence, samples)
@@ -108,6 +108,10 @@ class DirectCore(wiring.Component):
         else:
             self._accumulate(m, early, sums)
         return m
+
+    def _idle(self, sequence: Sequencer) -> Value:
+        """Return whether the kernels' reader has begun nothing, and needs no kept set."""
+        return sequence.idle
 
     def _take_in(self, m: Module) -> data.View:
         """Return the samples that the engine steps through, `READ_LATENCY` cycles later."""

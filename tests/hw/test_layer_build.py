@@ -158,7 +158,7 @@ def test_files_that_cannot_be_read_are_refused(tmp_path, capsys):
     path = write(tmp_path, weights='"none.npz"')
     weights = tmp_path / "none.npz"
     message = f"weights must be a readable .npz archive, not {weights}"
-    assert refusal(capsys, path, out).startswith(f"hw.build: --{message}")
+    assert refusal(capsys, path, out).startswith(f"hw.build: {message}")
 
 
 @pytest.fixture
