@@ -9,12 +9,8 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-<<<<<<< HEAD
-from flow.bench import CAPACITY, DEVICE, OTHER_LENGTH, PEERS, USABLE, LayerResult, Result
-=======
-from flow.bench import CAPACITY, DEVICE, OTHER_LENGTH, PEERS, Result
+from flow.bench import CAPACITY, DEVICE, OTHER_LENGTH, PEERS, LayerResult, Result
 from hw.devices import USABLE
->>>>>>> main
 
 Cell = str | int | float | None
 

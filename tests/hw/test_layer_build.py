@@ -127,8 +127,9 @@ KEYS = (
             "depthwise, not 'spiral'",
         ),
         (
-            {"form": '"serial"', "order": '["width"]'},
-            'order must be ["height", "width"] or ["width", "height"], not [\'width\']',
+            {"form": '"serial"', "order": '["width", "width"]'},
+            'order must be "height" and "width" in any order, or one of them, not '
+            "['width', 'width']",
         ),
         (
             {"height": "384", "width": "384", "target": '"ecp5"', "engines": None}
