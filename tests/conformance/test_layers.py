@@ -30,7 +30,7 @@ GRID = [
     ("parallel", (2, 14, 14), 1, "fermat", "direct", "[output]", ""),
     ("parallel", (8, 4, 7), 1, "direct 2", "direct 3", "[output]", ""),
     ("parallel", (20, 3, 4), 1, "direct 2", "direct", "[output]", ""),
-    ("parallel", (2, 8, 32), 8, "direct", "direct", "[output]", ""),
+    ("parallel", (2, 8, 32), 2, "direct", "direct", "[output]", ""),
     ("parallel", (2, 28, 14), 1, "fermat", "fermat", "", "weight_bits = 4"),
     ("metaformer", (16, 14, 14), 2, "direct", "direct", SCALED, "residual = true"),
     ("metaformer", (2, 7, 7), 1, "fermat", "fermat", SCALED, ""),
