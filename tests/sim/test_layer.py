@@ -30,8 +30,8 @@ CASES = {
         order = ["width", "height"]
         channels = 3
         height = 6
-        width = 12
-        lanes = 3
+        width = 8
+        lanes = 2
         between = {bits = 6, low = 0}
         engines.height.engine = "fft"
         engines.width = {engine = "direct", macs = 5}
@@ -58,6 +58,14 @@ CASES = {
         engines.height = {engine = "direct", macs = 2}
         engines.width = {engine = "direct", macs = 2}
         output.bits = 8
+    """,
+    "parallel of two engines": """
+        form = "parallel"
+        channels = 2
+        height = 4
+        width = 5
+        engines.height = {engine = "direct", macs = 3}
+        engines.width.engine = "direct"
     """,
     "metaformer": """
         form = "metaformer"
@@ -130,18 +138,15 @@ def test_layer_equals_model(case: str, tmp_path: Path) -> None:
 
 Edit = Callable[[str], str]
 ANY, RESET, LAST = "all_paces", "reset_in_midstream", "wrong_last"
-METAFORMER, SPLIT, SHARED = (
-    "metaformer",
-    "metaformer of two engines a pass",
-    "metaformer on one engine",
-)
+METAFORMER, SPLIT = "metaformer", "parallel of two engines"
+RESIDUAL = "metaformer of two engines a pass"
 MUTANTS = {
     "a corner not turned": (METAFORMER, ANY, "stage_2", r"\+ 3'h4", "+ 3'h1"),
     "a plane overwritten": (METAFORMER, ANY, "stage_0", r"i__ready = ", "i__ready = 1'h1 | "),
     "a turn without reset": (METAFORMER, RESET, "stage_0.fill", r"= rst ", "= 1'h0 "),
     "a frame that never ends": (METAFORMER, ANY, "stage_4", r"<= last_1", "<= 1'h0"),
     "halves the wrong way": (SPLIT, ANY, "stage_1", r"joining_half \?", "~ joining_half ?"),
-    "a residual too many": (SPLIT, ANY, "residual", r" \+ ", " - "),
+    "a residual too many": (RESIDUAL, ANY, "residual", r" \+ ", " - "),
 }
 """Layer, test that must fail, module that is broken, what is replaced in it, and by what."""
 
