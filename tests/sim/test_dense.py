@@ -124,6 +124,16 @@ CASES = {
         engines.height = {engine = "fermat", parts = 2}
         engines.width = {engine = "fermat", parts = 2}
     """,
+    "fermat-streamed-too-slowly": """
+        weights_port = true
+        streamed = true
+        axis = "width"
+        channels = 8
+        out_channels = 3
+        height = 2
+        width = 7
+        engines.width = {engine = "fermat", products = 4}
+    """,
     "fft-streamed": """
         weights_port = true
         streamed = true
