@@ -54,7 +54,7 @@ def cycles_between_groups(design: DenseDesign) -> int:
     """Return cycles for two groups of channels in steady state.
 
     A half of the store is filled, waits for the last line's transform, and is then read; while one
-    is, the other is too.
+    is, the other is too. Where that takes longest, the two groups take different times.
     """
     ahead = DENSE_ENGINES[type(design)].ahead(design)
     filled, read_twice = design.cycles_of_input, design.channels_per_group * _two_channels(design)

@@ -199,6 +199,11 @@ def blocks_on(target: str, *, depth: int, width: int, writable: bool) -> int:
     return -(-width // _block_shape(depth)[0])
 
 
+def levels_on(target: str, *, depth: int) -> int:
+    """Memories that one of ``depth`` words is made of, where a block is not deep enough."""
+    return len(_stack(target, depth))
+
+
 def _stack(target: str, depth: int) -> list[int]:
     """Return the depths of the memories that one of ``depth`` words is made of, low words first."""
     if target != "ecp5" or depth <= _DEEPEST_BLOCK:
