@@ -34,6 +34,8 @@ OTHERS = {
 """Devices beside ECP5, and the target to build for where the generator has it."""
 
 PEERS = Path(__file__).with_name("peers.json")
+LAYERS = sorted((Path(__file__).parent / "layers").glob("*.toml"))
+"""Configurations of whole layers to measure, for ECP5."""
 
 
 @dataclass(frozen=True)
@@ -176,14 +178,74 @@ def _result(case: Case, product: Product, report: Report) -> Result:
     )
 
 
+@dataclass(frozen=True)
+class LayerResult:
+    """What a whole layer came to on `DEVICE`.
+
+    Parameters
+    ----------
+    name, form
+        Of the layer.
+    shape
+        Channels, height and width of its map.
+    engines
+        Of its passes.
+    report
+        Of the implementation.
+    latency_cycles, cycles_per_frame
+        From the manifest.
+    """
+
+    name: str
+    form: str
+    shape: tuple[int, int, int]
+    engines: tuple[str, ...]
+    report: Report
+    latency_cycles: int
+    cycles_per_frame: int
+
+    @property
+    def frames(self) -> float | None:
+        """Maps a second, at the Fmax measured."""
+        fmax = self.report.fmax_mhz
+        return None if fmax is None else fmax * 1e6 / self.cycles_per_frame
+
+    def entry(self) -> dict[str, Any]:
+        """Return this as JSON has it."""
+        return asdict(self) | {"frames": self.frames}
+
+
+def measure_layer(config: Path, means: Means) -> LayerResult:
+    """Build and implement the layer that ``config`` describes."""
+    with tempfile.TemporaryDirectory() as folder:
+        product = build(config.stem, ["layer", "--config", str(config)], Path(folder))
+    manifest = product.manifest
+    channels, height, width = (
+        manifest["parameters"][key] for key in ("channels", "height", "width")
+    )
+    return LayerResult(
+        name=config.stem,
+        form=manifest["form"],
+        shape=(channels, height, width),
+        engines=tuple(engine["engine"] for engine in manifest["engines"].values()),
+        report=implement(product, device_named(DEVICE), means),
+        latency_cycles=manifest["timing"]["latency_cycles"],
+        cycles_per_frame=manifest["timing"]["cycles_per_frame"],
+    )
+
+
 def _last_error(message: str) -> str:
     """Return the line that says why a tool failed."""
     errors = [line for line in message.splitlines() if "ERROR" in line]
     return errors[-1].partition("ERROR: ")[2] if errors else message.splitlines()[0]
 
 
-def results_file(results: Sequence[Result]) -> bytes:
+def results_file(results: Sequence[Result], layers: Sequence[LayerResult]) -> bytes:
     """Return all that was measured as JSON."""
-    entries = [result.entry() for result in results]
-    peers = json.loads(PEERS.read_text())
-    return (json.dumps({"schema": 1, "results": entries, "peers": peers}, indent=2) + "\n").encode()
+    entries = {
+        "schema": 1,
+        "results": [result.entry() for result in results],
+        "layers": [layer.entry() for layer in layers],
+        "peers": json.loads(PEERS.read_text()),
+    }
+    return (json.dumps(entries, indent=2) + "\n").encode()

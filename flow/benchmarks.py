@@ -9,7 +9,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from flow.bench import CAPACITY, DEVICE, OTHER_LENGTH, PEERS, Result
+from flow.bench import CAPACITY, DEVICE, OTHER_LENGTH, PEERS, LayerResult, Result
 from hw.devices import USABLE
 
 Cell = str | int | float | None
@@ -38,7 +38,7 @@ How the figures were got:
 """
 
 
-def markdown(results: Sequence[Result], seeds: int) -> str:
+def markdown(results: Sequence[Result], layers: Sequence[LayerResult], seeds: int) -> str:
     """Return the document."""
     here = [result for result in results if result.case.device == DEVICE]
     measured = next(result.report for result in here if result.report is not None)
@@ -56,6 +56,7 @@ def markdown(results: Sequence[Result], seeds: int) -> str:
             seeds=seeds,
         ),
         *_engines(here),
+        *_layers(layers),
         *_full_device(here),
         *_peers(),
         *_elsewhere([result for result in results if result.case.device != DEVICE]),
@@ -88,6 +89,32 @@ def _engines(results: Sequence[Result]) -> Iterator[str]:
         yield f"- No `{result.case.engine}` at N = {result.case.length}: {result.why_not}."
     if missing:
         yield ""
+
+
+def _layers(layers: Sequence[LayerResult]) -> Iterator[str]:
+    if not layers:
+        return
+    yield "## Whole layers\n"
+    yield (
+        "Builds of `python -m hw.build layer` with the configurations in `flow/layers/`, corner "
+        "turns and requantisation included.\n"
+    )
+    yield _table(
+        (
+            *("layer", "form", "map", "engines", "multipliers", "LUT4-equivalents", "FF"),
+            *("block RAM", "MHz", "cycles a map", "maps a second", "latency"),
+        ),
+        [
+            (
+                *(layer.name, layer.form, " x ".join(map(str, layer.shape))),
+                ", ".join(layer.engines),
+                *(layer.report.resources.get(k) for k in ("dsp", "lut4_equivalents", "ff")),
+                *(layer.report.resources.get("block_ram"), layer.report.fmax_mhz),
+                *(layer.cycles_per_frame, layer.frames, layer.latency_cycles),
+            )
+            for layer in layers
+        ],
+    )
 
 
 def _full_device(results: Sequence[Result]) -> Iterator[str]:

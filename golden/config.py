@@ -125,6 +125,6 @@ class Table:
             raise error.renamed(keys.get(error.parameter, self.path + error.parameter)) from None
 
 
-def refusal(key: str, rule: str, value: object, *, verb: str = "must be") -> ParameterError:
+def refusal(key: str, rule: str, value: object) -> ParameterError:
     """Return the error of a key that breaks its rule."""
-    return ParameterError(key, rule, value, verb=verb).renamed(key)
+    return ParameterError(key, rule, value).renamed(key)

@@ -8,7 +8,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from flow.bench import LENGTHS, cases, measure, results_file
+from flow.bench import DEVICE, LAYERS, LENGTHS, cases, measure, measure_layer, results_file
 from flow.benchmarks import markdown, plots
 from flow.cache import Cache
 from flow.families import device_named
@@ -37,19 +37,24 @@ def main(
     cache: Path,
     out: Path,
 ) -> None:
-    """Build, place and time every engine at every length, and write tables and plots of it.
+    """Build, place and time every engine and layer, and write tables and plots of it.
 
     An hour or more the first time; what was measured before is taken from the cache.
     """
     check_range("seeds", seeds, 1, 99)
     check_range("jobs", jobs, 1, 99)
     wanted = cases(engines or list(ENGINES), lengths or LENGTHS)
-    n = sum(n_steps(device_named(case.device), seeds) for case in wanted)
+    # Of some engines or lengths only, it is no whole layer that is asked for.
+    layers = [] if engines or lengths else LAYERS
+    devices = [*(case.device for case in wanted), *(DEVICE for _ in layers)]
+    n = sum(n_steps(device_named(device), seeds) for device in devices)
     with progress("measuring", n) as step:
-        results = [measure(case, Means(seeds, jobs, Cache(cache), step)) for case in wanted]
+        means = Means(seeds, jobs, Cache(cache), step)
+        results = [measure(case, means) for case in wanted]
+        whole = [measure_layer(config, means) for config in layers]
     files = {
-        "benchmarks.md": markdown(results, seeds).encode(),
-        "benchmarks.json": results_file(results),
+        "benchmarks.md": markdown(results, whole, seeds).encode(),
+        "benchmarks.json": results_file(results, whole),
         **plots(results),
     }
     write_files(files, out)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from golden.errors import ParameterError
 from golden.layer import LayerDesign
+from hw.devices import DEVICES
 from hw.predict import Cost
 
 
@@ -33,7 +34,7 @@ PREDICTED_KBITS = 18
 """Size of the block RAMs that predictions count: 1024 x 18, as in ECP5 and half a RAMB36."""
 
 LARGEST: Mapping[str, Family] = {
-    "ecp5": Family("LFE5U-85", 208, 18),
+    "ecp5": Family("LFE5U-85", DEVICES["lfe5u-85f-6"].block_rams, 18),
     "ice40": Family("HX8K", 32, 4),
     "xc7": Family("XC7VX1140T", 3760, 18),
     "xcup": Family("XCVU13P", 5376, 18),

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 
 from golden.layer_axes import AxesDesign
 from hw.layer import plan
+from hw.layer.pace import cycles_per_frame
 from hw.layer.residual import Residual
 from hw.layer.shared import SharedPasses
 from hw.layer.split import SplitPass
@@ -35,7 +36,7 @@ class AxesLayer(StagedLayer):
     @property
     def cycles_per_frame(self) -> int:
         """See `LayerComponent`."""
-        return self._plan.cycles_per_frame
+        return cycles_per_frame(self._plan)
 
     def _begin(self, m: Module) -> wiring.PureInterface:
         source = super()._begin(m)

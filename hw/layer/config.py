@@ -25,7 +25,8 @@ def read_layer(path: Path, **changes: object) -> LayerDesign:
     file = table.take("weights", str, None)
     if port and file is not None:
         raise refusal("weights", "left out with weights_port = true", repr(file))
-    arrays = None if file is None else load_weights(path.parent / file)
+    with table.naming():
+        arrays = None if file is None else load_weights(path.parent / file)
     example = file is None and not port
     design = LAYERS[form].design.of_table(table, arrays, example=example)
     check_capacity(design, LAYERS[form].predict(design))

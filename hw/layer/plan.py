@@ -309,8 +309,23 @@ class AxesPlan:
         At less than full rate planes still come as fast as the door takes them, each some time
         after the one before.
         """
+        if self.slow_split is not None:
+            # Planes pile up before the slower half: as many as have room.
+            turns = sum(isinstance(stage, Turn) for stage in self.stages)
+            lines = sum(line_latency(engine) for engine in self._design.engines.values())
+            return 2 * turns * self.plane_beats + lines
         planes = self._chain_latency // self._cycles_per_plane + 2
-        return min(self._chain_latency, planes * plane_beats(self._design))
+        return min(self._chain_latency, planes * self.plane_beats)
+
+    @property
+    def slow_split(self) -> Split | None:
+        """A stage in which a half's engine takes less than a sample a cycle, if there is one."""
+        for stage in self.stages:
+            if isinstance(stage, Split) and any(
+                design.cycles_per_group != design.length for design in stage.designs
+            ):
+                return stage
+        return None
 
     @property
     def latency(self) -> int:
@@ -318,8 +333,16 @@ class AxesPlan:
         return self._chain_latency + (self.residual.latency if self.residual else 0)
 
     @property
+    def plane_beats(self) -> int:
+        """Beats of a channel."""
+        return plane_beats(self._design)
+
+    @property
     def cycles_per_frame(self) -> int:
-        """Cycles from a frame to the next in steady state, unstalled."""
+        """Cycles from a frame to the next in steady state, unstalled.
+
+        Not with a `slow_split`: see `hw.layer.pace`.
+        """
         for stage in self.stages:
             if isinstance(stage, Shared):
                 return stage.cycles_per_frame

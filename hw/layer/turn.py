@@ -38,19 +38,19 @@ class Run:
     turned: bool
 
 
-def _in_flight(lanes: int) -> int:
+def turn_in_flight(lanes: int) -> int:
     """Cycles from a step of the reader to its beat before the buffer."""
     return _ADDRESS_STAGE + READ_LATENCY + (lanes > 1)
 
 
 def buffer_depth(lanes: int) -> int:
     """Beats that the buffer at the end of a corner turn holds."""
-    return OutputBuffer.depth_for(_in_flight(lanes))
+    return OutputBuffer.depth_for(turn_in_flight(lanes))
 
 
 def turn_latency(lanes: int) -> int:
     """Cycles from a plane's last beat taken to its first beat given, unstalled."""
-    return 1 + _in_flight(lanes) + OutputBuffer.latency_of(buffer_depth(lanes))
+    return 1 + turn_in_flight(lanes) + OutputBuffer.latency_of(buffer_depth(lanes))
 
 
 class CornerTurn(wiring.Component):
@@ -140,7 +140,7 @@ class CornerTurn(wiring.Component):
             m.submodules[f"bank_{index}"] = bank
         self._write(m, banks, taken, Cat(write_half, fill.value))
         last = self._read(m, banks, step, read, read_half)
-        cycles = _in_flight(self._lanes)
+        cycles = turn_in_flight(self._lanes)
         m.d.comb += [
             buffer.i.valid.eq(delay_valid(m, step, cycles, name="step")),
             buffer.i.payload.last.eq(delay(m, last, cycles, name="last")),
