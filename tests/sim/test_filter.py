@@ -84,7 +84,7 @@ def test_cases_are_as_wide_as_they_say(tmp_path: Path) -> None:
 MUTANTS = {
     "zeros where the map repeats": (
         "global fft 5 x 4",
-        r"(assign sample = own_2 \? fresh_2 : )\S+ ;",
+        r"(= own_2 \? fresh_2 : )\S+ ;",
         r"\g<1>0;",
     ),
     "a row too many leaves": ("depthwise fermat 7 x 8", r"(row) < 4'h7", r"\1 < 4'h8"),
