@@ -133,7 +133,7 @@ def test_words_of_large_tables_are_there_in_time(
 ) -> None:
     monkeypatch.setattr("hw.fermat.core.FAR", 1)
     design = design_of("global fermat 8 x 4", tmp_path)
-    tests = ["all_paces", "sets_between_frames"]
+    tests = ["latency_and_rate", "all_paces", "sets_between_frames"]
     passed = simulate(
         design, "sim.bench_layer", simulator=SIMULATOR, folder=tmp_path, groups=1, tests=tests
     )
