@@ -33,7 +33,7 @@ class Table:
         self.path = path
 
     @classmethod
-    def read(cls, path: Path, changes: Mapping[str, str]) -> "Table":
+    def read(cls, path: Path, changes: Mapping[str, object]) -> "Table":
         """Read a file; ``changes`` come in the place of its own entries.
 
         Raises
@@ -113,10 +113,13 @@ class Table:
         except ParameterError as error:
             if error.known_as is not None:
                 raise
-            key = (keys or {}).get(error.parameter, self.path + error.parameter)
-            raise error.renamed(key) from None
+            keys = keys or {}
+            for parameter, key in keys.items():
+                option = f"--{parameter.replace('_', '-')}"
+                error.complaint = error.complaint.replace(option, key)
+            raise error.renamed(keys.get(error.parameter, self.path + error.parameter)) from None
 
 
-def refusal(key: str, rule: str, value: object) -> ParameterError:
+def refusal(key: str, rule: str, value: object, *, verb: str = "must be") -> ParameterError:
     """Return the error of a key that breaks its rule."""
-    return ParameterError(key, rule, value).renamed(key)
+    return ParameterError(key, rule, value, verb=verb).renamed(key)

@@ -8,11 +8,14 @@ from golden.design import LineDesign
 from golden.direct import DirectDesign
 from golden.fermat import FermatDesign
 from golden.fft import FftDesign
+from hw.direct import core as direct
 from hw.direct.core import DirectCore
 from hw.direct.predict import predict as predict_direct
 from hw.fermat.core import FermatCore
+from hw.fermat.core import pipeline_latency as fermat_latency
 from hw.fermat.predict import predict as predict_fermat
 from hw.fft.core import FftCore
+from hw.fft.pipeline import pipeline_latency as fft_latency
 from hw.fft.predict import predict as predict_fft
 from hw.predict import Cost
 
@@ -41,15 +44,21 @@ class Engine:
         Makes a core of a design.
     predict
         What a design takes of a device.
+    latency, pipeline_latency
+        Of a design's core, without making one.
     """
 
     design: type[LineDesign]
     core: Callable[[Any], Core]
     predict: Callable[[Any], Cost]
+    latency: Callable[[Any], int]
+    pipeline_latency: Callable[[Any], int]
 
 
 ENGINES: Mapping[str, Engine] = {
-    "direct": Engine(DirectDesign, DirectCore, predict_direct),
-    "fft": Engine(FftDesign, FftCore, predict_fft),
-    "fermat": Engine(FermatDesign, FermatCore, predict_fermat),
+    "direct": Engine(
+        DirectDesign, DirectCore, predict_direct, direct.latency, direct.pipeline_latency
+    ),
+    "fft": Engine(FftDesign, FftCore, predict_fft, fft_latency, fft_latency),
+    "fermat": Engine(FermatDesign, FermatCore, predict_fermat, fermat_latency, fermat_latency),
 }

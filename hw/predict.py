@@ -39,13 +39,39 @@ class Cost:
         """Return the cost of ``count`` of it."""
         return Cost(count * self.multipliers, count * self.block_rams, count * self.luts)
 
-    def entry(self) -> dict[str, int | str]:
+    def entry(self) -> dict[str, int | float | str]:
         """Return the manifest's entry."""
         return {
             "target": MODELLED,
             "multipliers": self.multipliers,
             "block_rams": self.block_rams,
             "lut4_equivalents": round(self.luts),
+        }
+
+
+@dataclass(frozen=True)
+class Working(Cost):
+    """A cost, and the work that it does.
+
+    Parameters
+    ----------
+    work
+        Multiply-accumulates of the operator's definition a cycle. A multiplier of a direct engine
+        does one at most.
+    """
+
+    work: float = 0
+
+    @classmethod
+    def of(cls, cost: Cost, work: float) -> "Working":
+        """Return ``cost`` with ``work`` beside it."""
+        return cls(cost.multipliers, cost.block_rams, cost.luts, work)
+
+    def entry(self) -> dict[str, int | float | str]:
+        """Return the manifest's entry."""
+        return super().entry() | {
+            "macs_per_cycle": round(self.work, 2),
+            "macs_per_cycle_and_multiplier": round(self.work / max(self.multipliers, 1), 2),
         }
 
 
@@ -105,11 +131,11 @@ def buffer(*, depth: int, width: int) -> Cost:
 
 def output_stage(design: LineDesign, *, in_flight: int) -> Cost:
     """Cost of the `OutputStage`."""
-    depth = design.channels * design.start_words
+    depth = design.stored_channels * design.start_words
     y = design.accumulator.bits
     beats = buffer_depth(design, in_flight=in_flight)
     cost = buffer(depth=beats, width=design.lanes * design.output_bits + 1)
-    for size in (design.length, design.groups_per_channel, design.channels):
+    for size in (design.length, design.groups_per_channel, design.stored_channels):
         cost += counter(size)
     if has_start(design):
         cost += table(design, depth=depth, width=design.start_range.bits)
@@ -125,11 +151,11 @@ def output_stage(design: LineDesign, *, in_flight: int) -> Cost:
     lane += adder(whole) + Cost(luts=1.5 * whole + 2 * design.output_bits)
     cost += Cost(luts=design.lanes * lane.luts)
     cost += product(lanes=design.lanes, a_bits=y, b_bits=MULTIPLIER_BITS + 1)
-    return cost + table(design, depth=design.channels, width=scale_bits(design))
+    return cost + table(design, depth=design.stored_channels, width=scale_bits(design))
 
 
 def weights_port(design: LineDesign) -> Cost:
     """Cost of the `WeightsPort`, where there is one."""
     if design.weights is not None:
         return Cost()
-    return counter(design.coefficient_words) + counter(design.channels) + Cost(luts=95)
+    return counter(design.coefficient_words) + counter(design.stored_channels) + Cost(luts=95)

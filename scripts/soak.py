@@ -1,4 +1,4 @@
-"""Ten million samples through an engine, every result compared: ``make soak``."""
+"""Ten million samples through engines, and a layer at full size, all compared: ``make soak``."""
 
 import sys
 import time
@@ -10,9 +10,12 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from golden.design import Requantization
+from golden.design import LineDesign, Requantization
 from golden.direct import DirectDesign
 from golden.example import example_weights
+from golden.layer import LayerDesign
+from hw.build import LAYER_PRESETS
+from hw.layer.config import read_layer
 from sim.bulk import run_bulk
 
 STALLS = (0.05, 0.05)
@@ -35,6 +38,16 @@ def designs() -> list[tuple[DirectDesign, float]]:
     return [(_with_weights(design), part) for design, part in shapes]
 
 
+def layer() -> LayerDesign:
+    """Return ParC-Net-S's layer3 with weights in ROM."""
+    return read_layer(
+        LAYER_PRESETS / "parcnet_s_layer3.toml",
+        name="parcnet_s_layer3",
+        weights_port=False,
+        residual=True,
+    )
+
+
 def _with_weights(design: DirectDesign) -> DirectDesign:
     weights = example_weights(
         length=design.length,
@@ -50,20 +63,19 @@ def _with_weights(design: DirectDesign) -> DirectDesign:
 @click.option("--samples", default=10_000_000, show_default=True, help="Through the first engine.")
 @click.option("--seed", default=1, show_default=True, help="Of the samples.")
 def main(samples: int, seed: int) -> None:
-    """Stream random samples through engines under Verilator, against the golden model."""
+    """Stream random samples under Verilator, and compare the results with the golden models."""
     rows = [("engine", "samples", "cycles", "seconds")]
-    for design, part in designs():
+    runs: list[tuple[LineDesign | LayerDesign, int]] = [
+        (design, int(samples * part)) for design, part in designs()
+    ]
+    for design, total in [*runs, (layer(), 1)]:  # of a layer, a frame
         begin = time.monotonic()
-        with tqdm(
-            total=int(samples * part), unit="sample", unit_scale=True, desc=design.name
-        ) as bar:
-            result = run_bulk(
-                design, int(samples * part), stalls=STALLS, seed=seed, progress=bar.update
-            )
+        with tqdm(total=total, unit="sample", unit_scale=True, desc=design.name) as bar:
+            result = run_bulk(design, total, stalls=STALLS, seed=seed, progress=bar.update)
         seconds = f"{time.monotonic() - begin:.1f}"
         rows.append((design.name, f"{result.samples:,}", f"{result.cycles:,}", seconds))
     for row in rows:
-        click.echo("{:12}{:>14}{:>14}{:>10}".format(*row))
+        click.echo("{:18}{:>14}{:>14}{:>10}".format(*row))
 
 
 if __name__ == "__main__":

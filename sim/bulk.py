@@ -1,4 +1,4 @@
-"""Millions of samples through an engine: C++ under Verilator, compared with the golden model."""
+"""Millions of samples through a build: C++ under Verilator, compared with the golden model."""
 
 import hashlib
 import json
@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from golden.design import LineDesign
 from golden.interval import Integers
+from golden.layer import LayerDesign
 from hw.axi import PortNames
 from hw.generate import generate
 from sim.runner import CACHE, QUIET, VERILATOR_ROOT, SimulationError, verilator_environment
@@ -42,7 +43,7 @@ class BulkResult:
 
 
 def run_bulk(
-    design: LineDesign,
+    design: LineDesign | LayerDesign,
     samples: int,
     *,
     stalls: tuple[float, float] = (0.0, 0.0),
@@ -54,7 +55,7 @@ def run_bulk(
     Parameters
     ----------
     design
-        With its weights in ROM.
+        With its weights in ROM. A layer gives as many results as it takes samples.
     samples
         Rounded up to whole frames.
     stalls
@@ -69,19 +70,18 @@ def run_bulk(
     SimulationError
         With the first difference.
     """
+    frame = _frame_of(design)
     files = generate(design, PortNames())
     manifest = json.loads(files[f"{design.name}.json"])
     slots = [manifest["streams"][s]["slot_bits"] // 8 for s in ("s_axis", "m_axis")]
     beat_bytes = [str(slot * design.lanes) for slot in slots]
-    timing = manifest["timing"]
-    patience = 1000 + 10 * (timing["latency_cycles"] + timing["cycles_per_group"])
+    patience = 1000 + 10 * sum(manifest["timing"].values())
     per_mille = [str(round(1000 * p)) for p in stalls]
-    program = _build(design, files[f"{design.name}.v"])
-    command = [str(program), str(design.length), *beat_bytes, *per_mille, str(patience)]
-    # Lines of whole frames, so that every chunk begins with channel 0.
-    frame = design.channels * design.lines_per_channel
-    frames = max(1, _CHUNK // (frame * design.length))
-    left = -(-samples // (frame * design.length))
+    program = _build(design.name, files[f"{design.name}.v"])
+    command = [str(program), str(frame.last_every), *beat_bytes, *per_mille, str(patience)]
+    size = int(np.prod(frame.shape))
+    frames = max(1, _CHUNK // size)
+    left = -(-samples // size)
     generator = np.random.default_rng(seed)
     sent = 0
     with subprocess.Popen(
@@ -92,15 +92,14 @@ def run_bulk(
             while left:
                 now = min(frames, left)
                 left -= now
-                shape = (now * frame, design.length)
                 data = design.data
-                lines = generator.integers(data.low, data.high, shape, endpoint=True)
-                beats = lines.size // design.lanes
-                bench.stdin.write(np.uint32(beats).tobytes())
-                bench.stdin.write(_pack(lines, design.lanes, slots[0]))
-                bench.stdin.write(_pack(design.model(lines), design.lanes, slots[1]))
-                sent += lines.size
-                progress(lines.size)
+                shape = (now, *frame.shape)
+                maps = generator.integers(data.low, data.high, shape, endpoint=True)
+                bench.stdin.write(np.uint32(maps.size // design.lanes).tobytes())
+                bench.stdin.write(_pack(maps, design.lanes, slots[0]))
+                bench.stdin.write(_pack(frame.model(maps), design.lanes, slots[1]))
+                sent += maps.size
+                progress(maps.size)
         except BrokenPipeError:
             pass  # it ended early, and says why
         out, err = bench.communicate()
@@ -111,27 +110,59 @@ def run_bulk(
     return BulkResult(sent, report["cycles"])
 
 
-def _pack(lines: Integers, lanes: int, slot_bytes: int) -> bytes:
+@dataclass(frozen=True)
+class _Frame:
+    """What comes in order, from channel 0 on: lines, the last axis, in groups of lanes.
+
+    Parameters
+    ----------
+    shape
+        Of the samples.
+    last_every
+        Beats from a tlast to the next.
+    model
+        Results of frames of samples.
+    """
+
+    shape: tuple[int, ...]
+    last_every: int
+    model: Callable[[Integers], Integers]
+
+
+def _frame_of(design: LineDesign | LayerDesign) -> _Frame:
+    if isinstance(design, LayerDesign):
+        shape = (design.channels, design.height, design.width)
+        return _Frame(shape, design.frame_beats, design.model)
+    length = design.length
+    lines = (design.channels * design.lines_per_channel, length)
+
+    def model(maps: Integers) -> Integers:
+        return design.model(maps.reshape(-1, length))
+
+    return _Frame(lines, length, model)
+
+
+def _pack(maps: Integers, lanes: int, slot_bytes: int) -> bytes:
     """Return beats as tdata's bytes, the lowest first."""
-    length = lines.shape[1]
-    beats = lines.reshape(-1, lanes, length).transpose(0, 2, 1)
+    length = maps.shape[-1]
+    beats = maps.reshape(-1, lanes, length).transpose(0, 2, 1)
     words: npt.NDArray[np.uint8] = np.ascontiguousarray(beats, "<i8").view(np.uint8)
     return words.reshape(-1, 8)[:, :slot_bytes].tobytes()
 
 
-def _build(design: LineDesign, verilog: bytes) -> Path:
+def _build(name: str, verilog: bytes) -> Path:
     """Build the bench around ``verilog``, unless it was before; return the program."""
     digest = hashlib.sha256(_SOURCE.read_bytes() + Path(__file__).read_bytes() + verilog)
-    folder = CACHE / f"bulk-{design.name}-{digest.hexdigest()[:16]}"
+    folder = CACHE / f"bulk-{name}-{digest.hexdigest()[:16]}"
     program = folder / "Vtop"
     CACHE.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if program.exists():
             return program
-        with tempfile.TemporaryDirectory(dir=CACHE) as name:
-            made = Path(name)
+        with tempfile.TemporaryDirectory(dir=CACHE) as folder_name:
+            made = Path(folder_name)
             (made / "design.v").write_bytes(verilog)
-            _verilate(design.name, made)
+            _verilate(name, made)
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(made, folder)
     return program

@@ -28,6 +28,10 @@ def predict(design: DenseDesign) -> Cost:
     return predict_direct(design)
 
 
+_SET_GAP = 4
+"""Cycles between the last beat of a set of streamed weights and the first of the next but one."""
+
+
 def cycles_between_groups(design: DenseDesign) -> int:
     """Return cycles for two groups of channels in steady state.
 
@@ -39,5 +43,28 @@ def cycles_between_groups(design: DenseDesign) -> int:
         ahead = fermat.latency_ahead(design)
     if isinstance(design, DenseFftDesign):
         ahead = fft.latency_ahead(design)
-    filled, read = design.cycles_of_input, design.cycles_of_output
-    return max(2 * filled, 2 * read, filled + ahead + read)
+    filled, read_twice = design.cycles_of_input, design.channels_per_group * _two_channels(design)
+    return max(2 * filled, read_twice, filled + ahead + -(-read_twice // 2))
+
+
+def _two_channels(design: DenseDesign) -> int:
+    """Return cycles for two output channels.
+
+    Streamed weights come in while a channel is worked on, once all results of the channel before
+    have left: their bank is its.
+    """
+    worked = design.cycles_per_group * design.groups_per_channel
+    if not design.streamed:
+        return 2 * worked
+    loaded = design.coefficient_words
+    return max(2 * worked, 2 * (loaded + _SET_GAP), worked + loaded + _in_flight(design) - 1)
+
+
+def _in_flight(design: DenseDesign) -> int:
+    """Return cycles from a channel's last step to its last result."""
+    if isinstance(design, DenseFermatDesign):
+        return fermat.latency_behind(design)
+    if isinstance(design, DenseFftDesign):
+        return fft.latency_behind(design)
+    assert isinstance(design, DenseDirectDesign)
+    return DenseDirectCore.in_flight(design) + design.taps - 1

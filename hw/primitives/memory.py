@@ -2,7 +2,17 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import C, ClockSignal, Const, Instance, Module, Signal, unsigned
+from amaranth.hdl import (
+    Array,
+    C,
+    ClockSignal,
+    Const,
+    Instance,
+    Module,
+    Signal,
+    Value,
+    unsigned,
+)
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,6 +22,7 @@ READ_LATENCY = 2
 _BLOCK_SHAPES = ((18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 """Width and depth of an ECP5 block, the widest first."""
 _BLOCK_ADDRESS_BITS = 14
+_DEEPEST_BLOCK = 1 << _BLOCK_ADDRESS_BITS
 _DEEPEST_IN_LUTS = 32
 _DEEPEST_ROM_IN_LUTS = 32
 """Deeper memories go into blocks: from here on a block costs less of a device than its LUTs."""
@@ -67,7 +78,9 @@ class Memory(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if blocks_on(self._target, depth=self._depth, width=self._width, writable=self._writable):
+        if len(_stack(self._target, self._depth)) > 1:
+            self._instantiate_stack(m)
+        elif blocks_on(self._target, depth=self._depth, width=self._width, writable=self._writable):
             self._instantiate(m)
         else:
             self._infer(m)
@@ -100,24 +113,90 @@ class Memory(wiring.Component):
         # Synthesis would put a small ROM into a block, and leave the block's output register out.
         return {"rom_style": "logic"} if self._target == "ecp5" else {}
 
+    def _instantiate_stack(self, m: Module) -> None:
+        """Instantiate memories of as many words as a block can have; the last has the rest."""
+        words_of = []
+        for level, depth in enumerate(_stack(self._target, self._depth)):
+            base = level * _DEEPEST_BLOCK
+            m.submodules[f"level_{level}"] = part = Memory(
+                depth=depth,
+                width=self._width,
+                init=self._init[base : base + depth],
+                writable=self._writable,
+                target=self._target,
+            )
+            m.d.comb += [part.r_en.eq(self.r_en), part.r_addr.eq(self.r_addr)]
+            if self._writable:
+                chosen = self.w_addr >> _BLOCK_ADDRESS_BITS == level
+                m.d.comb += [
+                    part.w_en.eq(self.w_en & chosen),
+                    part.w_addr.eq(self.w_addr),
+                    part.w_data.eq(self.w_data),
+                ]
+            words_of.append(part.r_data)
+        read = self.r_addr >> _BLOCK_ADDRESS_BITS
+        for cycle in range(READ_LATENCY):
+            later = Signal.like(read, name=f"level_read_{cycle}", reset_less=True)
+            with m.If(self.r_en):
+                m.d.sync += later.eq(read)
+            read = later
+        with m.Switch(read):
+            for level, word in enumerate(words_of):
+                with m.Case(level):
+                    m.d.comb += self.r_data.eq(word)
+
     def _instantiate(self, m: Module) -> None:
+        n_rows = _rows(self._depth)
+        if n_rows == 1:
+            self._row(m, self.r_data, self.w_en if self._writable else Const(0, 1), self._init)
+            return
+        # Deeper than a block: the address's upper bits choose among rows of blocks.
+        row_depth = 1 << _BLOCK_ADDRESS_BITS
+        chosen = Signal(range(n_rows))
+        later = Signal.like(chosen)
+        with m.If(self.r_en):
+            m.d.sync += [
+                chosen.eq(self.r_addr >> _BLOCK_ADDRESS_BITS),
+                later.eq(chosen),
+            ]
+        words = []
+        for row in range(n_rows):
+            words.append(Signal(self._width, name=f"r_data_of_row_{row}"))
+            written: Value = Const(0, 1)
+            if self._writable:
+                written = self.w_en & (self.w_addr >> _BLOCK_ADDRESS_BITS == row)
+            init = self._init[row * row_depth : (row + 1) * row_depth]
+            self._row(m, words[-1], written, init, prefix=f"row_{row}_")
+        m.d.comb += self.r_data.eq(Array(words)[later])
+
+    def _row(
+        self, m: Module, r_data: Value, w_en: Value, init: Sequence[int], *, prefix: str = ""
+    ) -> None:
         width, _ = _block_shape(self._depth)
         for column in range(-(-self._width // width)):
             low = column * width
-            words = [(word >> low) & ((1 << width) - 1) for word in self._init]
-            self._column(m, column, slice(low, min(low + width, self._width)), width, words)
+            words = [(word >> low) & ((1 << width) - 1) for word in init]
+            bits = slice(low, min(low + width, self._width))
+            self._column(m, f"{prefix}block_{column}", bits, width, words, r_data[bits], w_en)
 
     def _column(
-        self, m: Module, column: int, bits: slice, width: int, words: Sequence[int]
+        self,
+        m: Module,
+        name: str,
+        bits: slice,
+        width: int,
+        words: Sequence[int],
+        read: Value,
+        w_en: Value,
     ) -> None:
         """Instantiate a DP16KD: port A writes, port B reads through its output register."""
+        column = name.removeprefix("block_")
         unused = {18: 4, 9: 3, 4: 2, 2: 1, 1: 0}[width]  # low address bits: byte enables, or none
         r_addr = Signal(_BLOCK_ADDRESS_BITS, name=f"r_addr_{column}")
         w_addr = Signal(_BLOCK_ADDRESS_BITS, name=f"w_addr_{column}")
         w_data = Signal(18, name=f"w_data_{column}")
         r_data = Signal(18, name=f"r_data_{column}")
-        m.d.comb += [r_addr[unused:].eq(self.r_addr), self.r_data[bits].eq(r_data)]
-        w_en = self.w_en if self._writable else Const(0, 1)
+        m.d.comb += [r_addr[unused:].eq(self.r_addr), read.eq(r_data)]
         if self._writable:
             m.d.comb += [
                 w_addr[unused:].eq(self.w_addr),
@@ -135,7 +214,7 @@ class Memory(wiring.Component):
             ports |= {f"p_CSDECODE_{port}": "0b000", f"p_WRITEMODE_{port}": "NORMAL"}
         ports |= {f"o_DOB{bit}": r_data[bit] for bit in range(18)}
         ports |= {f"p_INITVAL_{row:02X}": value for row, value in enumerate(_initval(words, width))}
-        m.submodules[f"block_{column}"] = Instance(
+        m.submodules[name] = Instance(
             "DP16KD",
             p_REGMODE_A="NOREG",
             p_REGMODE_B="OUTREG",
@@ -154,15 +233,31 @@ class Memory(wiring.Component):
 
 def blocks_on(target: str, *, depth: int, width: int, writable: bool) -> int:
     """Block RAMs that a memory is instantiated in; 0 where its shape is left to synthesis."""
+    stack = _stack(target, depth)
+    if len(stack) > 1:
+        return sum(blocks_on(target, depth=d, width=width, writable=writable) for d in stack)
     small = not writable and depth <= _DEEPEST_ROM_IN_LUTS and depth * width <= _LARGEST_ROM_IN_LUTS
     in_luts = small or depth <= _DEEPEST_IN_LUTS
-    if target != "ecp5" or in_luts or depth > _BLOCK_SHAPES[-1][1]:
+    if target != "ecp5" or in_luts:
         return 0
-    return -(-width // _block_shape(depth)[0])
+    return _rows(depth) * -(-width // _block_shape(depth)[0])
+
+
+def _rows(depth: int) -> int:
+    """Rows of blocks that words of ``depth`` take."""
+    return -(-depth // (1 << _BLOCK_ADDRESS_BITS))
+
+
+def _stack(target: str, depth: int) -> list[int]:
+    """Return the depths of the memories that one of ``depth`` words is made of, low words first."""
+    if target != "ecp5" or depth <= _DEEPEST_BLOCK:
+        return [depth]
+    whole, rest = divmod(depth, _DEEPEST_BLOCK)
+    return [_DEEPEST_BLOCK] * whole + ([rest] if rest else [])
 
 
 def _block_shape(depth: int) -> tuple[int, int]:
-    return next(shape for shape in _BLOCK_SHAPES if shape[1] >= depth)
+    return next((shape for shape in _BLOCK_SHAPES if shape[1] >= depth), _BLOCK_SHAPES[-1])
 
 
 def _initval(words: Sequence[int], width: int) -> list[Const]:

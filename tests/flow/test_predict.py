@@ -35,9 +35,64 @@ BUILDS = [
 ]
 
 
+LAYERS = {
+    "serial": """
+        form = "serial"
+        channels = 2
+        height = 8
+        width = 6
+        lanes = 2
+        between = {}
+        engines.height = {engine = "direct", macs = 4}
+        engines.width = {engine = "direct", macs = 2}
+    """,
+    "metaformer": """
+        form = "metaformer"
+        channels = 4
+        height = 7
+        width = 7
+        residual = true
+        between = {}
+        output = {}
+        engines.height.engine = "direct"
+        engines.width.engine = "direct"
+    """,
+    "parallel": """
+        form = "parallel"
+        channels = 2
+        height = 4
+        width = 8
+        engines.height.engine = "fermat"
+        engines.width.engine = "direct"
+    """,
+    "shared": """
+        form = "serial"
+        channels = 3
+        height = 7
+        width = 7
+        shared_engine = true
+        weights_port = true
+        between = {}
+        output = {}
+        engines.height.engine = "direct"
+        engines.width.engine = "direct"
+    """,
+}
+
+
 @pytest.mark.parametrize("options", BUILDS)
 def test_prediction_is_what_synthesis_gives(options, tmp_path):
-    product = build("e", [*options.split(), "--target", "ecp5"], tmp_path)
+    check_prediction(build("e", [*options.split(), "--target", "ecp5"], tmp_path))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_prediction_of_a_layer_is_what_synthesis_gives(layer, tmp_path):
+    path = tmp_path / "layer.toml"
+    path.write_text(f'target = "ecp5"\n{LAYERS[layer]}')
+    check_prediction(build("e", ["layer", "--config", str(path)], tmp_path))
+
+
+def check_prediction(product):
     text = synthesise(product, DEVICE.family, Yosys(), Cache(None))
     netlist = Netlist(text, product.name)
     predicted = product.manifest["prediction"]

@@ -87,7 +87,7 @@ MUTANTS = {
         r"(= own_2 \? fresh_2 : )\S+ ;",
         r"\g<1>0;",
     ),
-    "a row too many leaves": ("depthwise fermat 7 x 8", r"(row) < 4'h7", r"\1 < 4'h8"),
+    "a row too many leaves": ("depthwise fermat 7 x 8", r"(row <) 3'h7", r"\1 4'h8"),
     "factors of rows for columns": (
         "global fft 16 x 4",
         r"(\.r_addr\(twiddle_0)\[5:2\]",
