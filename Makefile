@@ -4,11 +4,12 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: help setup demo test soak bench budgets check-budgets lint clean
+.PHONY: help setup demo demo-network test soak bench budgets check-budgets lint clean
 
 help:
 	@echo "make setup    install everything into $(VENV)"
 	@echo "make demo     a photograph's feature map through generated hardware"
+	@echo "make demo-network  trained networks, their ParC layers in generated hardware"
 	@echo "make test     all tests"
 	@echo "make soak     long runs"
 	@echo "make bench    place and route, and write docs/benchmarks.md; simulate every netlist"
@@ -30,14 +31,22 @@ $(VENV)/families: $(READY)
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,ecp5,ice40,gowin,gatemate,nexus]'
 	touch $@
 
+$(VENV)/torch: $(READY)
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,torch]'
+	touch $@
+
 demo: $(READY)
 	$(RUN) scripts/demo.py
+
+demo-network: $(VENV)/torch
+	$(RUN) scripts/demo_network.py
 
 test: $(READY)
 	$(RUN) -m pytest -n auto
 
-soak: $(READY)
+soak: $(VENV)/torch
 	$(RUN) scripts/soak.py
+	$(RUN) scripts/soak_networks.py
 
 bench: $(VENV)/families
 	$(RUN) scripts/bench.py

@@ -47,6 +47,11 @@ class Table:
             text = reason.strerror if isinstance(reason, OSError) else reason
             raise ParameterError("config", "a readable TOML file", f"{path} ({text})") from None
 
+    @property
+    def entries(self) -> dict[str, Any]:
+        """All keys and their values, as they were read."""
+        return dict(self._entries)
+
     def __contains__(self, key: str) -> bool:
         return key in self._entries
 

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from golden.engines import EngineChoice
 from golden.errors import ParameterError
 from golden.example import example_weights
 from golden.interval import Integers, Interval
-from golden.layer import Arrays, LayerDesign, take_requantization
+from golden.layer import Arrays, LayerDesign
 from golden.weights import LineWeights, check_weights
 
 Axis: TypeAlias = Literal["height", "width"]
@@ -113,15 +113,14 @@ class AxesDesign(LayerDesign):
     @classmethod
     def take_options(cls, table: Table, *, port: bool) -> dict[str, Any]:
         """See `LayerDesign`."""
+        del port
         engines = table.table("engines")
-        options: dict[str, Any] = {
-            f"{axis}_engine": EngineChoice.take(engines.table(axis)) for axis in AXES
-        }
-        if cls.n_passes == 2:
-            options["between"] = take_requantization(table, "between", port=port)
-        return options
+        return {f"{axis}_engine": EngineChoice.take(engines.table(axis)) for axis in AXES}
 
-    n_passes: ClassVar[int]
+    @property
+    def n_passes(self) -> int:
+        """Engines that a map goes through, one after the other."""
+        return 2
 
     @abstractmethod
     def sections(self, number: int) -> tuple[Section, ...]:

@@ -7,9 +7,10 @@ import numpy as np
 
 from golden.config import Table, refusal
 from golden.design import Requantization
+from golden.engines import EngineChoice
 from golden.errors import ParameterError, check_range
 from golden.interval import Integers, Interval
-from golden.layer import Arrays
+from golden.layer import Arrays, take_requantization
 from golden.layer_axes import AXES, AxesDesign, Axis, Section
 from golden.layer_skip import WIDER, Skip
 from golden.weights import checked_array
@@ -23,7 +24,7 @@ def check_even(channels: int) -> None:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SerialDesign(AxesDesign):
-    """All channels along one axis, then along the other.
+    """All channels along one axis, then along the other, or along one alone.
 
     Parameters
     ----------
@@ -32,20 +33,27 @@ class SerialDesign(AxesDesign):
     """
 
     form: ClassVar[str] = "serial"
-    n_passes: ClassVar[int] = 2
 
-    order: tuple[Axis, Axis] = AXES
+    order: tuple[Axis, ...] = AXES
 
     @classmethod
     def take_options(cls, table: Table, *, port: bool) -> dict[str, Any]:
         """See `LayerDesign`."""
         order = tuple(table.strings("order", list(AXES)))
-        if order not in (AXES, AXES[::-1]):
-            rule = '["height", "width"] or ["width", "height"]'
-            raise refusal("order", rule, list(order))
-        shared = table.take("shared_engine", bool, False)
+        if not order or not set(order) <= set(AXES) or len(set(order)) != len(order):
+            raise refusal("order", '"height" and "width" in any order, or one of them', list(order))
+        if len(order) == 1:
+            choice = EngineChoice.take(table.table("engines").table(order[0]))
+            # The other axis has no lines, so its engine is never made.
+            return {"order": order, "height_engine": choice, "width_engine": choice}
         options = super().take_options(table, port=port)
-        return options | {"order": order, "shared_engine": shared}
+        options["between"] = take_requantization(table, "between", port=port)
+        return options | {"order": order, "shared_engine": table.take("shared_engine", bool, False)}
+
+    @property
+    def n_passes(self) -> int:
+        """See `AxesDesign`."""
+        return len(self.order)
 
     @property
     def own_parameters(self) -> dict[str, Any]:
@@ -62,11 +70,15 @@ class ParallelDesign(AxesDesign):
     """The first half of the channels along the height, the second half along the width."""
 
     form: ClassVar[str] = "parallel"
-    n_passes: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         check_even(self.channels)
         super().__post_init__()
+
+    @property
+    def n_passes(self) -> int:
+        """See `AxesDesign`."""
+        return 1
 
     def sections(self, number: int) -> tuple[Section, ...]:  # noqa: ARG002 - there is one pass
         """See `AxesDesign`."""
@@ -91,7 +103,6 @@ class MetaFormerDesign(AxesDesign):
     """
 
     form: ClassVar[str] = "metaformer"
-    n_passes: ClassVar[int] = 2
 
     residual: bool = False
     skip: Skip | None = None
@@ -113,6 +124,7 @@ class MetaFormerDesign(AxesDesign):
     def take_options(cls, table: Table, *, port: bool) -> dict[str, Any]:
         """See `LayerDesign`."""
         options = super().take_options(table, port=port)
+        options["between"] = take_requantization(table, "between", port=port)
         options["shared_engine"] = table.take("shared_engine", bool, False)
         if port and table.is_table("residual"):
             return options | {"residual": True, "skip": Skip.take(table.table("residual"))}

@@ -203,7 +203,9 @@ class QuantizedKernel:
         np.savez(path, **arrays)
 
 
-def quantize_weights(weight: Floats, bits: int = 8) -> tuple[Integers, Floats]:
+def quantize_weights(
+    weight: Floats, bits: int = 8, *, least_scale: Floats | None = None
+) -> tuple[Integers, Floats]:
     """Quantise kernels symmetrically, with one scale a channel.
 
     Parameters
@@ -212,13 +214,16 @@ def quantize_weights(weight: Floats, bits: int = 8) -> tuple[Integers, Floats]:
         Kernels, finite.
     bits : int
         Two's complement width, 2 to 32. The least integer is left unused.
+    least_scale : float64 array [C], optional
+        What no scale goes below, positive.
 
     Returns
     -------
     integers : int64 array [C, N]
         From ``-(2**(bits - 1) - 1)`` to ``2**(bits - 1) - 1``.
     scale : float64 array [C]
-        ``weight`` is close to ``scale * integers``; 1 for a channel that is all zero.
+        ``weight`` is close to ``scale * integers``; 1 for a channel that is all zero, unless
+        `least_scale` says otherwise.
 
     Raises
     ------
@@ -230,6 +235,8 @@ def quantize_weights(weight: Floats, bits: int = 8) -> tuple[Integers, Floats]:
     _check_bits(bits)
     limit = Interval.signed(bits).high
     scale = np.max(np.abs(weight), axis=1) / limit
+    if least_scale is not None:
+        scale = np.maximum(scale, least_scale)
     scale[scale == 0] = 1.0
     return _clip(np.rint(weight / scale[:, np.newaxis]), -limit, limit), scale
 
@@ -333,7 +340,8 @@ def quantize_lines(
     weight_bits : int
         Width of the weights, 2 to 32.
     output : Activation, optional
-        Format of the output; without it the output is the accumulator.
+        Format of the output; without it the output is the accumulator. With it, a kernel that is
+        too small to show in the output is rounded to zero where bias and ratio would not fit.
 
     Returns
     -------
@@ -346,7 +354,8 @@ def quantize_lines(
         beyond the requantiser.
     """
     kernel = Kernel(weight, embedding, bias)
-    integers, weight_scale = quantize_weights(kernel.weight, weight_bits)
+    least = None if output is None else _least_scale(kernel, data, output)
+    integers, weight_scale = quantize_weights(kernel.weight, weight_bits, least_scale=least)
     pe = np.zeros_like(integers)
     if kernel.embedding is not None:
         _check_finite("Embedding", kernel.embedding)
@@ -366,6 +375,15 @@ def quantize_lines(
         multiplier=multiplier,
         shift=shift,
     )
+
+
+def _least_scale(kernel: Kernel, data: Activation, output: Activation) -> Floats:
+    """Return weight scales at which biases keep to 31 bits, and ratios stay above 2^-30."""
+    step = np.full(len(kernel.weight), output.scale)
+    if kernel.bias is not None:
+        _check_finite("Bias", kernel.bias)
+        step = np.maximum(step, np.abs(kernel.bias))
+    return step / (data.scale * 2.0**30)
 
 
 def _quantize_bias(

@@ -94,8 +94,15 @@ def correlate(lines: Integers, kernels: Integers) -> Integers:
     return total
 
 
-def load_weights(path: Path) -> dict[str, npt.NDArray[np.generic]]:
+def load_weights(path: Path, parameter: str = "weights") -> dict[str, npt.NDArray[np.generic]]:
     """Read the arrays of a ``.npz`` file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    parameter
+        Which parameter named it.
 
     Raises
     ------
@@ -111,7 +118,7 @@ def load_weights(path: Path) -> dict[str, npt.NDArray[np.generic]]:
             return {key: archive[key] for key in archive.files}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as reason:
         text = str(reason).splitlines()[0] if str(reason) else type(reason).__name__
-        raise ParameterError("weights", "a readable .npz archive", f"{path} ({text})") from None
+        raise ParameterError(parameter, "a readable .npz archive", f"{path} ({text})") from None
 
 
 def check_weights(

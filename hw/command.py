@@ -1,4 +1,6 @@
-"""How every command line of the project ends: its exit status, and one line for bad input."""
+"""What every command line of the project ends with: exit status, one line for bad input, tables."""
+
+from collections.abc import Sequence
 
 import click
 
@@ -29,6 +31,15 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
     except click.Abort:
         return 130
     return status if isinstance(status, int) else 0
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Return ``rows``, the first of them the heads, in columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
 
 
 def _name_of(command: click.Command, parameter: str) -> str:

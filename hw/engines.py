@@ -1,7 +1,7 @@
 """The line engines by name."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from golden.design import LineDesign
@@ -62,3 +62,20 @@ ENGINES: Mapping[str, Engine] = {
     "fft": Engine(FftDesign, FftCore, predict_fft, fft_latency, fft_latency),
     "fermat": Engine(FermatDesign, FermatCore, predict_fermat, fermat_latency, fermat_latency),
 }
+
+_NO_FIGURES = ("name", "weights")
+_known: dict[tuple[object, ...], Cost] = {}
+
+
+def predict_line(design: LineDesign) -> Cost:
+    """Return what an engine takes of a device; what is known of one for any weights is kept."""
+    predict = ENGINES[design.engine].predict
+    if design.weights is not None:
+        return predict(design)
+    told = (
+        getattr(design, field.name) for field in fields(design) if field.name not in _NO_FIGURES
+    )
+    key = (type(design), *told)
+    if key not in _known:
+        _known[key] = predict(design)
+    return _known[key]

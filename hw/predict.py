@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from golden.design import LineDesign
 from golden.quantize import MULTIPLIER_BITS
 from hw.output import buffer_depth, has_start, scale_bits, shift_range
-from hw.primitives.memory import blocks_on
+from hw.primitives.memory import blocks_on, levels_on
 from hw.primitives.multiplier import multipliers_on
 from hw.streams import OutputBuffer
 
 _ADDRESS_LUTS = 14
 """What drives a block RAM's pins, on the average."""
+_CHOICE = 1.6
+"""What a bit costs for each row of blocks but one, where a memory is several rows deep."""
 MODELLED = "ecp5"
 """Target that the counts hold for; builds for others are predicted as if for it."""
 
@@ -34,6 +36,9 @@ class Cost:
             self.block_rams + other.block_rams,
             self.luts + other.luts,
         )
+
+    def __sub__(self, other: "Cost") -> "Cost":
+        return self + Cost(-other.multipliers, -other.block_rams, -other.luts)
 
     def times(self, count: int) -> "Cost":
         """Return the cost of ``count`` of it."""
@@ -86,18 +91,27 @@ def counter(size: int) -> Cost:
     return Cost(luts=2.2 * bits + 2 if size > 1 else 0)
 
 
+def _in_blocks(*, depth: int, width: int, writable: bool) -> Cost | None:
+    """Cost of a memory in block RAMs, or None where it is in LUTs."""
+    blocks = blocks_on(MODELLED, depth=depth, width=width, writable=writable)
+    if not blocks:
+        return None
+    choice = _CHOICE * width * (levels_on(MODELLED, depth=depth) - 1)
+    return Cost(block_rams=blocks, luts=_ADDRESS_LUTS + choice)
+
+
 def ram(*, depth: int, width: int) -> Cost:
     """Cost of a writable memory."""
-    if blocks := blocks_on(MODELLED, depth=depth, width=width, writable=True):
-        return Cost(block_rams=blocks, luts=_ADDRESS_LUTS)
+    if in_blocks := _in_blocks(depth=depth, width=width, writable=True):
+        return in_blocks
     rows = -(-depth // 16)
     return Cost(luts=4 * rows * -(-width // 4) + (width + 4 if rows > 1 else 0))
 
 
 def rom(*, depth: int, width: int) -> Cost:
     """Cost of a table of constants."""
-    if blocks := blocks_on(MODELLED, depth=depth, width=width, writable=False):
-        return Cost(block_rams=blocks, luts=_ADDRESS_LUTS)
+    if in_blocks := _in_blocks(depth=depth, width=width, writable=False):
+        return in_blocks
     return Cost(luts=width * max(depth / 16, 0.5) if depth > 1 else 0)
 
 
@@ -159,3 +173,21 @@ def weights_port(design: LineDesign) -> Cost:
     if design.weights is not None:
         return Cost()
     return counter(design.coefficient_words) + counter(design.stored_channels) + Cost(luts=95)
+
+
+def saved_by_rom(design: LineDesign) -> Cost:
+    """Return what a design with a weights port could do without if its weights were in ROM.
+
+    Whatever they are: widths are taken to stay, though those of known weights are often narrower.
+    """
+    n_units = getattr(design, "products", 1)
+    depth = design.channels * design.coefficient_stride // n_units
+    stored = [(depth, sum(design.coefficient_fields.values()))] * n_units
+    if has_start(design):
+        stored.append((design.channels * design.start_words, design.start_range.bits))
+    if design.requantization is not None:
+        stored.append((design.channels, scale_bits(design)))
+    saved = weights_port(design)
+    for words, width in stored:
+        saved += ram(depth=2 * words, width=width) - rom(depth=words, width=width)
+    return saved

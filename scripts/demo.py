@@ -22,6 +22,7 @@ from golden.interval import Integers
 from golden.parc import parc
 from golden.quantize import Activation, QuantizedKernel, quantize_lines
 from golden.weights import check_weights, correlate, load_weights
+from hw.command import table
 from hw.manifest import design_of
 from sim import bench_map
 from sim.bench import Job
@@ -155,15 +156,6 @@ def draw(path: Path, x: Floats, y: Floats, runs: Sequence[Run], scale: Floats) -
         row[0].set_ylabel(f"channel {channel}")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Return ``rows``, the first of them the heads, in columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
 
 
 @click.command()

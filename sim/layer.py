@@ -59,13 +59,17 @@ class LayerBench(Bench):
         self.weights = weights
         if self._streamed:
             return
+        self.send_set(weights, density, seed)
+        await self.until(lambda: all(port.idle for port in self.loads.values()))
+        await self.run(2)
+
+    def send_set(self, weights: Arrays, density: float = 1, seed: int = 0) -> None:
+        """Send ``weights`` to all ports; see `load`."""
         for port, tables in self.design.port_tables(weights).items():
             fields = self.job.manifest["streams"][f"{port}_axis"]["fields"]
             self.loads[f"{port}_axis"].send(
                 field_words(fields, dict(tables)), random_gaps(density, seed)
             )
-        await self.until(lambda: all(port.idle for port in self.loads.values()))
-        await self.run(2)
 
     def _stream_weights(self, n_frames: int) -> None:
         """Present the weights once for each of ``n_frames``, each channel by itself."""

@@ -1,4 +1,4 @@
-"""Imports point one way: golden <- hw <- sim, flow, boards <- scripts."""
+"""Imports point one way: golden <- hw, nets <- sim, flow, boards <- scripts."""
 
 import ast
 from pathlib import Path
@@ -9,12 +9,20 @@ ROOT = Path(__file__).resolve().parents[1]
 ALLOWED = {
     "golden": {"golden"},
     "hw": {"golden", "hw"},
+    "nets": {"golden", "nets"},
     "sim": {"golden", "hw", "sim"},
     "boards": {"golden", "hw", "boards"},
     "flow": {"golden", "hw", "boards", "flow"},
-    "scripts": {"golden", "hw", "sim", "boards", "flow"},
+    "scripts": {"golden", "hw", "nets", "sim", "boards", "flow"},
 }
-KEPT_OUT = {"golden": {"amaranth", "pyosys", "click", "cocotb"}, "hw": {"cocotb"}}
+KEPT_OUT = {
+    "golden": {"amaranth", "pyosys", "click", "cocotb"},
+    "hw": {"cocotb"},
+    "nets": {"amaranth", "click", "cocotb"},
+}
+EXTRAS = {"torch", "onnx"}
+"""Needed by no more than may need them."""
+NEED_EXTRAS = ("hw/convert", "nets", "scripts/train_digits.py", "scripts/demo_network.py")
 
 
 def imports(path):
@@ -34,6 +42,13 @@ def test_imports_point_one_way(layer):
         used = set(imports(path))
         assert used & set(ALLOWED) <= ALLOWED[layer], path
         assert not used & KEPT_OUT.get(layer, set()), path
+
+
+def test_only_the_converter_and_the_networks_need_the_extras():
+    for layer in ALLOWED:
+        for path in sorted((ROOT / layer).rglob("*.py")):
+            if not path.relative_to(ROOT).as_posix().startswith(NEED_EXTRAS):
+                assert not set(imports(path)) & EXTRAS, path
 
 
 def test_only_the_primitives_know_a_device():

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from golden.layer_axes import AxesDesign
-from hw.engines import ENGINES
+from hw.engines import predict_line
 from hw.layer import plan
 from hw.layer.turn import buffer_depth
 from hw.predict import Cost, adder, buffer, counter, product, ram
@@ -22,7 +22,7 @@ def predict_axes(design: AxesDesign) -> Cost:
 def _engines(stage: Any) -> Cost:
     """Cost of the line engines of a stage."""
     designs = stage.designs
-    return sum((ENGINES[design.engine].predict(design) for design in designs), Cost())
+    return sum(map(predict_line, designs), Cost())
 
 
 def turn_cost(turn: plan.Turn) -> Cost:

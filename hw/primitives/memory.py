@@ -2,17 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import (
-    Array,
-    C,
-    ClockSignal,
-    Const,
-    Instance,
-    Module,
-    Signal,
-    Value,
-    unsigned,
-)
+from amaranth.hdl import C, ClockSignal, Const, Instance, Module, Signal, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -146,57 +136,23 @@ class Memory(wiring.Component):
                     m.d.comb += self.r_data.eq(word)
 
     def _instantiate(self, m: Module) -> None:
-        n_rows = _rows(self._depth)
-        if n_rows == 1:
-            self._row(m, self.r_data, self.w_en if self._writable else Const(0, 1), self._init)
-            return
-        # Deeper than a block: the address's upper bits choose among rows of blocks.
-        row_depth = 1 << _BLOCK_ADDRESS_BITS
-        chosen = Signal(range(n_rows))
-        later = Signal.like(chosen)
-        with m.If(self.r_en):
-            m.d.sync += [
-                chosen.eq(self.r_addr >> _BLOCK_ADDRESS_BITS),
-                later.eq(chosen),
-            ]
-        words = []
-        for row in range(n_rows):
-            words.append(Signal(self._width, name=f"r_data_of_row_{row}"))
-            written: Value = Const(0, 1)
-            if self._writable:
-                written = self.w_en & (self.w_addr >> _BLOCK_ADDRESS_BITS == row)
-            init = self._init[row * row_depth : (row + 1) * row_depth]
-            self._row(m, words[-1], written, init, prefix=f"row_{row}_")
-        m.d.comb += self.r_data.eq(Array(words)[later])
-
-    def _row(
-        self, m: Module, r_data: Value, w_en: Value, init: Sequence[int], *, prefix: str = ""
-    ) -> None:
         width, _ = _block_shape(self._depth)
         for column in range(-(-self._width // width)):
             low = column * width
-            words = [(word >> low) & ((1 << width) - 1) for word in init]
-            bits = slice(low, min(low + width, self._width))
-            self._column(m, f"{prefix}block_{column}", bits, width, words, r_data[bits], w_en)
+            words = [(word >> low) & ((1 << width) - 1) for word in self._init]
+            self._column(m, column, slice(low, min(low + width, self._width)), width, words)
 
     def _column(
-        self,
-        m: Module,
-        name: str,
-        bits: slice,
-        width: int,
-        words: Sequence[int],
-        read: Value,
-        w_en: Value,
+        self, m: Module, column: int, bits: slice, width: int, words: Sequence[int]
     ) -> None:
         """Instantiate a DP16KD: port A writes, port B reads through its output register."""
-        column = name.removeprefix("block_")
         unused = {18: 4, 9: 3, 4: 2, 2: 1, 1: 0}[width]  # low address bits: byte enables, or none
         r_addr = Signal(_BLOCK_ADDRESS_BITS, name=f"r_addr_{column}")
         w_addr = Signal(_BLOCK_ADDRESS_BITS, name=f"w_addr_{column}")
         w_data = Signal(18, name=f"w_data_{column}")
         r_data = Signal(18, name=f"r_data_{column}")
-        m.d.comb += [r_addr[unused:].eq(self.r_addr), read.eq(r_data)]
+        m.d.comb += [r_addr[unused:].eq(self.r_addr), self.r_data[bits].eq(r_data)]
+        w_en = self.w_en if self._writable else Const(0, 1)
         if self._writable:
             m.d.comb += [
                 w_addr[unused:].eq(self.w_addr),
@@ -214,7 +170,7 @@ class Memory(wiring.Component):
             ports |= {f"p_CSDECODE_{port}": "0b000", f"p_WRITEMODE_{port}": "NORMAL"}
         ports |= {f"o_DOB{bit}": r_data[bit] for bit in range(18)}
         ports |= {f"p_INITVAL_{row:02X}": value for row, value in enumerate(_initval(words, width))}
-        m.submodules[name] = Instance(
+        m.submodules[f"block_{column}"] = Instance(
             "DP16KD",
             p_REGMODE_A="NOREG",
             p_REGMODE_B="OUTREG",
@@ -240,12 +196,12 @@ def blocks_on(target: str, *, depth: int, width: int, writable: bool) -> int:
     in_luts = small or depth <= _DEEPEST_IN_LUTS
     if target != "ecp5" or in_luts:
         return 0
-    return _rows(depth) * -(-width // _block_shape(depth)[0])
+    return -(-width // _block_shape(depth)[0])
 
 
-def _rows(depth: int) -> int:
-    """Rows of blocks that words of ``depth`` take."""
-    return -(-depth // (1 << _BLOCK_ADDRESS_BITS))
+def levels_on(target: str, *, depth: int) -> int:
+    """Memories that one of ``depth`` words is made of, where a block is not deep enough."""
+    return len(_stack(target, depth))
 
 
 def _stack(target: str, depth: int) -> list[int]:
@@ -257,7 +213,7 @@ def _stack(target: str, depth: int) -> list[int]:
 
 
 def _block_shape(depth: int) -> tuple[int, int]:
-    return next((shape for shape in _BLOCK_SHAPES if shape[1] >= depth), _BLOCK_SHAPES[-1])
+    return next(shape for shape in _BLOCK_SHAPES if shape[1] >= depth)
 
 
 def _initval(words: Sequence[int], width: int) -> list[Const]:

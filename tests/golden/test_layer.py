@@ -127,6 +127,8 @@ CASES = [
     ("serial", (2, 4, 6), {"order": ("width", "height"), "between": NARROW}),
     ("serial", (3, 5, 5), {"between": OUTPUT, "output": OUTPUT, "shared_engine": True}),
     ("serial", (1, 4, 4), {"between": OUTPUT, "output": OUTPUT, "shared_engine": True}),
+    ("serial", (3, 4, 6), {"order": ("height",), "output": OUTPUT}),
+    ("serial", (3, 4, 6), {"order": ("width",)}),
     ("serial", (2, 7, 8), {"height": "fermat", "width": "fermat", "between": NARROW}),
     ("parallel", (4, 3, 6), {}),
     ("parallel", (4, 5, 5), {"output": OUTPUT}),

@@ -93,6 +93,24 @@ CASES = {
         engines.height.engine = "direct"
         engines.width.engine = "direct"
     """,
+    "height-alone": """
+        form = "serial"
+        order = ["height"]
+        channels = 2
+        height = 6
+        width = 4
+        lanes = 2
+        output.bits = 8
+        engines.height.engine = "direct"
+    """,
+    "width-alone": """
+        form = "serial"
+        order = ["width"]
+        channels = 2
+        height = 3
+        width = 4
+        engines.width.engine = "direct"
+    """,
 }
 
 

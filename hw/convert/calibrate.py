@@ -1,0 +1,183 @@
+"""Calibration: images through the network, once for the formats and once for what they cost."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+
+from golden.errors import ParameterError
+from golden.interval import Integers
+from golden.observe import OBSERVERS, Samples, Sqnr
+from golden.parc import Floats
+from golden.quantize import Activation
+from golden.weights import load_weights
+from hw.convert.compose import FoundLayer
+from hw.convert.find import Left
+from hw.convert.graph import Graph, Values
+from hw.convert.integers import Formats, IntegerLayer, to_integers
+
+Progress = Callable[[int], object]
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Images, and what they show where that is known.
+
+    Parameters
+    ----------
+    images
+        float64 ``[n, channels, height, width]``.
+    labels
+        Index of the greatest output that is right, ``[n]``.
+    """
+
+    images: Floats
+    labels: Integers | None = None
+
+    def image(self, index: int) -> torch.Tensor:
+        """Return an image as a batch of one."""
+        return torch.from_numpy(self.images[index : index + 1])
+
+
+def load_calibration(path: Path) -> Calibration:
+    """Read ``x`` ``[n, channels, height, width]`` and, if there, ``y`` ``[n]`` of an .npz file.
+
+    Raises
+    ------
+    ParameterError
+        Where it cannot be read, holds no images, all one value, or what is no number.
+    """
+    arrays = load_weights(path, "calibration")
+    if "x" not in arrays:
+        _refuse("an array 'x'", f"only {', '.join(arrays) or 'nothing'}")
+    x = arrays["x"]
+    if x.ndim != 4 or x.dtype.kind not in "iuf":
+        _refuse("numbers 'x' [n, channels, height, width]", f"{x.dtype} of shape {x.shape}")
+    if x.size == 0:
+        _refuse("at least one image", f"'x' of shape {x.shape}")
+    images = x.astype(np.float64)
+    broken = ~np.isfinite(images)
+    if broken.any():
+        _refuse(
+            "finite numbers in 'x'", f"{images[broken][0]} in image {np.argwhere(broken)[0, 0]}"
+        )
+    if np.ptp(images) == 0:
+        _refuse("images that vary", f"{images.flat[0]} everywhere")
+    labels = arrays.get("y")
+    if labels is not None and (labels.shape != x.shape[:1] or labels.dtype.kind not in "iu"):
+        _refuse(f"integers 'y' of shape {x.shape[:1]}", f"{labels.dtype} of shape {labels.shape}")
+    return Calibration(images, None if labels is None else labels.astype(np.int64))
+
+
+def quantize_network(
+    graph: Graph,
+    layers: Sequence[FoundLayer],
+    calibration: Calibration,
+    *,
+    progress: Progress,
+    observer: str = "minmax",
+    bits: int = 8,
+    weight_bits: int = 8,
+) -> tuple[list[IntegerLayer], list[Left]]:
+    """Run the images through ``graph``, and give every layer its formats and integers.
+
+    Returns
+    -------
+    The layers, and those that do not fit the hardware's formats, with the reason.
+    """
+    names = {n for layer in layers for n in (layer.entry, layer.exit, *layer.between)}
+    seen = {name: Samples() for name in names}
+    for index in range(len(calibration.images)):
+        _, values = graph.run(calibration.image(index), names)
+        for name, value in values.items():
+            seen[name].add(value.numpy())
+        progress(1)
+    choose = OBSERVERS[observer]
+    done, left = [], []
+    for layer in layers:
+        between = None
+        if layer.between:
+            joined = Samples()
+            for name in layer.between:
+                joined.join(seen[name])
+            between = _with_embeddings(choose(joined, bits), layer, 1)
+        data = _with_embeddings(choose(seen[layer.entry], bits), layer, 0)
+        formats = Formats(data, choose(seen[layer.exit], bits), between)
+        try:
+            done.append(to_integers(layer, formats, weight_bits=weight_bits))
+        except ValueError as reason:
+            left.append(Left(layer.name, str(reason)))
+    return done, left
+
+
+def _with_embeddings(data: Activation, layer: FoundLayer, number: int) -> Activation:
+    """Return ``data`` with steps large enough for the embeddings of pass ``number``."""
+    tables = [chain.passes[number].embedding for chain in layer.chains]
+    least = max(float(np.abs(table).max()) for table in tables) / data.high
+    return replace(data, scale=max(data.scale, least))
+
+
+def measure(
+    graph: Graph,
+    layers: Sequence[IntegerLayer],
+    calibration: Calibration,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Return how far the integers are from float64, in each layer and in the whole network.
+
+    Returns
+    -------
+    dict
+        ``layers``: the signal to quantisation noise ratio of each, its input exact; ``output``:
+        that of the network with all layers in integers; and where labels are known
+        ``float_accuracy`` and ``integer_accuracy``. Ratios are in decibels, None where there is no
+        noise.
+    """
+    ratios = {layer.found.name: Sqnr() for layer in layers}
+    whole = Sqnr()
+    right = np.zeros(2, dtype=np.int64)
+    names = {n for layer in layers for n in (layer.found.entry, layer.found.exit)}
+    in_integers = stand_ins(layers)
+    n_images = len(calibration.images)
+    for index in range(n_images):
+        image = calibration.image(index)
+        exact, values = graph.run(image, names)
+        for layer in layers:
+            x, y = (values[n].numpy()[0] for n in (layer.found.entry, layer.found.exit))
+            ratios[layer.found.name].add(y, layer.respond(x))
+        rounded, _ = graph.run(image, names, in_integers)
+        whole.add(exact.numpy(), rounded.numpy())
+        if calibration.labels is not None:
+            guesses = [int(out.reshape(-1).argmax()) for out in (exact, rounded)]
+            right += np.array(guesses) == calibration.labels[index]
+        progress(1)
+    result: dict[str, Any] = {
+        "images": n_images,
+        "layers": {name: ratio.decibels for name, ratio in ratios.items()},
+        "output": whole.decibels,
+    }
+    if calibration.labels is not None:
+        for key, count in zip(("float_accuracy", "integer_accuracy"), right, strict=True):
+            result[key] = int(count) / n_images
+    return result
+
+
+def stand_ins(
+    layers: Sequence[IntegerLayer],
+) -> dict[str, Callable[[Values], torch.Tensor]]:
+    """Return what `Graph.run` replaces to have ``layers`` in integers; their inputs are watched."""
+    return {layer.found.exit: _stand_in(layer) for layer in layers}
+
+
+def _stand_in(layer: IntegerLayer) -> Callable[[Values], torch.Tensor]:
+    def respond(values: Values) -> torch.Tensor:
+        return torch.from_numpy(layer.respond(values[layer.found.entry].numpy()[0]))[None]
+
+    return respond
+
+
+def _refuse(rule: str, value: object) -> NoReturn:
+    raise ParameterError("calibration", rule, value, verb="must hold")

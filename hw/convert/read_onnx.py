@@ -1,0 +1,220 @@
+"""Networks from ONNX files.
+
+The common operators run in torch; every other one in the reference implementation that the onnx
+package brings, a node at a time.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
+from torch.nn import functional
+
+from golden.errors import ParameterError
+from hw.convert.archive import first_line
+from hw.convert.graph import Graph, Kind, Node, Value, build
+from hw.convert.operators import conv2d
+from hw.convert.read_torch import check_shape
+
+OPSETS = (11, onnx.defs.onnx_opset_version())
+"""Versions of ONNX's operators that are read."""
+
+_STANDARD = ("", "ai.onnx")
+Attributes = Mapping[str, Any]
+
+
+def read_onnx(path: Path, size: tuple[int, int]) -> Graph:
+    """Read an ONNX file for images of ``size``, height and width.
+
+    Only the batch may be a free dimension; it becomes 1.
+
+    Raises
+    ------
+    ParameterError
+        Where the file cannot be read, uses operators that ONNX does not define or of another
+        opset, or takes no single image of that size.
+    """
+    try:
+        model = onnx.load(path)
+        onnx.checker.check_model(model)
+    except Exception as reason:  # whatever protobuf and the checker raise
+        _refuse("a readable ONNX file", f"{path} ({first_line(reason)})")
+    opset = _opset(model)
+    graph = model.graph
+    constants = {t.name: _tensor(numpy_helper.to_array(t)) for t in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in constants]
+    if len(inputs) != 1 or len(graph.output) != 1:
+        counts = f"{len(inputs)} and {len(graph.output)}"
+        _refuse("a network of one input and one output", f"of {counts}")
+    shape = check_shape(_dimensions(inputs[0]), size)
+    nodes = [_read_node(node, i, opset) for i, node in enumerate(graph.node)]
+    try:
+        return build(
+            nodes, constants, input=inputs[0].name, output=graph.output[0].name, input_shape=shape
+        )
+    except ParameterError:
+        raise
+    except Exception as reason:  # an operator at odds with its inputs
+        text = first_line(reason)
+        _refuse(f"a network that takes {' x '.join(map(str, shape))}", f"one that fails ({text})")
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    versions = {entry.domain: entry.version for entry in model.opset_import}
+    opset = max((versions[name] for name in _STANDARD if name in versions), default=0)
+    if not OPSETS[0] <= opset <= OPSETS[1]:
+        _refuse(f"of opset {OPSETS[0]} to {OPSETS[1]}", opset)
+    for node in model.graph.node:
+        if node.domain not in _STANDARD:
+            _refuse("of ONNX's own operators", f"with {node.domain}.{node.op_type}")
+    return int(opset)
+
+
+def _dimensions(value: onnx.ValueInfoProto) -> list[str]:
+    """Return the sizes of an image, or the names of free ones; a free batch is 1."""
+    dims = value.type.tensor_type.shape.dim
+    names = [str(d.dim_value) if d.HasField("dim_value") else d.dim_param or "?" for d in dims]
+    if len(names) != 4:
+        _refuse("a network of images [batch, channels, height, width]", f"of [{', '.join(names)}]")
+    if not names[0].isdecimal():
+        names[0] = "1"
+    return names
+
+
+def _read_node(node: onnx.NodeProto, index: int, opset: int) -> Node:
+    name = node.name or f"{node.op_type}_{index}"
+    attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    # A branch or a loop's body reads values of the graph around it unseen.
+    bodies = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
+    if any(a.type in bodies for a in node.attribute):
+        _refuse("free of control flow", f"with {node.op_type}")
+    compute = _TORCH.get(node.op_type) or _reference(node, opset)
+
+    def run(values: Mapping[str, Value]) -> Sequence[Value]:
+        return compute([values[i] if i else None for i in node.input], attributes)
+
+    kind: Kind = "other"
+    if node.op_type == "Conv":
+        kind = "conv"
+    elif node.op_type == "DFT" and attributes.get("inverse"):
+        kind = "inverse_fft"
+    given = tuple(dict.fromkeys(i for i in node.input if i))
+    outputs = tuple(o or f"{name}:{i}" for i, o in enumerate(node.output))
+    weight = node.input[1] if kind == "conv" else None
+    scopes = {p.key: p.value for p in node.metadata_props}.get("pkg.torch.onnx.name_scopes", "")
+    return Node(name, given, outputs, run, kind, weight, _scope(scopes))
+
+
+def _scope(text: str) -> str:
+    """Return the module's path out of what torch's exporter notes: "['', 'stages.2', 'node']"."""
+    parts = [part.strip(" '\"") for part in text.strip("[]").split(",")]
+    return parts[-2] if len(parts) > 1 else ""
+
+
+def _reference(
+    node: onnx.NodeProto, opset: int
+) -> Callable[[Sequence[Value], Attributes], Sequence[Value]]:
+    """Return what runs ``node`` alone in onnx's own implementation."""
+    inputs, outputs = (
+        [onnx.helper.make_value_info(n, onnx.TypeProto()) for n in dict.fromkeys(names) if n]
+        for names in (node.input, node.output)
+    )
+    graph = onnx.helper.make_graph([node], "node", inputs, outputs)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
+    try:
+        evaluator = ReferenceEvaluator(model)
+    except Exception as reason:  # an operator it has no implementation of
+        _refuse("of operators that onnx can run", f"with {node.op_type} ({first_line(reason)})")
+
+    def run(given: Sequence[Value], _attributes: Attributes) -> Sequence[Value]:
+        feed = {
+            name: value.numpy()
+            for name, value in zip(node.input, given, strict=True)
+            if value is not None
+        }
+        made = iter(evaluator.run(None, feed))
+        return [_tensor(next(made)) if name else None for name in node.output]
+
+    return run
+
+
+def _tensor(array: Any) -> torch.Tensor:
+    """Return a NumPy array as a tensor, real numbers in double precision."""
+    array = np.asarray(array)
+    if array.dtype.kind == "f":
+        array = array.astype(np.float64)
+    return torch.from_numpy(np.array(array))
+
+
+def _conv(x: Sequence[Value], a: Attributes) -> Sequence[Value]:
+    data, weight, bias = x[0], x[1], x[2] if len(x) > 2 else None
+    if weight.ndim != 4:
+        raise ValueError(f"convolution of {weight.ndim - 2} dimensions")
+    strides, dilations = a.get("strides", [1, 1]), a.get("dilations", [1, 1])
+    pads = list(a.get("pads", [0, 0, 0, 0]))
+    if (how := a.get("auto_pad", b"NOTSET")) in (b"SAME_UPPER", b"SAME_LOWER"):
+        for axis in range(2):
+            size, step = data.shape[2 + axis], strides[axis]
+            reach = (weight.shape[2 + axis] - 1) * dilations[axis] + 1
+            total = max((-(-size // step) - 1) * step + reach - size, 0)
+            less = total // 2
+            ends = (less, total - less) if how == b"SAME_UPPER" else (total - less, less)
+            pads[axis], pads[axis + 2] = ends
+    padded = functional.pad(data, (pads[1], pads[3], pads[0], pads[2]))
+    return [conv2d(padded, weight, bias, strides, (0, 0), dilations, a.get("group", 1))]
+
+
+def _batch_norm(x: Sequence[Value], a: Attributes) -> Sequence[Value]:
+    data, scale, bias, mean, variance = x
+    return [functional.batch_norm(data, mean, variance, scale, bias, eps=a.get("epsilon", 1e-5))]
+
+
+def _gemm(x: Sequence[Value], a: Attributes) -> Sequence[Value]:
+    left = x[0].T if a.get("transA") else x[0]
+    right = x[1].T if a.get("transB") else x[1]
+    product = a.get("alpha", 1.0) * (left @ right)
+    return [product if len(x) < 3 or x[2] is None else product + a.get("beta", 1.0) * x[2]]
+
+
+def _cast(x: Sequence[Value], a: Attributes) -> Sequence[Value]:
+    """Convert, but real numbers to double precision whatever is asked for."""
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(a["to"])
+    return [x[0].to(torch.float64 if dtype.kind == "f" else _tensor(np.zeros(0, dtype)).dtype)]
+
+
+def _slice(x: Sequence[Value], _a: Attributes) -> Sequence[Value]:
+    data, starts, ends = x[0], x[1].tolist(), x[2].tolist()
+    axes = x[3].tolist() if len(x) > 3 and x[3] is not None else range(len(starts))
+    steps = x[4].tolist() if len(x) > 4 and x[4] is not None else [1] * len(starts)
+    index = [slice(None)] * data.ndim
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        index[axis] = slice(start, end, step)
+    array = data.numpy()[tuple(index)]
+    return [torch.from_numpy(np.ascontiguousarray(array))]
+
+
+_TORCH: dict[str, Callable[[Sequence[Value], Attributes], Sequence[Value]]] = {
+    "Add": lambda x, _: [x[0] + x[1]],
+    "BatchNormalization": _batch_norm,
+    "Cast": _cast,
+    "Concat": lambda x, a: [torch.cat(list(x), a["axis"])],
+    "Conv": _conv,
+    "Erf": lambda x, _: [torch.erf(x[0])],
+    "Gemm": _gemm,
+    "Identity": lambda x, _: [x[0]],
+    "MatMul": lambda x, _: [x[0] @ x[1]],
+    "Mul": lambda x, _: [x[0] * x[1]],
+    "Relu": lambda x, _: [torch.relu(x[0])],
+    "Sigmoid": lambda x, _: [torch.sigmoid(x[0])],
+    "Slice": _slice,
+    "Sub": lambda x, _: [x[0] - x[1]],
+}
+
+
+def _refuse(rule: str, value: object) -> NoReturn:
+    raise ParameterError("model", rule, value) from None

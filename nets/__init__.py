@@ -1,0 +1,1 @@
+"""ParC as layers of torch, and networks made of them."""

@@ -1,0 +1,61 @@
+"""MobileNetV2-ParC: MobileNetV2 with ParC for the last depthwise convolutions of stages 4 to 6."""
+
+from torch import Tensor, nn
+
+from nets.blocks import Head, InvertedResidual, conv_norm
+from nets.parc import Parallel
+
+_STAGES = (
+    *((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2)),
+    *((6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)),
+)
+"""Expansion, channels, blocks and stride of each, from stage 1."""
+_PARC = {(4, 2): 14, (4, 3): 14, (5, 2): 14, (6, 2): 7}
+"""Stage and block that have ParC, and the size of their maps at 224."""
+
+
+class MobileNetV2(nn.Module):
+    """MobileNetV2-ParC.
+
+    Parameters
+    ----------
+    classes
+        To tell apart.
+    slimming
+        Divides the channels of every stage: for tests.
+    """
+
+    def __init__(self, classes: int = 1000, slimming: int = 1) -> None:
+        super().__init__()
+        channels = 32 // slimming
+        self.stem = conv_norm(3, channels, 3, stride=2, activation=nn.ReLU6)
+        stages = []
+        for stage, (expansion, width, n_blocks, stride) in enumerate(_STAGES, start=1):
+            blocks = nn.Sequential()
+            for block in range(n_blocks):
+                length = _PARC.get((stage, block))
+                blocks.append(
+                    InvertedResidual(
+                        channels,
+                        width // slimming,
+                        stride=1 if block else stride,
+                        expansion=expansion,
+                        activation=nn.ReLU6,
+                        conv=Parallel(channels * expansion, length) if length else None,
+                    )
+                )
+                channels = width // slimming
+            self.add_module(f"stage{stage}", blocks)
+            stages.append(blocks)
+        self._stages = stages
+        last = 1280 // slimming
+        self.last = conv_norm(channels, last, activation=nn.ReLU6)
+        self.head = Head(last, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Take images [B, 3, H, W]; return [B, classes]."""
+        x = self.stem(x)
+        for stage in self._stages:
+            x = stage(x)
+        result: Tensor = self.head(self.last(x))
+        return result

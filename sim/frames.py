@@ -1,0 +1,105 @@
+"""Given maps through a generated layer."""
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from golden.interval import Integers
+from golden.layer import Arrays, LayerDesign
+from hw.axi import PortNames
+from hw.generate import generate, write_files
+from hw.models import models_for
+from sim import bench_frames, bench_map
+from sim.bench import Job
+from sim.runner import build
+
+_LOOK = 0.1
+"""Seconds between looks at how far a simulation is."""
+
+
+@dataclass(frozen=True, eq=False)
+class FramesResult:
+    """What came of a run.
+
+    Attributes
+    ----------
+    maps
+        int64 ``[F, C, H, W]``, as the hardware gave them.
+    cycles
+        From the first sample taken to the last given.
+    """
+
+    maps: Integers
+    cycles: int
+
+
+def run_frames(
+    design: LayerDesign,
+    maps: Integers,
+    folder: Path,
+    progress: Callable[[int], object] = lambda _frames: None,
+    *,
+    weights: Arrays | None = None,
+    simulator: str = "verilator",
+) -> FramesResult:
+    """Generate ``design``, and send ``maps`` ``[F, C, H, W]`` through it.
+
+    Parameters
+    ----------
+    design
+        The layer.
+    maps
+        In the range of its data.
+    folder
+        For the generated files, the log and the results.
+    progress
+        Called with the number of frames that have come out since the last call.
+    weights
+        To be loaded first, where the design's weights arrive on ports.
+    simulator
+        One of `sim.runner.simulators`.
+
+    Raises
+    ------
+    sim.runner.SimulationError
+        Where the simulation fails.
+    """
+    files = generate(design, PortNames())
+    write_files(files, folder)
+    manifest = json.loads(files[f"{design.name}.json"])
+    models = models_for(files[f"{design.name}.v"].decode())
+    sources = [folder / name for name in (f"{design.name}.v", *models)]
+    # A primitive's pins are connected only where they are used.
+    options = ["-Wno-PINMISSING"] if models and simulator == "verilator" else []
+    simulation = build(sources, design.name, simulator=simulator, options=options)
+    np.save(folder / bench_frames.MAPS, maps)
+    if weights is not None:
+        np.savez(folder / bench_frames.WEIGHTS, allow_pickle=False, **weights)
+    shown = folder / bench_map.PROGRESS
+    shown.write_text("0")
+    env = Job(design, manifest, groups=len(maps), resets=0).save(folder / "job.pickle")
+    env[bench_map.FOLDER] = str(folder)
+    done = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(shown, progress, done))
+    watcher.start()
+    try:
+        simulation.run("sim.bench_frames", folder=folder, env=env)
+    finally:
+        done.set()
+        watcher.join()
+    cycles = int((folder / bench_map.CYCLES).read_text())
+    return FramesResult(np.load(folder / bench_map.RESULTS), cycles)
+
+
+def _watch(shown: Path, progress: Callable[[int], object], done: threading.Event) -> None:
+    """Tell ``progress`` as the bench writes how far it is."""
+    over, told = False, 0
+    while not over:
+        over = done.wait(_LOOK)
+        if text := shown.read_text():
+            progress(int(text) - told)
+            told = int(text)
