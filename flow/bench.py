@@ -14,13 +14,12 @@ from flow.report import Report
 from flow.tools import FlowError, MissingToolError
 from golden.design import TARGETS
 from golden.errors import ParameterError
+from hw.devices import DEVICES, USABLE
 
 LENGTHS = (8, 14, 16, 32, 56, 64, 112, 256)
 DEVICE = "lfe5u-85f-6"
-CAPACITY = {"dsp": 156, "lut4_equivalents": 83_640, "ff": 83_640, "block_ram": 208}
-"""What an LFE5U-85F has."""
-USABLE = {"dsp": 1.0, "lut4_equivalents": 0.8, "ff": 0.8, "block_ram": 1.0}
-"""How much of that a full device is taken to use; beyond it fabric does not route well."""
+CAPACITY = DEVICES[DEVICE].capacity
+"""What it has."""
 
 OTHER_LENGTH = 8
 OTHERS = {

@@ -9,7 +9,8 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from flow.bench import CAPACITY, DEVICE, OTHER_LENGTH, PEERS, USABLE, Result
+from flow.bench import CAPACITY, DEVICE, OTHER_LENGTH, PEERS, Result
+from hw.devices import USABLE
 
 Cell = str | int | float | None
 

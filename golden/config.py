@@ -47,6 +47,11 @@ class Table:
             text = reason.strerror if isinstance(reason, OSError) else reason
             raise ParameterError("config", "a readable TOML file", f"{path} ({text})") from None
 
+    @property
+    def entries(self) -> dict[str, Any]:
+        """All keys and their values, as they were read."""
+        return dict(self._entries)
+
     def __contains__(self, key: str) -> bool:
         return key in self._entries
 
@@ -117,6 +122,6 @@ class Table:
             raise error.renamed(key) from None
 
 
-def refusal(key: str, rule: str, value: object) -> ParameterError:
+def refusal(key: str, rule: str, value: object, *, verb: str = "must be") -> ParameterError:
     """Return the error of a key that breaks its rule."""
-    return ParameterError(key, rule, value).renamed(key)
+    return ParameterError(key, rule, value, verb=verb).renamed(key)

@@ -106,11 +106,15 @@ class DenseDesign(LineDesign):
         Groups that the channels are cut in, one after the other, and that do not mix.
     products
         Units P that multiply side by side, each for C_in / P input channels; a divisor of C_in.
+    streamed
+        Whether weights arrive on the port for every frame anew, one output channel at a time, and
+        so need room for two channels instead of two whole sets.
     """
 
     in_channels: int
     groups: int = 1
     products: int = 1
+    streamed: bool = False
 
     def __post_init__(self) -> None:
         check_range("in_channels", self.in_channels, 1, 65536)
@@ -121,6 +125,13 @@ class DenseDesign(LineDesign):
             rule = f"a divisor of the input channels ({self.in_channels})"
             raise ParameterError("products", rule, self.products)
         super().__post_init__()
+        if self.streamed and self.weights is not None:
+            raise ParameterError("streamed", "false with weights in ROM", "true")
+
+    @property
+    def stored_channels(self) -> int:
+        """Output channels of a set of weights."""
+        return 1 if self.streamed else self.channels
 
     def _check_weights(self, weights: LineWeights) -> None:
         check_dense_weights(
@@ -140,12 +151,13 @@ class DenseDesign(LineDesign):
         return self.in_channels * self.length
 
     @property
-    def mixing(self) -> dict[str, int]:
+    def mixing(self) -> dict[str, int | bool]:
         """What dense engines have among the manifest's parameters."""
         return {
             "in_channels": self.in_channels,
             "groups": self.groups,
             "products": self.products,
+            "streamed": self.streamed,
         }
 
     @property

@@ -168,6 +168,11 @@ class LineDesign(ABC):
         )
 
     @property
+    def stored_channels(self) -> int:
+        """Channels of a set of weights."""
+        return self.channels
+
+    @property
     def lines_per_channel(self) -> int:
         """Lines of a channel that come one after the other: ``rows``, by default ``lanes``."""
         return self.lanes if self.rows is None else self.rows

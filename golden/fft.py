@@ -86,6 +86,8 @@ class FftDesign(LineDesign):
 
     engine: ClassVar[str] = "fft"
     length_range: ClassVar[tuple[int, int]] = (3, 4096)
+    analysis_cost: ClassVar[int] = 1
+    """Of following a sample through, to that of a line's."""
 
     lanes: int = 2
     operand_bits: int = 18
@@ -177,7 +179,8 @@ class FftDesign(LineDesign):
     @cached_property
     def _values(self) -> Complexes | None:
         """The spectra as quantised, where every sample is followed through; else None."""
-        if self.weights is None or self.channels * self.terms * self.size**2 > MAX_ANALYSIS:
+        work = self.analysis_cost * self.channels * self.terms * self.size**2
+        if self.weights is None or work > MAX_ANALYSIS:
             return None
         re, im = np.moveaxis(self._stored(self.weights), -2, 0) / 2.0**self.spectrum_f_bits
         return np.asarray(re + 1j * im)

@@ -18,6 +18,8 @@ from golden.interval import Integers, Interval
 
 SECOND_ORDER = 1.01
 """Errors of errors: with factors of 6 bits and more, under a hundredth."""
+MAX_REACH = 1 << 22
+"""Samples times points of a plane up to which every sample is followed to the spectrum."""
 WORD_ERROR = 0.51
 """Units that a stored spectrum may be off: a half, and the arithmetic of whoever made it."""
 
@@ -77,8 +79,11 @@ def bound_operator(
 
     Parameters are as in `golden.fft_proof.analyse`.
     """
-    ahead, _ = reach_ahead(flow, entry, data, paired=paired)
     modulus = data.max_abs * (2**0.5 if paired else 1)
+    if flow.row is None or flow.size * (int(entry.max()) + 1) <= MAX_REACH:
+        ahead, _ = reach_ahead(flow, entry, data, paired=paired)
+    else:
+        ahead = _bound_ahead(flow, modulus)
     root_energy = modulus * np.count_nonzero(entry >= 0) ** 0.5
     # Each is a perturbation of a product: its size, the values' norm, and the gains' norm.
     word = WORD_ERROR * 2**0.5 * 2.0**-spectrum_f_bits
@@ -99,6 +104,21 @@ def bound_operator(
     length = int(entry.max()) + 1
     deviation = np.full((channels, length), error)
     return Operator(ahead + back, deviation, (deviation / data.max_abs) ** 2 / length)
+
+
+def _bound_ahead(flow: Flow, modulus: float) -> list[list[Reach]]:
+    """Return what holds ahead of the spectrum: a node is a sum of samples times phases."""
+    levels: list[list[Reach]] = []
+    most = modulus
+    for section in flow.sections[: flow.middle + 1]:
+        own: list[Reach] = []
+        for growth in (1, *[2] * len(section.ranks)):
+            most *= growth
+            ends = np.array([[most], [most], [2**0.5 * most]]) * np.ones(flow.size)
+            own.append(Reach(-ends, ends))
+        levels.append(own)
+        most *= 1 + 2.0**-flow.twiddle_f_bits  # a twiddle may be longer than 1
+    return levels
 
 
 def spectrum_factor(flow: Flow, norms: KernelNorms, f_bits: int) -> Factor:

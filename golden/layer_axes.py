@@ -96,7 +96,19 @@ class AxesDesign(LayerDesign):
             made: dict[str, Integers] = {}
             object.__setattr__(self, "weights", made)
             self._make_up(made)
-        self.passes  # noqa: B018 - raises where an engine cannot do its part
+        for part in self.passes:
+            if len(part) > 1:
+                self._check_pace(part)
+
+    @staticmethod
+    def _check_pace(part: Pass) -> None:
+        """Refuse engines that would hold each other up."""
+        for engine in part:
+            design, axis = engine.design, engine.sections[0].axis
+            if design.cycles_per_group != design.length:
+                rule = "to take a sample a cycle where each half of the channels has its own engine"
+                paces = f"one in {design.cycles_per_group / design.length:.3g}"
+                raise refusal(f"engines.{axis}", rule, paces, verb="has")
 
     @classmethod
     def take_options(cls, table: Table, *, port: bool) -> dict[str, Any]:

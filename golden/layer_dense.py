@@ -29,7 +29,7 @@ AXIS_CHOICES = (HALVES, *AXES)
 DENSE_DESIGNS: Mapping[str, type[DenseDesign]] = {
     design.engine: design for design in (DenseDirectDesign, DenseFftDesign, DenseFermatDesign)
 }
-_GIVEN = frozenset({"in_channels", "groups"})
+_GIVEN = frozenset({"in_channels", "groups", "streamed"})
 """Fields of dense designs that the layer's own keys decide."""
 
 
@@ -56,6 +56,8 @@ class DenseLayerDesign(LayerDesign):
         "height" or "width", or "both" for half of the channels each.
     choice
         The engine.
+    streamed
+        Whether weights arrive for every frame anew, an output channel at a time.
     """
 
     form: ClassVar[str] = "dense"
@@ -63,6 +65,7 @@ class DenseLayerDesign(LayerDesign):
     out_channels: int
     axis: str = HALVES
     choice: DenseChoice
+    streamed: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -81,7 +84,7 @@ class DenseLayerDesign(LayerDesign):
         self.engine  # noqa: B018 - raises where the engine cannot do its part
 
     @classmethod
-    def take_options(cls, table: Table, *, port: bool) -> dict[str, Any]:  # noqa: ARG003 - as there
+    def take_options(cls, table: Table, *, port: bool) -> dict[str, Any]:
         """See `LayerDesign`."""
         axis = table.take("axis", str, HALVES)
         if axis not in AXIS_CHOICES:
@@ -94,7 +97,15 @@ class DenseLayerDesign(LayerDesign):
         out_channels = table.take("out_channels", int, None)
         if out_channels is None:
             out_channels = table.take("channels", int)
-        return {"axis": axis, "choice": choices[0], "out_channels": out_channels}
+        streamed = table.take("streamed", bool, False)
+        if streamed and not port:
+            raise refusal("streamed", "left out without weights_port = true", "true")
+        return {
+            "axis": axis,
+            "choice": choices[0],
+            "out_channels": out_channels,
+            "streamed": streamed,
+        }
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -137,6 +148,7 @@ class DenseLayerDesign(LayerDesign):
                 channels=self.out_channels,
                 in_channels=self.channels // len(self.axes),
                 groups=len(self.axes),
+                streamed=self.streamed and self.loaded,
                 rows=getattr(self, other),
                 lanes=self.lanes,
                 data_bits=self.data_bits,
@@ -185,6 +197,15 @@ class DenseLayerDesign(LayerDesign):
             **tables,
             zero_point=None if zero_point is None else int(zero_point),
         )
+
+    @property
+    def weight_streams(self) -> Mapping[str, Mapping[str, int]]:
+        """See `LayerDesign`; streamed weights come for ``sets_per_frame`` channels, each a set."""
+        streams = super().weight_streams
+        if not self.streamed:
+            return streams
+        own = {"channels": 1, "sets_per_frame": self.out_channels}
+        return {port: {**facts, **own} for port, facts in streams.items()}
 
     def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
         """See `LayerDesign`."""

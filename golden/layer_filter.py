@@ -65,7 +65,6 @@ class FilterDesign(LayerDesign):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("lanes", self.lanes, 1, 1)
         check_range("height", self.height, 2, 256)
         check_range("width", self.width, 2, 256)
         self._check_own()
@@ -142,14 +141,15 @@ class FilterDesign(LayerDesign):
         """The engine."""
         weights = None if self.weights is None else self.plane_weights(self.weights)
         table = Table({}, "engines.plane.")
-        own = ("weights", "height", "width", "weight_bits", "data_bits")
+        own = ("weights", "lanes", "height", "width", "weight_bits", "data_bits")
         options: dict[str, Any] = dict(self.plane_engine.options)
         with table.naming({key: key for key in own}):
             design = ENGINES[self.plane_engine.engine](
                 name=f"{self.name}_plane",
                 length=self.height * self.width,
                 channels=self.channels,
-                rows=1,
+                rows=self.lanes,
+                lanes=self.lanes,
                 data_bits=self.data_bits,
                 weight_bits=self.weight_bits,
                 requantization=self.output,

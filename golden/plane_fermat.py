@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from golden.errors import ParameterError, check_range
+from golden.errors import ParameterError
 from golden.fermat import FermatDesign
 from golden.fermat_plan import apply_all, bins
 from golden.fermat_ring import PlaneRing, limbs_of, rings
@@ -38,7 +38,8 @@ class PlaneFermat(FermatDesign):
     plane: Plane
 
     def _check_length(self) -> None:
-        check_range("lanes", self.lanes, 1, 1)
+        if self.lanes != 1:
+            raise ParameterError("lanes", "1 for two-dimensional engines", self.lanes)
         if self.ring is not None and not any(r.bits == self.ring for r in self._possible):
             choices = ", ".join(map(str, sorted({r.bits for r in self._possible}))) or "none"
             raise ParameterError("ring", f"one of {choices} for such maps", self.ring)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from golden.errors import ParameterError, check_range
+from golden.errors import ParameterError
 from golden.fft import FftDesign, transform_length
 from golden.fft_flow import Complexes, Flow
 from golden.fft_norms import KernelNorms
@@ -41,12 +41,14 @@ class PlaneFft(FftDesign):
 
     engine: ClassVar[str] = "plane_fft"
     length_range: ClassVar[tuple[int, int]] = (4, MAX_POINTS)
+    analysis_cost: ClassVar[int] = 2
 
     lanes: int = 1
     plane: Plane
 
     def _check_size(self) -> None:
-        check_range("lanes", self.lanes, 1, 1)
+        if self.lanes != 1:
+            raise ParameterError("lanes", "1 for two-dimensional engines", self.lanes)
         if self.size > MAX_POINTS:
             rule = f"a map whose transform has at most {MAX_POINTS} points"
             raise ParameterError("height", rule, f"one of {self.sizes[0]} x {self.sizes[1]}")
@@ -115,6 +117,12 @@ class PlaneFft(FftDesign):
         if isinstance(self.weights, PlaneWeights):
             return self.weights.fractional
         return self.plane.peak is not None
+
+    @property
+    def own_parameters(self) -> dict[str, int | str]:
+        """Points of the transform, and what decides its arithmetic."""
+        height, width = self.sizes
+        return {"transform_height": height, "transform_width": width} | super().own_parameters
 
     @cached_property
     def max_abs_error(self) -> int:

@@ -1,5 +1,6 @@
 """The command line: ``python -m hw.build``."""
 
+import os
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
@@ -23,13 +24,17 @@ from hw.generate import generate, write_files
 from hw.layer.config import read_layer
 
 PRESETS = Path(__file__).with_name("presets.toml")
+LAYER_PRESETS = Path(__file__).parent / "layer" / "presets"
 
 Command = Callable[..., None]
 
 
 def load_presets() -> dict[str, dict[str, Any]]:
-    """Return the presets' tables by name."""
-    return tomllib.loads(PRESETS.read_text())
+    """Return the presets' tables by name: of line engines, and of layers their configurations."""
+    layers = sorted(LAYER_PRESETS.glob("*.toml"))
+    return tomllib.loads(PRESETS.read_text()) | {
+        path.stem: {"engine": "layer", "config": os.path.relpath(path)} for path in layers
+    }
 
 
 PORT_OPTIONS = [

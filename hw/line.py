@@ -8,7 +8,7 @@ from golden.design import LineDesign
 from golden.quantize import MAX_SHIFT, MULTIPLIER_BITS
 from hw.counter import Counter
 from hw.engines import ENGINES, Core
-from hw.output import OutputStage, beat_layout
+from hw.output import OutputStage, beat_layout, output_latency
 from hw.streams import connect_streams
 from hw.weights_port import WeightsPort
 
@@ -34,6 +34,13 @@ def check_framing(
         unexpected.eq(taken & beats.payload.last & ~framing.last),
         missing.eq(taken & ~beats.payload.last & framing.last),
     ]
+
+
+def line_latency(design: LineDesign) -> int:
+    """Return the `latency` of an engine of ``design``, without making one."""
+    engine = ENGINES[design.engine]
+    in_flight = design.beats_within(engine.pipeline_latency(design))
+    return engine.latency(design) + output_latency(design, in_flight=in_flight)
 
 
 class LineEngine(wiring.Component):
@@ -124,7 +131,7 @@ class LineEngine(wiring.Component):
         core, output = self._core, self._output
         scales = design.requantization is not None
         m.submodules.weights = port = WeightsPort(
-            channels=design.channels,
+            channels=design.stored_channels,
             words=design.coefficient_words,
             length=design.start_words,
             coefficient_bits=sum(design.coefficient_fields.values()),

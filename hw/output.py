@@ -60,6 +60,12 @@ def buffer_depth(design: LineDesign, *, in_flight: int) -> int:
     return OutputBuffer.depth_for(in_flight + stage_latency(design))
 
 
+def output_latency(design: LineDesign, *, in_flight: int) -> int:
+    """Cycles from a sum to its result."""
+    depth = buffer_depth(design, in_flight=in_flight)
+    return stage_latency(design) + OutputBuffer.latency_of(depth)
+
+
 class OutputStage(wiring.Component):
     """Adds the start value to an engine's sums, requantises where asked, and buffers the result.
 
@@ -89,6 +95,7 @@ class OutputStage(wiring.Component):
 
     def __init__(self, design: LineDesign, *, in_flight: int) -> None:
         self._design = design
+        self._in_flight = in_flight
         self._depth = buffer_depth(design, in_flight=in_flight)
         self._shifts = shift_range(design)
         ports = {
@@ -100,22 +107,24 @@ class OutputStage(wiring.Component):
             "frame": Out(1),
         }
         if design.weights is None:
-            depth = design.channels * design.start_words
+            depth = design.stored_channels * design.start_words
             ports["starts"] = In(LoadSignature(depth=depth, width=design.start_range.bits))
             width = scale_bits(design)
-            ports["scales"] = In(LoadSignature(depth=design.channels, width=width))
+            ports["scales"] = In(LoadSignature(depth=design.stored_channels, width=width))
         super().__init__(ports)
 
     @property
     def latency(self) -> int:
         """Cycles from a sum to its result."""
-        return stage_latency(self._design) + OutputBuffer.latency_of(self._depth)
+        return output_latency(self._design, in_flight=self._in_flight)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         design = self._design
         m.submodules.place = place = Odometer(
-            position=design.length, group=design.groups_per_channel, channel=design.channels
+            position=design.length,
+            group=design.groups_per_channel,
+            channel=design.stored_channels,
         )
         m.submodules.buffer = buffer = OutputBuffer(
             shape=beat_layout(design.output_bits, design.lanes),
@@ -150,7 +159,7 @@ class OutputStage(wiring.Component):
         width = design.start_range.bits
         m.submodules.starts = table = Table(
             words=words,
-            depth=design.channels * design.start_words,
+            depth=design.stored_channels * design.start_words,
             width=width,
             target=design.target,
         )
@@ -187,7 +196,7 @@ class OutputStage(wiring.Component):
         )
         m.submodules.scales = table = Table(
             words=self._scale_words(),
-            depth=design.channels,
+            depth=design.stored_channels,
             width=scale_bits(self._design),
             target=design.target,
         )

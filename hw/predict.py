@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from golden.design import LineDesign
 from golden.quantize import MULTIPLIER_BITS
 from hw.output import buffer_depth, has_start, scale_bits, shift_range
-from hw.primitives.memory import blocks_on
+from hw.primitives.memory import blocks_on, levels_on
 from hw.primitives.multiplier import multipliers_on
 from hw.streams import OutputBuffer
 
 _ADDRESS_LUTS = 14
 """What drives a block RAM's pins, on the average."""
+_CHOICE = 1.6
+"""What a bit costs for each row of blocks but one, where a memory is several rows deep."""
 MODELLED = "ecp5"
 """Target that the counts hold for; builds for others are predicted as if for it."""
 
@@ -35,17 +37,46 @@ class Cost:
             self.luts + other.luts,
         )
 
+    def __sub__(self, other: "Cost") -> "Cost":
+        return self + Cost(-other.multipliers, -other.block_rams, -other.luts)
+
     def times(self, count: int) -> "Cost":
         """Return the cost of ``count`` of it."""
         return Cost(count * self.multipliers, count * self.block_rams, count * self.luts)
 
-    def entry(self) -> dict[str, int | str]:
+    def entry(self) -> dict[str, int | float | str]:
         """Return the manifest's entry."""
         return {
             "target": MODELLED,
             "multipliers": self.multipliers,
             "block_rams": self.block_rams,
             "lut4_equivalents": round(self.luts),
+        }
+
+
+@dataclass(frozen=True)
+class Working(Cost):
+    """A cost, and the work that it does.
+
+    Parameters
+    ----------
+    work
+        Multiply-accumulates of the operator's definition a cycle. A multiplier of a direct engine
+        does one at most.
+    """
+
+    work: float = 0
+
+    @classmethod
+    def of(cls, cost: Cost, work: float) -> "Working":
+        """Return ``cost`` with ``work`` beside it."""
+        return cls(cost.multipliers, cost.block_rams, cost.luts, work)
+
+    def entry(self) -> dict[str, int | float | str]:
+        """Return the manifest's entry."""
+        return super().entry() | {
+            "macs_per_cycle": round(self.work, 2),
+            "macs_per_cycle_and_multiplier": round(self.work / max(self.multipliers, 1), 2),
         }
 
 
@@ -60,18 +91,27 @@ def counter(size: int) -> Cost:
     return Cost(luts=2.2 * bits + 2 if size > 1 else 0)
 
 
+def _in_blocks(*, depth: int, width: int, writable: bool) -> Cost | None:
+    """Cost of a memory in block RAMs, or None where it is in LUTs."""
+    blocks = blocks_on(MODELLED, depth=depth, width=width, writable=writable)
+    if not blocks:
+        return None
+    choice = _CHOICE * width * (levels_on(MODELLED, depth=depth) - 1)
+    return Cost(block_rams=blocks, luts=_ADDRESS_LUTS + choice)
+
+
 def ram(*, depth: int, width: int) -> Cost:
     """Cost of a writable memory."""
-    if blocks := blocks_on(MODELLED, depth=depth, width=width, writable=True):
-        return Cost(block_rams=blocks, luts=_ADDRESS_LUTS)
+    if in_blocks := _in_blocks(depth=depth, width=width, writable=True):
+        return in_blocks
     rows = -(-depth // 16)
     return Cost(luts=4 * rows * -(-width // 4) + (width + 4 if rows > 1 else 0))
 
 
 def rom(*, depth: int, width: int) -> Cost:
     """Cost of a table of constants."""
-    if blocks := blocks_on(MODELLED, depth=depth, width=width, writable=False):
-        return Cost(block_rams=blocks, luts=_ADDRESS_LUTS)
+    if in_blocks := _in_blocks(depth=depth, width=width, writable=False):
+        return in_blocks
     return Cost(luts=width * max(depth / 16, 0.5) if depth > 1 else 0)
 
 
@@ -105,11 +145,11 @@ def buffer(*, depth: int, width: int) -> Cost:
 
 def output_stage(design: LineDesign, *, in_flight: int) -> Cost:
     """Cost of the `OutputStage`."""
-    depth = design.channels * design.start_words
+    depth = design.stored_channels * design.start_words
     y = design.accumulator.bits
     beats = buffer_depth(design, in_flight=in_flight)
     cost = buffer(depth=beats, width=design.lanes * design.output_bits + 1)
-    for size in (design.length, design.groups_per_channel, design.channels):
+    for size in (design.length, design.groups_per_channel, design.stored_channels):
         cost += counter(size)
     if has_start(design):
         cost += table(design, depth=depth, width=design.start_range.bits)
@@ -125,11 +165,29 @@ def output_stage(design: LineDesign, *, in_flight: int) -> Cost:
     lane += adder(whole) + Cost(luts=1.5 * whole + 2 * design.output_bits)
     cost += Cost(luts=design.lanes * lane.luts)
     cost += product(lanes=design.lanes, a_bits=y, b_bits=MULTIPLIER_BITS + 1)
-    return cost + table(design, depth=design.channels, width=scale_bits(design))
+    return cost + table(design, depth=design.stored_channels, width=scale_bits(design))
 
 
 def weights_port(design: LineDesign) -> Cost:
     """Cost of the `WeightsPort`, where there is one."""
     if design.weights is not None:
         return Cost()
-    return counter(design.coefficient_words) + counter(design.channels) + Cost(luts=95)
+    return counter(design.coefficient_words) + counter(design.stored_channels) + Cost(luts=95)
+
+
+def saved_by_rom(design: LineDesign) -> Cost:
+    """Return what a design with a weights port could do without if its weights were in ROM.
+
+    Whatever they are: widths are taken to stay, though those of known weights are often narrower.
+    """
+    n_units = getattr(design, "products", 1)
+    depth = design.channels * design.coefficient_stride // n_units
+    stored = [(depth, sum(design.coefficient_fields.values()))] * n_units
+    if has_start(design):
+        stored.append((design.channels * design.start_words, design.start_range.bits))
+    if design.requantization is not None:
+        stored.append((design.channels, scale_bits(design)))
+    saved = weights_port(design)
+    for words, width in stored:
+        saved += ram(depth=2 * words, width=width) - rom(depth=words, width=width)
+    return saved

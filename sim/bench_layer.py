@@ -45,13 +45,13 @@ async def give_weights(bench: LayerBench) -> None:
 
 
 def paces_of(bench: LayerBench) -> dict[str, tuple[Gaps, Readiness]]:
-    """Return paces of source and sink by name."""
+    """Return paces of source and sink by name; long stalls fill every buffer inside."""
     plane = bench.design.height * bench.design.width // bench.design.lanes
     return {
         "freely": (evenly(0), always),
         "randomly": (random_gaps(0.7, 1), randomly(0.7, 2)),
         "plane by plane": (sparse_groups(plane, bench.latency), after_valid()),
-        "against long stalls": (random_gaps(0.9, 3), long_stalls(4, 2 * plane)),
+        "against long stalls": (random_gaps(0.9, 3), long_stalls(4, 3 * bench.latency)),
     }
 
 
@@ -75,9 +75,11 @@ async def latency_and_rate(bench: LayerBench) -> None:
 @layer_test
 async def all_paces(bench: LayerBench) -> None:
     """Try paces of source and sink: they change timing only. One follows the other in time."""
+    filling = 2 * bench.latency // bench.design.frame_beats + 1
     for name, (gaps, ready) in paces_of(bench).items():
         cocotb.log.info("%s", name)
-        await bench.exchange(bench.stimulus(bench.job.groups), gaps, ready)
+        n_frames = bench.job.groups + (filling if ready is not always else 0)
+        await bench.exchange(bench.stimulus(n_frames), gaps, ready)
 
 
 @layer_test

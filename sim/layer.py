@@ -7,7 +7,7 @@ import numpy as np
 from golden.interval import Integers
 from golden.layer import Arrays, LayerDesign
 from sim.bench import Bench, Job, field_words
-from sim.stream import Beat, Gaps, Readiness, random_gaps
+from sim.stream import Beat, Gaps, Readiness, evenly, random_gaps
 
 
 def pack_maps(maps: Integers, lanes: int, slot_bits: int) -> list[Beat]:
@@ -43,6 +43,7 @@ class LayerBench(Bench):
         self.design = job.design
         self.cycles_per_frame: int = job.manifest["timing"]["cycles_per_frame"]
         self.weights: Arrays | None = job.design.weights
+        self._streamed = getattr(job.design, "streamed", False)
 
     @property
     def patience(self) -> int:
@@ -52,16 +53,32 @@ class LayerBench(Bench):
     async def load(self, weights: Arrays, density: float, seed: int = 0) -> None:
         """Load ``weights`` on all ports with no frame in flight, and let them take effect.
 
-        A beat is presented with the probability ``density`` in each cycle that could.
+        A beat is presented with the probability ``density`` in each cycle that could. Streamed
+        weights follow with the frames.
         """
+        self.weights = weights
+        if self._streamed:
+            return
+        self.send_set(weights, density, seed)
+        await self.until(lambda: all(port.idle for port in self.loads.values()))
+        await self.run(2)
+
+    def send_set(self, weights: Arrays, density: float = 1, seed: int = 0) -> None:
+        """Send ``weights`` to all ports; see `load`."""
         for port, tables in self.design.port_tables(weights).items():
             fields = self.job.manifest["streams"][f"{port}_axis"]["fields"]
             self.loads[f"{port}_axis"].send(
                 field_words(fields, dict(tables)), random_gaps(density, seed)
             )
-        await self.until(lambda: all(port.idle for port in self.loads.values()))
-        await self.run(2)
-        self.weights = weights
+
+    def _stream_weights(self, n_frames: int) -> None:
+        """Present the weights once for each of ``n_frames``, each channel by itself."""
+        assert self.weights is not None
+        for port, tables in self.design.port_tables(self.weights).items():
+            facts = self.job.manifest["streams"][f"{port}_axis"]
+            for channel in [*range(facts["sets_per_frame"])] * n_frames:
+                rows = {name: table[channel] for name, table in tables.items()}
+                self.loads[f"{port}_axis"].send(field_words(facts["fields"], rows), evenly(0))
 
     def stimulus(self, n_frames: int) -> Integers:
         """Return maps ``[F, C, H, W]``: by turns noise, noise of its ends, constants, impulses."""
@@ -98,6 +115,8 @@ class LayerBench(Bench):
 
         ``beats`` are sent for ``maps``, if not well framed.
         """
+        if self._streamed:
+            self._stream_weights(len(maps))
         await self.exchange_beats(
             self.beats(maps) if beats is None else beats,
             self.expected(maps),

@@ -9,7 +9,7 @@ from golden.dense import DenseDirectDesign
 from hw.counter import Counter
 from hw.delay import delay, delay_valid
 from hw.dense.store import GroupStore
-from hw.dense.units import UnitTables, core_ports, sum_tree, tree_latency
+from hw.dense.units import UnitTables, core_ports, sum_tree, tree_latency, unspent_set
 from hw.direct.chain import Chain
 from hw.direct.core import DATA_STAGE, KERNEL_STAGE, DirectCore, pipeline_latency
 from hw.direct.sequencer import Sequencer
@@ -28,6 +28,7 @@ class DenseDirectCore(DirectCore):
 
     def __init__(self, design: DenseDirectDesign) -> None:
         self._design: DenseDirectDesign = design
+        self._unspent = Signal()
         wiring.Component.__init__(self, core_ports(design, coefficient_bits=design.weight_bits))
 
     @staticmethod
@@ -47,6 +48,9 @@ class DenseDirectCore(DirectCore):
         steps = (design.turns - 1) * design.length + design.taps - 1
         return design.cycles_of_input + steps + self.pipeline_latency
 
+    def _idle(self, sequence: Sequencer) -> Value:
+        return sequence.idle & ~self._unspent
+
     def _take_in(self, m: Module) -> data.View:
         """Let whole groups of channels step the engine; return every unit's sample."""
         design = self._design
@@ -56,6 +60,7 @@ class DenseDirectCore(DirectCore):
             design, width=width, taps=design.taps, passes=design.passes
         )
         m.submodules.channel = channel = Counter(design.channels_per_group)
+        m.d.comb += self._unspent.eq(unspent_set(m, design, self))
         taken = Signal()
         m.d.comb += [
             taken.eq(self.i.valid & self.i.ready),
@@ -63,7 +68,9 @@ class DenseDirectCore(DirectCore):
             store.take.eq(taken),
             store.w_en.eq(taken),
             store.w_data.eq(self.i.payload.samples.as_value()),
-            sequence.available.eq(store.available & self.available),
+            sequence.available.eq(
+                store.available & (self._unspent if design.streamed else self.available)
+            ),
             store.step.eq(sequence.new),
             store.last_position.eq(sequence.last_position),
             store.last_turn.eq(sequence.last_line),

@@ -10,7 +10,15 @@ from golden.dense import DenseFermatDesign
 from hw.accumulate import accumulate_turns
 from hw.delay import delay_valid
 from hw.dense.store import GroupStore
-from hw.dense.units import Order, UnitTables, core_ports, order_steps, sum_tree, tree_latency
+from hw.dense.units import (
+    Order,
+    UnitTables,
+    core_ports,
+    order_steps,
+    sum_tree,
+    tree_latency,
+    unspent_set,
+)
 from hw.fermat.chain import DOOR, latency_of, run_chain, steps_after, words_of
 from hw.fermat.product import Product
 from hw.fermat.rotation import Fold
@@ -61,16 +69,17 @@ class DenseFermatCore(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         design = self._design
+        unspent = unspent_set(m, design, self)
         m.submodules.order = order = Order(design)
         m.submodules.store = store = GroupStore(
             design, width=words_layout(design.fold.o, design.lanes).size
         )
         m.d.comb += [
-            order.available.eq(store.available & self.available),
+            order.available.eq(store.available & (unspent if design.streamed else self.available)),
             order.credit.eq(self.credit),
             self.take.eq(order.take),
-            self.frame.eq(order.step & order.last_frame),
-            self.idle.eq(order.idle),
+            self.frame.eq(order.step & order.last_set),
+            self.idle.eq(order.idle & ~unspent),
         ]
         order_steps(m, order, store)
         self._hold(m, store)

@@ -71,7 +71,7 @@ def predict_fft(design: DenseFftDesign) -> Cost:
 def _shared(design: DenseDesign, *, held: int, coefficient: int) -> Cost:
     """Cost of the held lines, of the coefficients, and of what steps through both."""
     words = design.cycles_of_input // design.products
-    depth = design.channels * design.coefficient_stride // design.products
+    depth = design.stored_channels * design.coefficient_stride // design.products
     unit = ram(depth=2 * words, width=held) + table(design, depth=depth, width=coefficient)
     cost = unit.times(design.products) + weights_port(design)
     address = 4 * words.bit_length() + 2.5 * depth.bit_length()

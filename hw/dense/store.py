@@ -77,19 +77,22 @@ class GroupStore(wiring.Component):
         m = Module()
         design = self._design
         m.submodules.fill = fill = Odometer(word=self._depth, unit=design.products)
-        full = Signal(2)
         write_half, read_half = Signal(), Signal()
         address = Signal(range(self._depth))
-        released = Signal()
+        filled, released = Signal(), Signal()
+        held = Signal(range(3))  # halves
         m.d.comb += [
             fill.step.eq(self.w_en),
+            filled.eq(self.w_en & fill.last_unit),
             released.eq(self.step & self.last_channel),
-            self.available.eq(full.bit_select(read_half, 1)),
         ]
-        with m.If(self.w_en & fill.last_unit):
-            m.d.sync += [full.bit_select(write_half, 1).eq(1), write_half.eq(~write_half)]
+        # A register: much hangs on whether a step is taken.
+        following = held + filled - released
+        m.d.sync += [held.eq(following), self.available.eq(following[:2] != 0)]
+        with m.If(filled):
+            m.d.sync += write_half.eq(~write_half)
         with m.If(released):
-            m.d.sync += [full.bit_select(read_half, 1).eq(0), read_half.eq(~read_half)]
+            m.d.sync += read_half.eq(~read_half)
         for unit in range(design.products):
             memory = Memory(depth=2 * self._depth, width=self._width, target=design.target)
             m.submodules[f"unit_{unit}"] = memory

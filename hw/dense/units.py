@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Module, Signal, Value, signed
+from amaranth.hdl import Const, Module, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -29,9 +29,23 @@ def core_ports(design: DenseDesign, *, coefficient_bits: int) -> dict[str, Any]:
         "idle": Out(1),
     }
     if design.weights is None:
-        depth = design.channels * design.coefficient_stride
+        depth = design.stored_channels * design.coefficient_stride
         ports["coefficients"] = In(LoadSignature(depth=depth, width=coefficient_bits))
     return ports
+
+
+def unspent_set(m: Module, design: DenseDesign, core: Any) -> Value:
+    """Return whether a set of streamed weights waits for its output channel, or serves it.
+
+    Each serves one, and the next channel needs the other bank. Low where weights are not streamed.
+    """
+    if not design.streamed:
+        return Const(0)
+    spent, unspent = Signal(), Signal()
+    with m.If(core.frame):
+        m.d.sync += spent.eq(core.coefficients.read_bank)
+    m.d.comb += unspent.eq(core.available & (core.coefficients.read_bank != spent))
+    return unspent
 
 
 class UnitTables(wiring.Component):
@@ -74,14 +88,14 @@ class UnitTables(wiring.Component):
     def depth(self) -> int:
         """Words of a unit."""
         design = self._design
-        return design.channels * design.coefficient_stride // design.products
+        return design.stored_channels * design.coefficient_stride // design.products
 
     def walk(self, m: Module, order: "Order") -> None:
         """Drive the address of the coefficients that ``order`` steps through."""
         address = Signal.like(self.addr, name="coefficient")
         m.d.comb += self.addr.eq(address)
         walk_channels(
-            m, address, Ends(order.step, order.last_turn, order.last_line, order.last_frame)
+            m, address, Ends(order.step, order.last_turn, order.last_line, order.last_set)
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -89,7 +103,7 @@ class UnitTables(wiring.Component):
         n_units = self._design.products
         by_unit: list[list[int] | None] = [None] * n_units
         if self._words is not None:
-            shape = (self._design.channels, n_units, -1)
+            shape = (self._design.stored_channels, n_units, -1)
             dealt = np.array(self._words, dtype=object).reshape(shape)
             by_unit = [dealt[:, unit].ravel().tolist() for unit in range(n_units)]
         tables = []
@@ -108,7 +122,9 @@ class UnitTables(wiring.Component):
         """Give each unit its input channels' words."""
         design = self._design
         m.submodules.place = place = Odometer(
-            position=self.depth // design.channels, group=design.products, channel=design.channels
+            position=self.depth // design.stored_channels,
+            group=design.products,
+            channel=design.stored_channels,
         )
         address = Signal(range(self.depth))
         m.d.comb += place.step.eq(self.load.en)
@@ -132,18 +148,18 @@ class Order(wiring.Component):
         A group of channels is held; the output buffer has room.
     step : Out
         A word of every unit is multiplied.
-    last_position, last_turn, last_line, last_channel, last_frame : Out
+    last_position, last_turn, last_line, last_channel, last_set : Out
         With `step`: it is the last of its input line, of its output line, of its output channel,
-        of its group of channels, of its frame.
+        of its group of channels, of those under a set of weights.
     take : Out
         A result will come of this step.
     idle : Out
-        No frame is begun, and none begins in this cycle.
+        Nothing is begun under a set of weights, and nothing begins in this cycle.
     """
 
     def __init__(self, design: DenseDesign) -> None:
         self._design = design
-        flags = ("position", "turn", "line", "channel", "frame")
+        flags = ("position", "turn", "line", "channel", "set")
         super().__init__(
             {"available": In(1), "credit": In(1), "step": Out(1), "take": Out(1), "idle": Out(1)}
             | {f"last_{flag}": Out(1) for flag in flags}
@@ -161,7 +177,7 @@ class Order(wiring.Component):
         )
         fresh = Signal(init=1)
         with m.If(self.step):
-            m.d.sync += fresh.eq(place.last_frame)
+            m.d.sync += fresh.eq(self.last_set)
         m.d.comb += [
             self.step.eq(self.available & self.credit),
             place.step.eq(self.step),
@@ -169,7 +185,7 @@ class Order(wiring.Component):
             self.last_turn.eq(place.last_turn),
             self.last_line.eq(place.last_line),
             self.last_channel.eq(place.last_channel),
-            self.last_frame.eq(place.last_frame),
+            self.last_set.eq(place.last_line if design.streamed else place.last_frame),
             self.take.eq(
                 self.step & (place.turn == design.turns - 1) & (place.position < design.length)
             ),

@@ -28,6 +28,16 @@ def pipeline_latency(design: DirectDesign) -> int:
     return KERNEL_STAGE + Chain.latency_of(design) + (design.turns > 1)
 
 
+def latency(design: DirectDesign) -> int:
+    """Cycles from the first sample taken to the first sum, with no stalls."""
+    if design.passes == 1:
+        steps = design.taps - 1
+    else:
+        line_taken = design.length
+        steps = line_taken + (design.passes - 1) * design.length + design.taps - 1
+    return steps + pipeline_latency(design)
+
+
 class DirectCore(wiring.Component):
     """Circular cross-correlation of every line with its channel's kernel, exact.
 
@@ -77,13 +87,7 @@ class DirectCore(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from the first sample taken to the first sum, with no stalls."""
-        design = self._design
-        if design.passes == 1:
-            steps = design.taps - 1
-        else:
-            line_taken = design.length
-            steps = line_taken + (design.passes - 1) * design.length + design.taps - 1
-        return steps + self.pipeline_latency
+        return latency(self._design)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -93,7 +97,7 @@ class DirectCore(wiring.Component):
             sequence.credit.eq(self.credit),
             self.take.eq(sequence.take),
             self.frame.eq(sequence.new & sequence.last_frame),
-            self.idle.eq(sequence.idle),
+            self.idle.eq(self._idle(sequence)),
         ]
         samples = self._take_in(m)
         early, sums = self._correlate(m, sequence, samples)
@@ -104,6 +108,10 @@ class DirectCore(wiring.Component):
         else:
             self._accumulate(m, early, sums)
         return m
+
+    def _idle(self, sequence: Sequencer) -> Value:
+        """Return whether the kernels' reader has begun nothing, and needs no kept set."""
+        return sequence.idle
 
     def _take_in(self, m: Module) -> data.View:
         """Return the samples that the engine steps through, `READ_LATENCY` cycles later."""

@@ -60,7 +60,7 @@ class Sequencer(wiring.Component):
             position=design.length,
             turn=design.turns,
             group=design.groups_per_channel,
-            channel=design.channels,
+            channel=design.stored_channels,
         )
         m.d.comb += [
             self.new.eq(self.available & self.credit),

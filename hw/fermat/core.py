@@ -8,8 +8,9 @@ from amaranth.lib.wiring import In, Out
 
 from golden.fermat import FermatDesign
 from hw.counter import Odometer
-from hw.delay import delay_valid
+from hw.delay import delay, delay_valid
 from hw.fermat.chain import DOOR, latency_of, run_chain, steps_after, words_of
+from hw.fermat.latency import step_latency
 from hw.fermat.product import Product
 from hw.fermat.rotation import Fold
 from hw.fermat.words import LEAD
@@ -17,6 +18,9 @@ from hw.output import OutputStage, beat_layout
 from hw.streams import FlowSignature, connect_streams
 from hw.tables import LoadSignature, Table, walk_channels
 from hw.weights_port import FRAMES_IN_FLIGHT_BITS
+
+FAR = 1 << 14
+"""Words from which a table fills so many blocks that its words have a register on their way."""
 
 
 def pipeline_latency(design: FermatDesign) -> int:
@@ -117,9 +121,12 @@ class FermatCore(wiring.Component):
         m.submodules.product = product = Product(design.product, **options)
         connect_streams(m, bins, fold.i)
         connect_streams(m, fold.o, product.i)
+        far = self._depth >= FAR
         wait = LEAD - Table.latency
-        step = delay_valid(m, fold.o.valid, wait, name="look_up")
-        m.d.comb += product.h.eq(self._look_up(m, step))
+        asks: Any = bins if far else fold.o
+        step = delay_valid(m, asks.valid, wait, name="look_up")
+        word = self._look_up(m, step)
+        m.d.comb += product.h.eq(delay(m, word, far * step_latency(design.fold), name="word"))
         return product.o
 
     def _look_up(self, m: Module, step: Value) -> Signal:

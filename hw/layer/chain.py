@@ -1,18 +1,15 @@
 """Layers of lines: corner turns and line engines in a row."""
 
-from collections.abc import Iterator
-from typing import Any, cast
-
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
-from golden.layer_axes import AxesDesign, Axis, Section
-from golden.layer_forms import MetaFormerDesign
+from golden.layer_axes import AxesDesign
+from hw.layer import plan
 from hw.layer.residual import Residual
 from hw.layer.shared import SharedPasses
 from hw.layer.split import SplitPass
 from hw.layer.staged import Stage, StagedLayer
-from hw.layer.turn import CornerTurn, Run
+from hw.layer.turn import CornerTurn
 from hw.line import LineEngine
 from hw.streams import connect_streams
 
@@ -26,53 +23,33 @@ class AxesLayer(StagedLayer):
     """
 
     def __init__(self, design: AxesDesign) -> None:
-        self._design = design
-        self._residual: Any = None
-        super().__init__(design, list(_stages(design)))
-        if isinstance(design, MetaFormerDesign) and design.residual:
-            self._residual = Residual(design, wait=self._wait)
-
-    @property
-    def _cycles_per_plane(self) -> int:
-        """Cycles that the slowest stage takes for a plane."""
-        engines = self._design.engines.values()
-        return max(engine.groups_per_channel * engine.cycles_per_group for engine in engines)
-
-    @property
-    def _wait(self) -> int:
-        """Most beats between a sample and its result, as long as nothing stalls.
-
-        At less than full rate planes still come as fast as the door takes them, each some time
-        after the one before.
-        """
-        planes = self._chain_latency // self._cycles_per_plane + 2
-        return min(self._chain_latency, planes * plane_beats(self._design))
+        self._plan = plan.AxesPlan(design)
+        self._residual = None if self._plan.residual is None else Residual(self._plan.residual)
+        super().__init__(design, [_component(stage) for stage in self._plan.stages])
 
     @property
     def latency(self) -> int:
         """See `LayerComponent`."""
-        return self._chain_latency + (self._residual.latency if self._residual else 0)
+        return self._plan.latency
 
     @property
     def cycles_per_frame(self) -> int:
         """See `LayerComponent`."""
-        for stage in self._stages:
-            if isinstance(stage, SharedPasses):
-                return stage.cycles_per_frame
-        return self._design.channels * self._cycles_per_plane
+        return self._plan.cycles_per_frame
 
     def _begin(self, m: Module) -> wiring.PureInterface:
-        return self._keep(m) if self._residual else super()._begin(m)
+        source = super()._begin(m)
+        return source if self._residual is None else self._keep(m, self._residual)
 
     def _finish(self, m: Module, source: wiring.PureInterface) -> wiring.PureInterface:
         if self._residual is None:
             return source
         connect_streams(m, source, self._residual.y)
-        return cast(wiring.PureInterface, self._residual.o)
+        return self._residual.o
 
-    def _keep(self, m: Module) -> wiring.PureInterface:
+    def _keep(self, m: Module, residual: Residual) -> wiring.PureInterface:
         """Give every sample to the residual sum too; return the stream to the first stage."""
-        m.submodules.residual = residual = self._residual
+        m.submodules.residual = residual
         samples = self.i.signature.create(path=("samples",))
         m.d.comb += [
             samples.payload.eq(self.i.payload),
@@ -84,53 +61,10 @@ class AxesLayer(StagedLayer):
         return samples
 
 
-def plane_beats(design: AxesDesign) -> int:
-    """Return the beats of a channel."""
-    return design.height * design.width // design.lanes
-
-
-def _stages(design: AxesDesign) -> Iterator[Stage]:
-    """Yield what planes pass, with corner turns where they are needed."""
-    sections = design.sections(0)
-    axes: list[Axis] = ["width" for _ in sections]
-    bits = design.data_bits
-    if design.shared_engine:
-        first, second = ([s.axis for s in design.sections(n)] for n in range(design.n_passes))
-        yield from _turn(design, sections, axes, first, bits)
-        yield SharedPasses(design)
-        bits = design.output_bits
-        yield from _turn(design, sections, second, ["width" for _ in axes], bits)
-        return
-    for number, part in enumerate(design.passes):
-        sections = design.sections(number)
-        wanted = [section.axis for section in sections]
-        yield from _turn(design, sections, axes, wanted, bits)
-        bits = max(engine.design.output_bits for engine in part)
-        designs = [engine.design for engine in part]
-        if len(designs) > 1:
-            yield SplitPass(designs, output_bits=bits)
-        else:
-            yield LineEngine(designs[0])
-        axes = wanted
-    yield from _turn(design, sections, axes, ["width" for _ in axes], bits)
-
-
-def _turn(
-    design: AxesDesign,
-    sections: tuple[Section, ...],
-    have: list[Axis],
-    want: list[Axis],
-    bits: int,
-) -> Iterator[CornerTurn]:
-    if have == want:
-        return
-    runs = [
-        Run(
-            planes=len(section.channels),
-            rows=design.height if axis == "width" else design.width,
-            columns=design.width if axis == "width" else design.height,
-            turned=axis != wanted,
-        )
-        for section, axis, wanted in zip(sections, have, want, strict=True)
-    ]
-    yield CornerTurn(runs=runs, bits=bits, lanes=design.lanes, target=design.target)
+def _component(stage: plan.Stage) -> Stage:
+    """Return the component that does ``stage``."""
+    if isinstance(stage, plan.Turn):
+        return CornerTurn(**vars(stage))
+    if isinstance(stage, plan.Line):
+        return LineEngine(stage.design)
+    return SplitPass(stage) if isinstance(stage, plan.Split) else SharedPasses(stage)

@@ -5,6 +5,7 @@ from pathlib import Path
 from golden.config import Table, refusal
 from golden.layer import LayerDesign
 from golden.weights import load_weights
+from hw.layer.capacity import check_capacity
 from hw.layer.registry import LAYERS
 
 
@@ -26,4 +27,6 @@ def read_layer(path: Path, **changes: str) -> LayerDesign:
         raise refusal("weights", "left out with weights_port = true", repr(file))
     arrays = None if file is None else load_weights(path.parent / file)
     example = file is None and not port
-    return LAYERS[form].design.of_table(table, arrays, example=example)
+    design = LAYERS[form].design.of_table(table, arrays, example=example)
+    check_capacity(design, LAYERS[form].predict(design))
+    return design

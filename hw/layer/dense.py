@@ -3,10 +3,12 @@
 from golden.layer_axes import Section
 from golden.layer_dense import DenseLayerDesign
 from hw.dense.engine import core_of, cycles_between_groups, predict
+from hw.layer import plan
+from hw.layer.predict import turn_cost
 from hw.layer.staged import StagedLayer
 from hw.layer.turn import CornerTurn, Run
 from hw.line import LineEngine
-from hw.predict import Cost
+from hw.predict import Cost, Working, counter
 
 
 class DenseLayer(StagedLayer):
@@ -19,12 +21,9 @@ class DenseLayer(StagedLayer):
 
     def __init__(self, design: DenseLayerDesign) -> None:
         self._dense = design
-        stages = [
-            *_turn(design, design.sections, design.data_bits, back=False),
-            LineEngine(design.engine, core_of(design.engine)),
-            *_turn(design, design.out_sections, design.engine.output_bits, back=True),
-        ]
-        super().__init__(design, stages)
+        turns = [CornerTurn(**vars(turn)) for turn in _turns(design)]
+        engine = LineEngine(design.engine, core_of(design.engine))
+        super().__init__(design, [*turns[:1], engine, *turns[1:]])
 
     @property
     def cycles_per_frame(self) -> int:
@@ -38,23 +37,31 @@ def cycles_per_frame(design: DenseLayerDesign) -> int:
 
 
 def predict_dense(design: DenseLayerDesign) -> Cost:
-    """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
-    return predict(design.engine)
+    """Return multipliers and block RAMs, exactly, LUT4-equivalents on ECP5, and the work done."""
+    engine = design.engine
+    lines = len(design.axes) * engine.channels_per_group * engine.groups_per_channel
+    work = lines * engine.work_per_group / cycles_per_frame(design)
+    cost = predict(engine) + counter(design.frame_beats)
+    return Working.of(sum(map(turn_cost, _turns(design)), cost), work)
+
+
+def _turns(design: DenseLayerDesign) -> list[plan.Turn]:
+    """Return the corner turns ahead of the engine and behind it; none where lines are rows."""
+    if design.axes == ("width",):
+        return []
+    ahead = (design.sections, design.data_bits, (design.height, design.width))
+    behind = (design.out_sections, design.engine.output_bits, (design.width, design.height))
+    return [_turn(design, *side) for side in (ahead, behind)]
 
 
 def _turn(
-    design: DenseLayerDesign, sections: tuple[Section, ...], bits: int, *, back: bool
-) -> list[CornerTurn]:
-    """Return the corner turn to lines along the axes of ``sections``, or ``back``, if any."""
-    if design.axes == ("width",):
-        return []
+    design: DenseLayerDesign, sections: tuple[Section, ...], bits: int, columns: tuple[int, int]
+) -> plan.Turn:
+    """Turn planes of what goes along the height, which come in ``columns`` (rows, columns)."""
     runs = [
-        Run(
-            planes=len(section.channels),
-            rows=design.width if back and section.axis == "height" else design.height,
-            columns=design.height if back and section.axis == "height" else design.width,
-            turned=section.axis == "height",
-        )
+        Run(len(section.channels), *columns, turned=True)
+        if section.axis == "height"
+        else Run(len(section.channels), design.height, design.width, turned=False)
         for section in sections
     ]
-    return [CornerTurn(runs=runs, bits=bits, lanes=design.lanes, target=design.target)]
+    return plan.Turn(tuple(runs), bits, design.lanes, design.target)

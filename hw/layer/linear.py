@@ -1,7 +1,6 @@
 """Layers of linear convolutions: line engines with zeros around every line."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
@@ -12,11 +11,13 @@ from golden.layer_axes import Axis
 from golden.layer_linear import LinearLayerDesign, LinearPass
 from hw.counter import Counter
 from hw.engines import ENGINES
+from hw.layer import plan
+from hw.layer.predict import turn_cost
 from hw.layer.staged import StagedLayer
 from hw.layer.turn import CornerTurn, Run
 from hw.line import LineEngine, weights_layout
 from hw.output import beat_layout
-from hw.predict import Cost
+from hw.predict import Cost, counter
 from hw.streams import connect_streams
 
 
@@ -141,7 +142,11 @@ class LinearLayer(StagedLayer):
 
     def __init__(self, design: LinearLayerDesign) -> None:
         self._linear = design
-        super().__init__(design, list(_stages(design)))
+        stages = [
+            CornerTurn(**vars(stage)) if isinstance(stage, plan.Turn) else LinearEngine(stage)
+            for stage in _stages(design)
+        ]
+        super().__init__(design, stages)
 
     @property
     def latency(self) -> int:
@@ -159,25 +164,37 @@ class LinearLayer(StagedLayer):
 
 def predict_linear(design: LinearLayerDesign) -> Cost:
     """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
-    return sum((ENGINES[e.engine].predict(e) for e in design.engines.values()), Cost())
+    cost = counter(design.frame_beats)
+    for stage in _stages(design):
+        if isinstance(stage, plan.Turn):
+            cost += turn_cost(stage)
+            continue
+        cost += ENGINES[stage.design.engine].predict(stage.design)
+        cost += counter(stage.design.length) + counter(stage.design.length)
+        cost += Cost(luts=_ZERO_LUTS * stage.design.lanes * stage.design.data_bits)
+    return cost
 
 
-def _stages(design: LinearLayerDesign) -> Iterator[Any]:
+_ZERO_LUTS = 1
+"""Of a sample's bit that may be 0 instead."""
+
+
+def _stages(design: LinearLayerDesign) -> Iterator[plan.Turn | LinearPass]:
     """Yield what planes pass, with corner turns where they are needed."""
     axis: Axis = "width"
     bits = design.data_bits
     for part in design.passes:
         yield from _turn(design, part.shape, bits, axis, part.axis)
-        yield LinearEngine(part)
+        yield part
         axis, bits = part.axis, part.design.output_bits
     yield from _turn(design, design.shapes[-1], bits, axis, "width")
 
 
 def _turn(
     design: LinearLayerDesign, shape: tuple[int, int], bits: int, have: Axis, want: Axis
-) -> Iterator[CornerTurn]:
+) -> Iterator[plan.Turn]:
     if have == want:
         return
     rows, columns = shape if have == "width" else shape[::-1]
     run = Run(planes=design.channels, rows=rows, columns=columns, turned=True)
-    yield CornerTurn(runs=[run], bits=bits, lanes=design.lanes, target=design.target)
+    yield plan.Turn((run,), bits, design.lanes, design.target)

@@ -5,9 +5,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.interval import Interval
-from golden.layer_forms import MetaFormerDesign
-from golden.layer_skip import WIDER
 from hw.delay import delay, delay_valid
+from hw.layer.plan import Skipping
 from hw.output import beat_layout
 from hw.requantize import Requantizer
 from hw.streams import OutputBuffer, connect_streams
@@ -20,73 +19,39 @@ class Residual(wiring.Component):
 
     Parameters
     ----------
-    design
-        The layer.
-    wait
-        Beats that come in before a result does, at full rate: as many and more have room.
+    plan
+        What to build.
 
     Members
     -------
     i : In, stream of beats
         Samples, together with those that the layer takes.
     y : In, stream of beats
-        Results, wider by `WIDER` bits.
+        Results, wide enough that none was clipped that a sum could bring back.
     o : Out, stream of beats
     """
 
-    def __init__(self, design: MetaFormerDesign, *, wait: int) -> None:
-        if design.output is None:
-            raise ValueError("Output must be requantised, not whole")
-        self._design = design
-        self._clip = design.output.clip
-        self._skip = design.skipped
-        self._bits = design.output.bits
-        self._wait = wait
-        samples = Interval.signed(design.data_bits)
-        z = self._skip.zero_point
-        self._centred = Interval(samples.low - z, samples.high - z)
-        lanes = design.lanes
+    def __init__(self, plan: Skipping) -> None:
+        self._plan = plan
+        lanes = plan.layer.lanes
         super().__init__(
             {
-                "i": In(stream.Signature(beat_layout(design.data_bits, lanes))),
-                "y": In(stream.Signature(beat_layout(self._bits + WIDER, lanes))),
-                "o": Out(stream.Signature(beat_layout(self._bits, lanes))),
+                "i": In(stream.Signature(beat_layout(plan.layer.data_bits, lanes))),
+                "y": In(stream.Signature(beat_layout(plan.result_bits, lanes))),
+                "o": Out(stream.Signature(beat_layout(plan.output_bits, lanes))),
             }
         )
 
-    @property
-    def depth(self) -> int:
-        """Beats that have room while their results are on the way."""
-        return OutputBuffer.depth_for(self._wait)
-
-    @property
-    def _scaling(self) -> int:
-        """Cycles from a sample to its scaled value: without its zero point, then requantised."""
-        bits = self._centred.bits
-        return 1 + Requantizer.latency_on(self._design.target, y_bits=bits)
-
-    @property
-    def _in_flight(self) -> int:
-        return self._scaling + 2
-
-    @property
-    def buffer_depth(self) -> int:
-        """Beats that the buffer at the end holds."""
-        return OutputBuffer.depth_for(self._in_flight)
-
-    @property
-    def latency(self) -> int:
-        """Cycles from a result to its sum."""
-        return self._in_flight + OutputBuffer.latency_of(self.buffer_depth)
-
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        target, lanes = self._design.target, self._design.lanes
+        layer, plan = self._plan.layer, self._plan
         m.submodules.kept = kept = OutputBuffer(
-            shape=beat_layout(self._design.data_bits, lanes), depth=self.depth, target=target
+            shape=beat_layout(layer.data_bits, layer.lanes), depth=plan.depth, target=layer.target
         )
         m.submodules.buffer = buffer = OutputBuffer(
-            shape=beat_layout(self._bits, lanes), depth=self.buffer_depth, target=target
+            shape=beat_layout(plan.output_bits, layer.lanes),
+            depth=plan.buffer_depth,
+            target=layer.target,
         )
         taken, joined = Signal(), Signal()
         m.d.comb += [
@@ -105,34 +70,35 @@ class Residual(wiring.Component):
         return m
 
     def _add(self, m: Module, samples: data.View, joined: Signal) -> None:
+        layer, plan = self._plan.layer, self._plan
         buffer = m.submodules.buffer
         m.submodules.scale = scale = Requantizer(
-            lanes=self._design.lanes,
-            accumulator=self._centred,
-            shifts=Interval(self._skip.shift, self._skip.shift),
-            clip=self._skip.clip(self._bits),
+            lanes=layer.lanes,
+            accumulator=plan.centred,
+            shifts=Interval(layer.skipped.shift, layer.skipped.shift),
+            clip=layer.skipped.clip(plan.output_bits),
             zero_point=0,
-            output_bits=self._bits + 1,
-            target=self._design.target,
+            output_bits=plan.output_bits + 1,
+            target=layer.target,
         )
         m.d.comb += [
             scale.i.valid.eq(delay_valid(m, joined, 1, name="joined")),
-            scale.multiplier.eq(self._skip.multiplier),
+            scale.multiplier.eq(layer.skipped.multiplier),
             scale.shift.eq(0),
         ]
-        results = delay(m, self.y.payload, self._scaling, name="y")
+        results = delay(m, self.y.payload, plan.scaling, name="y")
         last = delay(m, results.last, 2, name="last")
         m.d.comb += [
             buffer.i.valid.eq(delay_valid(m, scale.o.valid, 2, name="scaled")),
             buffer.i.payload.last.eq(last),
         ]
-        for lane in range(self._design.lanes):
-            centred = Signal(signed(self._centred.bits), name=f"centred_{lane}", reset_less=True)
-            total = Signal(signed(self._bits + WIDER + 1), name=f"total_{lane}", reset_less=True)
-            clipped = Signal(signed(self._bits), name=f"clipped_{lane}", reset_less=True)
-            low, high = self._clip.low, self._clip.high
+        low, high = layer.output_range.low, layer.output_range.high
+        for lane in range(layer.lanes):
+            centred = Signal(signed(plan.centred.bits), name=f"centred_{lane}", reset_less=True)
+            total = Signal(signed(plan.result_bits + 1), name=f"total_{lane}", reset_less=True)
+            clipped = Signal(signed(plan.output_bits), name=f"clipped_{lane}", reset_less=True)
             m.d.sync += [
-                centred.eq(samples[lane] - self._skip.zero_point),
+                centred.eq(samples[lane] - layer.skipped.zero_point),
                 total.eq(results.samples[lane] + scale.o.payload[lane]),
                 clipped.eq(Mux(total < low, low, Mux(total > high, high, total))),
             ]

@@ -6,8 +6,8 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.design import LineDesign
 from hw.counter import Counter
+from hw.layer.plan import Split
 from hw.line import LineEngine
 from hw.output import beat_layout
 from hw.streams import OutputBuffer
@@ -22,10 +22,8 @@ class SplitPass(wiring.Component):
 
     Parameters
     ----------
-    designs
-        The two engines: as many samples of a frame each.
-    output_bits
-        Width of a result: the wider engine's.
+    plan
+        What to build.
 
     Members
     -------
@@ -33,36 +31,16 @@ class SplitPass(wiring.Component):
         `last` means nothing.
     """
 
-    def __init__(self, designs: Sequence[LineDesign], *, output_bits: int) -> None:
-        self.engines = [LineEngine(design) for design in designs]
-        first = designs[0]
-        self._beats = first.channels * first.groups_per_channel * first.length
-        self._bits = output_bits
-        self._target = first.target
+    def __init__(self, plan: Split) -> None:
+        self._plan = plan
+        self.engines = [LineEngine(design) for design in plan.designs]
+        first = plan.designs[0]
         super().__init__(
             {
                 "i": In(stream.Signature(beat_layout(first.data_bits, first.lanes))),
-                "o": Out(stream.Signature(beat_layout(output_bits, first.lanes))),
+                "o": Out(stream.Signature(beat_layout(plan.output_bits, first.lanes))),
             }
         )
-
-    @property
-    def buffer_depths(self) -> list[int]:
-        """Beats that wait behind each engine; none where both take the same time."""
-        late = max(engine.latency for engine in self.engines)
-        ahead = [late - engine.latency for engine in self.engines]
-        return [OutputBuffer.depth_for(cycles) for cycles in ahead] if any(ahead) else []
-
-    @property
-    def plane_span(self) -> int:
-        """Cycles from the first result of a channel to its last, unstalled."""
-        return self.engines[0].plane_span
-
-    @property
-    def latency(self) -> int:
-        """Cycles from the first sample of a frame to its first result, unstalled."""
-        depths = self.buffer_depths
-        return self.engines[0].latency + (OutputBuffer.latency_of(depths[0]) if depths else 0)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -76,7 +54,7 @@ class SplitPass(wiring.Component):
 
     def _half(self, m: Module, handshake: Value, *, name: str) -> Signal:
         """Return which half of a frame the next beat belongs to."""
-        m.submodules[name] = counter = Counter(self._beats)
+        m.submodules[name] = counter = Counter(self._plan.half_beats)
         half = Signal(name=f"{name}_half")
         m.d.comb += counter.step.eq(handshake)
         with m.If(handshake & counter.last):
@@ -98,10 +76,12 @@ class SplitPass(wiring.Component):
         self, m: Module, number: int, results: wiring.PureInterface
     ) -> wiring.PureInterface:
         """Return ``results`` from behind the buffer in which they wait, if there is one."""
-        if not self.buffer_depths:
+        if not self._plan.buffer_depths:
             return results
         m.submodules[f"buffer_{number}"] = buffer = OutputBuffer(
-            shape=results.payload.shape(), depth=self.buffer_depths[number], target=self._target
+            shape=results.payload.shape(),
+            depth=self._plan.buffer_depths[number],
+            target=self._plan.designs[0].target,
         )
         moved = results.valid & buffer.credit
         m.d.comb += [

@@ -38,6 +38,21 @@ class Run:
     turned: bool
 
 
+def _in_flight(lanes: int) -> int:
+    """Cycles from a step of the reader to its beat before the buffer."""
+    return _ADDRESS_STAGE + READ_LATENCY + (lanes > 1)
+
+
+def buffer_depth(lanes: int) -> int:
+    """Beats that the buffer at the end of a corner turn holds."""
+    return OutputBuffer.depth_for(_in_flight(lanes))
+
+
+def turn_latency(lanes: int) -> int:
+    """Cycles from a plane's last beat taken to its first beat given, unstalled."""
+    return 1 + _in_flight(lanes) + OutputBuffer.latency_of(buffer_depth(lanes))
+
+
 class CornerTurn(wiring.Component):
     """Takes planes in bands of `lanes` rows, and gives them in bands of `lanes` columns.
 
@@ -75,27 +90,13 @@ class CornerTurn(wiring.Component):
         if any(side % lanes for run in runs for side in (run.rows, run.columns)):
             raise ValueError(f"Rows and columns must be multiples of {lanes} lanes")
         self._runs = list(runs)
+        self._planes = sum(run.planes for run in runs)
         self._bits = bits
         self._lanes = lanes
         self._target = target
         self._beats = sizes.pop() // lanes
         beat = stream.Signature(beat_layout(bits, lanes))
         super().__init__({"i": In(beat), "o": Out(beat)})
-
-    @classmethod
-    def _in_flight(cls, lanes: int) -> int:
-        """Cycles from a step of the reader to its beat before the buffer."""
-        return _ADDRESS_STAGE + READ_LATENCY + (lanes > 1)
-
-    @classmethod
-    def buffer_depth(cls, lanes: int) -> int:
-        """Beats that the buffer at the end holds."""
-        return OutputBuffer.depth_for(cls._in_flight(lanes))
-
-    @classmethod
-    def latency_of(cls, lanes: int) -> int:
-        """Cycles from a plane's last beat taken to its first beat given."""
-        return 1 + cls._in_flight(lanes) + OutputBuffer.latency_of(cls.buffer_depth(lanes))
 
     @property
     def plane_span(self) -> int:
@@ -105,7 +106,7 @@ class CornerTurn(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from a plane's last beat taken to its first beat given, unstalled."""
-        return self.latency_of(self._lanes)
+        return turn_latency(self._lanes)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -113,7 +114,7 @@ class CornerTurn(wiring.Component):
         m.submodules.read = read = Counter(self._beats)
         m.submodules.buffer = buffer = OutputBuffer(
             shape=beat_layout(self._bits, self._lanes),
-            depth=self.buffer_depth(self._lanes),
+            depth=buffer_depth(self._lanes),
             target=self._target,
         )
         full = Signal(2)
@@ -139,7 +140,7 @@ class CornerTurn(wiring.Component):
             m.submodules[f"bank_{index}"] = bank
         self._write(m, banks, taken, Cat(write_half, fill.value))
         last = self._read(m, banks, step, read, read_half)
-        cycles = self._in_flight(self._lanes)
+        cycles = _in_flight(self._lanes)
         m.d.comb += [
             buffer.i.valid.eq(delay_valid(m, step, cycles, name="step")),
             buffer.i.payload.last.eq(delay(m, last, cycles, name="last")),
@@ -196,7 +197,7 @@ class CornerTurn(wiring.Component):
 
     def _run(self, m: Module, plane_read: Value) -> tuple[Value, Value]:
         """Return the number of the run that is read, and whether its plane ends a frame."""
-        m.submodules.plane = plane = Counter(sum(run.planes for run in self._runs))
+        m.submodules.plane = plane = Counter(self._planes)
         m.d.comb += plane.step.eq(plane_read)
         if len(self._runs) == 1:
             return Const(0, 1), plane.last

@@ -12,6 +12,7 @@ READ_LATENCY = 2
 _BLOCK_SHAPES = ((18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 """Width and depth of an ECP5 block, the widest first."""
 _BLOCK_ADDRESS_BITS = 14
+_DEEPEST_BLOCK = 1 << _BLOCK_ADDRESS_BITS
 _DEEPEST_IN_LUTS = 32
 _DEEPEST_ROM_IN_LUTS = 32
 """Deeper memories go into blocks: from here on a block costs less of a device than its LUTs."""
@@ -67,7 +68,9 @@ class Memory(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if blocks_on(self._target, depth=self._depth, width=self._width, writable=self._writable):
+        if len(_stack(self._target, self._depth)) > 1:
+            self._instantiate_stack(m)
+        elif blocks_on(self._target, depth=self._depth, width=self._width, writable=self._writable):
             self._instantiate(m)
         else:
             self._infer(m)
@@ -99,6 +102,38 @@ class Memory(wiring.Component):
             return {"no_rw_check": "1"}
         # Synthesis would put a small ROM into a block, and leave the block's output register out.
         return {"rom_style": "logic"} if self._target == "ecp5" else {}
+
+    def _instantiate_stack(self, m: Module) -> None:
+        """Instantiate memories of as many words as a block can have; the last has the rest."""
+        words_of = []
+        for level, depth in enumerate(_stack(self._target, self._depth)):
+            base = level * _DEEPEST_BLOCK
+            m.submodules[f"level_{level}"] = part = Memory(
+                depth=depth,
+                width=self._width,
+                init=self._init[base : base + depth],
+                writable=self._writable,
+                target=self._target,
+            )
+            m.d.comb += [part.r_en.eq(self.r_en), part.r_addr.eq(self.r_addr)]
+            if self._writable:
+                chosen = self.w_addr >> _BLOCK_ADDRESS_BITS == level
+                m.d.comb += [
+                    part.w_en.eq(self.w_en & chosen),
+                    part.w_addr.eq(self.w_addr),
+                    part.w_data.eq(self.w_data),
+                ]
+            words_of.append(part.r_data)
+        read = self.r_addr >> _BLOCK_ADDRESS_BITS
+        for cycle in range(READ_LATENCY):
+            later = Signal.like(read, name=f"level_read_{cycle}", reset_less=True)
+            with m.If(self.r_en):
+                m.d.sync += later.eq(read)
+            read = later
+        with m.Switch(read):
+            for level, word in enumerate(words_of):
+                with m.Case(level):
+                    m.d.comb += self.r_data.eq(word)
 
     def _instantiate(self, m: Module) -> None:
         width, _ = _block_shape(self._depth)
@@ -154,11 +189,27 @@ class Memory(wiring.Component):
 
 def blocks_on(target: str, *, depth: int, width: int, writable: bool) -> int:
     """Block RAMs that a memory is instantiated in; 0 where its shape is left to synthesis."""
+    stack = _stack(target, depth)
+    if len(stack) > 1:
+        return sum(blocks_on(target, depth=d, width=width, writable=writable) for d in stack)
     small = not writable and depth <= _DEEPEST_ROM_IN_LUTS and depth * width <= _LARGEST_ROM_IN_LUTS
     in_luts = small or depth <= _DEEPEST_IN_LUTS
-    if target != "ecp5" or in_luts or depth > _BLOCK_SHAPES[-1][1]:
+    if target != "ecp5" or in_luts:
         return 0
     return -(-width // _block_shape(depth)[0])
+
+
+def levels_on(target: str, *, depth: int) -> int:
+    """Memories that one of ``depth`` words is made of, where a block is not deep enough."""
+    return len(_stack(target, depth))
+
+
+def _stack(target: str, depth: int) -> list[int]:
+    """Return the depths of the memories that one of ``depth`` words is made of, low words first."""
+    if target != "ecp5" or depth <= _DEEPEST_BLOCK:
+        return [depth]
+    whole, rest = divmod(depth, _DEEPEST_BLOCK)
+    return [_DEEPEST_BLOCK] * whole + ([rest] if rest else [])
 
 
 def _block_shape(depth: int) -> tuple[int, int]:

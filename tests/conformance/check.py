@@ -72,7 +72,41 @@ def skipped(plane, residual, manifest):
     return np.clip(x, -limit, limit - 1)
 
 
-REFERENCES = {"serial": of_lines, "parallel": of_lines, "metaformer": of_lines}
+def of_kernels(manifest, arrays, frame):
+    """What depthwise kernels make of a frame, with zeros around it."""
+    taps, origin = (manifest["parameters"][key] for key in ("kernel", "origin"))
+    margin = (origin, taps - 1 - origin)
+    wide = np.pad(frame, ((0, 0), margin, margin))
+    windows = np.lib.stride_tricks.sliding_window_view(wide, (taps, taps), axis=(1, 2))
+    sums = np.einsum("chwst,cst->chw", windows, arrays["weight"].astype(np.int64))
+    return ended(sums, manifest, arrays)
+
+
+def of_spectra(manifest, arrays, frame):
+    """What filters given by their spectra make of a frame, circular; no integers."""
+    spectra = arrays["spectrum_re"] + 1j * arrays["spectrum_im"]
+    sums = np.fft.irfft2(np.fft.rfft2(frame) * spectra, s=frame.shape[1:])
+    return ended(sums * 2.0 ** manifest["parameters"]["kernel_f_bits"], manifest, arrays)
+
+
+def ended(sums, manifest, arrays):
+    """Results of sums ``[C, H, W]``: the bias added, and requantised if they are."""
+    parameters = manifest["parameters"]
+    y = sums + arrays["bias"][:, None, None]
+    if parameters["output"] != "requantized":
+        return y
+    scale = arrays["multiplier"] / 2.0 ** arrays["shift"]
+    rounded = np.rint(y * scale[:, None, None]) + parameters["zero_point"]
+    return np.clip(rounded, parameters["output_low"], parameters["output_high"])
+
+
+REFERENCES = {
+    "serial": of_lines,
+    "parallel": of_lines,
+    "metaformer": of_lines,
+    "depthwise": of_kernels,
+    "global_filter": of_spectra,
+}
 """What each form makes of a frame ``[C, H, W]``, given manifest and arrays."""
 
 

@@ -1,11 +1,13 @@
 """Layers over a grid of forms, engines and shapes, held to what their manifests promise."""
 
+import json
 import shutil
 
+import numpy as np
 import pytest
 
 from hw.build import run
-from tests.conformance.check import check
+from tests.conformance.check import PromiseError, check
 
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus")
 
@@ -28,6 +30,7 @@ GRID = [
     ("parallel", (2, 14, 14), 1, "fermat", "direct", "[output]", ""),
     ("parallel", (2, 8, 32), 8, "direct", "direct", "[output]", ""),
     ("parallel", (2, 56, 28), 1, "fermat", "fermat", "", "weight_bits = 4"),
+    ("metaformer", (16, 14, 14), 2, "direct", "direct", SCALED, "residual = true"),
     ("metaformer", (2, 7, 7), 1, "fermat", "fermat", SCALED, ""),
     ("metaformer", (2, 4, 4), 2, "fft", "fft", SCALED, "residual = true"),
     ("metaformer", (16, 7, 7), 7, "direct", "direct", SCALED, "residual = true"),
@@ -69,17 +72,47 @@ def test_layer_keeps_its_promises(number, tmp_path, capsys):
     check(manifest, weights, tmp_path / "paused", pauses=pauses, frames=1, pattern="extreme")
 
 
-def edited(verilog, old, new):
-    assert old in verilog
-    return verilog.replace(old, new)
-
-
-MUTANTS = {
-    "a bank written while it is read": ("full", r"", ""),
-}
+@needs_icarus
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        (r"assign m_axis_tlast = ", "assign m_axis_tlast = ~ ", "misplaces tlast"),
+        (r"assign m_axis_tdata = ", "assign m_axis_tdata = 8'h01 ^ ", "is off by"),
+        (r"assign m_axis_tvalid = ", "assign m_axis_tvalid = ~m_axis_tready | ", "broke the rules"),
+    ],
+)
+def test_checker_finds_what_is_broken(old, new, complaint, tmp_path, capsys):
+    manifest, weights = built(GRID[9], tmp_path, capsys)
+    verilog = tmp_path / "layer.v"
+    text = verilog.read_text()
+    assert text.count(old) == 1
+    verilog.write_text(text.replace(old, new))
+    with pytest.raises(PromiseError, match=complaint):
+        check(manifest, weights, tmp_path / "broken", pauses=(0.0, 0.3), frames=1)
 
 
 @needs_icarus
+def test_checker_finds_a_wrong_weight(tmp_path, capsys):
+    manifest, weights = built(GRID[9], tmp_path, capsys)
+    arrays = dict(np.load(weights))
+    arrays["width.weight"][1, 3] ^= 1
+    np.savez(tmp_path / "other.npz", **arrays)
+    with pytest.raises(PromiseError, match="is off by"):
+        check(manifest, tmp_path / "other.npz", tmp_path / "wrong", frames=1)
+
+
+@needs_icarus
+def test_checker_finds_wrong_timing(tmp_path, capsys):
+    manifest, weights = built(GRID[9], tmp_path, capsys)
+    for key, complaint in (("latency_cycles", "latency"), ("cycles_per_frame", "frame every")):
+        promises = json.loads(manifest.read_text())
+        promises["timing"][key] += 1
+        other = tmp_path / "other.json"
+        other.write_text(json.dumps(promises))
+        with pytest.raises(PromiseError, match=complaint):
+            check(other, weights, tmp_path / "late")
+
+
 def test_grid_is_as_wide_as_it_says():
     assert len(GRID) >= 20
     assert {case[0] for case in GRID} == {"serial", "parallel", "metaformer"}

@@ -159,7 +159,10 @@ def test_loaded_filters_need_no_weights_to_be_designed():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: global_filter((4, 8), FFT, lanes=2), "Lanes must be from 1 to 1, not 2"),
+        (
+            lambda: global_filter((4, 8), FFT, lanes=2),
+            "lanes must be 1 for two-dimensional engines, not 2",
+        ),
         (lambda: global_filter((1, 8), FFT), "Height must be from 2 to 256, not 1"),
         (
             lambda: global_filter((4, 8), EngineChoice("direct", {})),

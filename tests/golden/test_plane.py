@@ -250,6 +250,18 @@ def test_bounds_by_norms_hold_too(plane, monkeypatch):
     assert np.abs(errors(bounded, maps)).max() <= bounded.max_abs_error
 
 
+def test_words_of_large_planes_are_bounded_without_following_every_sample(monkeypatch):
+    plane = padded(12, 12, (3, 3), (1, 1))
+    followed = PlaneFft(name="e", length=plane.length, plane=plane, weights=None)
+    monkeypatch.setattr("golden.fft_norms.MAX_REACH", 0)
+    bounded = PlaneFft(name="e", length=plane.length, plane=plane, weights=None)
+    pairs = zip(followed.operator.reaches, bounded.operator.reaches, strict=True)
+    for levels, wider in pairs:
+        for level, bound in zip(levels, wider, strict=True):
+            assert (bound.low <= level.low).all()
+            assert (level.high <= bound.high).all()
+
+
 @pytest.mark.parametrize("kind", [PlaneFft, PlaneFermat])
 def test_loaded_kernels_are_proved_for_all_that_the_format_has(kind):
     plane = padded(5, 6, (3, 4), (1, 2))
@@ -306,7 +318,12 @@ def test_ranges_of_fractional_kernels_contain_what_they_reach():
 @pytest.mark.parametrize(
     ("kind", "plane", "options", "message"),
     [
-        (PlaneFft, wrapping(8, 8), {"lanes": 2}, "Lanes must be from 1 to 1, not 2"),
+        (
+            PlaneFft,
+            wrapping(8, 8),
+            {"lanes": 2},
+            "Lanes must be 1 for two-dimensional engines, not 2",
+        ),
         (
             PlaneFft,
             wrapping(256, 200),

@@ -8,7 +8,8 @@ from amaranth.lib import data
 
 from hw.counter import Counter, Odometer
 from hw.delay import BeatDelay, delay, delay_valid
-from hw.primitives.memory import READ_LATENCY, Memory
+from hw.primitives import memory as primitives
+from hw.primitives.memory import READ_LATENCY, Memory, blocks_on
 from hw.primitives.multiplier import SharedMultiplier
 from hw.tables import Table, encode
 
@@ -45,9 +46,26 @@ def test_multiplier(simulate, lanes, a_bits, b_bits) -> None:
 
 @pytest.mark.parametrize(("depth", "writable"), [(1, True), (2, True), (13, True), (13, False)])
 def test_memory(simulate, depth, writable) -> None:
+    check_memory(simulate, depth, writable, TARGET)
+
+
+@pytest.mark.parametrize(("depth", "writable"), [(5, True), (13, True), (16, True), (13, False)])
+def test_memory_of_several_blocks(simulate, depth, writable, monkeypatch) -> None:
+    # Blocks of four words are no blocks to the device, so they are inferred.
+    monkeypatch.setattr(primitives, "_BLOCK_ADDRESS_BITS", 2)
+    monkeypatch.setattr(primitives, "_DEEPEST_BLOCK", 4)
+    check_memory(simulate, depth, writable, "ecp5")
+
+
+def test_blocks_of_a_deep_memory() -> None:
+    assert blocks_on("ecp5", depth=16384, width=3, writable=True) == 3
+    assert blocks_on("ecp5", depth=2 * 16384 + 1024, width=9, writable=True) == 9 + 9 + 1
+
+
+def check_memory(simulate, depth, writable, target) -> None:
     chance = random.Random(depth)
     words = [chance.getrandbits(9) for _ in range(depth)]
-    dut = Memory(depth=depth, width=9, init=words, writable=writable, target=TARGET)
+    dut = Memory(depth=depth, width=9, init=words, writable=writable, target=target)
 
     async def testbench(ctx):
         reads: list[int] = []

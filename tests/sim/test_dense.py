@@ -96,6 +96,39 @@ CASES = {
         output.bits = 8
         engines.width = {engine = "fft", products = 3}
     """,
+    "direct-streamed": """
+        weights_port = true
+        streamed = true
+        axis = "width"
+        channels = 4
+        out_channels = 3
+        height = 5
+        width = 4
+        output = {bits = 8, zero_point = 3}
+        engines.width = {engine = "direct"}
+    """,
+    "fermat-streamed": """
+        weights_port = true
+        streamed = true
+        channels = 4
+        out_channels = 6
+        height = 7
+        width = 7
+        output = {bits = 8, zero_point = 3}
+        engines.height = {engine = "fermat", parts = 2}
+        engines.width = {engine = "fermat", parts = 2}
+    """,
+    "fft-streamed": """
+        weights_port = true
+        streamed = true
+        axis = "width"
+        channels = 8
+        out_channels = 4
+        height = 16
+        width = 8
+        lanes = 2
+        engines.width = {engine = "fft", products = 2}
+    """,
 }
 
 

@@ -126,3 +126,15 @@ def test_broken_verilog_is_found(mutant: str, tmp_path: Path) -> None:
             tests=["all_paces"],
             edit=edit,
         )
+
+
+def test_words_of_large_tables_are_there_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hw.fermat.core.FAR", 1)
+    design = design_of("global fermat 8 x 4", tmp_path)
+    tests = ["all_paces", "sets_between_frames"]
+    passed = simulate(
+        design, "sim.bench_layer", simulator=SIMULATOR, folder=tmp_path, groups=1, tests=tests
+    )
+    assert passed == tests

@@ -1,0 +1,9 @@
+"""``python -m hw.plan``."""
+
+import sys
+
+from hw.command import run_command
+from hw.plan.command import main
+
+if __name__ == "__main__":
+    sys.exit(run_command(main, "hw.plan"))

@@ -1,0 +1,155 @@
+"""The command line: ``python -m hw.plan``."""
+
+from math import isfinite
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from golden.errors import ParameterError
+from golden.networks import NETWORKS, Size
+from hw.devices import device_named
+from hw.engines import ENGINES
+from hw.generate import write_files
+from hw.plan import report
+from hw.plan.choices import unable
+from hw.plan.fmax import warnings
+from hw.plan.network import PlannedNetwork, converted, published
+from hw.plan.search import Plan, Planner, Target
+
+_CLOCK = (1.0, 1000.0)
+_FPS = (0.001, 1e9)
+_BANDWIDTH = (0.001, 10_000.0)
+_STORAGES = {"any": ("rom", "reloaded"), "rom": ("rom",), "loaded": ("port", "reloaded")}
+
+_OPTIONS = [
+    click.option("--device", default="lfe5u-85f-6", help="To fit on.  [lfe5u-85f-6]"),
+    click.option("--clock", type=float, default=150.0, metavar="MHZ", help="Of all units.  [150]"),
+    click.option(
+        "--fps", type=float, help="The cheapest plan for so many frames a second.  [most]"
+    ),
+    click.option("--input-size", metavar="HxW", help="Of a published network's images.  [its own]"),
+    click.option("--bandwidth", type=float, metavar="GB/S", help="Of memory.  [no limit]"),
+    click.option("--engines", metavar="NAMES", help="To choose from.  [direct,fft,fermat]"),
+    click.option(
+        "--weights",
+        type=click.Choice(list(_STORAGES)),
+        default="any",
+        help="In ROM, loaded, or whatever serves.  [any]",
+    ),
+    click.option("-o", "--out", type=Path, help="Write plan.json, plan.svg and LAYER.toml files."),
+]
+
+
+def _parameters(command: click.decorators.FC) -> click.decorators.FC:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("network", metavar="NETWORK")
+@_parameters
+def main(
+    network: str,
+    device: str,
+    clock: float,
+    fps: float | None,
+    input_size: str | None,
+    bandwidth: float | None,
+    engines: str | None,
+    weights: str,
+    out: Path | None,
+) -> None:
+    r"""Plan hardware for all ParC layers of a network.
+
+    NETWORK is a folder that hw.convert wrote, or one of resnet50-parc, mobilenetv2-parc,
+    convnext-xt-parc, convnext-t-parc and parcnet-s. Each layer goes to a unit, which is what
+    `hw.build layer` makes; layers of one shape may share a unit, which then takes their maps in
+    turn: kernels of all are in ROM, or loaded while the map before is worked on. Frames overlap:
+    a frame takes as many cycles as the slowest unit.
+
+    \b
+    python -m hw.plan parcnet-s --device lfe5u-85f-6 --clock 150
+    python -m hw.plan build/net --fps 30 -o build/plan
+    """
+    target = Target(
+        device_named(device),
+        _within("clock", clock, _CLOCK) * 1e6,
+        None if bandwidth is None else _within("bandwidth", bandwidth, _BANDWIDTH) * 1e9,
+        _engines(engines),
+        _STORAGES[weights],
+    )
+    if fps is not None:
+        _within("fps", fps, _FPS)
+    planned = _network(network, _size(input_size))
+    planner = Planner(planned, target)
+    plan = planner.fastest()
+    limits: list[str] | None = planner.limits(plan)
+    if fps is not None:
+        limits = None
+        plan = planner.cheapest(target.clock / fps) or _too_fast(fps, plan)
+    files = {} if out is None else report.files(planned, plan)
+    if out is not None:
+        files |= _picture(planner, plan)
+        write_files(files, out)
+    click.echo(report.table(plan))
+    for line in report.summary(plan, limits):
+        click.echo(line)
+    for engine, lengths in unable(planned.layers, target.engines).items():
+        click.echo(f"{engine} engines do no lines of {', '.join(map(str, lengths))} samples")
+    for line in warnings(plan):
+        click.echo(f"hw.plan: --clock is {clock:g} MHz; {line}", err=True)
+    if out is not None:
+        click.echo(" ".join(str(out / name) for name in files))
+
+
+def _picture(planner: Planner, plan: Plan) -> dict[str, bytes]:
+    try:
+        # Only here is matplotlib needed.
+        from hw.plan.draw import picture
+    except ModuleNotFoundError:
+        click.echo("hw.plan: plan.svg is left out, since matplotlib is not installed", err=True)
+        return {}
+    return {"plan.svg": picture(planner, plan)}
+
+
+def _within(parameter: str, value: float, ends: tuple[float, float]) -> float:
+    low, high = ends
+    if not (isfinite(value) and low <= value <= high):
+        raise ParameterError(parameter, f"from {low:g} to {high:g}", f"{value:g}")
+    return value
+
+
+def _engines(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return tuple(ENGINES)
+    names = tuple(dict.fromkeys(text.split(",")))
+    if not set(names) <= set(ENGINES):
+        raise ParameterError("engines", f"some of {','.join(ENGINES)}", text)
+    return names
+
+
+def _size(text: str | None) -> Size | None:
+    if text is None:
+        return None
+    height, _, width = text.partition("x")
+    if not (height.isdecimal() and width.isdecimal()):
+        raise ParameterError("input_size", "a height and a width, as 224x224", repr(text))
+    return int(height), int(width)
+
+
+def _network(name: str, size: Size | None) -> PlannedNetwork:
+    if name in NETWORKS or not Path(name).is_dir():
+        return published(name, size)
+    if size is not None:
+        raise ParameterError(
+            "input_size", "left out where NETWORK is a folder", f"{size[0]}x{size[1]}"
+        )
+    return converted(Path(name))
+
+
+def _too_fast(fps: float, best: Plan) -> NoReturn:
+    clock = best.target.clock / 1e6
+    rule = f"at most {best.fps:,.1f} on {best.target.device.name} at {clock:g} MHz"
+    raise ParameterError("fps", rule, f"{fps:g}")

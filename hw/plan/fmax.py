@@ -1,0 +1,48 @@
+"""Whether engines reach the clock: what was measured of them, where it was."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hw.plan.search import Plan
+
+_MEASURED = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.json"
+_NEAR = 2.0
+"""Ratio of lengths up to which a measurement stands for another length."""
+
+
+def warnings(plan: Plan, measured: Path = _MEASURED) -> Iterator[str]:
+    """Yield a line for each kind of engine whose measured Fmax is below the plan's clock."""
+    if not measured.is_file():
+        return
+    results = json.loads(measured.read_text())["results"]
+    device = plan.target.device.name
+    clock = plan.target.clock / 1e6
+    for engine, length in sorted(_used(plan)):
+        near = [r for r in results if _stands_for(r, engine, length, device)]
+        if not near:
+            continue
+        result = min(near, key=lambda r: abs(r["case"]["length"] - length))
+        fmax, at = result["report"]["fmax_mhz"], result["case"]["length"]
+        if fmax < clock:
+            yield f"the {engine} engine alone was measured at {fmax:.0f} MHz (N = {at}) on {device}"
+
+
+def _used(plan: Plan) -> set[tuple[str, int]]:
+    return {
+        (design.engine, design.length)
+        for unit in plan.units
+        for design in unit.design.engines.values()
+    }
+
+
+def _stands_for(result: dict[str, Any], engine: str, length: int, device: str) -> bool:
+    case, report = result["case"], result["report"]
+    return (
+        case["engine"] == engine
+        and case["device"] == device
+        and length / _NEAR <= case["length"] <= length * _NEAR
+        and report is not None
+        and report["fmax_mhz"] is not None
+    )

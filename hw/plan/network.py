@@ -1,0 +1,179 @@
+"""What is planned: the ParC layers of a network, as configurations that lack engines."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import gcd
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from golden.config import Table
+from golden.errors import ParameterError
+from golden.layer import Arrays
+from golden.layer_axes import AXES
+from golden.networks import NETWORKS, LayerShape, Size
+from golden.weights import load_weights
+from hw.layer.registry import LAYERS
+
+_FILE = "network.json"
+_OF_LAYER = ("name", "channels", "weights", "weights_port", "engines", "lanes", "target")
+"""Keys of a configuration that the planner decides, or that layers of a kind differ in."""
+_SCALARS = {"residual": ("multiplier", "shift", "zero_point")}
+_MOST_LANES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedLayer:
+    """A ParC layer of a network.
+
+    Parameters
+    ----------
+    name
+        Apart from the network's others.
+    options
+        Its configuration as it reads with weights on ports, without what the planner decides.
+        Layers of the same options can share an engine.
+    channels
+        Of its map.
+    weights
+        Its file of weights, or None where only its shape is known.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    channels: int
+    weights: Path | None = None
+
+    @property
+    def form(self) -> str:
+        """As `hw.build layer` has it."""
+        return str(self.options["form"])
+
+    @property
+    def height(self) -> int:
+        """Of its map."""
+        return int(self.options["height"])
+
+    @property
+    def width(self) -> int:
+        """Of its map."""
+        return int(self.options["width"])
+
+    @property
+    def out_channels(self) -> int:
+        """Of the map that it gives."""
+        return int(self.options.get("out_channels", self.channels))
+
+    @property
+    def kind(self) -> str:
+        """What layers have in common that an engine can serve in turn."""
+        return json.dumps(self.options, sort_keys=True)
+
+    @property
+    def lanes(self) -> list[int]:
+        """Lanes that an engine for it can have."""
+        both = gcd(self.height, self.width)
+        return [n for n in range(1, min(both, _MOST_LANES) + 1) if both % n == 0]
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedNetwork:
+    """A network to plan for.
+
+    Parameters
+    ----------
+    name
+        What the user called it.
+    layers
+        In the order in which a map takes them.
+    size
+        Height and width of the images, where they are known.
+    """
+
+    name: str
+    layers: Sequence[PlannedLayer]
+    size: Size | None = field(default=None)
+
+
+def published(name: str, size: Size | None = None) -> PlannedNetwork:
+    """Return one of `golden.networks.NETWORKS`, all maps of 8 bits.
+
+    Raises
+    ------
+    ParameterError
+        Where there is no such network, or the size is out of range.
+    """
+    if name not in NETWORKS:
+        rule = f"a folder that hw.convert wrote, or one of {', '.join(NETWORKS)}"
+        raise ParameterError("network", rule, name)
+    network = NETWORKS[name]
+    shapes = network.layers(size)
+    layers = [layer for shape in shapes for layer in _of_shape(shape)]
+    return PlannedNetwork(name, layers, size or (network.size, network.size))
+
+
+def converted(folder: Path) -> PlannedNetwork:
+    """Return the network whose layers `hw.convert` wrote to ``folder``.
+
+    Raises
+    ------
+    ParameterError
+        Where a file is missing, or does not hold what it should.
+    """
+    try:
+        listed = json.loads((folder / _FILE).read_text())
+        configs = [folder / entry["config"] for entry in listed["layers"]]
+        size = listed["input"][-2:]
+    except (OSError, ValueError, LookupError, TypeError) as reason:
+        text = reason.strerror if isinstance(reason, OSError) else type(reason).__name__
+        rule = f"a folder with a {_FILE} that hw.convert wrote"
+        raise ParameterError("network", rule, f"{folder} ({text})") from None
+    if not configs:
+        raise ParameterError("network", "a network with layers", f"{folder} (none)")
+    return PlannedNetwork(str(folder), [_of_config(path) for path in configs], tuple(size))
+
+
+def _of_shape(shape: LayerShape) -> list[PlannedLayer]:
+    """Return the layer, or its two halves where no dense engine serves both of their lengths."""
+    options: dict[str, Any] = {"form": shape.form, "height": shape.height, "width": shape.width}
+    if shape.form == "metaformer":
+        options["between"] = {"bits": 8}
+    options["output"] = {"bits": 8}
+    if shape.form != "dense" or shape.height == shape.width:
+        return [PlannedLayer(shape.name, options, shape.channels)]
+    return [
+        PlannedLayer(f"{shape.name}_{axis}", options | {"axis": axis}, shape.channels // 2)
+        for axis in AXES
+    ]
+
+
+def _of_config(path: Path) -> PlannedLayer:
+    table = Table.read(path, {})
+    options = table.entries
+    name, channels = table.take("name", str), table.take("channels", int)
+    form = table.take("form", str)
+    if form not in LAYERS:
+        raise ParameterError("network", f"of layers of {', '.join(LAYERS)}", f"{form} in {path}")
+    weights = path.parent / table.take("weights", str)
+    for key in _OF_LAYER:
+        options.pop(key, None)
+    _take_scalars(options, load_weights(weights))
+    return PlannedLayer(name, options, channels, weights)
+
+
+def _take_scalars(options: dict[str, Any], arrays: Arrays) -> None:
+    """Write into a configuration what holds for a whole layer and is found in its weights.
+
+    Where weights arrive on ports it must be there; and an engine has one of each.
+    """
+    for key in ("between", "output"):
+        if key in options and f"{key}.zero_point" in arrays:
+            options[key] = options[key] | {"zero_point": int(arrays[f"{key}.zero_point"])}
+    for key, names in _SCALARS.items():
+        if options.get(key) is True:
+            held = {name: arrays.get(f"{key}.{name}", np.int64(0)) for name in names}
+            options[key] = {name: int(value) for name, value in held.items()}
+        elif options.get(key) is False:
+            del options[key]

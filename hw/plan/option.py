@@ -1,0 +1,233 @@
+"""What an engine can be: options for the layers of a kind, what each takes and how long."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from golden.config import Table
+from golden.dense import DenseDirectDesign, DenseFermatDesign, DenseFftDesign
+from golden.design import LineDesign, slot_bits
+from golden.direct import DirectDesign
+from golden.fermat import FermatDesign
+from golden.fft import FftDesign
+from golden.layer import LayerDesign
+from golden.layer_axes import AxesDesign
+from golden.layer_dense import HALVES, DenseLayerDesign
+from hw.dense.direct import DenseDirectCore
+from hw.dense.fermat import latency_behind as dense_fermat_latency
+from hw.dense.fft import latency_behind as dense_fft_latency
+from hw.direct.core import pipeline_latency as direct_latency
+from hw.fermat.core import pipeline_latency as fermat_latency
+from hw.fft.pipeline import pipeline_latency as fft_latency
+from hw.layer.dense import cycles_per_frame as dense_cycles
+from hw.layer.plan import AxesPlan
+from hw.layer.registry import LAYERS
+from hw.line import weights_layout
+from hw.output import stage_latency
+from hw.plan.network import PlannedLayer
+from hw.predict import Cost, saved_by_rom
+
+EngineTable = Mapping[str, str | int]
+"""An engine's table in a configuration."""
+STORAGES = ("rom", "port", "reloaded")
+"""Kernels of all layers in ROM; all of them loaded once; or those of one layer at a time."""
+_TURN_CYCLES = 32
+"""More than a corner turn, or a change of weights, takes beside the planes that it waits for."""
+
+
+class Predicted:
+    """What is known of a configuration, found when it is first asked for."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = config
+
+    @cached_property
+    def design(self) -> LayerDesign:
+        table = Table(self._config)
+        form = table.take("form", str)
+        table.take("weights_port", bool)
+        return LAYERS[form].design.of_table(table, None, example=False)
+
+    @cached_property
+    def cost(self) -> Cost:
+        return LAYERS[self.design.form].predict(self.design)
+
+    @cached_property
+    def in_rom(self) -> Cost:
+        saved = (saved_by_rom(engine) for engine in self.design.engines.values())
+        return self.cost - sum(saved, Cost())
+
+
+@dataclass(frozen=True, eq=False)
+class Option:
+    """A unit: a layer of hardware that serves layers of the network.
+
+    Parameters
+    ----------
+    layers
+        It serves, all of a kind; in turn, or side by side as channels of one map.
+    engines
+        Tables of the engines by axis.
+    lanes
+        Samples of a beat.
+    storage
+        One of `STORAGES`.
+    slices
+        Shares that a layer comes in, one after the other, each of as much of both halves.
+    known
+        Predictions that options of a kind have in common.
+    """
+
+    layers: tuple[PlannedLayer, ...]
+    engines: Mapping[str, EngineTable]
+    lanes: int
+    storage: str
+    slices: int = 1
+    known: "dict[str, Predicted]" = field(default_factory=dict, repr=False)
+
+    @property
+    def channels(self) -> int:
+        """Of the map that the unit takes at a time."""
+        first = self.layers[0]
+        if first.form == "dense" or self.storage == "reloaded":
+            return first.channels // self.slices
+        return sum(layer.channels for layer in self.layers)
+
+    def config(self, name: str, target: str) -> dict[str, Any]:
+        """Return the configuration of the unit, weights on ports."""
+        layer = self.layers[0]
+        streams = layer.form == "dense" and self.storage == "reloaded"
+        return {
+            "name": name,
+            **layer.options,
+            **({"streamed": True} if streams else {}),
+            "channels": self.channels,
+            "lanes": self.lanes,
+            "target": target,
+            "engines": {axis: dict(engine) for axis, engine in self.engines.items()},
+            "weights_port": True,
+        }
+
+    @cached_property
+    def _predicted(self) -> "Predicted":
+        config = self.config("planned", "ecp5")
+        return self.known.setdefault(json.dumps(config), Predicted(config))
+
+    @property
+    def design(self) -> LayerDesign:
+        """The unit for ECP5, which predictions are of, with weights that arrive on ports."""
+        return self._predicted.design
+
+    @property
+    def cost(self) -> Cost:
+        """Multipliers, block RAMs and LUTs of the unit, whatever its weights are."""
+        return self._predicted.in_rom if self.storage == "rom" else self._predicted.cost
+
+    @property
+    def turns(self) -> int:
+        """Maps that the unit takes for an image."""
+        return len(self.layers) * self.slices if self.storage == "reloaded" else 1
+
+    @cached_property
+    def cycles(self) -> int:
+        """Cycles of the unit for an image, unstalled."""
+        return self.turns * cycles_per_map(self.design)
+
+    @cached_property
+    def loads(self) -> bool:
+        """Whether a set of weights is loaded in time for the next map, and no cycle is lost.
+
+        A set may be sent from the first result of a map on, and is needed for the next map: an
+        idle engine takes a new set at once, so it must not arrive before the map has begun. Dense
+        layers' sets are of an output channel each, and are loaded while the one before is used.
+        """
+        words = max(e.stored_channels * e.coefficient_words for e in self.design.engines.values())
+        if isinstance(self.design, DenseLayerDesign):
+            engine = self.design.engine
+            used = engine.groups_per_channel * engine.cycles_per_group
+            return words + _latency_within(engine) <= used
+        return words + _first_result_within(self.design) <= cycles_per_map(self.design)
+
+    @property
+    def map_bytes(self) -> int:
+        """Bytes of all maps that come in and go out for an image."""
+        design = self.design
+        channels, height, width = design.out_shape
+        samples_in = design.channels * design.height * design.width
+        bits = samples_in * slot_bits(design.data_bits)
+        bits += channels * height * width * slot_bits(design.output_bits)
+        return self.turns * bits // 8
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes that are loaded for an image."""
+        if self.storage != "reloaded":
+            return 0
+        return self.turns * sum(map(set_bytes, self.design.engines.values()))
+
+    @property
+    def operations(self) -> int:
+        """Multiplications and additions that the layers stand for, of an image."""
+        return sum(2 * _products(layer) for layer in self.layers)
+
+
+def _products(layer: PlannedLayer) -> int:
+    """Multiplications that ``layer`` stands for."""
+    samples = layer.channels * layer.height * layer.width
+    both = layer.height + layer.width
+    if layer.form == "dense":
+        axis = layer.options.get("axis", HALVES)
+        if axis != HALVES:
+            return samples * layer.out_channels * int(layer.options[axis])
+        return samples * layer.out_channels * both // 4
+    return samples * both // (2 if layer.form == "parallel" else 1)
+
+
+def cycles_per_map(design: LayerDesign) -> int:
+    """Return the cycles from a map to the next in steady state."""
+    if isinstance(design, DenseLayerDesign):
+        return dense_cycles(design)
+    assert isinstance(design, AxesDesign)
+    return AxesPlan(design).cycles_per_frame
+
+
+def _first_result_within(design: LayerDesign) -> int:
+    """Bound the cycles from a map's first kernel read to its first result.
+
+    Every stage, corner turns among them, waits for a plane at most, and takes its own time.
+    """
+    engines = design.engines.values()
+    plane = max(engine.groups_per_channel * engine.cycles_per_group for engine in engines)
+    return sum(2 * (plane + _TURN_CYCLES) + _latency_within(engine) for engine in engines)
+
+
+def _latency_within(engine: LineDesign) -> int:
+    """Bound the cycles from a line's first kernel read to its first result."""
+    if isinstance(engine, DenseDirectDesign):
+        pipeline = DenseDirectCore.in_flight(engine)
+    elif isinstance(engine, DenseFftDesign):
+        pipeline = dense_fft_latency(engine)
+    elif isinstance(engine, DenseFermatDesign):
+        pipeline = dense_fermat_latency(engine)
+    elif isinstance(engine, DirectDesign):
+        pipeline = direct_latency(engine)
+    elif isinstance(engine, FftDesign):
+        pipeline = fft_latency(engine)
+    else:
+        assert isinstance(engine, FermatDesign)
+        pipeline = fermat_latency(engine)
+    return engine.cycles_per_group + pipeline + stage_latency(engine) + _TURN_CYCLES
+
+
+def set_bytes(engine: LineDesign) -> int:
+    """Return the bytes of a set of weights on the engine's port, each field in whole bytes."""
+    layout = weights_layout(engine)
+    beat = sum(slot_bits(width.shape.width) for name, width in layout if name != "last") // 8
+    return engine.channels * engine.coefficient_words * beat
+
+
+def serving(option: Option, layers: Sequence[PlannedLayer], storage: str) -> Option:
+    """Return the engines of ``option`` for other layers of its kind."""
+    return replace(option, layers=tuple(layers), storage=storage)

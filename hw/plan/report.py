@@ -1,0 +1,189 @@
+"""What a plan says: the table for reading, the file for programs, the configurations to build."""
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from golden.interval import Integers
+from golden.layer_axes import AXES
+from golden.weights import load_weights
+from hw.generate import weights_archive
+from hw.plan.network import PlannedNetwork
+from hw.plan.option import EngineTable, Option
+from hw.plan.search import Plan
+
+_HEADINGS = (
+    *("unit", "form", "map", "layers", "engines", "lanes", "weights", "cycles"),
+    *("multipliers", "LUTs", "block RAMs"),
+)
+
+
+def table(plan: Plan) -> str:
+    """Return the units as lines of a table, and what they take together."""
+    rows = [_HEADINGS, *(_row(name, unit) for name, unit in named_units(plan))]
+    cost, usable = plan.cost, plan.target.device.usable
+    figures = (f"{cost.multipliers:,}", f"{round(cost.luts):,}", f"{cost.block_rams:,}")
+    there = (usable.multipliers, round(usable.luts), usable.block_rams)
+    rows.append(("together", *[""] * 6, f"{plan.cycles:,}", *figures))
+    rows.append((f"of {plan.target.device.name}", *[""] * 7, *(f"{n:,}" for n in there)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    # Words stand to the left, numbers to the right.
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column < 7 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def _row(name: str, unit: Option) -> tuple[str, ...]:
+    design = unit.design
+    return (
+        name,
+        design.form,
+        f"{unit.channels} x {design.height} x {design.width}",
+        str(len(unit.layers)) + (f" in {unit.slices} parts" if unit.slices > 1 else ""),
+        engines_text(unit),
+        str(unit.lanes),
+        unit.storage,
+        f"{unit.cycles:,}",
+        f"{unit.cost.multipliers:,}",
+        f"{round(unit.cost.luts):,}",
+        f"{unit.cost.block_rams:,}",
+    )
+
+
+def named_units(plan: Plan) -> list[tuple[str, Option]]:
+    """Return the units by names, which are those of the first layers that they serve."""
+    return [(f"unit_{unit.layers[0].name}", unit) for unit in plan.units]
+
+
+def engines_text(unit: Option) -> str:
+    """Return the engines in words: one, or along the height and along the width."""
+    texts = [_engine_text(unit.engines[axis]) for axis in AXES if axis in unit.engines]
+    return texts[0] if texts[0] == texts[-1] else " / ".join(texts)
+
+
+def _engine_text(engine: EngineTable) -> str:
+    own = (f" {key} {value}" for key, value in engine.items() if key != "engine")
+    return f"{engine['engine']}{','.join(own)}"
+
+
+def summary(plan: Plan, limits: Sequence[str] | None) -> Iterator[str]:
+    """Yield lines on speed, on what limits it (unless ``limits`` is None), and on traffic."""
+    target = plan.target
+    clock = target.clock / 1e6
+    yield f"{plan.fps:,.1f} frames a second at {clock:g} MHz: {plan.cycles:,} cycles a frame, exact"
+    if limits is not None:
+        most = f"{' and '.join(limits)} of {target.device.name}" if limits else "lanes of engines"
+        if limits and limits[0] == "memory traffic":
+            most = f"memory traffic: {plan.fps_by_cycles:,.1f} a second were possible without it"
+        yield f"limited by {most}"
+    moved = plan.total_bytes
+    text = (
+        f"{moved / 1e6:,.3f} MB a frame ({plan.map_bytes / 1e6:,.3f} maps, "
+        f"{plan.weight_bytes / 1e6:,.3f} weights), {plan.operations / moved:,.1f} operations a byte"
+    )
+    if target.bandwidth is None:
+        yield f"{text}, {moved * plan.fps / 1e9:,.3f} GB/s"
+    else:
+        allowed = f"{plan.fps_by_traffic:,.1f} frames a second"
+        yield f"{text}; {target.bandwidth / 1e9:g} GB/s allow {allowed}"
+    if any(engine["engine"] == "fft" for unit in plan.units for engine in unit.engines.values()):
+        yield "fft engines round: their manifests bound the error"
+
+
+def files(network: PlannedNetwork, plan: Plan) -> dict[str, bytes]:
+    """Return plan.json, and a configuration a unit with the weights that it holds, by name."""
+    out: dict[str, bytes] = {}
+    for name, unit in named_units(plan):
+        config = unit.config(name, plan.target.device.target)
+        if unit.storage == "rom":
+            config = in_rom(config)
+            if unit.layers[0].weights is not None:
+                config["weights"] = f"{name}.npz"
+                out[f"{name}.npz"] = weights_archive(joined(unit))
+        out[f"{name}.toml"] = toml(config).encode()
+    out["plan.json"] = (json.dumps(entry(network, plan), indent=2) + "\n").encode()
+    return out
+
+
+def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:
+    """Return the plan as JSON has it."""
+    target = plan.target
+    return {
+        "schema": 1,
+        "network": network.name,
+        "input": network.size and list(network.size),
+        "device": target.device.name,
+        "clock_hz": target.clock,
+        "frames_per_second": plan.fps,
+        "cycles_per_frame": plan.cycles,
+        "prediction": plan.cost.entry(),
+        "traffic": {"map_bytes": plan.map_bytes, "weight_bytes": plan.weight_bytes},
+        "operations": plan.operations,
+        "units": [
+            {
+                "config": f"{name}.toml",
+                "layers": [layer.name for layer in unit.layers],
+                "weights": unit.storage,
+                "slices": unit.slices,
+                "cycles_per_frame": unit.cycles,
+                "prediction": unit.cost.entry(),
+            }
+            for name, unit in named_units(plan)
+        ],
+    }
+
+
+def in_rom(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration for ports as it reads where the weights hold all values."""
+    options = {key: value for key, value in config.items() if key != "weights_port"}
+    for key in ("between", "output"):
+        if key in options:
+            options[key] = {k: v for k, v in options[key].items() if k != "zero_point"}
+    if "residual" in options:
+        options["residual"] = True
+    return options
+
+
+def joined(unit: Option) -> dict[str, Integers]:
+    """Return the arrays of all layers of a unit, as those of one layer of all their channels."""
+    held = [load_weights(layer.weights) for layer in unit.layers if layer.weights is not None]
+    if len(held) == 1:
+        return dict[str, Any](held[0])
+    form = unit.layers[0].form
+    out: dict[str, Any] = {}
+    for key, first in held[0].items():
+        if first.ndim == 0:
+            out[key] = first
+            continue
+        parts = [arrays[key] for arrays in held]
+        if form == "metaformer":
+            halves = [np.split(part, 2) for part in parts]
+            parts = [half for side in zip(*halves, strict=True) for half in side]
+        out[key] = np.concatenate(parts)
+    return out
+
+
+def toml(config: Mapping[str, Any]) -> str:
+    """Return a configuration of numbers, strings, lists of them and tables as TOML."""
+    text = io.StringIO()
+    _write(text, config, "")
+    return text.getvalue()
+
+
+def _write(text: io.StringIO, config: Mapping[str, Any], path: str) -> None:
+    tables = {key: value for key, value in config.items() if isinstance(value, Mapping)}
+    for key, value in config.items():
+        if key not in tables:
+            # A JSON number, string, list or truth value is one of TOML too.
+            text.write(f"{key} = {json.dumps(value)}\n")
+    for key, value in tables.items():
+        if any(not isinstance(item, Mapping) for item in value.values()):
+            text.write(f"\n[{path}{key}]\n")
+        _write(text, value, f"{path}{key}.")

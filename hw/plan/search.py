@@ -1,0 +1,477 @@
+"""The search: one option for each unit, so that all fit and the slowest is as fast as can be.
+
+Layers of a kind are dealt out to one unit or several, evenly. For a bound on the cycles that an
+image may take, each unit's cheapest options are those that no other one undercuts in everything;
+sums of them over all units are made unit by unit, and what is undercut or does not fit is dropped
+as it appears. The least bound with a sum that fits is found by bisection over the options' cycles.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NoReturn, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from golden.errors import ParameterError
+from hw.devices import Device
+from hw.plan.choices import options_of, sliced
+from hw.plan.network import PlannedLayer, PlannedNetwork
+from hw.plan.option import Option, serving
+from hw.predict import Cost
+
+Figures = npt.NDArray[np.float64]
+RESOURCES = ("multipliers", "LUTs", "block RAMs", "memory traffic")
+"""Columns of figures; the last is bytes an image."""
+_MOST_KEPT = 150
+"""Sums that are kept at a time; of more, those that take the smallest shares of the device."""
+_BLOCK = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What a plan is for.
+
+    Parameters
+    ----------
+    device
+        To fit on.
+    clock
+        In Hz.
+    bandwidth
+        Bytes a second to and from memory, or None where that is no limit.
+    engines
+        Names of the engines to use.
+    storages
+        Where weights may be; see `hw.plan.option.STORAGES`.
+    """
+
+    device: Device
+    clock: float
+    bandwidth: float | None = None
+    engines: tuple[str, ...] = ("direct", "fft", "fermat")
+    storages: tuple[str, ...] = ("rom", "reloaded")
+
+    def budget(self, cycles: float) -> Figures:
+        """Return what there is of each of `RESOURCES` for an image that takes ``cycles``."""
+        usable = self.device.usable
+        traffic = np.inf if self.bandwidth is None else self.bandwidth * cycles / self.clock
+        return np.array([usable.multipliers, usable.luts, usable.block_rams, traffic])
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Units that do all layers of a network.
+
+    Parameters
+    ----------
+    target
+        What it is for.
+    units
+        In the order of the layers that they begin with.
+    """
+
+    target: Target
+    units: tuple[Option, ...]
+
+    @property
+    def cost(self) -> Cost:
+        """Of all units."""
+        return sum((unit.cost for unit in self.units), Cost())
+
+    @property
+    def cycles(self) -> int:
+        """Of the slowest unit for an image, which is what an image takes in steady state."""
+        return max(unit.cycles for unit in self.units)
+
+    @property
+    def map_bytes(self) -> int:
+        """Bytes of maps that move for an image."""
+        return sum(unit.map_bytes for unit in self.units)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of weights that move for an image."""
+        return sum(unit.weight_bytes for unit in self.units)
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes that move for an image."""
+        return self.map_bytes + self.weight_bytes
+
+    @property
+    def operations(self) -> int:
+        """Multiplications and additions of an image."""
+        return sum(unit.operations for unit in self.units)
+
+    @property
+    def fps_by_cycles(self) -> float:
+        """Images a second that the units do."""
+        return self.target.clock / self.cycles
+
+    @property
+    def fps_by_traffic(self) -> float:
+        """Images a second that memory allows."""
+        bandwidth = self.target.bandwidth
+        return float("inf") if bandwidth is None else bandwidth / self.total_bytes
+
+    @property
+    def fps(self) -> float:
+        """Images a second."""
+        return min(self.fps_by_cycles, self.fps_by_traffic)
+
+
+Pick: TypeAlias = tuple[Option, tuple["Deal", ...]]
+"""An option, and the layers of each unit that takes it."""
+Deal: TypeAlias = tuple[PlannedLayer, ...]
+"""What a unit serves."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Choices:
+    """Options for units that do the same work.
+
+    Parameters
+    ----------
+    options
+        To choose one of.
+    deals
+        Layers of each unit.
+    """
+
+    options: tuple[Option, ...]
+    deals: tuple[Deal, ...]
+
+    @cached_property
+    def cycles(self) -> Figures:
+        return np.array([option.cycles for option in self.options], dtype=np.float64)
+
+    @cached_property
+    def figures(self) -> Figures:
+        rows = [
+            (o.cost.multipliers, o.cost.luts, o.cost.block_rams, o.map_bytes + o.weight_bytes)
+            for o in self.options
+        ]
+        return len(self.deals) * np.array(rows, dtype=np.float64).reshape(-1, len(RESOURCES))
+
+    def within(self, bound: float) -> "Sums":
+        """Return the options that take up to ``bound`` cycles."""
+        chosen = np.flatnonzero(self.cycles <= bound)
+        picks = [((self.options[index], self.deals),) for index in chosen]
+        return Sums(self.figures[chosen], picks)
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What sets of units take together.
+
+    Parameters
+    ----------
+    figures
+        A row a set.
+    picks
+        The units of each.
+    """
+
+    figures: Figures
+    picks: Sequence[tuple[Pick, ...]]
+
+    @classmethod
+    def nothing(cls) -> "Sums":
+        """Return what no units take."""
+        return cls(np.zeros((1, len(RESOURCES))), [()])
+
+    @classmethod
+    def of_all(cls, parts: Sequence["Sums"]) -> "Sums":
+        """Return all of ``parts``."""
+        figures = np.concatenate([part.figures for part in parts])
+        return cls(figures, [pick for part in parts for pick in part.picks])
+
+    def fitting(self, budget: Figures, shares: Figures) -> "Sums":
+        """Return those that fit and that no other one undercuts, the smallest shares first."""
+        rows = np.flatnonzero((self.figures <= budget).all(axis=1))
+        rows = rows[np.argsort(self.figures[rows] @ shares, kind="stable")]
+        kept: list[int] = []
+        # What undercuts a set comes before it: whole blocks are held to those kept so far.
+        while len(rows) and len(kept) < _MOST_KEPT:
+            block, rows = rows[:_BLOCK], rows[_BLOCK:]
+            figures = self.figures[np.concatenate([kept, block]).astype(int)]
+            undercut = (figures[:, None] <= figures[None, len(kept) :]).all(axis=2)
+            earlier = np.arange(len(figures))[:, None] < np.arange(len(kept), len(figures))
+            kept += block[~(undercut & earlier).any(axis=0)].tolist()
+        return Sums(self.figures[kept], [self.picks[row] for row in kept])
+
+    def plus(self, other: "Sums", budget: Figures) -> "Sums":
+        """Return each with each of ``other`` where both fit."""
+        figures = self.figures[:, None] + other.figures[None]
+        pairs = np.argwhere((figures <= budget).all(axis=2))
+        picks = [self.picks[one] + other.picks[two] for one, two in pairs.tolist()]
+        return Sums(figures[pairs[:, 0], pairs[:, 1]], picks)
+
+
+class Planner:
+    """Finds plans for a network.
+
+    Parameters
+    ----------
+    network
+        What to plan.
+    target
+        What for.
+
+    Raises
+    ------
+    ParameterError
+        Where no engine can do some layer.
+    """
+
+    def __init__(self, network: PlannedNetwork, target: Target) -> None:
+        self.network = network
+        self.target = target
+        kinds: dict[str, list[PlannedLayer]] = {}
+        for layer in network.layers:
+            kinds.setdefault(layer.kind, []).append(layer)
+        self._kinds = [(layers, self._options(layers)) for layers in kinds.values()]
+        self.ways = [self._dealings(*kind) for kind in self._kinds]
+
+    def _options(self, layers: Sequence[PlannedLayer]) -> list[Option]:
+        smallest = min(layers, key=lambda layer: layer.channels)
+        target = self.target
+        usable = target.device.usable
+        found = options_of(smallest, engines=target.engines, storages=target.storages, most=usable)
+        if options := undominated(list(found)):
+            return options
+        shape = f"{smallest.height} x {smallest.width}"
+        rule = f"able to do {smallest.name} ({shape}) in {_of_cost(usable)}"
+        raise ParameterError("engines", rule, ",".join(target.engines))
+
+    def _dealings(
+        self, layers: Sequence[PlannedLayer], options: Sequence[Option]
+    ) -> list[list[_Choices]]:
+        """Return the ways to deal ``layers`` out to units, and choices for each kind of unit."""
+        ways = []
+        dense = layers[0].form == "dense"
+        for dealt in deal(layers):
+            for storage in self.target.storages:
+                if storage == "reloaded" or not (dense and _shared(dealt)):
+                    ways.append(self._way_of(options, dealt, storage))
+        return [way for way in ways if all(choices.options for choices in way)]
+
+    def _way_of(
+        self, options: Sequence[Option], dealt: Sequence[Deal], storage: str
+    ) -> list[_Choices]:
+        alike: dict[tuple[int, ...], list[Deal]] = {}
+        for layers in dealt:
+            alike.setdefault(tuple(layer.channels for layer in layers), []).append(layers)
+        way = []
+        for deals in alike.values():
+            units = (
+                _kept(option, deals[0], storage, self.target.storages[0]) for option in options
+            )
+            way.append(_Choices(tuple(unit for unit in units if unit), tuple(deals)))
+        return way
+
+    @property
+    def bounds(self) -> list[int]:
+        """Cycles an image that some option takes, in order."""
+        taken = [c.cycles for ways in self.ways for way in ways for c in way]
+        return [int(cycles) for cycles in np.unique(np.concatenate(taken))]
+
+    def sums(self, bound: float, budget: Figures) -> Sums:
+        """Return what sets of units take that need up to ``bound`` cycles and fit ``budget``."""
+        shares = 1 / np.maximum(self.target.budget(bound), 1)
+        fronts = []
+        for ways in self.ways:
+            parts = [_way_within(way, bound, budget, shares) for way in ways]
+            fronts.append(Sums.of_all(parts).fitting(budget, shares))
+        if not all(front.picks for front in fronts):
+            return Sums(np.empty((0, len(RESOURCES))), [])
+        least = [front.figures.min(axis=0) for front in fronts]
+        total = Sums.nothing()
+        for number, front in enumerate(fronts):
+            left = budget - sum(least[number + 1 :])
+            total = total.plus(front, left).fitting(left, shares)
+        return total
+
+    def cheapest(self, bound: float) -> Plan | None:
+        """Return the plan of up to ``bound`` cycles that takes the least of the device, if any.
+
+        Shares of multipliers, LUTs and block RAMs are added.
+        """
+        return self._plan(self.sums(bound, self.target.budget(bound)))
+
+    def fastest(self) -> Plan:
+        """Return the plan of most images a second.
+
+        Where block RAMs limit it, layers are cut in slices, if that is faster: it moves more.
+
+        Raises
+        ------
+        ParameterError
+            Where none fits the device.
+        """
+        plan = self._fastest()
+        if "reloaded" in self.target.storages and (
+            plan is None or "block RAMs" in self.limits(plan)
+        ):
+            whole = self.ways
+            self.ways = [
+                self._dealings(layers, [*options, *sliced(options)])
+                for layers, options in self._kinds
+            ]
+            other = self._fastest()
+            if plan is None or (other is not None and other.fps > plan.fps):
+                plan = other
+            else:
+                self.ways = whole
+        return plan or self._too_small()
+
+    def _fastest(self) -> Plan | None:
+        bounds = self.bounds
+        low, high = -1, len(bounds) - 1
+        best = self.cheapest(bounds[high])
+        if best is None:
+            return self._limited_by_traffic(bounds[high])
+        while high - low > 1:
+            middle = (low + high) // 2
+            if (plan := self.cheapest(bounds[middle])) is not None:
+                best, high = plan, middle
+            else:
+                low = middle
+        if low >= 0 and (other := self._limited_by_traffic(bounds[low])) is not None:
+            best = max(best, other, key=lambda plan: plan.fps)
+        return best
+
+    def _limited_by_traffic(self, bound: float) -> Plan | None:
+        """Return the plan of up to ``bound`` cycles that moves the least, if any."""
+        if self.target.bandwidth is None:
+            return None
+        sums = self.sums(bound, self._without_traffic(bound))
+        if not sums.picks:
+            return None
+        return self._plan(Sums(sums.figures, [sums.picks[int(sums.figures[:, 3].argmin())]]))
+
+    def _without_traffic(self, bound: float) -> Figures:
+        budget = self.target.budget(bound)
+        budget[3] = np.inf
+        return budget
+
+    def _too_small(self) -> NoReturn:
+        most = self.bounds[-1]
+        least = self._plan(self.sums(most, np.full(len(RESOURCES), np.inf)))
+        assert least is not None
+        device, usable = self.target.device, self.target.device.usable
+        rule = f"large enough for the smallest plan ({_of_cost(least.cost)})"
+        raise ParameterError("device", rule, f"{device.name} ({_of_cost(usable)})")
+
+    def _plan(self, sums: Sums) -> Plan | None:
+        if not sums.picks:
+            return None
+        units = [
+            serving(option, layers, option.storage)
+            for option, deals in sums.picks[0]
+            for layers in deals
+        ]
+        order = {layer.name: number for number, layer in enumerate(self.network.layers)}
+        units.sort(key=lambda unit: order[unit.layers[0].name])
+        return Plan(self.target, tuple(units))
+
+    def limits(self, plan: Plan) -> list[str]:
+        """Return which of `RESOURCES` keep the fastest plan from being faster.
+
+        Each on its own, were there more of it, would let the next faster options fit; all that
+        there is too little of together where none would do so on its own; none where the engines
+        are as fast as they come.
+        """
+        if plan.fps_by_traffic <= plan.fps_by_cycles:
+            return [RESOURCES[3]]
+        faster = [bound for bound in self.bounds if bound < plan.cycles]
+        if not faster or not self.sums(faster[-1], np.full(len(RESOURCES), np.inf)).picks:
+            return []
+        budget = self.target.budget(faster[-1])
+        alone = []
+        for column in range(len(RESOURCES)):
+            more = budget.copy()
+            more[column] = np.inf
+            if self.sums(faster[-1], more).picks:
+                alone.append(RESOURCES[column])
+        return alone or list(RESOURCES[:3])
+
+
+def _of_cost(cost: Cost) -> str:
+    return (
+        f"{cost.multipliers} multipliers, {round(cost.luts):,} LUTs, {cost.block_rams} block RAMs"
+    )
+
+
+def _way_within(way: Sequence[_Choices], bound: float, budget: Figures, shares: Figures) -> Sums:
+    total = Sums.nothing()
+    for choices in way:
+        part = choices.within(bound).fitting(budget, shares)
+        total = total.plus(part, budget).fitting(budget, shares)
+    return total
+
+
+def deal(layers: Sequence[PlannedLayer]) -> Iterator[list[Deal]]:
+    """Yield ways to deal ``layers`` out evenly to one unit, two and so on.
+
+    The largest first, each to the unit that has the fewest channels so far.
+    """
+    seen = set()
+    for n_units in range(1, len(layers) + 1):
+        hands: list[list[PlannedLayer]] = [[] for _ in range(n_units)]
+        for layer in sorted(layers, key=lambda layer: -layer.channels):
+            min(hands, key=_channels).append(layer)
+        # One unit more is of no use where the fullest one has no less to do.
+        fullest = max(map(_channels, hands))
+        if fullest not in seen:
+            seen.add(fullest)
+            yield [tuple(sorted(hand, key=layers.index)) for hand in hands]
+
+
+def _channels(layers: Sequence[PlannedLayer]) -> int:
+    return sum(layer.channels for layer in layers)
+
+
+def _shared(dealt: Sequence[Deal]) -> bool:
+    return any(len(layers) > 1 for layers in dealt)
+
+
+def _kept(option: Option, layers: Deal, storage: str, once: str) -> Option | None:
+    """Return ``option`` for ``layers``, or None where it can't serve them so.
+
+    What would be loaded time and again but never changes is kept as ``once`` says.
+    """
+    unit = serving(option, layers, storage)
+    if storage == "reloaded" and unit.turns == 1 and unit.layers[0].form != "dense":
+        return serving(option, layers, once)
+    if storage != "reloaded":
+        return unit if option.slices == 1 else None
+    same = len({layer.channels for layer in layers}) == 1
+    return unit if same and unit.loads else None
+
+
+def undominated(options: Sequence[Option]) -> list[Option]:
+    """Return the options that no other one undercuts in cycles, cost and stored bits."""
+    rows = [
+        (
+            *(o.cycles, o.cost.multipliers, o.cost.luts, o.cost.block_rams),
+            *(_stored_bits(o), o.map_bytes + o.weight_bytes),
+        )
+        for o in options
+    ]
+    figures = np.array(rows, dtype=np.float64).reshape(-1, 6)
+    below = (figures[:, None] <= figures[None]).all(axis=2)
+    same = (figures[:, None] == figures[None]).all(axis=2)
+    first = np.tri(len(options), k=-1, dtype=bool).T
+    undercut = (below & (~same | first)).any(axis=0)
+    return [option for option, gone in zip(options, undercut, strict=True) if not gone]
+
+
+def _stored_bits(option: Option) -> int:
+    """Return the bits of the unit's tables, which grow with the channels that it serves."""
+    return sum(
+        engine.channels * engine.coefficient_stride * sum(engine.coefficient_fields.values())
+        for engine in option.design.engines.values()
+    )

@@ -1,0 +1,336 @@
+"""Plans: what fits, what is the best, what is written, and how the command line refuses."""
+
+import itertools
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from golden.design import Requantization
+from golden.networks import NETWORKS
+from golden.weights import LineWeights
+from hw.command import run_command
+from hw.devices import DEVICES, Device
+from hw.engines import ENGINES
+from hw.generate import write_files
+from hw.layer.config import read_layer
+from hw.plan import report
+from hw.plan.command import main
+from hw.plan.fmax import warnings
+from hw.plan.network import PlannedLayer, PlannedNetwork, converted, published
+from hw.plan.option import Option
+from hw.plan.search import Plan, Planner, Target, deal
+from hw.predict import saved_by_rom
+
+LARGE = DEVICES["lfe5u-85f-6"]
+"""A device that all of the networks fit."""
+
+
+def run(capsys, *arguments):
+    status = run_command(main, "hw.plan", list(arguments))
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def layer(name, form, channels, height, width, **options):
+    options |= {"form": form, "height": height, "width": width, "output": {"bits": 8}}
+    if form in ("serial", "metaformer"):
+        options["between"] = {"bits": 8}
+    return PlannedLayer(name, options, channels)
+
+
+SMALL = PlannedNetwork(
+    "small",
+    [
+        layer("a", "metaformer", 4, 6, 6),
+        layer("b", "metaformer", 4, 6, 6),
+        layer("c", "parallel", 6, 4, 4),
+        layer("d", "parallel", 2, 4, 4),
+    ],
+)
+
+
+def fits(plan):
+    cost, usable = plan.cost, plan.target.device.usable
+    return (
+        cost.multipliers <= usable.multipliers
+        and cost.luts <= usable.luts
+        and cost.block_rams <= usable.block_rams
+    )
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_are_planned(name):
+    network = published(name)
+    planner = Planner(network, Target(LARGE, 150e6))
+    plan = planner.fastest()
+    assert fits(plan)
+    served = [layer.name for unit in plan.units for layer in unit.layers]
+    assert sorted(served) == sorted(layer.name for layer in network.layers)
+    assert plan.cycles == max(unit.cycles for unit in plan.units)
+    assert plan.fps == 150e6 / plan.cycles
+    # Nothing faster fits, and what limits says why.
+    faster = [bound for bound in planner.bounds if bound < plan.cycles]
+    assert not faster or planner.cheapest(faster[-1]) is None
+    assert planner.limits(plan)
+    # A slower plan is no dearer.
+    slower = planner.cheapest(2 * plan.cycles)
+    assert slower.cycles <= 2 * plan.cycles
+    assert _share(slower) <= _share(plan)
+
+
+def _share(plan):
+    cost, usable = plan.cost, plan.target.device.usable
+    return (
+        cost.multipliers / usable.multipliers
+        + cost.luts / usable.luts
+        + cost.block_rams / usable.block_rams
+    )
+
+
+def every_plan(planner):
+    """All plans of a network, whatever they take: what the search chooses from."""
+    by_kind = [
+        [
+            [(option, choices.deals) for choices, option in zip(way, picked, strict=True)]
+            for way in ways
+            for picked in itertools.product(*(choices.options for choices in way))
+        ]
+        for ways in planner.ways
+    ]
+    for parts in itertools.product(*by_kind):
+        picks = [pick for part in parts for pick in part]
+        yield Plan(planner.target, tuple(o for o, deals in picks for _ in deals))
+
+
+@pytest.mark.parametrize(("multipliers", "luts"), [(20, 8000), (40, 60_000), (11, 60_000)])
+def test_plan_is_the_best_of_all(multipliers, luts):
+    device = Device("small", "generic", multipliers, luts, 30)
+    planner = Planner(SMALL, Target(device, 100e6, engines=("direct", "fermat")))
+    best = planner.fastest()
+    possible = [plan for plan in every_plan(planner) if fits(plan)]
+    assert len(possible) > 3
+    least = min(plan.cycles for plan in possible)
+    assert best.cycles == least
+    cheapest = min(_share(plan) for plan in possible if plan.cycles == least)
+    assert _share(best) == pytest.approx(cheapest)
+
+
+def test_traffic_limits():
+    free = Planner(published("mobilenetv2-parc"), Target(LARGE, 150e6)).fastest()
+    target = Target(LARGE, 150e6, bandwidth=free.map_bytes * 100.0)
+    planner = Planner(published("mobilenetv2-parc"), target)
+    plan = planner.fastest()
+    assert plan.fps == pytest.approx(100)
+    assert planner.limits(plan) == ["memory traffic"]
+    assert plan.cost.luts < free.cost.luts
+
+
+def test_layers_are_dealt_out_evenly():
+    five = [layer(str(n), "parallel", channels, 4, 4) for n, channels in enumerate((8, 2, 4, 2, 8))]
+    dealt = [[[item.channels for item in hand] for hand in hands] for hands in deal(five)]
+    assert dealt == [[[8, 2, 4, 2, 8]], [[8, 4], [2, 2, 8]], [[8], [8], [2, 4, 2]]]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_rom_is_predicted_without_weights(engine):
+    """For weights that reach what their formats can, the two predictions are one."""
+    shape = {"name": "x", "length": 8, "channels": 40, "rows": 8, "lanes": 2}
+    weight = np.full((40, 8), -128)
+    held = LineWeights(
+        weight, np.full((40, 8), -128), np.zeros(40, int), np.full(40, 99), np.arange(40), 0
+    )
+    form = Requantization(bits=8)
+    design = ENGINES[engine].design
+    rom = design(**shape, weights=held, requantization=form)
+    port = design(**shape, weights=None, requantization=form)
+    predict = ENGINES[engine].predict
+    cost = predict(port) - saved_by_rom(port)
+    assert cost.multipliers == predict(rom).multipliers
+    assert abs(cost.block_rams - predict(rom).block_rams) <= 1
+    assert cost.luts == pytest.approx(predict(rom).luts, rel=0.15)
+
+
+def write_network(folder, zero_points=(3, 3)):
+    """A folder as hw.convert writes it: two MetaFormer layers and a parallel one."""
+    folder.mkdir()
+    entries = []
+    for name, form, channels, zero_point in (
+        ("one", "metaformer", 4, zero_points[0]),
+        ("two", "metaformer", 4, zero_points[1]),
+        ("three", "parallel", 2, 0),
+    ):
+        config = layer(name, form, channels, 4, 4).options | {"name": name, "channels": channels}
+        engines = {axis: {"engine": "direct"} for axis in ("height", "width")}
+        (folder / "made.toml").write_text(report.toml(config | {"engines": engines}))
+        arrays = dict(read_layer(folder / "made.toml").weights)
+        arrays["output.zero_point"] = np.int64(zero_point)
+        generator = np.random.default_rng(len(entries))
+        for key, array in arrays.items():
+            if key.endswith("weight"):
+                arrays[key] = generator.permuted(array)
+        np.savez(folder / f"{name}.npz", **arrays)
+        config |= {"weights": f"{name}.npz", "engines": engines}
+        (folder / f"{name}.toml").write_text(report.toml(config))
+        entries.append({"name": name, "config": f"{name}.toml"})
+    (folder / "made.toml").unlink()
+    listed = {"schema": 1, "input": [3, 32, 32], "layers": entries}
+    (folder / "network.json").write_text(json.dumps(listed))
+    return folder
+
+
+def test_units_do_what_their_layers_do(tmp_path):
+    network = converted(write_network(tmp_path / "net"))
+    by_name = {layer.name: layer for layer in network.layers}
+    assert network.size == (32, 32)
+    engines = {axis: {"engine": "fermat"} for axis in ("height", "width")}
+    target = Target(LARGE, 150e6)
+    unit = Option((by_name["one"], by_name["two"]), engines, 2, "rom")
+    write_files(report.files(network, Plan(target, (unit,))), tmp_path / "plan")
+    design = read_layer(tmp_path / "plan" / "unit_one.toml")
+    assert design.channels == 8
+    assert design.target == "ecp5"
+    maps = np.random.default_rng(1).integers(-128, 128, (2, 2, 4, 4, 4))
+    # First halves of all layers come first, then second halves.
+    halves = maps.reshape(2, 2, 2, 2, 4, 4)
+    together = halves.swapaxes(1, 2).reshape(2, 8, 4, 4)
+    results = design.model(together).reshape(2, 2, 2, 2, 4, 4).swapaxes(1, 2)
+    for number, name in enumerate(("one", "two")):
+        alone = read_layer(tmp_path / "net" / f"{name}.toml").model(maps[:, number])
+        assert np.array_equal(results[:, number].reshape(2, 4, 4, 4), alone)
+
+
+def test_layers_of_other_zero_points_share_nothing(tmp_path):
+    for folder, zero_points, n_units in (("same", (3, 3), 2), ("apart", (3, 4), 3)):
+        network = converted(write_network(tmp_path / folder, zero_points))
+        plan = Planner(network, Target(LARGE, 150e6)).cheapest(1e9)
+        assert len(plan.units) == n_units
+
+
+def test_loaded_units_are_written_without_weights(tmp_path):
+    network = converted(write_network(tmp_path / "net"))
+    target = Target(LARGE, 150e6, storages=("port", "reloaded"))
+    files = report.files(network, Planner(network, target).cheapest(1e9))
+    write_files(files, tmp_path / "plan")
+    assert not [name for name in files if name.endswith(".npz")]
+    for name in files:
+        if name.endswith(".toml"):
+            assert read_layer(tmp_path / "plan" / name).loaded
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_configurations_are_ones_to_build(name, tmp_path, capsys):
+    out = tmp_path / "plan"
+    size = "64x96" if name != "resnet50-parc" else "64x64"
+    status, text, err = run(capsys, name, "--input-size", size, "--fps", "500", "-o", str(out))
+    assert (status, err) == (0, "")
+    assert "frames a second at 150 MHz" in text
+    plan = json.loads((out / "plan.json").read_text())
+    assert plan["input"] == [int(side) for side in size.split("x")]
+    assert (out / "plan.svg").read_bytes().startswith(b"<?xml")
+    served = Counter()
+    for unit in plan["units"]:
+        design = read_layer(out / unit["config"])
+        served.update(unit["layers"])
+        assert design.loaded == (unit["weights"] != "rom")
+        assert design.target == "ecp5"
+    assert set(served.values()) == {1}
+
+
+def test_same_arguments_write_the_same_files(tmp_path, capsys):
+    for folder in ("one", "two"):
+        run(capsys, "convnext-xt-parc", "-o", str(tmp_path / folder))
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["lenet"],
+            "NETWORK must be a folder that hw.convert wrote, or one of resnet50-parc, "
+            "mobilenetv2-parc, convnext-xt-parc, convnext-t-parc, parcnet-s, not lenet",
+        ),
+        (["parcnet-s", "--clock", "0"], "--clock must be from 1 to 1000, not 0"),
+        (["parcnet-s", "--clock", "nan"], "--clock must be from 1 to 1000, not nan"),
+        (["parcnet-s", "--fps", "-3"], "--fps must be from 0.001 to 1e+09, not -3"),
+        (["parcnet-s", "--bandwidth", "0"], "--bandwidth must be from 0.001 to 10000, not 0"),
+        (
+            ["parcnet-s", "--input-size", "224"],
+            "--input-size must be a height and a width, as 224x224, not '224'",
+        ),
+        (
+            ["parcnet-s", "--input-size", "8x64"],
+            "--input-size must be of sides from 32 to 8192, not 8x64",
+        ),
+        (
+            ["parcnet-s", "--engines", "direct,ntt"],
+            "--engines must be some of direct,fft,fermat, not direct,ntt",
+        ),
+    ],
+)
+def test_refusals(arguments, message, tmp_path, capsys):
+    out = tmp_path / "plan"
+    status, text, err = run(capsys, *arguments, "-o", str(out))
+    assert (status, text, err) == (2, "", f"hw.plan: {message}\n")
+    assert not out.exists()
+
+
+def test_refusals_that_say_what_is_needed(tmp_path, capsys):
+    out = tmp_path / "plan"
+    for arguments, begin in (
+        (["parcnet-s", "--device", "xc2064"], "--device must be one of lfe5u-12f-6, "),
+        (
+            ["parcnet-s", "--device", "lfe5u-12f-6", "--weights", "rom"],
+            "--device must be large enough for the smallest plan (",
+        ),
+        (["parcnet-s", "--fps", "1e6"], "--fps must be at most "),
+        (
+            ["mobilenetv2-parc", "--input-size", "352x352", "--engines", "fermat"],
+            "--engines must be able to do stage4_2 (22 x 22) in 156 multipliers, ",
+        ),
+    ):
+        status, text, err = run(capsys, *arguments, "-o", str(out))
+        assert (status, text) == (2, "")
+        assert err.startswith(f"hw.plan: {begin}"), err
+        assert err.count("\n") == 1
+        assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "No such file or directory"),
+        ("{", "JSONDecodeError"),
+        ('{"layers": [{}], "input": [3, 8, 8]}', "KeyError"),
+        ('{"layers": [], "input": [3, 8, 8]}', "none"),
+    ],
+)
+def test_folders_that_hold_no_network_are_refused(content, why, tmp_path, capsys):
+    if content is not None:
+        (tmp_path / "network.json").write_text(content)
+    status, text, err = run(capsys, str(tmp_path))
+    assert (status, text) == (2, "")
+    assert err.startswith("hw.plan: NETWORK must be a ")
+    assert err.endswith(f"{tmp_path} ({why})\n")
+
+
+def test_a_clock_beyond_what_was_measured_is_told(tmp_path):
+    def result(engine, length, fmax):
+        case = {"engine": engine, "length": length, "device": LARGE.name}
+        return {"case": case, "report": {"fmax_mhz": fmax}}
+
+    measured = tmp_path / "benchmarks.json"
+    assert list(warnings(_plan(150e6), measured)) == []
+    results = [result("direct", 16, 120.0), result("direct", 64, 10.0)]
+    measured.write_text(json.dumps({"results": [*results, result("fermat", 14, 190.0)]}))
+    told = f"the direct engine alone was measured at 120 MHz (N = 16) on {LARGE.name}"
+    assert set(warnings(_plan(150e6), measured)) == {told}
+    assert list(warnings(_plan(100e6), measured)) == []
+
+
+def _plan(clock):
+    target = Target(LARGE, clock, engines=("direct",))
+    return Planner(published("convnext-xt-parc", (256, 256)), target).fastest()

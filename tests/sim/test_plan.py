@@ -1,0 +1,78 @@
+"""Some of the planner's choices, simulated: they take the cycles that it says."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from hw.devices import Device
+from hw.generate import write_files
+from hw.layer.config import read_layer
+from hw.plan import report
+from hw.plan.network import PlannedLayer, PlannedNetwork
+from hw.plan.option import Option
+from hw.plan.search import Plan, Planner, Target
+from sim.engine import simulate
+from sim.runner import simulators
+
+SIMULATOR = simulators()[-1]
+"""Icarus where it is: it compiles faster."""
+SMALL = Device("small", "generic", 12, 100_000, 100)
+FORMATS = {"between": {"bits": 8}, "output": {"bits": 8}}
+
+
+def layers(form, channels, height, width, names="ab"):
+    options = {"form": form, "height": height, "width": width} | FORMATS
+    if form in ("parallel", "dense"):
+        del options["between"]
+    return [PlannedLayer(name, options, channels) for name in names]
+
+
+def planned(network, multipliers, tmp_path, **changes):
+    """The first unit of a plan, and its design as read from the file."""
+    target = Target(replace(SMALL, multipliers=multipliers), 1e8, **changes)
+    plan = Planner(PlannedNetwork("small", network), target).fastest()
+    write_files(report.files(PlannedNetwork("small", network), plan), tmp_path)
+    return plan.units[0], read_layer(tmp_path / "unit_a.toml")
+
+
+def cycles_of(folder):
+    return json.loads((folder / "unit_a.json").read_text())["timing"]["cycles_per_frame"]
+
+
+@pytest.mark.parametrize(
+    ("network", "multipliers", "engines"),
+    [
+        (layers("metaformer", 2, 4, 4), 10, ("direct",)),
+        (layers("parallel", 2, 7, 7), 10, ("fermat",)),
+        (layers("serial", 1, 6, 14), 16, ("direct", "fermat")),
+        (layers("dense", 4, 4, 4, "a"), 12, ("direct", "fermat")),
+    ],
+    ids=["metaformer", "parallel", "serial", "dense"],
+)
+def test_cycles_are_exact(network, multipliers, engines, tmp_path):
+    unit, design = planned(network, multipliers, tmp_path, engines=engines, storages=("rom",))
+    simulate(
+        design,
+        "sim.bench_layer",
+        simulator=SIMULATOR,
+        folder=tmp_path,
+        groups=2,
+        tests=["latency_and_rate"],
+    )
+    assert unit.cycles == cycles_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("engine", "channels"), [({"engine": "direct", "macs": 3}, 10), ({"engine": "fermat"}, 18)]
+)
+def test_weights_load_beside_frames(engine, channels, tmp_path):
+    network = layers("metaformer", channels, 6, 6)
+    unit = Option(tuple(network), {"height": engine, "width": engine}, 1, "reloaded")
+    assert unit.loads
+    plan = Plan(Target(SMALL, 1e8), (unit,))
+    write_files(report.files(PlannedNetwork("small", network), plan), tmp_path)
+    design = read_layer(tmp_path / "unit_a.toml")
+    assert design.channels == channels
+    simulate(design, "sim.bench_reload", simulator=SIMULATOR, folder=tmp_path, groups=5)
+    assert unit.cycles == 2 * cycles_of(tmp_path)
