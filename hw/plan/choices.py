@@ -16,8 +16,6 @@ from hw.predict import Cost
 
 _MOST_HALVINGS = 7
 """Binary logarithm of the most products of a dense engine."""
-_SLICINGS = (2, 8)
-"""Slices that layers are cut in which are not dense."""
 _APART = 1.4
 """Ratio of rates of direct engines that are tried where those of two axes must go together."""
 _FAR_APART = 1.9
@@ -25,7 +23,12 @@ _FAR_APART = 1.9
 
 
 def options_of(
-    layer: PlannedLayer, *, engines: Sequence[str], storages: Sequence[str], most: Cost
+    layer: PlannedLayer,
+    *,
+    engines: Sequence[str],
+    storages: Sequence[str],
+    most: Cost,
+    known: dict[str, Predicted],
 ) -> Iterator[Option]:
     """Yield units for ``layer`` alone: every engine, with every useful number of lanes and macs.
 
@@ -39,8 +42,9 @@ def options_of(
         Where weights may be, the best first.
     most
         Leaves out what takes more, where that shows beforehand.
+    known
+        Predictions, kept.
     """
-    known: dict[str, Predicted] = {}
     storage = "reloaded" if layer.form == "dense" and "reloaded" in storages else storages[0]
     for lanes in layer.lanes:
         for tables in _tables_of(layer, engines, most.multipliers // lanes):
@@ -49,16 +53,18 @@ def options_of(
                 yield option
 
 
-def sliced(options: Sequence[Option]) -> Iterator[Option]:
-    """Yield ``options`` with kernels of a share of the channels at a time, which take less room."""
+def sliced(options: Sequence[Option], most: int) -> Iterator[Option]:
+    """Yield ``options`` with kernels of a share of the channels at a time, which take less room.
+
+    Layers are cut in as many slices, up to ``most``, as their channels allow.
+    """
     for option in options:
         if option.layers[0].form == "dense":
             continue  # their weights are streamed
-        for slices in _SLICINGS:
-            if option.channels % (2 * slices) == 0:
-                slim = replace(option, storage="reloaded", slices=slices)
-                if slim.loads:
-                    yield slim
+        slices = max(n for n in _powers(option.channels // 2) if n <= most)
+        slim = replace(option, storage="reloaded", slices=slices)
+        if slices > 1 and slim.loads:
+            yield slim
 
 
 def _tables_of(

@@ -1,5 +1,6 @@
 """The command line: ``python -m hw.plan``."""
 
+from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
 from typing import NoReturn
@@ -10,12 +11,12 @@ from golden.errors import ParameterError
 from golden.networks import NETWORKS, Size
 from hw.devices import device_named
 from hw.engines import ENGINES
-from hw.generate import write_files
 from hw.plan import report
 from hw.plan.choices import unable
 from hw.plan.fmax import warnings
 from hw.plan.network import PlannedNetwork, converted, published
-from hw.plan.search import Plan, Planner, Target
+from hw.plan.search import Planner
+from hw.plan.target import Plan, Target
 
 _CLOCK = (1.0, 1000.0)
 _FPS = (0.001, 1e9)
@@ -89,19 +90,32 @@ def main(
     if fps is not None:
         limits = None
         plan = planner.cheapest(target.clock / fps) or _too_fast(fps, plan)
-    files = {} if out is None else report.files(planned, plan)
-    if out is not None:
-        files |= _picture(planner, plan)
-        write_files(files, out)
+    files = [] if out is None else _write(planner, plan, out)
     click.echo(report.table(plan))
-    for line in report.summary(plan, limits):
+    for line in (*report.summary(plan, limits), *_remarks(planned, target)):
         click.echo(line)
-    for engine, lengths in unable(planned.layers, target.engines).items():
-        click.echo(f"{engine} engines do no lines of {', '.join(map(str, lengths))} samples")
     for line in warnings(plan):
         click.echo(f"hw.plan: --clock is {clock:g} MHz; {line}", err=True)
     if out is not None:
         click.echo(" ".join(str(out / name) for name in files))
+
+
+def _remarks(network: PlannedNetwork, target: Target) -> Iterator[str]:
+    """Yield what engines and layers can't do."""
+    if apart := network.held_apart:
+        yield f"{apart} layers share no unit with others of their shape: zero points differ"
+    for engine, lengths in unable(network.layers, target.engines).items():
+        yield f"{engine} engines do no lines of {', '.join(map(str, lengths))} samples"
+
+
+def _write(planner: Planner, plan: Plan, out: Path) -> list[str]:
+    """Write all files of a plan, and return their names."""
+    # Only here is Yosys loaded, which takes its time.
+    from hw.generate import write_files
+
+    files = report.files(planner.network, plan) | _picture(planner, plan)
+    write_files(files, out)
+    return list(files)
 
 
 def _picture(planner: Planner, plan: Plan) -> dict[str, bytes]:

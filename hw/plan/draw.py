@@ -10,7 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from golden.errors import ParameterError
-from hw.plan.search import Pick, Plan, Planner
+from hw.plan.search import Planner
+from hw.plan.sums import Pick
+from hw.plan.target import Plan
 
 _COLOURS = {"direct": "tab:blue", "fft": "tab:green", "fermat": "tab:orange"}
 _MOST_POINTS = 32

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hw.plan.search import Plan
+from hw.plan.target import Plan
 
 _MEASURED = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.json"
 _NEAR = 2.0

@@ -96,6 +96,25 @@ class PlannedNetwork:
     layers: Sequence[PlannedLayer]
     size: Size | None = field(default=None)
 
+    @property
+    def held_apart(self) -> int:
+        """Layers that could share a unit with others but for their zero points and scales."""
+        shapes: dict[str, set[str]] = {}
+        for layer in self.layers:
+            shapes.setdefault(json.dumps(without_scalars(layer.options)), set()).add(layer.kind)
+        return sum(len(kinds) for kinds in shapes.values() if len(kinds) > 1)
+
+
+def without_scalars(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration with no zero points, and any scales: predictions need neither."""
+    options = dict(config)
+    for key in ("between", "output"):
+        if key in options:
+            options[key] = {k: v for k, v in options[key].items() if k != "zero_point"}
+    if "residual" in options:
+        options["residual"] = {"multiplier": 1, "shift": 0}
+    return options
+
 
 def published(name: str, size: Size | None = None) -> PlannedNetwork:
     """Return one of `golden.networks.NETWORKS`, all maps of 8 bits.

@@ -26,7 +26,7 @@ from hw.layer.plan import AxesPlan
 from hw.layer.registry import LAYERS
 from hw.line import weights_layout
 from hw.output import stage_latency
-from hw.plan.network import PlannedLayer
+from hw.plan.network import PlannedLayer, without_scalars
 from hw.predict import Cost, saved_by_rom
 
 EngineTable = Mapping[str, str | int]
@@ -112,7 +112,7 @@ class Option:
 
     @cached_property
     def _predicted(self) -> "Predicted":
-        config = self.config("planned", "ecp5")
+        config = without_scalars(self.config("planned", "ecp5"))
         return self.known.setdefault(json.dumps(config), Predicted(config))
 
     @property

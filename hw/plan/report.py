@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,9 @@ import numpy as np
 from golden.interval import Integers
 from golden.layer_axes import AXES
 from golden.weights import load_weights
-from hw.generate import weights_archive
-from hw.plan.network import PlannedNetwork
+from hw.plan.network import PlannedNetwork, without_scalars
 from hw.plan.option import EngineTable, Option
-from hw.plan.search import Plan
+from hw.plan.target import Plan
 
 _HEADINGS = (
     *("unit", "form", "map", "layers", "engines", "lanes", "weights", "cycles"),
@@ -99,6 +99,9 @@ def summary(plan: Plan, limits: Sequence[str] | None) -> Iterator[str]:
 
 def files(network: PlannedNetwork, plan: Plan) -> dict[str, bytes]:
     """Return plan.json, and a configuration a unit with the weights that it holds, by name."""
+    # Only here is Yosys loaded, which takes its time.
+    from hw.generate import weights_archive
+
     out: dict[str, bytes] = {}
     for name, unit in named_units(plan):
         config = unit.config(name, plan.target.device.target)
@@ -107,6 +110,9 @@ def files(network: PlannedNetwork, plan: Plan) -> dict[str, bytes]:
             if unit.layers[0].weights is not None:
                 config["weights"] = f"{name}.npz"
                 out[f"{name}.npz"] = weights_archive(joined(unit))
+        elif unit.layers[0].weights is not None:
+            sets = zip(set_names(name, unit), weight_sets(unit), strict=True)
+            out |= {file: weights_archive(arrays) for file, arrays in sets}
         out[f"{name}.toml"] = toml(config).encode()
     out["plan.json"] = (json.dumps(entry(network, plan), indent=2) + "\n").encode()
     return out
@@ -132,6 +138,7 @@ def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:
                 "layers": [layer.name for layer in unit.layers],
                 "weights": unit.storage,
                 "slices": unit.slices,
+                "sets": set_names(name, unit),
                 "cycles_per_frame": unit.cycles,
                 "prediction": unit.cost.entry(),
             }
@@ -142,10 +149,8 @@ def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:
 
 def in_rom(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a configuration for ports as it reads where the weights hold all values."""
-    options = {key: value for key, value in config.items() if key != "weights_port"}
-    for key in ("between", "output"):
-        if key in options:
-            options[key] = {k: v for k, v in options[key].items() if k != "zero_point"}
+    options = without_scalars(config)
+    del options["weights_port"]
     if "residual" in options:
         options["residual"] = True
     return options
@@ -168,6 +173,41 @@ def joined(unit: Option) -> dict[str, Integers]:
             parts = [half for side in zip(*halves, strict=True) for half in side]
         out[key] = np.concatenate(parts)
     return out
+
+
+def set_names(name: str, unit: Option) -> list[str]:
+    """Return the files of the weights that a unit is given through its port, in their order."""
+    if unit.storage == "rom" or unit.layers[0].weights is None:
+        return []
+    if unit.storage == "port":
+        return [f"{name}_set.npz"]
+    return [
+        f"{name}_{layer.name}" + (f"_{number}.npz" if unit.slices > 1 else ".npz")
+        for layer in unit.layers
+        for number in range(unit.slices)
+    ]
+
+
+def weight_sets(unit: Option) -> Iterator[dict[str, Integers]]:
+    """Yield the arrays of each set that a unit is given through its port."""
+    if unit.storage == "port":
+        yield joined(unit)
+        return
+    for layer in unit.layers:
+        arrays = joined(replace(unit, layers=(layer,)))
+        for number in range(unit.slices):
+            yield {
+                key: _cut(array, number, unit.slices, halves=layer.form == "metaformer")
+                for key, array in arrays.items()
+            }
+
+
+def _cut(array: Integers, number: int, slices: int, *, halves: bool) -> Integers:
+    """Return a slice of an array's rows, of both halves of them where a map has them so."""
+    if array.ndim == 0 or slices == 1:
+        return array
+    parts = np.split(array, 2) if halves else [array]
+    return np.concatenate([np.split(part, slices)[number] for part in parts])
 
 
 def toml(config: Mapping[str, Any]) -> str:

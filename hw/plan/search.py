@@ -7,207 +7,22 @@ as it appears. The least bound with a sum that fits is found by bisection over t
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import NoReturn, TypeAlias
+from typing import NoReturn
 
 import numpy as np
-import numpy.typing as npt
 
 from golden.errors import ParameterError
-from hw.devices import Device
 from hw.plan.choices import options_of, sliced
 from hw.plan.network import PlannedLayer, PlannedNetwork
-from hw.plan.option import Option, serving
+from hw.plan.option import Option, Predicted, serving
+from hw.plan.sums import Choices, Deal, Sums
+from hw.plan.target import RESOURCES, Figures, Plan, Target
 from hw.predict import Cost
 
-Figures = npt.NDArray[np.float64]
-RESOURCES = ("multipliers", "LUTs", "block RAMs", "memory traffic")
-"""Columns of figures; the last is bytes an image."""
-_MOST_KEPT = 150
-"""Sums that are kept at a time; of more, those that take the smallest shares of the device."""
-_BLOCK = 64
-
-
-@dataclass(frozen=True, eq=False)
-class Target:
-    """What a plan is for.
-
-    Parameters
-    ----------
-    device
-        To fit on.
-    clock
-        In Hz.
-    bandwidth
-        Bytes a second to and from memory, or None where that is no limit.
-    engines
-        Names of the engines to use.
-    storages
-        Where weights may be; see `hw.plan.option.STORAGES`.
-    """
-
-    device: Device
-    clock: float
-    bandwidth: float | None = None
-    engines: tuple[str, ...] = ("direct", "fft", "fermat")
-    storages: tuple[str, ...] = ("rom", "reloaded")
-
-    def budget(self, cycles: float) -> Figures:
-        """Return what there is of each of `RESOURCES` for an image that takes ``cycles``."""
-        usable = self.device.usable
-        traffic = np.inf if self.bandwidth is None else self.bandwidth * cycles / self.clock
-        return np.array([usable.multipliers, usable.luts, usable.block_rams, traffic])
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """Units that do all layers of a network.
-
-    Parameters
-    ----------
-    target
-        What it is for.
-    units
-        In the order of the layers that they begin with.
-    """
-
-    target: Target
-    units: tuple[Option, ...]
-
-    @property
-    def cost(self) -> Cost:
-        """Of all units."""
-        return sum((unit.cost for unit in self.units), Cost())
-
-    @property
-    def cycles(self) -> int:
-        """Of the slowest unit for an image, which is what an image takes in steady state."""
-        return max(unit.cycles for unit in self.units)
-
-    @property
-    def map_bytes(self) -> int:
-        """Bytes of maps that move for an image."""
-        return sum(unit.map_bytes for unit in self.units)
-
-    @property
-    def weight_bytes(self) -> int:
-        """Bytes of weights that move for an image."""
-        return sum(unit.weight_bytes for unit in self.units)
-
-    @property
-    def total_bytes(self) -> int:
-        """Bytes that move for an image."""
-        return self.map_bytes + self.weight_bytes
-
-    @property
-    def operations(self) -> int:
-        """Multiplications and additions of an image."""
-        return sum(unit.operations for unit in self.units)
-
-    @property
-    def fps_by_cycles(self) -> float:
-        """Images a second that the units do."""
-        return self.target.clock / self.cycles
-
-    @property
-    def fps_by_traffic(self) -> float:
-        """Images a second that memory allows."""
-        bandwidth = self.target.bandwidth
-        return float("inf") if bandwidth is None else bandwidth / self.total_bytes
-
-    @property
-    def fps(self) -> float:
-        """Images a second."""
-        return min(self.fps_by_cycles, self.fps_by_traffic)
-
-
-Pick: TypeAlias = tuple[Option, tuple["Deal", ...]]
-"""An option, and the layers of each unit that takes it."""
-Deal: TypeAlias = tuple[PlannedLayer, ...]
-"""What a unit serves."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Choices:
-    """Options for units that do the same work.
-
-    Parameters
-    ----------
-    options
-        To choose one of.
-    deals
-        Layers of each unit.
-    """
-
-    options: tuple[Option, ...]
-    deals: tuple[Deal, ...]
-
-    @cached_property
-    def cycles(self) -> Figures:
-        return np.array([option.cycles for option in self.options], dtype=np.float64)
-
-    @cached_property
-    def figures(self) -> Figures:
-        rows = [
-            (o.cost.multipliers, o.cost.luts, o.cost.block_rams, o.map_bytes + o.weight_bytes)
-            for o in self.options
-        ]
-        return len(self.deals) * np.array(rows, dtype=np.float64).reshape(-1, len(RESOURCES))
-
-    def within(self, bound: float) -> "Sums":
-        """Return the options that take up to ``bound`` cycles."""
-        chosen = np.flatnonzero(self.cycles <= bound)
-        picks = [((self.options[index], self.deals),) for index in chosen]
-        return Sums(self.figures[chosen], picks)
-
-
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """What sets of units take together.
-
-    Parameters
-    ----------
-    figures
-        A row a set.
-    picks
-        The units of each.
-    """
-
-    figures: Figures
-    picks: Sequence[tuple[Pick, ...]]
-
-    @classmethod
-    def nothing(cls) -> "Sums":
-        """Return what no units take."""
-        return cls(np.zeros((1, len(RESOURCES))), [()])
-
-    @classmethod
-    def of_all(cls, parts: Sequence["Sums"]) -> "Sums":
-        """Return all of ``parts``."""
-        figures = np.concatenate([part.figures for part in parts])
-        return cls(figures, [pick for part in parts for pick in part.picks])
-
-    def fitting(self, budget: Figures, shares: Figures) -> "Sums":
-        """Return those that fit and that no other one undercuts, the smallest shares first."""
-        rows = np.flatnonzero((self.figures <= budget).all(axis=1))
-        rows = rows[np.argsort(self.figures[rows] @ shares, kind="stable")]
-        kept: list[int] = []
-        # What undercuts a set comes before it: whole blocks are held to those kept so far.
-        while len(rows) and len(kept) < _MOST_KEPT:
-            block, rows = rows[:_BLOCK], rows[_BLOCK:]
-            figures = self.figures[np.concatenate([kept, block]).astype(int)]
-            undercut = (figures[:, None] <= figures[None, len(kept) :]).all(axis=2)
-            earlier = np.arange(len(figures))[:, None] < np.arange(len(kept), len(figures))
-            kept += block[~(undercut & earlier).any(axis=0)].tolist()
-        return Sums(self.figures[kept], [self.picks[row] for row in kept])
-
-    def plus(self, other: "Sums", budget: Figures) -> "Sums":
-        """Return each with each of ``other`` where both fit."""
-        figures = self.figures[:, None] + other.figures[None]
-        pairs = np.argwhere((figures <= budget).all(axis=2))
-        picks = [self.picks[one] + other.picks[two] for one, two in pairs.tolist()]
-        return Sums(figures[pairs[:, 0], pairs[:, 1]], picks)
+_SLICES = 8
+"""Slices that layers are cut in where block RAMs limit."""
+_OTHER_SLICES = (16, 4, 2)
+"""The same where nothing fits else."""
 
 
 class Planner:
@@ -229,6 +44,7 @@ class Planner:
     def __init__(self, network: PlannedNetwork, target: Target) -> None:
         self.network = network
         self.target = target
+        self._known: dict[str, Predicted] = {}
         kinds: dict[str, list[PlannedLayer]] = {}
         for layer in network.layers:
             kinds.setdefault(layer.kind, []).append(layer)
@@ -239,7 +55,13 @@ class Planner:
         smallest = min(layers, key=lambda layer: layer.channels)
         target = self.target
         usable = target.device.usable
-        found = options_of(smallest, engines=target.engines, storages=target.storages, most=usable)
+        found = options_of(
+            smallest,
+            engines=target.engines,
+            storages=target.storages,
+            most=usable,
+            known=self._known,
+        )
         if options := undominated(list(found)):
             return options
         shape = f"{smallest.height} x {smallest.width}"
@@ -248,7 +70,7 @@ class Planner:
 
     def _dealings(
         self, layers: Sequence[PlannedLayer], options: Sequence[Option]
-    ) -> list[list[_Choices]]:
+    ) -> list[list[Choices]]:
         """Return the ways to deal ``layers`` out to units, and choices for each kind of unit."""
         ways = []
         dense = layers[0].form == "dense"
@@ -260,7 +82,7 @@ class Planner:
 
     def _way_of(
         self, options: Sequence[Option], dealt: Sequence[Deal], storage: str
-    ) -> list[_Choices]:
+    ) -> list[Choices]:
         alike: dict[tuple[int, ...], list[Deal]] = {}
         for layers in dealt:
             alike.setdefault(tuple(layer.channels for layer in layers), []).append(layers)
@@ -269,7 +91,7 @@ class Planner:
             units = (
                 _kept(option, deals[0], storage, self.target.storages[0]) for option in options
             )
-            way.append(_Choices(tuple(unit for unit in units if unit), tuple(deals)))
+            way.append(Choices(tuple(unit for unit in units if unit), tuple(deals)))
         return way
 
     @property
@@ -315,17 +137,23 @@ class Planner:
         if "reloaded" in self.target.storages and (
             plan is None or "block RAMs" in self.limits(plan)
         ):
-            whole = self.ways
-            self.ways = [
-                self._dealings(layers, [*options, *sliced(options)])
-                for layers, options in self._kinds
-            ]
-            other = self._fastest()
-            if plan is None or (other is not None and other.fps > plan.fps):
-                plan = other
-            else:
-                self.ways = whole
+            plan = self._sliced(plan, _SLICES)
+            for most in _OTHER_SLICES:
+                plan = plan or self._sliced(None, most)
         return plan or self._too_small()
+
+    def _sliced(self, plan: Plan | None, most: int) -> Plan | None:
+        """Return what is faster, ``plan`` or one with layers in slices, and plan so from now on."""
+        whole = self.ways
+        self.ways = [
+            self._dealings(layers, [*options, *sliced(options, most)])
+            for layers, options in self._kinds
+        ]
+        other = self._fastest()
+        if plan is None or (other is not None and other.fps > plan.fps):
+            return other
+        self.ways = whole
+        return plan
 
     def _fastest(self) -> Plan | None:
         bounds = self.bounds
@@ -357,13 +185,16 @@ class Planner:
         budget[3] = np.inf
         return budget
 
+    def smallest(self) -> Plan:
+        """Return the plan of the least shares of the device, whether it fits or not."""
+        plan = self._plan(self.sums(self.bounds[-1], np.full(len(RESOURCES), np.inf)))
+        assert plan is not None
+        return plan
+
     def _too_small(self) -> NoReturn:
-        most = self.bounds[-1]
-        least = self._plan(self.sums(most, np.full(len(RESOURCES), np.inf)))
-        assert least is not None
-        device, usable = self.target.device, self.target.device.usable
-        rule = f"large enough for the smallest plan ({_of_cost(least.cost)})"
-        raise ParameterError("device", rule, f"{device.name} ({_of_cost(usable)})")
+        device = self.target.device
+        rule = f"large enough for the smallest plan ({_of_cost(self.smallest().cost)})"
+        raise ParameterError("device", rule, f"{device.name} ({_of_cost(device.usable)})")
 
     def _plan(self, sums: Sums) -> Plan | None:
         if not sums.picks:
@@ -405,7 +236,7 @@ def _of_cost(cost: Cost) -> str:
     )
 
 
-def _way_within(way: Sequence[_Choices], bound: float, budget: Figures, shares: Figures) -> Sums:
+def _way_within(way: Sequence[Choices], bound: float, budget: Figures, shares: Figures) -> Sums:
     total = Sums.nothing()
     for choices in way:
         part = choices.within(bound).fitting(budget, shares)

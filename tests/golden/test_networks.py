@@ -48,31 +48,3 @@ def test_sizes_out_of_range_are_refused(size):
         NETWORKS["parcnet-s"].layers(size)
     height, width = size
     assert str(caught.value) == f"Input size must be of sides from 32 to 8192, not {height}x{width}"
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_networks_in_torch_agree(name):
-    torch = pytest.importorskip("torch")
-    zoo = pytest.importorskip("nets.zoo")
-    network = NETWORKS[name]
-    found = []
-
-    def note(module, inputs, _output):
-        if type(module).__name__ == "ParC":
-            found.append((module.axis, module.groups == 1, *inputs[0].shape[1:]))
-
-    model = zoo.FACTORIES[name](4)
-    for module in model.modules():
-        module.register_forward_hook(note)
-    size = (network.size + 32, network.size)
-    with torch.no_grad():
-        model(torch.zeros(1, 3, *size))
-    expected = []
-    for layer in network.layers(size):
-        half = (layer.channels // 8, layer.height, layer.width)
-        chains = (("height", "width"), ("width", "height"))
-        if layer.form != "metaformer":
-            chains = (("height",), ("width",))
-        axes = [axis for chain in chains for axis in chain]
-        expected += [(axis, layer.form == "dense", *half) for axis in axes]
-    assert found == expected

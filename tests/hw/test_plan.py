@@ -9,7 +9,7 @@ import pytest
 
 from golden.design import Requantization
 from golden.networks import NETWORKS
-from golden.weights import LineWeights
+from golden.weights import LineWeights, load_weights
 from hw.command import run_command
 from hw.devices import DEVICES, Device
 from hw.engines import ENGINES
@@ -20,7 +20,8 @@ from hw.plan.command import main
 from hw.plan.fmax import warnings
 from hw.plan.network import PlannedLayer, PlannedNetwork, converted, published
 from hw.plan.option import Option
-from hw.plan.search import Plan, Planner, Target, deal
+from hw.plan.search import Planner, deal
+from hw.plan.target import Plan, Target
 from hw.predict import saved_by_rom
 
 LARGE = DEVICES["lfe5u-85f-6"]
@@ -159,7 +160,7 @@ def write_network(folder, zero_points=(3, 3)):
     for name, form, channels, zero_point in (
         ("one", "metaformer", 4, zero_points[0]),
         ("two", "metaformer", 4, zero_points[1]),
-        ("three", "parallel", 2, 0),
+        ("three", "parallel", 8, 0),
     ):
         config = layer(name, form, channels, 4, 4).options | {"name": name, "channels": channels}
         engines = {axis: {"engine": "direct"} for axis in ("height", "width")}
@@ -206,17 +207,39 @@ def test_layers_of_other_zero_points_share_nothing(tmp_path):
         network = converted(write_network(tmp_path / folder, zero_points))
         plan = Planner(network, Target(LARGE, 150e6)).cheapest(1e9)
         assert len(plan.units) == n_units
+        assert network.held_apart == (2 if folder == "apart" else 0)
 
 
-def test_loaded_units_are_written_without_weights(tmp_path):
+@pytest.mark.parametrize("name", ["one", "three"])
+def test_slices_do_what_their_layer_does(name, tmp_path):
+    network = converted(write_network(tmp_path / "net"))
+    (layer,) = [layer for layer in network.layers if layer.name == name]
+    engines = {axis: {"engine": "direct"} for axis in ("height", "width")}
+    unit = Option((layer,), engines, 1, "reloaded", slices=2)
+    plan = Plan(Target(LARGE, 150e6), (unit,))
+    write_files(report.files(network, plan), tmp_path / "plan")
+    design = read_layer(tmp_path / "plan" / f"unit_{name}.toml")
+    assert design.loaded
+    maps = np.random.default_rng(1).integers(-128, 128, (2, layer.channels, 4, 4))
+    whole = read_layer(tmp_path / "net" / f"{name}.toml").model(maps)
+    # Each slice has its share of the first half of the channels, then of the second.
+    shares = np.arange(layer.channels).reshape(2, 2, -1).swapaxes(0, 1).reshape(2, -1)
+    (described,) = json.loads((tmp_path / "plan" / "plan.json").read_text())["units"]
+    for channels, file in zip(shares, described["sets"], strict=True):
+        arrays = load_weights(tmp_path / "plan" / file)
+        assert np.array_equal(design.model(maps[:, channels], arrays), whole[:, channels])
+
+
+def test_loaded_units_have_their_sets_beside_them(tmp_path):
     network = converted(write_network(tmp_path / "net"))
     target = Target(LARGE, 150e6, storages=("port", "reloaded"))
-    files = report.files(network, Planner(network, target).cheapest(1e9))
-    write_files(files, tmp_path / "plan")
-    assert not [name for name in files if name.endswith(".npz")]
-    for name in files:
-        if name.endswith(".toml"):
-            assert read_layer(tmp_path / "plan" / name).loaded
+    plan = Planner(network, target).cheapest(1e9)
+    write_files(report.files(network, plan), tmp_path / "plan")
+    for unit in json.loads((tmp_path / "plan" / "plan.json").read_text())["units"]:
+        design = read_layer(tmp_path / "plan" / unit["config"])
+        assert design.loaded
+        for file in unit["sets"]:
+            design.port_tables(load_weights(tmp_path / "plan" / file))
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -11,7 +11,8 @@ from hw.layer.config import read_layer
 from hw.plan import report
 from hw.plan.network import PlannedLayer, PlannedNetwork
 from hw.plan.option import Option
-from hw.plan.search import Plan, Planner, Target
+from hw.plan.search import Planner
+from hw.plan.target import Plan, Target
 from sim.engine import simulate
 from sim.runner import simulators
 
@@ -40,6 +41,11 @@ def cycles_of(folder):
     return json.loads((folder / "unit_a.json").read_text())["timing"]["cycles_per_frame"]
 
 
+def hold_to_its_rate(design, folder):
+    tests = ["latency_and_rate"]
+    simulate(design, "sim.bench_layer", simulator=SIMULATOR, folder=folder, groups=2, tests=tests)
+
+
 @pytest.mark.parametrize(
     ("network", "multipliers", "engines"),
     [
@@ -52,14 +58,7 @@ def cycles_of(folder):
 )
 def test_cycles_are_exact(network, multipliers, engines, tmp_path):
     unit, design = planned(network, multipliers, tmp_path, engines=engines, storages=("rom",))
-    simulate(
-        design,
-        "sim.bench_layer",
-        simulator=SIMULATOR,
-        folder=tmp_path,
-        groups=2,
-        tests=["latency_and_rate"],
-    )
+    hold_to_its_rate(design, tmp_path)
     assert unit.cycles == cycles_of(tmp_path)
 
 
@@ -67,12 +66,21 @@ def test_cycles_are_exact(network, multipliers, engines, tmp_path):
     ("engine", "channels"), [({"engine": "direct", "macs": 3}, 10), ({"engine": "fermat"}, 18)]
 )
 def test_weights_load_beside_frames(engine, channels, tmp_path):
-    network = layers("metaformer", channels, 6, 6)
-    unit = Option(tuple(network), {"height": engine, "width": engine}, 1, "reloaded")
+    network = layers("metaformer", 2 * channels, 6, 6)
+    engines = {"height": engine, "width": engine}
+    unit = Option(tuple(network), engines, 1, "reloaded", slices=2)
     assert unit.loads
     plan = Plan(Target(SMALL, 1e8), (unit,))
     write_files(report.files(PlannedNetwork("small", network), plan), tmp_path)
     design = read_layer(tmp_path / "unit_a.toml")
     assert design.channels == channels
     simulate(design, "sim.bench_reload", simulator=SIMULATOR, folder=tmp_path, groups=5)
+    assert unit.cycles == 2 * 2 * cycles_of(tmp_path)
+
+
+def test_dense_weights_stream_beside_frames(tmp_path):
+    network = layers("dense", 8, 8, 8)
+    unit, design = planned(network, 11, tmp_path, engines=("direct",), storages=("reloaded",))
+    assert design.streamed
+    hold_to_its_rate(design, tmp_path)
     assert unit.cycles == 2 * cycles_of(tmp_path)

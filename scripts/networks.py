@@ -1,0 +1,143 @@
+"""Plan the published networks and write docs/networks.md: ``python scripts/networks.py``."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from textwrap import wrap
+
+import click
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from flow.progress import Progress, progress
+from golden.errors import ParameterError
+from golden.fermat import supported_lengths
+from golden.networks import NETWORKS, Size
+from hw.command import run_command
+from hw.devices import DEVICES
+from hw.engines import ENGINES
+from hw.generate import write_files
+from hw.plan.choices import unable
+from hw.plan.network import PlannedNetwork, published
+from hw.plan.search import Planner
+from hw.plan.target import Plan, Target
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+CLOCK = 150e6
+PLACES = {"lfe5u-85f-6": "LFE5U-85F", "xc7a200t": "Artix-7 200T"}
+SIZES: tuple[Size, ...] = ((256, 256), (320, 320), (1280, 800), (2048, 512))
+"""Beside those that the networks were published for; the last two have maps of 80 x 50 and of
+128 x 32 at stride 16, as in detection."""
+_COLUMNS = (
+    *("device", "engines", "frames/s", "cycles", "multipliers", "LUTs", "block RAMs"),
+    *("limited by", "GB/s"),
+)
+ENGINE_SETS = {name: (name,) for name in ENGINES} | {"any": tuple(ENGINES)}
+
+_MHZ = CLOCK / 1e6
+_FERMAT = "\n  ".join(wrap(", ".join(map(str, supported_lengths())), 98))
+
+_HEAD = f"""# Networks
+
+<!-- Written by scripts/networks.py. -->
+
+What the planner makes of the ParC layers of published networks, the other layers left out:
+
+    python -m hw.plan parcnet-s --device lfe5u-85f-6 --clock 150 --fps 30 -o build/plan
+
+Nothing here was placed or measured. Cycles are exact: they are those of the layers that
+`hw.build layer` makes of the plan's configurations, and tests simulate some. Multipliers and block
+RAMs are counted from the parameters; LUTs are predicted, within 10 % of synthesis, for ECP5. All
+hold for any weights: known ones in ROM often take fewer, for one thing because their shifts are
+more alike (a unit for layer5 of parcnet-s may take 1,745 LUTs where 2,750 are planned). For
+the Artix-7 the same counts stand for DSP48s, RAMB18s and LUT6s, an estimate that was not compared
+with synthesis. The clock is given, {_MHZ:g} MHz, and a full device may not reach it: the planner
+warns where an engine alone was measured below it. LUTs may take 80 % of a device. Frames overlap: a
+frame takes as many cycles as its slowest unit. Data and weights have 8 bits.
+
+## How a plan is made
+
+- A unit is what `hw.build layer` makes. Layers of one shape may share one, and take turns: kernels
+  of all in ROM (`rom`), as channels of one map, first halves of all layers first; or one layer's at
+  a time through the weights port (`reloaded`). Layers whose zero points differ share nothing.
+- A set may be sent from the first result of a map on, and is there before the map ends: what loads
+  more slowly is not offered, so no cycle is lost. Dense layers' weights are streamed, an output
+  channel at a time.
+- Where block RAMs limit, layers are cut in 8 slices, each of as much of both halves of the
+  channels; in 16, 4 or 2 where nothing fits else.
+- plan.json says which layers a unit serves, in which order, and which files hold the sets that it
+  is given. A slice has its share of the first half of the channels, then of the second.
+- Each unit's engine, lanes and macs come from all that are useful, by what the predictions say.
+  The search sums up what undercuts all else, and bisects over the cycles; of equally fast plans it
+  takes the one with the least shares of the device.
+- Dense layers on maps that are not square go in two units, one an axis.
+- Every map comes from memory and goes back: traffic is those bytes, and weights as often as they
+  are loaded.
+- Fermat engines do lines of these lengths only, as far as the ring holds the sums:
+  {_FERMAT}.
+  Those fft engines that are not powers of two long take a transform of twice the length or more.
+  Where an engine alone can't do a network's lines, the tables say so.
+- Where nothing fits, the tables have the figures of the plan that takes the least.
+"""
+
+
+@click.command()
+def main() -> None:
+    """Plan every network at every size, on every device, by every engine."""
+    n = sum(len(_sizes(name)) for name in NETWORKS) * len(PLACES) * len(ENGINE_SETS)
+    with progress("networks", n) as step:
+        text = _HEAD + "".join(_section(name, step) for name in NETWORKS)
+    write_files({"networks.md": text.encode()}, DOCS)
+
+
+def _sizes(name: str) -> list[Size]:
+    own = NETWORKS[name].size
+    return list(dict.fromkeys(((own, own), *SIZES)))
+
+
+def _section(name: str, step: Progress) -> str:
+    lines = [f"\n## {name}\n"]
+    for size in _sizes(name):
+        layers = NETWORKS[name].layers(size)
+        maps = dict.fromkeys(f"{layer.height} x {layer.width}" for layer in layers)
+        lines.append(f"### Images of {size[0]} x {size[1]}: maps of {', '.join(maps)}\n")
+        lines += [*_table(name, size, step), ""]
+    return "\n".join(lines)
+
+
+def _table(name: str, size: Size, step: Progress) -> Iterator[str]:
+    yield f"| {' | '.join(_COLUMNS)} |"
+    yield "|---|---|--:|--:|--:|--:|--:|---|--:|"
+    for device, title in PLACES.items():
+        for engines, names in ENGINE_SETS.items():
+            target = Target(DEVICES[device], CLOCK, engines=names)
+            cells = " | ".join(_cells(published(name, size), target))
+            step(f"{name} {size[0]} x {size[1]}: {engines} on {device}")
+            yield f"| {title} | {engines} | {cells} |"
+
+
+def _cells(network: PlannedNetwork, target: Target) -> Sequence[str]:
+    """Return the figures of the fastest plan, or what is in its way."""
+    try:
+        planner = Planner(network, target)
+    except ParameterError:
+        gaps = unable(network.layers, target.engines)
+        lengths = [str(length) for missing in gaps.values() for length in missing]
+        why = f"no lines of {', '.join(lengths)}" if lengths else "a layer alone has no room"
+        return "none", *[""] * 4, why, ""
+    try:
+        plan = planner.fastest()
+    except ParameterError:
+        return "none", "", *_figures(planner.smallest()), "room: this is the least", ""
+    limits = ", ".join(planner.limits(plan)) or "lanes"
+    speed = f"{plan.fps:,.1f}", f"{plan.cycles:,}"
+    return *speed, *_figures(plan), limits, f"{plan.total_bytes * plan.fps / 1e9:.2f}"
+
+
+def _figures(plan: Plan) -> Sequence[str]:
+    cost = plan.cost
+    return f"{cost.multipliers:,}", f"{round(cost.luts):,}", f"{cost.block_rams:,}"
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main, "networks"))
