@@ -73,7 +73,8 @@ class DenseLayerDesign(LayerDesign):
         if self.axis == HALVES:
             for key in ("channels", "out_channels"):
                 if getattr(self, key) % 2:
-                    raise ParameterError(key, "even where half go along either axis", self.channels)
+                    rule = "even where half go along either axis"
+                    raise ParameterError(key, rule, getattr(self, key))
             if self.height != self.width:
                 rule = f"the height ({self.height}) where both halves share an engine"
                 raise ParameterError("width", rule, self.width)

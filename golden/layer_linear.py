@@ -327,7 +327,14 @@ class LinearLayerDesign(LayerDesign):
     @property
     def own_parameters(self) -> dict[str, Any]:
         """See `LayerDesign`."""
+        between = self.between and {
+            "bits": self.between.bits,
+            "low": self.between.clip.low,
+            "high": self.between.clip.high,
+            "zero_point": self.passes[0].design.zero_point,
+        }
         return {
+            "between": between,
             "passes": [
                 {
                     "axis": part.axis,
@@ -338,7 +345,7 @@ class LinearLayerDesign(LayerDesign):
                     "engine": part.axis,
                 }
                 for part in self.passes
-            ]
+            ],
         }
 
     def certificate(self) -> dict[str, object]:

@@ -12,7 +12,8 @@ from golden.fermat import FermatDesign
 from golden.fermat_plan import apply_all, bins
 from golden.fermat_ring import PlaneRing, limbs_of, rings
 from golden.interval import Integers, Interval
-from golden.plane import Axis, Plane
+from golden.plane import Axis
+from golden.plane_design import PlaneDesign
 from golden.weights import LineWeights
 
 MAX_SIZE = 256
@@ -20,41 +21,21 @@ MAX_SIZE = 256
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PlaneFermat(FermatDesign):
+class PlaneFermat(PlaneDesign, FermatDesign):
     """A map of a channel after the other, through transforms along both axes; see `FermatDesign`.
 
     The ring has roots for both axes. Where the map has no such lengths, or zeros around it, the
     transform is larger: of all that hold the sums, the one with the fewest products a map.
-
-    Parameters
-    ----------
-    plane
-        The maps and their kernels, of integers.
     """
 
     engine: ClassVar[str] = "plane_fermat"
     length_range: ClassVar[tuple[int, int]] = (2, MAX_SIZE**2)
 
-    plane: Plane
-
     def _check_length(self) -> None:
-        if self.lanes != 1:
-            raise ParameterError("lanes", "1 for two-dimensional engines", self.lanes)
+        self._check_lanes()
         if self.ring is not None and not any(r.bits == self.ring for r in self._possible):
             choices = ", ".join(map(str, sorted({r.bits for r in self._possible}))) or "none"
             raise ParameterError("ring", f"one of {choices} for such maps", self.ring)
-
-    def _check_weights(self, weights: LineWeights) -> None:
-        """Take what the layer has checked."""
-
-    def beats_within(self, cycles: int) -> int:
-        """Return the most samples that a map's door takes in so many cycles."""
-        return self.plane.beats_within(cycles, self.sizes)
-
-    @property
-    def start_words(self) -> int:
-        """A bias."""
-        return 1
 
     @cached_property
     def _possible(self) -> list[PlaneRing]:
@@ -94,21 +75,6 @@ class PlaneFermat(FermatDesign):
         """Points along a column, and along a row."""
         vertical, horizontal = self.transform_ring.axes
         return vertical.length, horizontal.length
-
-    @property
-    def size(self) -> int:
-        """Points of the transform, along both axes."""
-        return self.transform_ring.length
-
-    @cached_property
-    def entry(self) -> Integers:
-        """Sample of the map that each place of the transform takes, or -1 for zero."""
-        return self.plane.entry(self.sizes)
-
-    @cached_property
-    def outputs(self) -> Integers:
-        """Place of the transform that each result leaves from."""
-        return self.plane.outputs(self.sizes)
 
     @cached_property
     def sum_range(self) -> Interval:

@@ -12,7 +12,8 @@ from golden.fft_flow import Complexes, Flow
 from golden.fft_norms import KernelNorms
 from golden.fft_proof import Floats
 from golden.interval import Integers, Interval
-from golden.plane import Axis, Plane, PlaneWeights
+from golden.plane import Axis, PlaneWeights
+from golden.plane_design import PlaneDesign
 from golden.weights import LineWeights
 
 MAX_POINTS = 1 << 16
@@ -27,16 +28,11 @@ def transform_size(axis: Axis) -> int:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PlaneFft(FftDesign):
+class PlaneFft(PlaneDesign, FftDesign):
     """A map of a channel after the other, through transforms along both axes; see `FftDesign`.
 
     Columns come first on the way in and last on the way out, on the same delay lines as rows: see
     `golden.fft_flow`. The imaginary parts carry nothing into the transform.
-
-    Parameters
-    ----------
-    plane
-        The maps and their kernels.
     """
 
     engine: ClassVar[str] = "plane_fft"
@@ -44,51 +40,22 @@ class PlaneFft(FftDesign):
     analysis_cost: ClassVar[int] = 2
 
     lanes: int = 1
-    plane: Plane
 
     def _check_size(self) -> None:
-        if self.lanes != 1:
-            raise ParameterError("lanes", "1 for two-dimensional engines", self.lanes)
+        self._check_lanes()
         if self.size > MAX_POINTS:
             rule = f"a map whose transform has at most {MAX_POINTS} points"
             raise ParameterError("height", rule, f"one of {self.sizes[0]} x {self.sizes[1]}")
-
-    def _check_weights(self, weights: LineWeights) -> None:
-        """Take what the layer has checked."""
-
-    def beats_within(self, cycles: int) -> int:
-        """Return the most samples that a map's door takes in so many cycles."""
-        return self.plane.beats_within(cycles, self.sizes)
-
-    @property
-    def start_words(self) -> int:
-        """A bias."""
-        return 1
 
     @cached_property
     def sizes(self) -> tuple[int, int]:
         """Points along a column, and along a row."""
         return transform_size(self.plane.vertical), transform_size(self.plane.horizontal)
 
-    @property
-    def size(self) -> int:
-        """Points of the transform, along both axes."""
-        return self.sizes[0] * self.sizes[1]
-
     @cached_property
     def flow(self) -> Flow:
         """Ranks and products in the order in which samples pass them."""
         return Flow(self.size, self.twiddle_bits - 1, row=self.sizes[1])
-
-    @cached_property
-    def entry(self) -> Integers:
-        """Sample of the map that each place of the transform takes, or -1 for zero."""
-        return self.plane.entry(self.sizes)
-
-    @cached_property
-    def outputs(self) -> Integers:
-        """Place of the transform that each result leaves from."""
-        return self.plane.outputs(self.sizes)
 
     def spectra(self, weights: LineWeights) -> Complexes:
         """Return what the spectra of ``weights`` should be, ``[C, size]`` as they are stored."""

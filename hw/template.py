@@ -77,5 +77,6 @@ def explain_layer(design: LayerDesign, manifest: dict[str, Any]) -> list[str]:
     ]
     for port, facts in design.weight_streams.items():
         beats = facts["channels"] * facts["beats_per_channel"]
-        lines.append(f"{port}_axis takes {beats} beats first; the fields are in the manifest.")
+        when = f"{sets} times a frame" if (sets := facts.get("sets_per_frame")) else "first"
+        lines.append(f"{port}_axis takes {beats} beats {when}; the fields are in the manifest.")
     return lines

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from hw.manifest import design_of
 from sim import bench_map
 from sim.bench import Job
 from sim.photograph import Floats, feature_map, position_aware_kernels
+from sim.progress import watching
 from sim.runner import build
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,33 +99,17 @@ def _send(
     design: LineDesign, manifest: dict[str, object], folder: Path, lines: Integers
 ) -> tuple[Integers, int]:
     np.save(folder / bench_map.LINES, lines)
-    (folder / bench_map.PROGRESS).write_text("0")
     env = Job(design, manifest, groups=1, resets=0).save(folder / "job.pickle")
     env[bench_map.FOLDER] = str(folder)
     with tqdm(total=len(lines), unit="line", desc=f"{design.engine:>7}") as bar:
         bar.set_postfix_str("compiling")
         simulation = build([folder / f"{design.name}.v"], design.name, simulator="verilator")
         bar.set_postfix_str("simulating")
-        done = threading.Event()
-        watcher = threading.Thread(target=_watch, args=(folder / bench_map.PROGRESS, bar, done))
-        watcher.start()
-        try:
+        with watching(folder / bench_map.PROGRESS, bar.update):
             simulation.run("sim.bench_map", folder=folder, env=env)
-        finally:
-            done.set()
-            watcher.join()
         bar.set_postfix_str("")
     cycles = int((folder / bench_map.CYCLES).read_text())
     return np.load(folder / bench_map.RESULTS), cycles
-
-
-def _watch(progress: Path, bar: "tqdm[None]", done: threading.Event) -> None:
-    """Move ``bar`` on as the bench writes how far it is."""
-    over = False
-    while not over:
-        over = done.wait(0.1)
-        if text := progress.read_text():
-            bar.update(int(text) - bar.n)
 
 
 def draw(path: Path, x: Floats, y: Floats, runs: Sequence[Run], scale: Floats) -> None:

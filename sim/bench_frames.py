@@ -12,7 +12,7 @@ from golden.interval import Integers
 from golden.layer import LayerDesign
 from golden.weights import load_weights
 from sim.bench import JOB, Job
-from sim.bench_map import CYCLES, FOLDER, PROGRESS, RESULTS
+from sim.bench_map import CYCLES, FOLDER, PROGRESS, RESULTS, samples_of
 from sim.layer import LayerBench
 from sim.stream import Beat, always, evenly
 
@@ -24,11 +24,8 @@ WEIGHTS = "weights.npz"
 
 def unpack_maps(beats: list[Beat], design: LayerDesign, slot_bits: int) -> Integers:
     """Return the samples of whole frames as ``[F, C, H, W]``: `sim.layer.pack_maps` undone."""
-    shifts = slot_bits * np.arange(design.lanes)
-    mask, sign = (1 << slot_bits) - 1, 1 << (slot_bits - 1)
-    words = [[(beat.data >> int(s) & mask ^ sign) - sign for s in shifts] for beat in beats]
     channels, height, width = design.out_shape
-    bands = np.array(words, dtype=np.int64).reshape(-1, width, design.lanes)
+    bands = samples_of(beats, design.lanes, slot_bits).reshape(-1, width, design.lanes)
     return bands.swapaxes(1, 2).reshape(-1, channels, height, width)
 
 

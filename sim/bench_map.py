@@ -26,12 +26,18 @@ PROGRESS = "progress"
 """Lines that have come out so far."""
 
 
-def unpack(beats: list[Beat], design: LineDesign, slot_bits: int) -> Integers:
-    """Return the samples of whole groups as ``[L, N]``."""
-    shifts = slot_bits * np.arange(design.lanes)
+def samples_of(beats: list[Beat], lanes: int, slot_bits: int) -> Integers:
+    """Return the samples of ``beats`` as ``[beats, lanes]``."""
+    shifts = slot_bits * np.arange(lanes)
     mask, sign = (1 << slot_bits) - 1, 1 << (slot_bits - 1)
     words = [[(beat.data >> int(s) & mask ^ sign) - sign for s in shifts] for beat in beats]
-    table = np.array(words, dtype=np.int64).reshape(-1, design.length, design.lanes)
+    return np.array(words, dtype=np.int64)
+
+
+def unpack(beats: list[Beat], design: LineDesign, slot_bits: int) -> Integers:
+    """Return the samples of whole groups as ``[L, N]``."""
+    words = samples_of(beats, design.lanes, slot_bits)
+    table = words.reshape(-1, design.length, design.lanes)
     return table.transpose(0, 2, 1).reshape(-1, design.length)
 
 

@@ -1,7 +1,6 @@
 """Given maps through a generated layer."""
 
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,8 @@ from hw.generate import generate, write_files
 from hw.models import models_for
 from sim import bench_frames, bench_map
 from sim.bench import Job
+from sim.progress import watching
 from sim.runner import build
-
-_LOOK = 0.1
-"""Seconds between looks at how far a simulation is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,27 +76,9 @@ def run_frames(
     np.save(folder / bench_frames.MAPS, maps)
     if weights is not None:
         np.savez(folder / bench_frames.WEIGHTS, allow_pickle=False, **weights)
-    shown = folder / bench_map.PROGRESS
-    shown.write_text("0")
     env = Job(design, manifest, groups=len(maps), resets=0).save(folder / "job.pickle")
     env[bench_map.FOLDER] = str(folder)
-    done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(shown, progress, done))
-    watcher.start()
-    try:
+    with watching(folder / bench_map.PROGRESS, progress):
         simulation.run("sim.bench_frames", folder=folder, env=env)
-    finally:
-        done.set()
-        watcher.join()
     cycles = int((folder / bench_map.CYCLES).read_text())
     return FramesResult(np.load(folder / bench_map.RESULTS), cycles)
-
-
-def _watch(shown: Path, progress: Callable[[int], object], done: threading.Event) -> None:
-    """Tell ``progress`` as the bench writes how far it is."""
-    over, told = False, 0
-    while not over:
-        over = done.wait(_LOOK)
-        if text := shown.read_text():
-            progress(int(text) - told)
-            told = int(text)

@@ -1,13 +1,10 @@
 """A primitive's model beside the same thing inferred, to be compared cycle for cycle."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from amaranth.hdl import C, ClockSignal, Instance, Module, Shape, Signal, Value, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
-
-from hw.primitives.memory import Memory
 
 OPERAND_BITS = 18
 PRODUCT_BITS = 2 * OPERAND_BITS
@@ -210,40 +207,3 @@ class MemoryPair(wiring.Component):
             C(sum(halves[first + row] << (20 * row) for row in range(16)), 320)
             for first in range(0, 1024, 16)
         ]
-
-
-class DeepMemoryPair(wiring.Component):
-    """A memory of rows of ECP5 blocks, and the same inferred.
-
-    Members
-    -------
-    r_en, r_addr, w_en, w_addr, w_data : In
-    modelled, inferred : Out
-    """
-
-    def __init__(self, *, width: int, contents: Sequence[int]) -> None:
-        self._width = width
-        self._contents = contents
-        address = range(len(contents))
-        super().__init__(
-            {
-                "r_en": In(1),
-                "r_addr": In(address),
-                "w_en": In(1),
-                "w_addr": In(address),
-                "w_data": In(width),
-                "modelled": Out(width),
-                "inferred": Out(width),
-            }
-        )
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        for name, target in (("modelled", "ecp5"), ("inferred", "generic")):
-            m.submodules[f"memory_{name}"] = store = Memory(
-                depth=len(self._contents), width=self._width, init=self._contents, target=target
-            )
-            m.d.comb += getattr(self, name).eq(store.r_data)
-            for port in ("r_en", "r_addr", "w_en", "w_addr", "w_data"):
-                m.d.comb += getattr(store, port).eq(getattr(self, port))
-        return m

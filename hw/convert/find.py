@@ -241,7 +241,7 @@ def _check_length(graph: Graph, core: int, entries: list[str]) -> None:
         name = "height" if axis == 2 else "width"
         raise ParameterError(
             "model",
-            "of kernels as long as its maps, or resize them to",
+            "of kernels as long as its maps, or of some that it resizes",
             f"with {shape[axis]} taps along a {name} of {line} in {graph.nodes[core].name}",
         )
 

@@ -16,6 +16,16 @@ from hw.direct.sequencer import Sequencer
 from hw.primitives.memory import READ_LATENCY
 
 
+def in_flight(design: DenseDirectDesign) -> int:
+    """Cycles from the decision to take a step to the sum on `o` that it finishes."""
+    return pipeline_latency(design) + tree_latency(design.products)
+
+
+def latency_behind(design: DenseDirectDesign) -> int:
+    """Cycles from an output channel's last step to its last sum: the old wave is behind."""
+    return in_flight(design) + design.taps - 1
+
+
 class DenseDirectCore(DirectCore):
     """Correlations of the lines of all input channels, added up for each output channel; exact.
 
@@ -31,15 +41,10 @@ class DenseDirectCore(DirectCore):
         self._unspent = Signal()
         wiring.Component.__init__(self, core_ports(design, coefficient_bits=design.weight_bits))
 
-    @staticmethod
-    def in_flight(design: DenseDirectDesign) -> int:
-        """Cycles from the decision to take a step to the sum on `o` that it finishes."""
-        return pipeline_latency(design) + tree_latency(design.products)
-
     @property
     def pipeline_latency(self) -> int:
-        """The same."""
-        return self.in_flight(self._design)
+        """Cycles from the decision to take a step to the sum on `o` that it finishes."""
+        return in_flight(self._design)
 
     @property
     def latency(self) -> int:

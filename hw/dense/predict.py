@@ -1,7 +1,7 @@
 """What dense engines take of a device, from their parameters alone."""
 
 from golden.dense import DenseDesign, DenseDirectDesign, DenseFermatDesign, DenseFftDesign
-from hw.dense.direct import DenseDirectCore
+from hw.dense.direct import in_flight
 from hw.dense.fermat import latency_behind as fermat_latency
 from hw.dense.fft import latency_behind as fft_latency
 from hw.direct.predict import chain
@@ -18,7 +18,7 @@ def predict_direct(design: DenseDirectDesign) -> Cost:
     samples = design.lanes * design.data_bits
     y = design.sum_range.bits
     cost = _shared(design, held=samples, coefficient=design.weight_bits)
-    cost += output_stage(design, in_flight=DenseDirectCore.in_flight(design))
+    cost += output_stage(design, in_flight=in_flight(design))
     cost += chain(design).times(design.products)
     cost += _tree(design, width=y, words=design.lanes)
     if design.taps > 1:

@@ -20,13 +20,19 @@ from hw.tables import LoadSignature, Table, walk_channels
 from hw.weights_port import FRAMES_IN_FLIGHT_BITS
 
 FAR = 1 << 14
-"""Words from which a table fills so many blocks that its words have a register on their way."""
+"""Words from which a table fills so many blocks that there are registers before and behind it."""
+
+
+def is_far(design: FermatDesign) -> bool:
+    """Whether the spectrum has registers on the way to it and back, a cycle each."""
+    return design.channels * design.coefficient_words >= FAR
 
 
 def pipeline_latency(design: FermatDesign) -> int:
     """Cycles from taking a sample to the sum of its place, at full rate."""
     steps = (*design.forward.steps, design.fold, *steps_after(design))
-    return DOOR + LEAD + Product.latency_of(design.product, design.target) + latency_of(steps)
+    multiplied = Product.latency_of(design.product, design.target) + is_far(design)
+    return DOOR + LEAD + multiplied + latency_of(steps)
 
 
 class FermatCore(wiring.Component):
@@ -119,15 +125,26 @@ class FermatCore(wiring.Component):
         options: dict[str, Any] = {"lanes": design.lanes, "target": design.target}
         m.submodules.fold = fold = Fold(design.fold, **options)
         m.submodules.product = product = Product(design.product, **options)
+        early, bins = bins, self._held(m, bins) if is_far(design) else bins
         connect_streams(m, bins, fold.i)
         connect_streams(m, fold.o, product.i)
-        far = self._depth >= FAR
+        far = is_far(design)
         wait = LEAD - Table.latency
-        asks: Any = bins if far else fold.o
+        asks: Any = early if far else fold.o
         step = delay_valid(m, asks.valid, wait, name="look_up")
         word = self._look_up(m, step)
         m.d.comb += product.h.eq(delay(m, word, far * step_latency(design.fold), name="word"))
         return product.o
+
+    @staticmethod
+    def _held(m: Module, bins: wiring.PureInterface) -> wiring.PureInterface:
+        """Return ``bins`` a cycle later."""
+        flow = FlowSignature(bins.payload.shape()).create(path=("held",))
+        m.d.comb += [
+            flow.payload.eq(delay(m, bins.payload, 1, name="bin")),
+            flow.valid.eq(delay_valid(m, bins.valid, 1, name="bin_valid")),
+        ]
+        return flow
 
     def _look_up(self, m: Module, step: Value) -> Signal:
         """Return the spectrum's words, `Table.latency` cycles after ``step`` asks for each."""
@@ -150,7 +167,7 @@ class FermatCore(wiring.Component):
         address = Signal.like(table.addr)
         m.d.comb += [
             place.step.eq(step),
-            table.addr.eq(address),
+            table.addr.eq(delay(m, address, int(is_far(design)), name="address")),
             self.frame.eq(step & place.last_channel),
         ]
         walk_channels(m, address, place)

@@ -2,7 +2,7 @@
 
 from golden.layer_axes import Section
 from golden.layer_dense import DenseLayerDesign
-from hw.dense.engine import core_of, cycles_between_groups, predict
+from hw.dense.engine import DENSE_ENGINES, cycles_between_groups
 from hw.layer import plan
 from hw.layer.predict import turn_cost
 from hw.layer.staged import StagedLayer
@@ -22,7 +22,7 @@ class DenseLayer(StagedLayer):
     def __init__(self, design: DenseLayerDesign) -> None:
         self._dense = design
         turns = [CornerTurn(**vars(turn)) for turn in _turns(design)]
-        engine = LineEngine(design.engine, core_of(design.engine))
+        engine = LineEngine(design.engine, DENSE_ENGINES[type(design.engine)].core(design.engine))
         super().__init__(design, [*turns[:1], engine, *turns[1:]])
 
     @property
@@ -41,7 +41,7 @@ def predict_dense(design: DenseLayerDesign) -> Cost:
     engine = design.engine
     lines = len(design.axes) * engine.channels_per_group * engine.groups_per_channel
     work = lines * engine.work_per_group / cycles_per_frame(design)
-    cost = predict(engine) + counter(design.frame_beats)
+    cost = DENSE_ENGINES[type(engine)].predict(engine) + counter(design.frame_beats)
     return Working.of(sum(map(turn_cost, _turns(design)), cost), work)
 
 

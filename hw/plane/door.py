@@ -6,15 +6,14 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from golden.fixed import SQ
 from golden.plane import Axis
-from golden.plane_fermat import PlaneFermat
-from golden.plane_fft import PlaneFft
+from golden.plane_design import PlaneDesign
 from hw.counter import Counter, Odometer
 from hw.delay import delay
+from hw.fft.beats import AHEAD, BeatSignature
 from hw.output import beat_layout
-from hw.primitives.memory import READ_LATENCY, Memory
-
-PlaneDesign = PlaneFft | PlaneFermat
+from hw.primitives.memory import Memory
 
 
 @dataclass(frozen=True)
@@ -49,10 +48,8 @@ class PlaneDoor(wiring.Component):
     Members
     -------
     i : In, stream of beats
-    early : Out
-        A place of the block has its turn.
-    sample : Out
-        What stands there, `READ_LATENCY` cycles later.
+    o : Out, `BeatSignature` of what stands at the places of blocks
+        `AHEAD` cycles later; nothing is in the imaginary part.
     credit, available : In
         Nothing is taken unless both are high.
     take : Out
@@ -66,8 +63,7 @@ class PlaneDoor(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(beat_layout(design.data_bits, 1))),
-                "early": Out(1),
-                "sample": Out(signed(design.data_bits)),
+                "o": Out(BeatSignature(SQ(design.data_bits, 0), 1)),
                 "credit": In(1),
                 "available": In(1),
                 "take": Out(1),
@@ -80,24 +76,24 @@ class PlaneDoor(wiring.Component):
         m = Module()
         design = self._design
         plane, (height, width) = design.plane, design.sizes
-        column = _side(m, "column", plane.horizontal, width, self.early)
-        row = _side(m, "row", plane.vertical, height, self.early & column.last)
+        column = _side(m, "column", plane.horizontal, width, self.o.early)
+        row = _side(m, "row", plane.vertical, height, self.o.early & column.last)
         own = Signal()
         m.d.comb += [
             own.eq(row.own & column.own),
             self.i.ready.eq(self.credit & self.available & own),
             self.take.eq(self.i.valid & self.i.ready),
-            self.early.eq(self.take | ~own),
+            self.o.early.eq(self.take | ~own),
         ]
         self._track_frames(m)
-        fresh = delay(m, self.i.payload.samples[0], READ_LATENCY, name="fresh")
-        owned = delay(m, own, READ_LATENCY, name="own")
+        fresh = delay(m, self.i.payload.samples[0], AHEAD, name="fresh")
+        owned = delay(m, own, AHEAD, name="own")
         if plane.wraps and design.size > design.length:
-            filled = delay(m, row.filled & column.filled, READ_LATENCY, name="filled")
+            filled = delay(m, row.filled & column.filled, AHEAD, name="filled")
             old = Mux(filled, self._repeat(m, row, column), 0)
         else:
             old = Const(0, signed(design.data_bits))
-        m.d.comb += self.sample.eq(Mux(owned, fresh, old))
+        m.d.comb += self.o.z[0].re.eq(Mux(owned, fresh, old))
         return m
 
     def _track_frames(self, m: Module) -> None:
@@ -123,7 +119,7 @@ class PlaneDoor(wiring.Component):
             Signal(range(design.length), name=name) for name in ("address", "row_start", "next_row")
         )
         m.d.comb += next_row.eq(Mux(row.again, 0, row_start + width))
-        with m.If(self.early):
+        with m.If(self.o.early):
             m.d.sync += address.eq(address + 1)
             with m.If(column.again):
                 m.d.sync += address.eq(row_start)

@@ -31,9 +31,13 @@ def convolved(plane, arrays, axis, row):
     weight = arrays[f"{axis}.weight"][row].astype(np.int64)
     pe = arrays[f"{axis}.pe"][row].astype(np.int64) if f"{axis}.pe" in arrays else 0 * weight
     bias = int(arrays[f"{axis}.bias"][row]) if f"{axis}.bias" in arrays else 0
+    return circular(plane, weight, pe, axis) + bias
+
+
+def circular(plane, weight, pe, axis):
     embedded = (plane if axis == "width" else plane.T) + pe
     continued = np.concatenate([embedded, embedded[:, :-1]], axis=1)
-    results = np.array([np.correlate(line, weight, "valid") for line in continued]) + bias
+    results = np.array([np.correlate(line, weight, "valid") for line in continued])
     return results if axis == "width" else results.T
 
 
@@ -72,6 +76,59 @@ def skipped(plane, residual, manifest):
     return np.clip(x, -limit, limit - 1)
 
 
+def requantized(y, arrays, axis, row, output):
+    """Results of a sum as ``output`` has them: parameters, or None for every bit."""
+    if output is None:
+        return y
+    return np.clip(
+        scaled(y, arrays, axis, row, output["zero_point"]), output["low"], output["high"]
+    )
+
+
+def at_the_end(manifest):
+    """What is requantised to at the end, or None."""
+    parameters = manifest["parameters"]
+    if parameters["output"] != "requantized":
+        return None
+    ends = {"low": parameters["output_low"], "high": parameters["output_high"]}
+    return {"zero_point": parameters["zero_point"], **ends}
+
+
+def of_mixed(manifest, arrays, frame):
+    """What a layer that mixes channels makes of a frame."""
+    results = []
+    axes = manifest["parameters"]["axes"]
+    for axis, planes in zip(axes, np.split(frame, len(axes)), strict=True):
+        weight, pe = (arrays[f"{axis}.{name}"].astype(np.int64) for name in ("weight", "pe"))
+        for row, kernels in enumerate(weight):
+            shares = (
+                circular(plane, kernel, own, axis)
+                for plane, kernel, own in zip(planes, kernels, pe, strict=True)
+            )
+            y = sum(shares) + int(arrays[f"{axis}.bias"][row])
+            results.append(requantized(y, arrays, axis, row, at_the_end(manifest)))
+    return np.array(results)
+
+
+def of_padded(manifest, arrays, frame):
+    """What a layer of linear convolutions makes of a frame."""
+    planes = list(frame)
+    passes = manifest["parameters"]["passes"]
+    for number, facts in enumerate(passes):
+        axis, origin = facts["axis"], facts["origin"]
+        last = number == len(passes) - 1
+        output = at_the_end(manifest) if last else manifest["parameters"]["between"]
+        for row, plane in enumerate(planes):
+            lines = plane if axis == "width" else plane.T
+            padded = np.pad(lines, ((0, 0), (origin, facts["taps"] - 1 - origin)))
+            kernel = arrays[f"{axis}.weight"][row].astype(np.int64)
+            y = np.array([np.correlate(line, kernel, "valid") for line in padded])
+            y = y[:, :: facts["stride"]] + int(arrays[f"{axis}.bias"][row])
+            y = requantized(y, arrays, axis, row, output)
+            planes[row] = y if axis == "width" else y.T
+    return np.array(planes)
+
+
 def of_kernels(manifest, arrays, frame):
     """What depthwise kernels make of a frame, with zeros around it."""
     taps, origin = (manifest["parameters"][key] for key in ("kernel", "origin"))
@@ -104,6 +161,8 @@ REFERENCES = {
     "serial": of_lines,
     "parallel": of_lines,
     "metaformer": of_lines,
+    "dense": of_mixed,
+    "linear": of_padded,
     "depthwise": of_kernels,
     "global_filter": of_spectra,
 }

@@ -4,6 +4,7 @@ import json
 import pickle
 import subprocess
 import sys
+import types
 import warnings
 import zipfile
 from pathlib import Path
@@ -203,6 +204,38 @@ def test_bad_models_are_refused(tmp_path, images, capsys):
     assert line == "--input-size must be 8x8, which the model is made for, not 16x16"
     line = refused(capsys, out, good, "--input-size", "8", "--calibration", images)
     assert line == "--input-size must be a height and a width, as 224x224, not '8'"
+
+
+class Fixed(nn.Module):
+    """ParC as the reference code has it, for one size of map."""
+
+    def __init__(self, embedding):
+        super().__init__()
+        self.embedding = nn.Parameter(torch.randn(1, 1, 6, 1)) if embedding else 0.0
+        self.conv = nn.Conv2d(1, 1, (6, 1))
+
+    def forward(self, x):
+        x = x + self.embedding
+        return self.conv(torch.cat((x, x[:, :, :-1]), 2))
+
+
+def test_kernels_for_another_size_are_refused(tmp_path, images, capsys, monkeypatch):
+    made = types.ModuleType("made_up")
+    made.plain = lambda: Fixed(embedding=False)
+    made.embedded = lambda: Fixed(embedding=True)
+    monkeypatch.setitem(sys.modules, "made_up", made)
+    options = ("--input-size", "8x8", "--calibration", images)
+    line = refused(capsys, tmp_path / "out", "made_up:plain", *options)
+    assert line == (
+        "MODEL must be of kernels as long as its maps, or of some that it resizes, not with 6 taps "
+        "along a height of 8 in conv2d"
+    )
+    line = refused(capsys, tmp_path / "out", "made_up:embedded", *options)
+    assert line == (
+        "MODEL must be a network that takes 1 x 1 x 8 x 8, not one that fails (Attempting to "
+        "broadcast a dimension of length 6 at -2! Mismatching argument at index 1 had "
+        "torch.Size([1, 1, 6, 1]); but expected shape should be broadcastable to [1, 1, 8, 8])"
+    )
 
 
 def test_bad_states_are_refused(tmp_path, images, capsys):

@@ -290,6 +290,16 @@ def test_halves_in_another_order_stay_apart():
     assert [layer.form for layer in layers] == ["serial", "serial"]
 
 
+def test_halves_taken_the_other_way_round_stay_apart():
+    class Crossed(Parallel):
+        def forward(self, x):
+            first, second = torch.chunk(x, 2, 1)
+            return torch.cat((self.height(second), self.width(first)), 1)
+
+    layers, _ = check(exported(Side([Crossed(8, 6)], 8), channels=8))
+    assert [layer.form for layer in layers] == ["serial", "serial"]
+
+
 def zero_padded(layer, x):
     reach = (layer.length // 2, 0) if layer.axis == "height" else (0, layer.length // 2)
     return functional.conv2d(x, layer.weight, padding=reach, groups=CHANNELS)
@@ -331,6 +341,6 @@ def test_a_kernel_of_another_length_is_refused():
     with pytest.raises(ValueError, match="kernels") as error:
         find_passes(graph)
     assert str(error.value) == (
-        "Model must be of kernels as long as its maps, or resize them to, not with 5 taps along a "
-        "height of 7 in conv2d_1"
+        "Model must be of kernels as long as its maps, or of some that it resizes, not with 5 taps "
+        "along a height of 7 in conv2d_1"
     )

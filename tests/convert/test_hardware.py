@@ -36,7 +36,9 @@ def test_torch_converter_and_hardware_agree(tmp_path):
     (found,) = compose(graph, find_passes(graph)[0])
     converted = to_integers(found, Formats(DATA, OUTPUT), weight_bits=8)
     write_files(converted.files(), tmp_path)
-    design = read_layer(tmp_path / f"{found.name}.toml")
+    config = tmp_path / f"{found.name}.toml"
+    config.write_text(config.read_text().replace("height = 6", "height = 6\nlanes = 2"))
+    design = read_layer(config)
     np.testing.assert_array_equal(design.model(maps), in_torch)
     result = run_frames(design, maps, tmp_path, simulator=simulators()[-1])
     np.testing.assert_array_equal(result.maps, in_torch)

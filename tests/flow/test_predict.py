@@ -65,6 +65,42 @@ LAYERS = {
         engines.height.engine = "fermat"
         engines.width.engine = "direct"
     """,
+    "dense-direct": """
+        form = "dense"
+        axis = "width"
+        channels = 8
+        height = 8
+        width = 8
+        engines.width.engine = "direct"
+    """,
+    "dense-fermat": """
+        form = "dense"
+        axis = "width"
+        weights_port = true
+        streamed = true
+        channels = 16
+        height = 7
+        width = 8
+        engines.width = {engine = "fermat", products = 2}
+    """,
+    "dense-fft": """
+        form = "dense"
+        axis = "width"
+        channels = 8
+        height = 8
+        width = 8
+        lanes = 2
+        engines.width.engine = "fft"
+    """,
+    "linear": """
+        form = "linear"
+        order = ["width"]
+        channels = 4
+        height = 14
+        width = 28
+        kernels.width = {taps = 13, stride = 2}
+        engines.width.engine = "direct"
+    """,
     "shared": """
         form = "serial"
         channels = 3

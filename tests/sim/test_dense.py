@@ -1,12 +1,18 @@
 """Dense layers' Verilog against their models, bit for bit and cycle for cycle."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from amaranth.hdl import Value
 
+import hw.dense.fermat
+import hw.dense.fft
 from hw.layer.config import read_layer
 from sim.engine import simulate
-from sim.runner import simulators
+from sim.runner import SimulationError, simulators
 
 SIMULATOR = simulators()[-1]
 """Icarus where it is: it compiles faster."""
@@ -14,7 +20,7 @@ SIMULATOR = simulators()[-1]
 CASES = {
     "direct-halves": """
         channels = 4
-        out_channels = 6
+        out_channels = 4
         height = 7
         width = 7
         output.bits = 8
@@ -30,19 +36,19 @@ CASES = {
         lanes = 2
         engines.height = {engine = "direct", macs = 3, products = 2}
     """,
-    "fermat-halves": """
-        channels = 4
+    "fermat-columns": """
+        axis = "height"
+        channels = 2
         out_channels = 6
         height = 14
-        width = 14
+        width = 2
         lanes = 2
         engines.height = {engine = "fermat", products = 2}
-        engines.width = {engine = "fermat", products = 2}
     """,
     "fermat-parts": """
         axis = "width"
-        channels = 6
-        out_channels = 4
+        channels = 3
+        out_channels = 2
         height = 3
         width = 7
         output = {bits = 8, low = 0}
@@ -50,7 +56,7 @@ CASES = {
     """,
     "fft": """
         channels = 4
-        out_channels = 6
+        out_channels = 4
         height = 8
         width = 8
         lanes = 2
@@ -59,9 +65,9 @@ CASES = {
     """,
     "fft-one-lane": """
         axis = "width"
-        channels = 4
+        channels = 2
         out_channels = 4
-        height = 5
+        height = 3
         width = 7
         output.bits = 8
         engines.width = {engine = "fft", products = 2}
@@ -79,7 +85,7 @@ CASES = {
     "fermat-port": """
         weights_port = true
         channels = 4
-        out_channels = 4
+        out_channels = 2
         height = 8
         width = 8
         engines.height = {engine = "fermat", products = 2}
@@ -111,20 +117,30 @@ CASES = {
         weights_port = true
         streamed = true
         channels = 4
-        out_channels = 6
+        out_channels = 4
         height = 7
         width = 7
         output = {bits = 8, zero_point = 3}
         engines.height = {engine = "fermat", parts = 2}
         engines.width = {engine = "fermat", parts = 2}
     """,
-    "fft-streamed": """
+    "fermat-streamed-too-slowly": """
         weights_port = true
         streamed = true
         axis = "width"
         channels = 8
+        out_channels = 3
+        height = 2
+        width = 7
+        engines.width = {engine = "fermat", products = 4}
+    """,
+    "fft-streamed": """
+        weights_port = true
+        streamed = true
+        axis = "width"
+        channels = 4
         out_channels = 4
-        height = 16
+        height = 8
         width = 8
         lanes = 2
         engines.width = {engine = "fft", products = 2}
@@ -137,6 +153,50 @@ def test_layer_equals_model(case: str, tmp_path: Path) -> None:
     (tmp_path / "layer.toml").write_text(f'form = "dense"\n{case}')
     design = read_layer(tmp_path / "layer.toml")
     passed = simulate(
-        design, "sim.bench_layer", simulator=SIMULATOR, folder=tmp_path, groups=2, resets=3
+        design, "sim.bench_layer", simulator=SIMULATOR, folder=tmp_path, groups=1, resets=2
     )
     assert len(passed) == 5
+
+
+def run_all_paces(case: str, folder: Path, edit: Callable[[str], str] | None = None) -> None:
+    (folder / "layer.toml").write_text(f'form = "dense"\n{CASES[case]}')
+    simulate(
+        read_layer(folder / "layer.toml"),
+        "sim.bench_layer",
+        simulator=SIMULATOR,
+        folder=folder,
+        groups=2,
+        tests=["all_paces"],
+        edit=edit,
+    )
+
+
+def test_sums_begun_with_the_sum_before_are_found(tmp_path: Path) -> None:
+    def edit(verilog: str) -> str:
+        text, count = re.subn(r"(assign bin_first = ).*;", r"\1 1'h0;", verilog)
+        assert count
+        return text
+
+    with pytest.raises(SimulationError, match=r"^all_paces failed"):
+        run_all_paces("fft", tmp_path, edit)
+
+
+def never_up(_product: Value, _dropped: int) -> int:
+    return 0
+
+
+MUTANTS: dict[str, tuple[str, ModuleType, str, object]] = {
+    "bins held before they are there": ("fermat-parts", hw.dense.fermat, "LEAD", 1),
+    "sums rounded down": ("fft", hw.dense.fft, "rounds_up", never_up),
+}
+"""Case, and where its hardware is broken, but not its model: module, name, what stands for it."""
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_broken_hardware_is_found(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, *change = MUTANTS[name]
+    monkeypatch.setattr(*change)
+    with pytest.raises(SimulationError, match=r"^all_paces failed"):
+        run_all_paces(case, tmp_path)

@@ -73,6 +73,6 @@ def test_layer_equals_model(case: str, tmp_path: Path) -> None:
     (tmp_path / "layer.toml").write_text(f'form = "linear"\n{case}')
     design = read_layer(tmp_path / "layer.toml")
     passed = simulate(
-        design, "sim.bench_layer", simulator=SIMULATOR, folder=tmp_path, groups=2, resets=3
+        design, "sim.bench_layer", simulator=SIMULATOR, folder=tmp_path, groups=1, resets=2
     )
     assert len(passed) == 5

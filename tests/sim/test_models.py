@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In
 
 from hw.models import MODELS
 from hw.verilog import to_verilog
-from sim.pairs import DeepMemoryPair, MemoryPair, MultiplierPair, MultiplierRegisters
+from sim.pairs import MemoryPair, MultiplierPair, MultiplierRegisters
 from sim.runner import build, simulators
 
 REGISTERS = {
@@ -65,10 +65,3 @@ def test_block_ram(width, registered, simulator, tmp_path):
     contents = [generator.getrandbits(width) for _ in range(depth)]
     pair = MemoryPair(width=width, registered=registered, contents=contents)
     compare(pair, "words", simulator, tmp_path, "DP16KD")
-
-
-def test_rows_of_block_rams(tmp_path):
-    generator = random.Random(4)
-    contents = [generator.getrandbits(2) for _ in range(1 << 15)]
-    pair = DeepMemoryPair(width=2, contents=contents)
-    compare(pair, "words", FAST, tmp_path, "DP16KD")
