@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 from golden.config import Table
-from golden.dense import DenseDirectDesign, DenseFermatDesign, DenseFftDesign
 from golden.design import LineDesign, slot_bits
 from golden.direct import DirectDesign
 from golden.fermat import FermatDesign
@@ -15,9 +14,6 @@ from golden.fft import FftDesign
 from golden.layer import LayerDesign
 from golden.layer_axes import AxesDesign
 from golden.layer_dense import HALVES, DenseLayerDesign
-from hw.dense.direct import DenseDirectCore
-from hw.dense.fermat import latency_behind as dense_fermat_latency
-from hw.dense.fft import latency_behind as dense_fft_latency
 from hw.direct.core import pipeline_latency as direct_latency
 from hw.fermat.core import pipeline_latency as fermat_latency
 from hw.fft.pipeline import pipeline_latency as fft_latency
@@ -140,14 +136,12 @@ class Option:
         """Whether a set of weights is loaded in time for the next map, and no cycle is lost.
 
         A set may be sent from the first result of a map on, and is needed for the next map: an
-        idle engine takes a new set at once, so it must not arrive before the map has begun. Dense
-        layers' sets are of an output channel each, and are loaded while the one before is used.
+        idle engine takes a new set at once, so it must not arrive before the map has begun. What
+        loading takes of dense layers' streamed weights is in their cycles.
         """
-        words = max(e.stored_channels * e.coefficient_words for e in self.design.engines.values())
         if isinstance(self.design, DenseLayerDesign):
-            engine = self.design.engine
-            used = engine.groups_per_channel * engine.cycles_per_group
-            return words + _latency_within(engine) <= used
+            return True
+        words = max(e.channels * e.coefficient_words for e in self.design.engines.values())
         return words + _first_result_within(self.design) <= cycles_per_map(self.design)
 
     @property
@@ -205,13 +199,7 @@ def _first_result_within(design: LayerDesign) -> int:
 
 def _latency_within(engine: LineDesign) -> int:
     """Bound the cycles from a line's first kernel read to its first result."""
-    if isinstance(engine, DenseDirectDesign):
-        pipeline = DenseDirectCore.in_flight(engine)
-    elif isinstance(engine, DenseFftDesign):
-        pipeline = dense_fft_latency(engine)
-    elif isinstance(engine, DenseFermatDesign):
-        pipeline = dense_fermat_latency(engine)
-    elif isinstance(engine, DirectDesign):
+    if isinstance(engine, DirectDesign):
         pipeline = direct_latency(engine)
     elif isinstance(engine, FftDesign):
         pipeline = fft_latency(engine)
