@@ -62,7 +62,7 @@ frame takes as many cycles as its slowest unit. Data and weights have 8 bits.
   a time through the weights port (`reloaded`). Layers whose zero points differ share nothing.
 - A set may be sent from the first result of a map on, and is there before the map ends: what loads
   more slowly is not offered, so no cycle is lost. Dense layers' weights are streamed, an output
-  channel at a time.
+  channel at a time, and their cycles count it.
 - Where block RAMs limit, layers are cut in 8 slices, each of as much of both halves of the
   channels; in 16, 4 or 2 where nothing fits else.
 - plan.json says which layers a unit serves, in which order, and which files hold the sets that it
