@@ -237,7 +237,8 @@ def measure_layer(config: Path, means: Means) -> LayerResult:
 def _last_error(message: str) -> str:
     """Return the line that says why a tool failed."""
     errors = [line for line in message.splitlines() if "ERROR" in line]
-    return errors[-1].partition("ERROR: ")[2] if errors else message.splitlines()[0]
+    said = errors[-1].partition("ERROR: ")[2] if errors else message.splitlines()[0]
+    return said.rstrip(".:")
 
 
 def results_file(results: Sequence[Result], layers: Sequence[LayerResult]) -> bytes:

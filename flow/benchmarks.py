@@ -84,11 +84,12 @@ def _engines(results: Sequence[Result]) -> Iterator[str]:
     )
     yield "![Multipliers against N](benchmarks-multipliers.svg)\n"
     yield "![LUT4-equivalents against N](benchmarks-luts.svg)\n"
-    missing = [result for result in results if result.report is None]
-    for result in missing:
-        yield f"- No `{result.case.engine}` at N = {result.case.length}: {result.why_not}."
-    if missing:
-        yield ""
+    notes = [
+        f"- `{result.case.engine}` at N = {result.case.length}: {remark}."
+        for result in results
+        for remark in (result.report.remarks if result.report else [f"none: {result.why_not}"])
+    ]
+    yield from [*notes, ""] if notes else []
 
 
 def _layers(layers: Sequence[LayerResult]) -> Iterator[str]:
@@ -115,6 +116,8 @@ def _layers(layers: Sequence[LayerResult]) -> Iterator[str]:
             for layer in layers
         ],
     )
+    notes = [f"- `{layer.name}`: {remark}." for layer in layers for remark in layer.report.remarks]
+    yield from [*notes, ""] if notes else []
 
 
 def _full_device(results: Sequence[Result]) -> Iterator[str]:
