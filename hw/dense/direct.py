@@ -9,7 +9,7 @@ from golden.dense import DenseDirectDesign
 from hw.counter import Counter
 from hw.delay import delay, delay_valid
 from hw.dense.store import GroupStore
-from hw.dense.units import UnitTables, core_ports, sum_tree, tree_latency, unspent_set
+from hw.dense.units import UnitTables, dense_ports, sum_tree, tree_latency, unspent_set
 from hw.direct.chain import Chain
 from hw.direct.core import DATA_STAGE, KERNEL_STAGE, DirectCore, pipeline_latency
 from hw.direct.sequencer import Sequencer
@@ -39,7 +39,7 @@ class DenseDirectCore(DirectCore):
     def __init__(self, design: DenseDirectDesign) -> None:
         self._design: DenseDirectDesign = design
         self._unspent = Signal()
-        wiring.Component.__init__(self, core_ports(design, coefficient_bits=design.weight_bits))
+        wiring.Component.__init__(self, dense_ports(design, coefficient_bits=design.weight_bits))
 
     @property
     def pipeline_latency(self) -> int:

@@ -13,11 +13,10 @@ from hw.dense.store import GroupStore
 from hw.dense.units import (
     Order,
     UnitTables,
-    core_ports,
-    order_steps,
+    dense_ports,
+    hold_and_order,
     sum_tree,
     tree_latency,
-    unspent_set,
 )
 from hw.fermat.chain import DOOR, latency_of, run_chain, steps_after, words_of
 from hw.fermat.product import Product
@@ -52,7 +51,7 @@ class DenseFermatCore(wiring.Component):
 
     def __init__(self, design: DenseFermatDesign) -> None:
         self._design = design
-        super().__init__(core_ports(design, coefficient_bits=design.product.h.bits))
+        super().__init__(dense_ports(design, coefficient_bits=design.product.h.bits))
 
     @property
     def pipeline_latency(self) -> int:
@@ -69,19 +68,8 @@ class DenseFermatCore(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         design = self._design
-        unspent = unspent_set(m, design, self)
-        m.submodules.order = order = Order(design)
-        m.submodules.store = store = GroupStore(
-            design, width=words_layout(design.fold.o, design.lanes).size
-        )
-        m.d.comb += [
-            order.available.eq(store.available & (unspent if design.streamed else self.available)),
-            order.credit.eq(self.credit),
-            self.take.eq(order.take),
-            self.frame.eq(order.step & order.last_set),
-            self.idle.eq(order.idle & ~unspent),
-        ]
-        order_steps(m, order, store)
+        width = words_layout(design.fold.o, design.lanes).size
+        store, order = hold_and_order(m, design, self, width=width)
         self._hold(m, store)
         sums = self._add_up(m, self._multiply(m, order, store), order)
         self._emit(m, sums)

@@ -13,11 +13,10 @@ from hw.dense.store import GroupStore
 from hw.dense.units import (
     Order,
     UnitTables,
-    core_ports,
-    order_steps,
+    dense_ports,
+    hold_and_order,
     sum_tree,
     tree_latency,
-    unspent_set,
 )
 from hw.fft.beats import AHEAD, BeatSignature, pair_layout
 from hw.fft.door import Door
@@ -63,7 +62,7 @@ class DenseFftCore(wiring.Component):
     def __init__(self, design: DenseFftDesign) -> None:
         self._design = design
         self._sections = Sections(design, Registers.everywhere(design))
-        super().__init__(core_ports(design, coefficient_bits=2 * design.spectrum_bits))
+        super().__init__(dense_ports(design, coefficient_bits=2 * design.spectrum_bits))
 
     @property
     def pipeline_latency(self) -> int:
@@ -80,19 +79,8 @@ class DenseFftCore(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         design = self._design
-        unspent = unspent_set(m, design, self)
-        m.submodules.order = order = Order(design)
-        m.submodules.store = store = GroupStore(
-            design, width=2 * design.pairs * design.operand.width
-        )
-        m.d.comb += [
-            order.available.eq(store.available & (unspent if design.streamed else self.available)),
-            order.credit.eq(self.credit),
-            self.take.eq(order.take),
-            self.frame.eq(order.step & order.last_set),
-            self.idle.eq(order.idle & ~unspent),
-        ]
-        order_steps(m, order, store)
+        width = 2 * design.pairs * design.operand.width
+        store, order = hold_and_order(m, design, self, width=width)
         self._hold(m, store)
         beats = self._add_up(m, self._multiply(m, order, store), order)
         emit(m, design, self._sections.behind(m, beats), self)

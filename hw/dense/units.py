@@ -4,34 +4,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Const, Module, Signal, Value, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Const, Module, Signal, Value
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.dense import DenseDesign
+from hw.core import between_frames, core_ports
 from hw.counter import Odometer
 from hw.dense.store import GroupStore
-from hw.output import beat_layout
-from hw.streams import FlowSignature
 from hw.tables import Ends, LoadSignature, Table, walk_channels
 
 
-def core_ports(design: DenseDesign, *, coefficient_bits: int) -> dict[str, Any]:
+def dense_ports(design: DenseDesign, *, coefficient_bits: int) -> dict[str, Any]:
     """Return the members of a dense core: those of `hw.direct.core.DirectCore`."""
-    ports: dict[str, Any] = {
-        "i": In(stream.Signature(beat_layout(design.data_bits, design.lanes))),
-        "o": Out(FlowSignature(data.ArrayLayout(signed(design.sum_range.bits), design.lanes))),
-        "early": Out(1),
-        "take": Out(1),
-        "credit": In(1),
-        "available": In(1),
-        "frame": Out(1),
-        "idle": Out(1),
-    }
-    if design.weights is None:
-        depth = design.stored_channels * design.coefficient_stride
-        ports["coefficients"] = In(LoadSignature(depth=depth, width=coefficient_bits))
-    return ports
+    depth = design.stored_channels * design.coefficient_stride
+    return core_ports(design, depth=depth, coefficient_bits=coefficient_bits)
 
 
 def unspent_set(m: Module, design: DenseDesign, core: Any) -> Value:
@@ -175,9 +162,6 @@ class Order(wiring.Component):
             channel=design.channels_per_group,
             frame=design.groups,
         )
-        fresh = Signal(init=1)
-        with m.If(self.step):
-            m.d.sync += fresh.eq(self.last_set)
         m.d.comb += [
             self.step.eq(self.available & self.credit),
             place.step.eq(self.step),
@@ -189,20 +173,31 @@ class Order(wiring.Component):
             self.take.eq(
                 self.step & (place.turn == design.turns - 1) & (place.position < design.length)
             ),
-            self.idle.eq(fresh & ~self.step),
+            self.idle.eq(between_frames(m, self.step, self.last_set)),
         ]
         return m
 
 
-def order_steps(m: Module, order: Order, store: GroupStore) -> None:
-    """Let ``order`` step through ``store``."""
+def hold_and_order(
+    m: Module, design: DenseDesign, core: Any, *, width: int
+) -> tuple[GroupStore, Order]:
+    """Return a store of words of ``width`` bits, and what steps through it for ``core``."""
+    unspent = unspent_set(m, design, core)
+    m.submodules.order = order = Order(design)
+    m.submodules.store = store = GroupStore(design, width=width)
     m.d.comb += [
+        order.available.eq(store.available & (unspent if design.streamed else core.available)),
+        order.credit.eq(core.credit),
+        core.take.eq(order.take),
+        core.frame.eq(order.step & order.last_set),
+        core.idle.eq(order.idle & ~unspent),
         store.step.eq(order.step),
         store.last_position.eq(order.last_position),
         store.last_turn.eq(order.last_turn),
         store.last_line.eq(order.last_line),
         store.last_channel.eq(order.last_channel),
     ]
+    return store, order
 
 
 def tree_latency(n_words: int) -> int:

@@ -2,20 +2,19 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Module, Signal, Value, signed
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import data, wiring
 
 from golden.direct import DirectDesign
 from hw.accumulate import accumulate_turns
+from hw.core import core_ports
 from hw.delay import delay, delay_valid
 from hw.direct.chain import Chain
 from hw.direct.replay import LineReplay
 from hw.direct.sequencer import Sequencer
-from hw.output import OutputStage, beat_layout
+from hw.output import OutputStage
 from hw.primitives.memory import READ_LATENCY, Memory
-from hw.streams import FlowSignature
-from hw.tables import LoadSignature, Table
+from hw.tables import Table
 
 KERNEL_STAGE = Table.latency
 """Cycles from the decision to step until the step's weight is on the chain's bus."""
@@ -61,19 +60,7 @@ class DirectCore(wiring.Component):
 
     def __init__(self, design: DirectDesign) -> None:
         self._design = design
-        ports = {
-            "i": In(stream.Signature(beat_layout(design.data_bits, design.lanes))),
-            "o": Out(FlowSignature(data.ArrayLayout(signed(design.sum_range.bits), design.lanes))),
-            "early": Out(1),
-            "take": Out(1),
-            "credit": In(1),
-            "available": In(1),
-            "frame": Out(1),
-            "idle": Out(1),
-        }
-        if design.weights is None:
-            ports["coefficients"] = In(LoadSignature(depth=self._depth, width=design.weight_bits))
-        super().__init__(ports)
+        super().__init__(core_ports(design, depth=self._depth, coefficient_bits=design.weight_bits))
 
     @property
     def _depth(self) -> int:

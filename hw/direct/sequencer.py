@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.direct import DirectDesign
+from hw.core import between_frames
 from hw.counter import Counter, Odometer
 
 
@@ -71,10 +72,7 @@ class Sequencer(wiring.Component):
             self.last_channel.eq(place.last_group),
             self.last_frame.eq(place.last_channel),
         ]
-        fresh = Signal(init=1)
-        with m.If(self.new):
-            m.d.sync += fresh.eq(self.last_frame)
-        m.d.comb += self.idle.eq(fresh & ~self.new)
+        m.d.comb += self.idle.eq(between_frames(m, self.new, self.last_frame))
         last_turn = Signal()
         m.d.comb += last_turn.eq(place.turn == design.turns - 1)
         finishes = self._follow(m, last_turn)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal, Value, signed
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import data, wiring
 
 from golden.fermat import FermatDesign
+from hw.core import core_ports
 from hw.counter import Odometer
 from hw.delay import delay, delay_valid
 from hw.fermat.chain import DOOR, latency_of, run_chain, steps_after, words_of
@@ -14,9 +14,9 @@ from hw.fermat.latency import step_latency
 from hw.fermat.product import Product
 from hw.fermat.rotation import Fold
 from hw.fermat.words import LEAD
-from hw.output import OutputStage, beat_layout
+from hw.output import OutputStage
 from hw.streams import FlowSignature, connect_streams
-from hw.tables import LoadSignature, Table, walk_channels
+from hw.tables import Table, walk_channels
 from hw.weights_port import FRAMES_IN_FLIGHT_BITS
 
 FAR = 1 << 14
@@ -58,21 +58,9 @@ class FermatCore(wiring.Component):
 
     def __init__(self, design: FermatDesign) -> None:
         self._design = design
-        lanes = design.lanes
-        ports = {
-            "i": In(stream.Signature(beat_layout(design.data_bits, lanes))),
-            "o": Out(FlowSignature(data.ArrayLayout(signed(design.sum_range.bits), lanes))),
-            "early": Out(1),
-            "take": Out(1),
-            "credit": In(1),
-            "available": In(1),
-            "frame": Out(1),
-            "idle": Out(1),
-        }
-        if design.weights is None:
-            width = design.product.h.bits
-            ports["coefficients"] = In(LoadSignature(depth=self._depth, width=width))
-        super().__init__(ports)
+        super().__init__(
+            core_ports(design, depth=self._depth, coefficient_bits=design.product.h.bits)
+        )
 
     @property
     def _depth(self) -> int:

@@ -3,19 +3,17 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from amaranth.hdl import Module, Signal, Value, signed
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import wiring
 
 from golden.fft import FftDesign
+from hw.core import core_ports
 from hw.counter import Odometer
 from hw.delay import delay, delay_valid
 from hw.fft.door import Door
 from hw.fft.pipeline import SPECTRUM_STAGE, Registers, pipeline_latency
 from hw.fft.sections import Sections, emit, factor_of, spectra_words, within_line
-from hw.output import beat_layout
-from hw.streams import FlowSignature
-from hw.tables import LoadSignature, Table, walk_channels
+from hw.tables import Table, walk_channels
 from hw.weights_port import BankFollower
 
 
@@ -37,19 +35,7 @@ class FftCore(wiring.Component):
     def __init__(self, design: FftDesign) -> None:
         self._design = design
         self._sections = Sections(design, Registers.of(design))
-        ports = {
-            "i": In(stream.Signature(beat_layout(design.data_bits, design.lanes))),
-            "o": Out(FlowSignature(data.ArrayLayout(signed(design.sum_range.bits), design.lanes))),
-            "early": Out(1),
-            "take": Out(1),
-            "credit": In(1),
-            "available": In(1),
-            "frame": Out(1),
-            "idle": Out(1),
-        }
-        if design.weights is None:
-            ports["coefficients"] = In(LoadSignature(depth=self._depth, width=self._word_bits))
-        super().__init__(ports)
+        super().__init__(core_ports(design, depth=self._depth, coefficient_bits=self._word_bits))
 
     @property
     def _depth(self) -> int:

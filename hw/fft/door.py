@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.fft import FftDesign
 from golden.fixed import SQ
+from hw.core import between_frames
 from hw.counter import Counter, Odometer
 from hw.delay import delay, delay_valid
 from hw.fft.beats import AHEAD, BeatSignature
@@ -54,17 +55,14 @@ class Door(wiring.Component):
         m.submodules.place = place = Odometer(
             position=design.length, group=design.groups_per_channel, channel=design.channels
         )
-        fresh = Signal(init=1)  # no frame has begun
         ready = Signal(init=1)  # the block before is complete
         m.d.comb += [
             self.i.ready.eq(self.credit & self.available & ready),
             self.take.eq(self.i.valid & self.i.ready),
             place.step.eq(self.take),
             self.frame.eq(self.take & place.last_channel),
-            self.idle.eq(fresh & ~self.take),
         ]
-        with m.If(self.take):
-            m.d.sync += fresh.eq(place.last_channel)
+        m.d.comb += self.idle.eq(between_frames(m, self.take, place.last_channel))
         samples = delay(m, self.i.payload.samples, AHEAD, name="samples")
         if design.size == design.length:
             m.d.comb += [ready.eq(1), self.o.early.eq(self.take)]

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from golden.fixed import SQ
 from golden.plane import Axis
 from golden.plane_design import PlaneDesign
+from hw.core import between_frames
 from hw.counter import Counter, Odometer
 from hw.delay import delay
 from hw.fft.beats import AHEAD, BeatSignature
@@ -99,14 +100,11 @@ class PlaneDoor(wiring.Component):
     def _track_frames(self, m: Module) -> None:
         design = self._design
         m.submodules.place = place = Odometer(position=design.length, channel=design.channels)
-        fresh = Signal(init=1)  # no frame has begun
         m.d.comb += [
             place.step.eq(self.take),
             self.frame.eq(self.take & place.last_channel),
-            self.idle.eq(fresh & ~self.take),
+            self.idle.eq(between_frames(m, self.take, place.last_channel)),
         ]
-        with m.If(self.take):
-            m.d.sync += fresh.eq(place.last_channel)
 
     def _repeat(self, m: Module, row: Side, column: Side) -> Value:
         """Write samples as they are taken; return the one that stands where the map repeats."""
