@@ -1,7 +1,7 @@
 """Layers in integers: what `hw.build layer` reads, and the formats of what goes in and out."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from golden.quantize import Activation, QuantizedKernel, quantize_lines, requant
 from hw.convert.compose import Chain, FoundLayer
 from hw.convert.find import Pass
 from hw.layer.registry import LAYERS
+from hw.toml import to_toml
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class IntegerLayer:
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **self.arrays)
         name = self.found.name
-        return {f"{name}.toml": to_toml(self.options).encode(), f"{name}.npz": buffer.getvalue()}
+        return {f"{name}.toml": to_toml(self.options), f"{name}.npz": buffer.getvalue()}
 
     def described(self) -> dict[str, Any]:
         """Return the layer's entry in ``network.json``."""
@@ -131,34 +132,6 @@ def _kernels(found: FoundLayer, formats: Formats, weight_bits: int) -> dict[str,
         for axis, kernels in passes.items()
         for key in ("weight", "pe", "bias", "multiplier", "shift")
     }
-
-
-def to_toml(options: Mapping[str, Any]) -> str:
-    """Write a configuration as TOML: numbers, strings, lists of them, and tables."""
-    lines: list[str] = []
-    _write_table(options, "", lines)
-    return "\n".join(lines) + "\n"
-
-
-def _write_table(table: Mapping[str, Any], path: str, lines: list[str]) -> None:
-    for key, value in table.items():
-        if not isinstance(value, Mapping):
-            lines.append(f"{key} = {_literal(value)}")
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            if any(not isinstance(entry, Mapping) for entry in value.values()):
-                lines += ["", f"[{path}{key}]"]
-            _write_table(value, f"{path}{key}.", lines)
-
-
-def _literal(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f'"{value}"'  # names and words, which need no escape
-    if isinstance(value, Sequence):
-        return f"[{', '.join(map(_literal, value))}]"
-    return str(value)
 
 
 def _in_order(chain: Chain, formats: Formats) -> list[tuple[Pass, Activation, Activation]]:

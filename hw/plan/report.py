@@ -1,6 +1,5 @@
 """What a plan says: the table for reading, the file for programs, the configurations to build."""
 
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from golden.weights import load_weights
 from hw.plan.network import PlannedNetwork, without_scalars
 from hw.plan.option import EngineTable, Option
 from hw.plan.target import Plan
+from hw.toml import to_toml
 
 _HEADINGS = (
     *("unit", "form", "map", "layers", "engines", "lanes", "weights", "cycles"),
@@ -113,7 +113,7 @@ def files(network: PlannedNetwork, plan: Plan) -> dict[str, bytes]:
         elif unit.layers[0].weights is not None:
             sets = zip(set_names(name, unit), weight_sets(unit), strict=True)
             out |= {file: weights_archive(arrays) for file, arrays in sets}
-        out[f"{name}.toml"] = toml(config).encode()
+        out[f"{name}.toml"] = to_toml(config)
     out["plan.json"] = (json.dumps(entry(network, plan), indent=2) + "\n").encode()
     return out
 
@@ -208,22 +208,3 @@ def _cut(array: Integers, number: int, slices: int, *, halves: bool) -> Integers
         return array
     parts = np.split(array, 2) if halves else [array]
     return np.concatenate([np.split(part, slices)[number] for part in parts])
-
-
-def toml(config: Mapping[str, Any]) -> str:
-    """Return a configuration of numbers, strings, lists of them and tables as TOML."""
-    text = io.StringIO()
-    _write(text, config, "")
-    return text.getvalue()
-
-
-def _write(text: io.StringIO, config: Mapping[str, Any], path: str) -> None:
-    tables = {key: value for key, value in config.items() if isinstance(value, Mapping)}
-    for key, value in config.items():
-        if key not in tables:
-            # A JSON number, string, list or truth value is one of TOML too.
-            text.write(f"{key} = {json.dumps(value)}\n")
-    for key, value in tables.items():
-        if any(not isinstance(item, Mapping) for item in value.values()):
-            text.write(f"\n[{path}{key}]\n")
-        _write(text, value, f"{path}{key}.")

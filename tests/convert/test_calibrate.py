@@ -9,8 +9,9 @@ from golden.quantize import Activation
 from hw.convert.calibrate import Calibration, measure, quantize_network
 from hw.convert.compose import compose
 from hw.convert.find import find_passes
-from hw.convert.integers import Formats, to_integers, to_toml
+from hw.convert.integers import Formats, to_integers
 from hw.convert.read_torch import from_program
+from hw.toml import to_toml
 from nets.parc import MetaFormer, Parallel, ParC
 
 SIZE = (6, 5)
@@ -108,7 +109,7 @@ def test_the_configuration_in_full():
     (found,) = compose(graph, find_passes(graph)[0])
     formats = Formats(*(Activation(scale, 1, 8) for scale in (0.03, 0.04, 0.02)))
     layer = to_integers(found, formats, weight_bits=7)
-    assert to_toml(layer.options) == (
+    assert to_toml(layer.options).decode() == (
         'form = "metaformer"\n'
         'name = "parc_layer"\n'
         "channels = 4\n"

@@ -23,6 +23,7 @@ from hw.plan.option import Option
 from hw.plan.search import Planner, deal
 from hw.plan.target import Plan, Target
 from hw.predict import saved_by_rom
+from hw.toml import to_toml
 
 LARGE = DEVICES["lfe5u-85f-6"]
 """A device that all of the networks fit."""
@@ -164,7 +165,7 @@ def write_network(folder, zero_points=(3, 3)):
     ):
         config = layer(name, form, channels, 4, 4).options | {"name": name, "channels": channels}
         engines = {axis: {"engine": "direct"} for axis in ("height", "width")}
-        (folder / "made.toml").write_text(report.toml(config | {"engines": engines}))
+        (folder / "made.toml").write_bytes(to_toml(config | {"engines": engines}))
         arrays = dict(read_layer(folder / "made.toml").weights)
         arrays["output.zero_point"] = np.int64(zero_point)
         generator = np.random.default_rng(len(entries))
@@ -173,7 +174,7 @@ def write_network(folder, zero_points=(3, 3)):
                 arrays[key] = generator.permuted(array)
         np.savez(folder / f"{name}.npz", **arrays)
         config |= {"weights": f"{name}.npz", "engines": engines}
-        (folder / f"{name}.toml").write_text(report.toml(config))
+        (folder / f"{name}.toml").write_bytes(to_toml(config))
         entries.append({"name": name, "config": f"{name}.toml"})
     (folder / "made.toml").unlink()
     listed = {"schema": 1, "input": [3, 32, 32], "layers": entries}
