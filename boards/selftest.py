@@ -182,7 +182,9 @@ class SelfTest(wiring.Component):
         width = len(i.payload.as_value())
         m.submodules.expected = expected = WordsInTurn(self._vectors.expected, width)
         ready = Signal()
-        came, same, over = Signal(), Signal(), Signal()
+        came = Signal()
+        same = Signal()
+        over = Signal()
         wrong = Signal()
         right = Signal()
         m.d.comb += [i.ready.eq(ready), expected.step.eq(i.valid & i.ready)]
@@ -222,8 +224,8 @@ class BoardTop(Elaboratable):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.domains.power = power = ClockDomain(reset_less=True)
-        m.domains.sync = sync = ClockDomain()
+        m.domains.power = power = ClockDomain("power", reset_less=True)
+        m.domains.sync = sync = ClockDomain("sync")
         m.d.comb += [power.clk.eq(self._clock), sync.clk.eq(self._clock)]
         pressed = Signal()
         m.submodules.button = FFSynchronizer(self._restart, pressed, o_domain="power")

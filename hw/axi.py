@@ -134,7 +134,7 @@ class AxiWrapper(Elaboratable):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.domains.sync = domain = ClockDomain()
+        m.domains.sync = domain = ClockDomain("sync")
         active_low = self._names.reset_active == "low"
         m.d.comb += [
             domain.clk.eq(self._clock),

@@ -144,7 +144,8 @@ class OutputBuffer(wiring.Component):
             shape=unsigned(Shape.cast(self._shape).width), depth=self._depth - 1, init=[]
         )
         m.submodules.memory = array
-        write, read = array.write_port(), array.read_port()
+        write = array.write_port()
+        read = array.read_port()
         pop = self._queue(m, write.addr, read.addr, room=~self.o.valid | self.o.ready)
         with m.If(pop | self.o.ready):
             m.d.sync += self.o.valid.eq(pop)

@@ -34,8 +34,11 @@ class BankFollower(wiring.Component):
         m = Module()
         behind = Signal(FRAMES_IN_FLIGHT_BITS)  # frames between the two readers
         old_frames = Signal(FRAMES_IN_FLIGHT_BITS)  # of those, the ones under the bank before
-        none, one = Signal(), Signal()  # what `old_frames` is, known in time
-        seen, counting, counted = Signal(), Signal(), Signal()
+        none = Signal()  # what `old_frames` is, known in time
+        one = Signal()  # likewise
+        seen = Signal()
+        counting = Signal()
+        counted = Signal()
         m.d.sync += [
             behind.eq(behind + self.leader_frame - self.frame),
             old_frames.eq(old_frames - self.frame),

@@ -138,7 +138,8 @@ class MemoryPair(wiring.Component):
             shape=unsigned(self._width), depth=len(self._contents), init=self._contents
         )
         m.submodules.array = array
-        read, write = array.read_port(), array.write_port()
+        read = array.read_port()
+        write = array.write_port()
         m.d.comb += [
             *(read.en.eq(self.r_en), read.addr.eq(self.r_addr)),
             *(write.en.eq(self.w_en), write.addr.eq(self.w_addr), write.data.eq(self.w_data)),
@@ -152,8 +153,10 @@ class MemoryPair(wiring.Component):
         return m
 
     def _model(self, m: Module) -> Instance:
-        w_addr, r_addr = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
-        w_data, r_data = Signal(2 * DATA_PINS), Signal(2 * DATA_PINS)
+        w_addr = Signal(ADDRESS_BITS)
+        r_addr = Signal(ADDRESS_BITS)
+        w_data = Signal(2 * DATA_PINS)
+        r_data = Signal(2 * DATA_PINS)
         m.d.comb += [
             w_addr[self._unused :].eq(self.w_addr),
             r_addr[self._unused :].eq(self.r_addr),

@@ -136,7 +136,7 @@ class Harness(ABC):
         """Write component, environment and contract, built anew, where Yosys is to work."""
         m = Module()
         self._inputs = [self._clock, self.reset]
-        m.domains.sync = domain = ClockDomain()
+        m.domains.sync = domain = ClockDomain("sync")
         m.d.comb += [domain.clk.eq(self._clock), domain.rst.eq(self.reset)]
         broken = self.contract(m)
         self._clauses = list(broken)

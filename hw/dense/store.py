@@ -77,9 +77,11 @@ class GroupStore(wiring.Component):
         m = Module()
         design = self._design
         m.submodules.fill = fill = Odometer(word=self._depth, unit=design.products)
-        write_half, read_half = Signal(), Signal()
+        write_half = Signal()
+        read_half = Signal()
         address = Signal(range(self._depth))
-        filled, released = Signal(), Signal()
+        filled = Signal()
+        released = Signal()
         held = Signal(range(3))  # halves
         m.d.comb += [
             fill.step.eq(self.w_en),
@@ -156,7 +158,8 @@ class GroupStore(wiring.Component):
         begun = Signal.like(line, name="begun")  # the pass's first word
         offset = Signal(range(words + self._taps))  # its place in the line
         within = Signal(range(words))
-        following, wraps = Signal.like(offset), Signal()
+        following = Signal.like(offset)
+        wraps = Signal()
         m.d.comb += wraps.eq(within == words - 1)
         with m.If(~turn.last):
             m.d.comb += [start.eq(begun + self._taps), following.eq(offset + self._taps)]

@@ -28,7 +28,8 @@ def unspent_set(m: Module, design: DenseDesign, core: Any) -> Value:
     """
     if not design.streamed:
         return Const(0)
-    spent, unspent = Signal(), Signal()
+    spent = Signal()
+    unspent = Signal()
     with m.If(core.frame):
         m.d.sync += spent.eq(core.coefficients.read_bank)
     m.d.comb += unspent.eq(core.available & (core.coefficients.read_bank != spent))

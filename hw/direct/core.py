@@ -158,7 +158,8 @@ class DirectCore(wiring.Component):
     def _walk_kernels(self, m: Module, sequence: Sequencer, addr: Value, depth: int) -> None:
         """Drive the address of the weight of the tap that the new wave reaches."""
         design = self._design
-        address, channel_base = Signal.like(addr), Signal.like(addr)
+        address = Signal.like(addr)
+        channel_base = Signal.like(addr)
         following = Signal(range(depth + 1))
         reaching = Signal(init=1)  # the new wave has taps before it
         m.d.comb += [addr.eq(address), following.eq(address + reaching)]

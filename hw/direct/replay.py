@@ -54,7 +54,8 @@ class LineReplay(wiring.Component):
         )
         m.submodules.fill = fill = Counter(design.length)
         full = Signal(2)
-        write_half, read_half = Signal(), Signal()
+        write_half = Signal()
+        read_half = Signal()
         taken = Signal()
         address = Signal(range(design.length))
         m.d.comb += [

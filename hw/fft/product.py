@@ -194,7 +194,8 @@ class Product(Multipliers):
         )
         m.d["sync" if self._total_registered else "comb"] += product.eq(total)
         up = rounds_up(product, dropped)
-        whole, carry = Signal(signed(self._entry.width)), Signal()
+        whole = Signal(signed(self._entry.width))
+        carry = Signal()
         m.d.comb += [whole.eq(product >> dropped), carry.eq(up)]
         m.d.comb += [
             self.o.z[pair][part].eq(delay(m, whole, later, name=f"whole_{pair}_{part}")),

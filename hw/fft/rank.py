@@ -100,7 +100,8 @@ class RankStage(wiring.Component):
         span = self._rank.span
         place = Signal(range(4 * self._rank.quarter if self._rank.rotates else 2 * span))
         left = Signal(range(2 * span))  # of the words that wait, and of those that take their place
-        meets, leaves = Signal(), Signal()
+        meets = Signal()
+        leaves = Signal()
         m.d.comb += [
             meets.eq(self.i.early & place.bit_select(span.bit_length() - 1, 1)),
             leaves.eq(meets | left[-1]),

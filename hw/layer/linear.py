@@ -101,7 +101,8 @@ class LinearEngine(wiring.Component):
         """Lead lines into the engine with zeros ahead and behind."""
         before = self._part.kernel.before
         m.submodules.given = given = Counter(self.design.length)
-        ahead, behind = Signal(), Signal()
+        ahead = Signal()
+        behind = Signal()
         m.d.comb += [
             ahead.eq(given.value < before),
             behind.eq(given.value >= before + self._part.n_samples),

@@ -53,7 +53,8 @@ class Residual(wiring.Component):
             depth=plan.buffer_depth,
             target=layer.target,
         )
-        taken, joined = Signal(), Signal()
+        taken = Signal()
+        joined = Signal()
         m.d.comb += [
             taken.eq(self.i.valid & kept.credit),
             self.i.ready.eq(kept.credit),

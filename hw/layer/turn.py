@@ -118,8 +118,10 @@ class CornerTurn(wiring.Component):
             target=self._target,
         )
         full = Signal(2)
-        write_half, read_half = Signal(), Signal()
-        taken, step = Signal(), Signal()
+        write_half = Signal()
+        read_half = Signal()
+        taken = Signal()
+        step = Signal()
         m.d.comb += [
             self.i.ready.eq(~full.bit_select(write_half, 1)),
             taken.eq(self.i.valid & self.i.ready),
