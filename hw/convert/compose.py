@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from golden.parc import Floats
-from hw.convert.find import Found, Pass, channel_affine, is_map, sole_step, step_back
+from hw.convert.find import Found, Pass, apply, channel_affine, is_map, sole_step, step_back
 from hw.convert.graph import Graph
 
 _MOST_STEPS = 8
@@ -38,6 +38,12 @@ class Chain:
         """The axes in order, "dense" before them where channels mix."""
         axes = tuple(p.axis for p in self.passes)
         return ("dense", *axes) if any(p.dense for p in self.passes) else axes
+
+    def respond(self, x: Floats) -> Floats:
+        """Return what it gives for a map ``[C, H, W]``, in float64."""
+        for computed in self.passes:
+            x = apply(computed, x)
+        return x
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +80,12 @@ class FoundLayer:
     def between(self) -> tuple[str, ...]:
         """Values between two passes, one a chain that has two."""
         return tuple(chain.values[1] for chain in self.chains if len(chain.passes) == 2)
+
+    def respond(self, x: Floats) -> Floats:
+        """Return what it gives for a map ``[C, H, W]``, in float64."""
+        parts = zip(self.chains, np.split(x, len(self.chains)), strict=True)
+        y = np.concatenate([chain.respond(part) for chain, part in parts])
+        return x + y if self.residual else y
 
 
 _HALVES = {
@@ -158,6 +170,8 @@ def _concatenates(graph: Graph, index: int, parts: Sequence[str], exit: str) -> 
         return False
     if whole != (1, shapes[0][1] + shapes[1][1], *shapes[0][2:]) or shapes[0] != shapes[1]:
         return False
+    if not graph.nodes[index].affine_in(set(parts)):
+        return False
     tensors = [_random(shape, seed) for seed, shape in enumerate(shapes)]
     values = dict(graph.constants) | dict(zip(parts, tensors, strict=True))
     made = graph.nodes[index].run(values)[0]
@@ -179,6 +193,8 @@ def _common_source(graph: Graph, first: Chain, second: Chain) -> tuple[str, froz
         front |= set(graph.varying(graph.nodes[index]))
     (source,) = front if len(front) == 1 else ("",)
     if not is_map(graph, source) or any(not inside.issuperset(graph.consumers[h]) for h in halves):
+        return None
+    if graph.not_affine(nodes, source) is not None:
         return None
     x = _random(graph.shapes[source], 0)
     parts = [graph.run_part(sorted(nodes), source, x, half) for half in halves]
@@ -241,7 +257,8 @@ def _with_residual(graph: Graph, layer: FoundLayer) -> FoundLayer:
     if len(readers) != 1 or layer.exit == graph.output:
         return layer
     node = graph.nodes[readers[0]]
-    if set(graph.varying(node)) != {layer.exit, layer.entry}:
+    parts = {layer.exit, layer.entry}
+    if set(graph.varying(node)) != parts or not node.affine_in(parts):
         return layer
     x, y = (_random(graph.shapes[layer.entry], seed) for seed in (0, 1))
     made = node.run(dict(graph.constants) | {layer.entry: x, layer.exit: y})[0]

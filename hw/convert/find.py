@@ -19,7 +19,9 @@ from golden.parc import Axis, Floats, circulant
 from hw.convert.graph import Graph
 
 _TOLERANCE = 1e-4
-"""Most that a convolution may differ from ParC, relative to its greatest result."""
+"""Most that a convolution may differ from ParC, relative to what its input changes in a channel."""
+_ROUNDING = 1e-12
+"""Part of a channel's greatest result that may be rounding."""
 _MOST_NODES = 64
 """In the part of a graph that makes one convolution."""
 _MOST_MAPS = 4
@@ -142,18 +144,23 @@ def channel_affine(graph: Graph, nodes: list[int], entry: str, exit: str) -> Flo
     if found is None:
         return None
     gain, table = found
-    if np.ptp(table, axis=(1, 2)).max() > _TOLERANCE * max(1.0, float(np.abs(table).max())):
+    if not _is_flat(table, axes=(1, 2)):
         return None
     return np.stack([gain, table[:, 0, 0]])
 
 
 def sole_step(graph: Graph, name: str) -> tuple[int, str] | None:
-    """Return the node that alone reads ``name`` and nothing else, and the value it makes."""
+    """Return the node that alone reads ``name`` and nothing else, and the value it makes.
+
+    None where it makes more than one value that is read.
+    """
     readers = graph.consumers.get(name, [])
     if len(readers) != 1 or name == graph.output:
         return None
     node = graph.nodes[readers[0]]
-    return (readers[0], node.outputs[0]) if graph.varying(node) == [name] else None
+    used = [made for made in node.outputs if made in graph.consumers or made == graph.output]
+    alone = graph.varying(node) == [name] and len(used) == 1
+    return (readers[0], used[0]) if alone else None
 
 
 def step_back(graph: Graph, name: str, within: frozenset[int]) -> tuple[int, str] | None:
@@ -286,10 +293,14 @@ class _Response:
 
 def _probe(graph: Graph, nodes: frozenset[int], entry: str, exit: str) -> Pass | str:
     """Return the pass that ``nodes`` compute, or why it is none."""
+    if (bent := graph.not_affine(nodes, entry)) is not None:
+        return f"{bent.name} on the way is not linear"
     response = _Response(graph, nodes, entry, exit)
     x = np.random.default_rng(0).standard_normal(response.shape)
     y, still = response.to(x), response.still
-    if np.ptp(still, axis=(1, 2)).max() > _TOLERANCE * max(float(np.abs(y).max()), 1e-30):
+    size = _size(y - still)
+    slack = _TOLERANCE * size + _ROUNDING * _size(y)
+    if (np.ptp(still, axis=(1, 2)) > slack).any():
         return "it adds a position's value after the convolution"
     axes: tuple[Axis, Axis] = ("height", "width")
     for kernels in (_depthwise_kernels, _dense_kernels):
@@ -299,8 +310,7 @@ def _probe(graph: Graph, nodes: frozenset[int], entry: str, exit: str) -> Pass |
                 continue
             embedding = np.zeros((response.shape[0], weight.shape[-1]))
             computed = Pass(axis, weight, embedding, still[:, 0, 0])
-            error = np.abs(apply(computed, x) - y).max()
-            if error <= _TOLERANCE * np.abs(y - still).max():
+            if (_size(apply(computed, x) - y) <= slack).all():
                 return computed
     return "it is not circular along one axis"
 
@@ -357,9 +367,7 @@ def _fold_before(graph: Graph, found: Found) -> Found:
             break
         gain, table = affine
         across = np.swapaxes(table, 1, 2) if found.computed.axis == "height" else table
-        scale = max(1.0, float(np.abs(table).max()))
-        flat = np.ptp(across, axis=1).max() <= _TOLERANCE * scale
-        if not flat or np.abs(gain).min() <= 1e-9 * np.abs(gain).max():
+        if not _is_flat(across, axes=(1,)) or np.abs(gain).min() <= 1e-9 * np.abs(gain).max():
             break
         computed = found.computed.after(gain, across[:, 0])
         found = replace(found, computed=computed, entry=source, nodes=found.nodes | {index})
@@ -371,6 +379,8 @@ def _affine(graph: Graph, nodes: list[int], entry: str, exit: str) -> tuple[Floa
     shape = graph.shapes.get(entry)
     if shape is None or graph.shapes.get(exit) != shape or not is_map(graph, entry):
         return None
+    if graph.not_affine(nodes, entry) is not None:
+        return None
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(shape, generator=generator, dtype=torch.float64)
     zero, one, y = (
@@ -378,5 +388,18 @@ def _affine(graph: Graph, nodes: list[int], entry: str, exit: str) -> tuple[Floa
         for value in (torch.zeros_like(x), torch.ones_like(x), x)
     )
     gain = (one - zero)[:, 0, 0]
-    error = np.abs(gain[:, None, None] * x.numpy()[0] + zero - y).max()
-    return (gain, zero) if error <= _TOLERANCE * max(1.0, float(np.abs(y).max())) else None
+    error = _size(gain[:, None, None] * x.numpy()[0] + zero - y)
+    slack = _TOLERANCE * _size(y - zero) + _ROUNDING * _size(y)
+    return (gain, zero) if (error <= slack).all() else None
+
+
+def _size(x: Floats) -> Floats:
+    """Return the greatest magnitude in each channel of ``[C, H, W]``."""
+    size: Floats = np.abs(x).max(axis=(1, 2))
+    return size
+
+
+def _is_flat(table: Floats, axes: tuple[int, ...]) -> bool:
+    """Whether a table ``[C, H, W]`` is the same along ``axes``, but for rounding in a channel."""
+    spread = np.ptp(table, axis=axes, keepdims=True)
+    return bool((spread <= _ROUNDING * _size(table)[:, None, None]).all())

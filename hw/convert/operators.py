@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -42,3 +43,21 @@ def conv2d(
             ]
             y.addcmul_(seen, weight[:, 0, row, column, None, None])
     return y if bias is None else y + bias[:, None, None]
+
+
+def convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    output_padding: Sequence[int],
+    groups: int,
+) -> Tensor:
+    """Return ``torch.convolution`` of the same."""
+    if x.ndim == 4 and not transposed:
+        return conv2d(x, weight, bias, stride, padding, dilation, groups)
+    sizes = (list(stride), list(padding), list(dilation))
+    return torch.convolution(x, weight, bias, *sizes, transposed, list(output_padding), groups)

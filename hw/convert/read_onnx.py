@@ -16,6 +16,7 @@ from onnx.reference import ReferenceEvaluator
 from torch.nn import functional
 
 from golden.errors import ParameterError
+from hw.convert.affine import Affine, of_onnx
 from hw.convert.archive import first_line
 from hw.convert.graph import Graph, Kind, Node, Value, build
 from hw.convert.operators import conv2d
@@ -25,6 +26,25 @@ OPSETS = (11, onnx.defs.onnx_opset_version())
 """Versions of ONNX's operators that are read."""
 
 _STANDARD = ("", "ai.onnx")
+_KINDS: Mapping[str, Kind] = {
+    "Cast": "same",
+    "Conv": "conv",
+    "Dropout": "same",
+    "Identity": "same",
+    "ConstantOfShape": "shape",
+    "Shape": "shape",
+    "Size": "shape",
+}
+_RANDOM = frozenset(
+    [
+        "Bernoulli",
+        "Multinomial",
+        "RandomNormal",
+        "RandomNormalLike",
+        "RandomUniform",
+        "RandomUniformLike",
+    ]
+)
 Attributes = Mapping[str, Any]
 
 
@@ -53,15 +73,9 @@ def read_onnx(path: Path, size: tuple[int, int]) -> Graph:
         _refuse("a network of one input and one output", f"of {counts}")
     shape = check_shape(_dimensions(inputs[0]), size)
     nodes = [_read_node(node, i, opset) for i, node in enumerate(graph.node)]
-    try:
-        return build(
-            nodes, constants, input=inputs[0].name, output=graph.output[0].name, input_shape=shape
-        )
-    except ParameterError:
-        raise
-    except Exception as reason:  # an operator at odds with its inputs
-        text = first_line(reason)
-        _refuse(f"a network that takes {' x '.join(map(str, shape))}", f"one that fails ({text})")
+    return build(
+        nodes, constants, input=inputs[0].name, output=graph.output[0].name, input_shape=shape
+    )
 
 
 def _opset(model: onnx.ModelProto) -> int:
@@ -93,25 +107,68 @@ def _read_node(node: onnx.NodeProto, index: int, opset: int) -> Node:
     bodies = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
     if any(a.type in bodies for a in node.attribute):
         _refuse("free of control flow", f"with {node.op_type}")
+    if node.op_type in _RANDOM:
+        _refuse("a network without random numbers", f"with {name}")
     compute = _TORCH.get(node.op_type) or _reference(node, opset)
 
     def run(values: Mapping[str, Value]) -> Sequence[Value]:
         return compute([values[i] if i else None for i in node.input], attributes)
 
-    kind: Kind = "other"
-    if node.op_type == "Conv":
-        kind = "conv"
-    elif node.op_type == "DFT" and attributes.get("inverse"):
-        kind = "inverse_fft"
+    kind = _kind(node, attributes)
     given = tuple(dict.fromkeys(i for i in node.input if i))
     outputs = tuple(o or f"{name}:{i}" for i, o in enumerate(node.output))
     weight = node.input[1] if kind == "conv" else None
-    scopes = {p.key: p.value for p in node.metadata_props}.get("pkg.torch.onnx.name_scopes", "")
-    return Node(name, given, outputs, run, kind, weight, _scope(scopes))
+    affine = _affine(node, attributes)
+    return Node(
+        name,
+        given,
+        outputs,
+        run,
+        kind,
+        weight,
+        _scope(node),
+        key=_key(node, given),
+        terms=frozenset(_among(node, affine.terms)),
+        factors=tuple(_among(node, affine.factors)),
+    )
 
 
-def _scope(text: str) -> str:
-    """Return the module's path out of what torch's exporter notes: "['', 'stages.2', 'node']"."""
+def _kind(node: onnx.NodeProto, attributes: Attributes) -> Kind:
+    if node.op_type == "DFT" and attributes.get("inverse"):
+        return "inverse_fft"
+    return _KINDS.get(node.op_type, "other")
+
+
+def _key(node: onnx.NodeProto, given: Sequence[str]) -> str:
+    """Return what ``node`` does, its inputs by number."""
+    attributes = sorted(a.SerializeToString(deterministic=True).hex() for a in node.attribute)
+    inputs = [given.index(name) if name else None for name in node.input]
+    return f"{node.op_type}{inputs}{len(node.output)}{attributes}"
+
+
+def _affine(node: onnx.NodeProto, attributes: Attributes) -> Affine:
+    if node.op_type == "Cast" and not _is_real(attributes["to"]):
+        return Affine()
+    return of_onnx(node.op_type)
+
+
+def _among(node: onnx.NodeProto, places: Sequence[str]) -> list[str]:
+    """Return the inputs at ``places``, one as often as it is there."""
+    return [
+        name
+        for index, name in enumerate(node.input)
+        if name and ("*" in places or str(index) in places)
+    ]
+
+
+def _scope(node: onnx.NodeProto) -> str:
+    """Return the module's path out of what torch's exporters note.
+
+    The newer one writes "['', 'stages.2', 'node']", the older one calls the node "/stages.2/Conv".
+    """
+    text = {p.key: p.value for p in node.metadata_props}.get("pkg.torch.onnx.name_scopes")
+    if text is None:
+        return ".".join(node.name.split("/")[1:-1])
     parts = [part.strip(" '\"") for part in text.strip("[]").split(",")]
     return parts[-2] if len(parts) > 1 else ""
 
@@ -183,8 +240,16 @@ def _gemm(x: Sequence[Value], a: Attributes) -> Sequence[Value]:
 
 def _cast(x: Sequence[Value], a: Attributes) -> Sequence[Value]:
     """Convert, but real numbers to double precision whatever is asked for."""
+    if _is_real(a["to"]):
+        return [x[0].to(torch.float64)]
     dtype = onnx.helper.tensor_dtype_to_np_dtype(a["to"])
-    return [x[0].to(torch.float64 if dtype.kind == "f" else _tensor(np.zeros(0, dtype)).dtype)]
+    return [x[0].to(_tensor(np.zeros(0, dtype)).dtype)]
+
+
+def _is_real(data_type: int) -> bool:
+    """Whether ONNX's type of number is a real one."""
+    names = ("FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16")
+    return data_type in [getattr(onnx.TensorProto, name) for name in names]
 
 
 def _slice(x: Sequence[Value], _a: Attributes) -> Sequence[Value]:

@@ -3,17 +3,19 @@
 import importlib
 import operator
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
 from torch import fx
+from torch.export.graph_signature import OutputKind
 
 from golden.errors import ParameterError
+from hw.convert.affine import Affine, of_torch
 from hw.convert.archive import first_line, load_program
-from hw.convert.graph import Graph, Kind, Node, Value, build
-from hw.convert.operators import conv2d
+from hw.convert.graph import Graph, Kind, Node, Value, build, to_double
+from hw.convert.operators import conv2d, convolution
 
 _KINDS: dict[str, Kind] = {
     "aten.conv2d": "conv",
@@ -28,7 +30,51 @@ _KINDS: dict[str, Kind] = {
 }
 _TRAINING = {torch.ops.aten.dropout.default: "train", torch.ops.aten.batch_norm.default: "training"}
 """Operators that compute something else in training, and the argument that says so."""
-_SINGLE = {torch.float32: torch.float64, torch.complex64: torch.complex128}
+_SAME = frozenset(
+    f"aten.{name}"
+    for name in [
+        "alias",
+        "clone",
+        "contiguous",
+        "detach",
+        "dropout",
+        "lift_fresh_copy",
+        "positive",
+        "to",
+        "_to_copy",
+    ]
+)
+"""Operators that give back what they take, but for its type and place in memory."""
+_OF_SHAPE = frozenset(
+    f"aten.{name}_like" for name in ("empty", "full", "ones", "zeros")
+) | frozenset(f"aten.new_{name}" for name in ("empty", "full", "ones", "zeros"))
+"""Operators that read of a tensor its shape alone."""
+_RANDOM = frozenset(
+    [
+        "bernoulli",
+        "exponential",
+        "multinomial",
+        "native_dropout",
+        "normal",
+        "normal_functional",
+        "rand",
+        "rand_like",
+        "randint",
+        "randint_like",
+        "randn",
+        "randn_like",
+        "randperm",
+        "uniform",
+    ]
+)
+_COMPUTE: Mapping[Any, Callable[..., Value]] = {
+    torch.ops.aten.conv2d.default: conv2d,
+    torch.ops.aten.convolution.default: convolution,
+    # Whatever is in memory would be no constant.
+    torch.ops.aten.empty_like.default: torch.zeros_like,
+    torch.ops.aten.new_empty.default: torch.ops.aten.new_zeros.default,
+}
+"""What runs in the place of an operator."""
 
 
 def read_export(path: Path, size: tuple[int, int], *, trust_pickle: bool = False) -> Graph:
@@ -68,27 +114,84 @@ def read_factory(place: str, state: Path | None, size: tuple[int, int], channels
 
 
 def from_program(program: torch.export.ExportedProgram, size: tuple[int, int]) -> Graph:
-    """Read an exported network for images of ``size``, height and width."""
+    """Read an exported network for images of ``size``, height and width.
+
+    Raises
+    ------
+    ParameterError
+        Where it is not of one image of that size and one output, in training, or of operators that
+        torch does not run alone.
+    """
     signature = program.graph_signature
     if len(signature.user_inputs) != 1 or len(signature.user_outputs) != 1:
         counts = f"{len(signature.user_inputs)} and {len(signature.user_outputs)}"
         _refuse("a network of one input and one output", f"of {counts}")
-    (input_name,), (output_name,) = signature.user_inputs, signature.user_outputs
+    shape = _input_shape(program, signature.user_inputs[0], size)
+    _check_evaluating(program)
+    program = _functional(program)
+    signature = program.graph_signature
+    (input_name,) = signature.user_inputs
     stored = {
         **signature.inputs_to_parameters,
         **signature.inputs_to_buffers,
         **signature.inputs_to_lifted_tensor_constants,
     }
     tensors: Mapping[str, Any] = {**program.state_dict, **program.constants}
-    nodes: list[Node] = []
+    reading = _Reading()
     constants: dict[str, Value] = {}
-    for node in program.graph.nodes:
+    for node in _live(program):
         if node.op == "placeholder" and node.name in stored:
             constants[node.name] = tensors[stored[node.name]]
         elif node.op == "call_function":
-            nodes.append(_read_node(node))
-    shape = _input_shape(program, input_name, size)
-    return build(nodes, constants, input=input_name, output=output_name, input_shape=shape)
+            reading.take(node)
+    return build(
+        reading.nodes,
+        constants,
+        input=input_name,
+        output=reading.named(_output(program)),
+        input_shape=shape,
+    )
+
+
+def _functional(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """Return the network without operators that write into what they read.
+
+    With no operator to decompose, torch leaves the others as they are; it takes what stands in
+    gradient guards out of them too.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return program.run_decompositions({})
+    except Exception as reason:  # whatever tracing raises
+        _refuse("a network that torch.export decomposes", f"one that fails ({first_line(reason)})")
+
+
+def _check_evaluating(program: torch.export.ExportedProgram) -> None:
+    modules = program.graph_module.modules()
+    graphs = [module.graph for module in modules if isinstance(module, fx.GraphModule)]
+    for node in (node for graph in graphs for node in graph.nodes):
+        if _TRAINING.get(node.target) in _named_true(node):
+            _refuse("a network in evaluation mode", f"with {node.name} in training")
+
+
+def _output(program: torch.export.ExportedProgram) -> fx.Node:
+    """Return the node that gives the one result: changed buffers and inputs come before it."""
+    (output,) = (node for node in program.graph.nodes if node.op == "output")
+    kinds = [spec.kind for spec in program.graph_signature.output_specs]
+    result: fx.Node = output.args[0][kinds.index(OutputKind.USER_OUTPUT)]
+    return result
+
+
+def _live(program: torch.export.ExportedProgram) -> list[fx.Node]:
+    """Return what the result needs, in order: no assertions, no changes of buffers."""
+    needed = {_output(program)}
+    live = []
+    for node in reversed(program.graph.nodes):
+        if node in needed:
+            live.append(node)
+            needed.update(node.all_input_nodes)
+    return live[::-1]
 
 
 def _make(place: str) -> torch.nn.Module:
@@ -164,36 +267,134 @@ def check_shape(dimensions: Sequence[str], size: tuple[int, int]) -> tuple[int, 
     return shape
 
 
-def _read_node(node: fx.Node) -> Node:
-    target = node.target
-    if not isinstance(target, torch._ops.OpOverload) and target is not operator.getitem:
-        _refuse("a network of torch's own operators", f"with {target}")
-    if _TRAINING.get(target) in _named_true(node):
-        _refuse("a network in evaluation mode", f"with {node.name} in training")
-    name = str(getattr(target, "_schema", target))
-    operation = name.split("(")[0].replace("::", ".").split(".")
-    kind = _KINDS.get(".".join(operation[:2]), "other")
-    compute = conv2d if target is torch.ops.aten.conv2d.default else target
-    inputs = tuple(dict.fromkeys(argument.name for argument in node.all_input_nodes))
+class _Reading:
+    """Nodes of torch read one by one.
 
-    def run(values: Mapping[str, Value]) -> Sequence[Value]:
-        arguments = fx.map_arg(node.args, lambda n: values[n.name])
-        keywords = fx.map_arg(node.kwargs, lambda n: values[n.name])
-        single = {k: _SINGLE.get(v, v) if k == "dtype" else v for k, v in keywords.items()}
-        return [compute(*arguments, **single)]
+    Attributes
+    ----------
+    nodes
+        Those read.
+    """
 
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self._members: dict[str, str] = {}
+
+    def named(self, node: fx.Node) -> str:
+        """Return the name of what ``node`` gives."""
+        return self._members.get(node.name, node.name)
+
+    def take(self, node: fx.Node) -> None:
+        """Read a node, or the name of a member of another's result."""
+        if node.target is operator.getitem:
+            source, index = node.args
+            self._members[node.name] = f"{source.name}:{index}"
+        else:
+            self.nodes.append(self._read(node))
+
+    def _read(self, node: fx.Node) -> Node:
+        if not isinstance(node.target, torch._ops.OpOverload):
+            _refuse("a network of torch's own operators", f"with {node.target}")
+        namespace, operation, overload = _operation(node)
+        if operation in _RANDOM:
+            _refuse("a network without random numbers", f"with {_place(node)}")
+        compute = _COMPUTE.get(node.target, node.target)
+        inputs = tuple(dict.fromkeys(map(self.named, node.all_input_nodes)))
+        several = isinstance(node.meta["val"], (list, tuple))
+
+        def run(values: Mapping[str, Value]) -> Sequence[Value]:
+            arguments, keywords = fx.node.map_aggregate(
+                (node.args, dict(node.kwargs)),
+                lambda a: values[self.named(a)] if isinstance(a, fx.Node) else _doubled(a),
+            )
+            made = compute(*arguments, **keywords)
+            return [to_double(value) for value in (made if several else [made])]
+
+        kind = _kind(node, f"{namespace}.{operation}")
+        weight = None
+        if kind == "conv" and isinstance(node.args[1], fx.Node):
+            weight = self.named(node.args[1])
+        affine = of_torch(operation, overload) if _is_real(node) else Affine()
+        return Node(
+            node.name,
+            inputs,
+            tuple(f"{node.name}:{i}" for i in range(len(node.meta["val"])))
+            if several
+            else (node.name,),
+            run,
+            kind,
+            weight,
+            _scope(node),
+            key=self._key(node, inputs),
+            terms=frozenset(self._among(node, affine.terms)),
+            factors=tuple(self._among(node, affine.factors)),
+        )
+
+    def _key(self, node: fx.Node, inputs: Sequence[str]) -> str:
+        """Return what ``node`` does, its inputs by number."""
+        arguments = fx.node.map_aggregate(
+            (node.args, dict(node.kwargs)),
+            lambda a: f"<{inputs.index(self.named(a))}>" if isinstance(a, fx.Node) else repr(a),
+        )
+        return f"{node.target}{arguments}"
+
+    def _among(self, node: fx.Node, names: Sequence[str]) -> list[str]:
+        """Return the inputs in the arguments called ``names``, one as often as it stands there."""
+        found: list[str] = []
+        for name, argument in _arguments(node).items():
+            if name in names:
+                fx.node.map_arg(argument, lambda n: found.append(self.named(n)))
+        return found
+
+
+def _operation(node: fx.Node) -> tuple[str, str, str]:
+    """Return an operator's namespace, name and overload."""
+    namespace, name = node.target._schema.name.split("::")
+    return namespace, name, node.target._overloadname
+
+
+def _kind(node: fx.Node, operation: str) -> Kind:
+    if operation in _OF_SHAPE and node.all_input_nodes == [node.args[0]]:
+        return "shape"
+    return "same" if operation in _SAME else _KINDS.get(operation, "other")
+
+
+def _is_real(node: fx.Node) -> bool:
+    """Whether all that ``node`` gives are real or complex numbers."""
+    value = node.meta["val"]
+    members = value if isinstance(value, (list, tuple)) else [value]
+    return all(m is None or m.is_floating_point() or m.is_complex() for m in members)
+
+
+def _doubled(argument: Any) -> Any:
+    """Return an argument that names a type of real or complex numbers as the double one."""
+    if not isinstance(argument, torch.dtype):
+        return argument
+    if argument.is_complex:
+        return torch.complex128
+    return torch.float64 if argument.is_floating_point else argument
+
+
+def _scope(node: fx.Node) -> str:
     stack = list(node.meta.get("nn_module_stack", {}).values())
-    scope = str(stack[-1][0]).removeprefix("L['self'].") if stack else ""
-    weight = node.args[1].name if kind == "conv" and isinstance(node.args[1], fx.Node) else None
-    return Node(node.name, inputs, (node.name,), run, kind, weight, scope)
+    return str(stack[-1][0]).removeprefix("L['self'].") if stack else ""
+
+
+def _place(node: fx.Node) -> str:
+    scope = _scope(node)
+    return f"{node.name} in {scope}" if scope else node.name
+
+
+def _arguments(node: fx.Node) -> dict[str, Any]:
+    """Return a node's arguments by their names in the operator's schema."""
+    schema = getattr(node.target, "_schema", None)
+    names = [argument.name for argument in schema.arguments] if schema else []
+    return dict(zip(names, node.args, strict=False)) | node.kwargs
 
 
 def _named_true(node: fx.Node) -> set[str]:
     """Return names of the arguments that are True."""
-    schema = getattr(node.target, "_schema", None)
-    names = [argument.name for argument in schema.arguments] if schema else []
-    given = dict(zip(names, node.args, strict=False)) | node.kwargs
-    return {name for name, value in given.items() if value is True}
+    return {name for name, value in _arguments(node).items() if value is True}
 
 
 def _refuse(rule: str, value: object) -> NoReturn:

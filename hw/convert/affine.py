@@ -1,0 +1,100 @@
+"""What operators of torch and ONNX are affine in, by their names.
+
+Data alone cannot tell: a clamp is linear on every map that stays between its ends. So only the
+operators that are listed here may lie within a convolution or be folded into one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Affine:
+    """Arguments that an operator is affine in.
+
+    Parameters
+    ----------
+    terms
+        In all of them at once. Names of torch's schemas, numbers of ONNX's inputs.
+    factors
+        In any one of them: they are multiplied.
+    """
+
+    terms: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
+
+
+_MOVES = """
+    _adaptive_avg_pool2d adaptive_avg_pool2d alias as_strided avg_pool2d channel_shuffle chunk clone
+    col2im constant_pad_nd contiguous cumsum detach diag_embed diagonal diff dropout expand
+    expand_as flatten flip gather im2col index index_select lift_fresh_copy masked_fill mean
+    movedim narrow native_channel_shuffle neg pad permute pixel_shuffle pixel_unshuffle positive
+    reflection_pad1d reflection_pad2d repeat repeat_interleave replication_pad1d replication_pad2d
+    reshape roll rot90 select slice split split_with_sizes squeeze sum swapaxes t take_along_dim
+    tile to _to_copy trace transpose tril triu unbind unflatten unfold unsqueeze
+    _unsafe_index _unsafe_view view view_as
+    _conj _conj_physical _neg_view conj_physical imag real resolve_conj resolve_neg
+    view_as_complex view_as_real
+    _fft_c2c _fft_c2r _fft_r2c fft_fft fft_fft2 fft_fftn fft_fftshift fft_hfft fft_ifft fft_ifft2
+    fft_ifftn fft_ifftshift fft_ihfft fft_irfft fft_irfft2 fft_irfftn fft_rfft fft_rfft2 fft_rfftn
+"""
+"""Those whose first argument alone is data: they move it, pick from it, or add it up."""
+_MOVED = ("self", "input", "x")
+_CONVOLUTION = Affine(("bias",), ("input", "weight"))
+_TORCH: Mapping[str, Affine] = {
+    **dict.fromkeys(_MOVES.split(), Affine(_MOVED)),
+    **dict.fromkeys(("add", "sub", "rsub"), Affine(("self", "other"))),
+    **dict.fromkeys(("cat", "concat", "hstack", "stack", "vstack"), Affine(("tensors",))),
+    **dict.fromkeys(("mul", "outer", "kron"), Affine((), ("self", "other"))),
+    **dict.fromkeys(("bmm", "mm"), Affine((), ("self", "mat2"))),
+    **dict.fromkeys(("conv1d", "conv2d", "convolution", "_convolution"), _CONVOLUTION),
+    **dict.fromkeys(("batch_norm", "_native_batch_norm_legit_no_training"), Affine(("input",))),
+    "addmm": Affine(("self",), ("mat1", "mat2")),
+    "baddbmm": Affine(("self",), ("batch1", "batch2")),
+    "addcmul": Affine(("self",), ("tensor1", "tensor2")),
+    "complex": Affine(("real", "imag")),
+    "copy": Affine(("src",)),
+    "div": Affine(("self",)),
+    "dot": Affine((), ("self", "tensor")),
+    "einsum": Affine((), ("tensors",)),
+    "fill": Affine(("self", "value")),
+    "index_put": Affine(("self", "values")),
+    "linear": Affine(("bias",), ("input", "weight")),
+    "matmul": Affine((), ("self", "other")),
+    "mv": Affine((), ("self", "vec")),
+    "select_scatter": Affine(("self", "src")),
+    "slice_scatter": Affine(("self", "src")),
+    "where": Affine(("self", "other")),
+}
+_NONE = Affine()
+
+
+def of_torch(operation: str, overload: str) -> Affine:
+    """Return what an operator ``aten.OPERATION`` is affine in, if it gives real or complex numbers.
+
+    A division that rounds is an overload with a mode.
+    """
+    if overload.endswith("_mode"):
+        return _NONE
+    if operation.startswith("upsample_"):
+        return Affine(("self", "input"))
+    return _TORCH.get(operation, _NONE)
+
+
+_FIRST = """
+    AveragePool BatchNormalization Cast Col2Im CumSum DFT DepthToSpace Div Dropout Expand Flatten
+    Gather GatherElements GatherND GlobalAveragePool Identity Neg Pad ReduceMean ReduceSum Reshape
+    Resize ReverseSequence Slice SpaceToDepth Split Squeeze Tile Transpose Trilu Unsqueeze Upsample
+"""
+_ONNX: Mapping[str, Affine] = {
+    **dict.fromkeys(_FIRST.split(), Affine(("0",))),
+    **dict.fromkeys(("Add", "Concat", "Mean", "Sub", "Sum"), Affine(("*",))),
+    **dict.fromkeys(("Einsum", "MatMul", "Mul"), Affine((), ("*",))),
+    **dict.fromkeys(("Conv", "ConvTranspose", "Gemm"), Affine(("2",), ("0", "1"))),
+    "Where": Affine(("1", "2")),
+}
+
+
+def of_onnx(operation: str) -> Affine:
+    """Return what an operator of ONNX is affine in, where its result is real; "*" is all inputs."""
+    return _ONNX.get(operation, _NONE)
