@@ -84,7 +84,7 @@ class AxiWrapper(Elaboratable):
     """An engine or a layer under AXI4-Stream names, in a clock domain made from its own ports.
 
     The component's streams are `i`, `o`, and `w` or `w_NAME` for weights; what begins with `event_`
-    is a pulse.
+    is a pulse. While reset is active, no handshake is made on any of them.
 
     Attributes
     ----------
@@ -140,29 +140,35 @@ class AxiWrapper(Elaboratable):
             domain.clk.eq(self._clock),
             domain.rst.eq(~self._reset if active_low else self._reset),
         ]
+        # A component in reset would take what is offered, and lose it.
+        awake = self._reset if active_low else ~self._reset
         m.submodules.engine = self._engine
         for prefix, interface, taken in self._interfaces():
             wires = self._streams[prefix]
             if taken:
-                self._take(m, wires, interface)
+                self._take(m, wires, interface, awake)
             else:
-                self._give(m, wires, interface)
+                self._give(m, wires, interface, awake)
         for name, event in self._events.items():
             m.d.comb += event.eq(getattr(self._engine, name))
         return m
 
     @staticmethod
-    def _take(m: Module, wires: dict[str, Signal], interface: wiring.PureInterface) -> None:
+    def _take(
+        m: Module, wires: dict[str, Signal], interface: wiring.PureInterface, awake: Value
+    ) -> None:
         slots = slots_of(interface.payload.shape())
         bits = [wires["tdata"][s.offset : s.offset + s.sample_bits] for s in slots]
         m.d.comb += [
             Value.cast(interface.payload).eq(Cat(*bits, wires["tlast"])),
-            interface.valid.eq(wires["tvalid"]),
-            wires["tready"].eq(interface.ready),
+            interface.valid.eq(wires["tvalid"] & awake),
+            wires["tready"].eq(interface.ready & awake),
         ]
 
     @staticmethod
-    def _give(m: Module, wires: dict[str, Signal], interface: wiring.PureInterface) -> None:
+    def _give(
+        m: Module, wires: dict[str, Signal], interface: wiring.PureInterface, awake: Value
+    ) -> None:
         beat = Value.cast(interface.payload)
         offset = 0
         for slot in slots_of(interface.payload.shape()):
@@ -172,7 +178,7 @@ class AxiWrapper(Elaboratable):
             offset += slot.sample_bits
         m.d.comb += [
             wires["tlast"].eq(interface.payload.last),
-            wires["tvalid"].eq(interface.valid),
+            wires["tvalid"].eq(interface.valid & awake),
             interface.ready.eq(wires["tready"]),
         ]
 

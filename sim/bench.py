@@ -9,11 +9,10 @@ from typing import Any
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.triggers import RisingEdge
 
 from golden.design import LineDesign
 from golden.layer import LayerDesign
-from sim.stream import Beat, Gaps, Pulses, Readiness, Sink, Source, Stepper, Wires
+from sim.stream import Beat, Gaps, Hush, Pulses, Readiness, Sink, Source, Stepper, Wires
 
 JOB = "BENCH_JOB"
 """Environment variable that names a run's job file."""
@@ -92,8 +91,11 @@ class Bench:
         prefixes = ["event", *(f"event_{name.removesuffix('_axis')}" for name in ports)]
         events = [f"{p}_tlast_{event}" for p in prefixes for event in ("unexpected", "missing")]
         self.events = Pulses({name: getattr(dut, name) for name in events})
+        # `i` is the first: `reset` may leave it out.
         self._agents: list[Any] = [self.i, self.o, *self.loads.values(), self.events]
-        self._stepper = Stepper(self._clock, self._agents)
+        taken = [getattr(dut, f"{name}_tready") for name in ("s_axis", *ports)]
+        self.hush = Hush([*taken, dut.m_axis_tvalid])
+        self._stepper = Stepper(self._clock, [*self._agents, self.hush])
         self.generator = np.random.default_rng(job.seed)
 
     async def start(self) -> None:
@@ -101,22 +103,49 @@ class Bench:
         Clock(self._clock, 2, unit="step").start(start_high=False)
         await self.reset()
 
-    async def reset(self) -> None:
-        """Reset the build for one cycle, and forget all that went in and came out.
+    async def reset(
+        self,
+        cycles: int = 1,
+        *,
+        offer: Callable[[], None] | None = None,
+        early: int = 0,
+        held: bool = False,
+    ) -> None:
+        """Reset the build, and forget all that went in and came out.
+
+        Parameters
+        ----------
+        cycles
+            How long reset is active.
+        offer
+            Sends beats: called ``early`` cycles before reset ends, as by a source that leaves reset
+            earlier.
+        held
+            Whether the source of `i` is not reset, and goes on with what was not taken.
 
         Raises
         ------
         AssertionError
-            Where a beat is offered in the cycle after.
+            Where a ready or valid is high in reset, or a beat is offered in the cycle after.
         """
         self._reset.value = self._reset_active
-        for agent in self._agents:
+        for agent in self._agents[held:]:
             agent.reset()
-        edge = RisingEdge(self._clock)
-        await edge
+        self.hush.resets = True
+        before = self.hush.cycles
+        await self.run(cycles - early)
+        if offer is not None:
+            offer()
+        await self.run(early)
+        assert self.hush.cycles == before + cycles, "Every cycle of reset must be looked at"
+        self.hush.resets = False
         self._reset.value = 1 - self._reset_active
         await self.run(1)
         assert not self.o.beats, "Valid must be low after reset"
+
+    def offer_weights(self, n_units: int) -> None:
+        """Present random weights where they arrive on ports, for ``n_units`` groups or frames."""
+        raise NotImplementedError
 
     async def run(self, cycles: int) -> None:
         """Let time pass."""

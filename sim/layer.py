@@ -7,6 +7,7 @@ import numpy as np
 from golden.interval import Integers
 from golden.layer import Arrays, LayerDesign
 from sim.bench import Bench, Job, field_words
+from sim.stimulus import random_arrays
 from sim.stream import Beat, Gaps, Readiness, evenly, random_gaps
 
 
@@ -70,6 +71,16 @@ class LayerBench(Bench):
             self.loads[f"{port}_axis"].send(
                 field_words(fields, dict(tables)), random_gaps(density, seed)
             )
+
+    def offer_weights(self, n_units: int) -> None:
+        """See `Bench`."""
+        if not self.design.loaded:
+            return
+        self.weights = random_arrays(self.design, self.generator)
+        if self._streamed:
+            self._stream_weights(n_units)
+        else:
+            self.send_set(self.weights)
 
     def _stream_weights(self, n_frames: int) -> None:
         """Present the weights once for each of ``n_frames``, each channel by itself."""

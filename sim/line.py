@@ -8,8 +8,8 @@ from golden.design import LineDesign
 from golden.interval import Integers
 from golden.weights import LineWeights
 from sim.bench import Bench, Job, field_words
-from sim.stimulus import random_lines
-from sim.stream import Beat, Gaps, Readiness
+from sim.stimulus import random_lines, random_weights
+from sim.stream import Beat, Gaps, Readiness, evenly
 
 
 def pack(lines: Integers, lanes: int, slot_bits: int) -> list[Beat]:
@@ -50,11 +50,17 @@ class LineBench(Bench):
         self.weights = job.design.weights
         self._lines_sent = 0
 
-    async def reset(self) -> None:
+    async def reset(self, cycles: int = 1, **options: Any) -> None:
         """See `Bench`."""
         self._lines_sent = 0
         self.weights = self.design.weights
-        await super().reset()
+        await super().reset(cycles, **options)
+
+    def offer_weights(self, n_units: int) -> None:
+        """See `Bench`."""
+        if n_units and self.w is not None:
+            self.weights = random_weights(self.design, self.generator)
+            self.w.send(self.set_beats(self.weights), evenly(0))
 
     @property
     def patience(self) -> int:

@@ -219,6 +219,30 @@ class Sink:
             wires.ready.value = ready
 
 
+class Hush:
+    """Holds a build to silence while it is in reset: every ready and every valid of it is low.
+
+    Attributes
+    ----------
+    resets
+        Whether reset is active.
+    cycles
+        How many cycles were looked at.
+    """
+
+    def __init__(self, wires: Sequence[Any]) -> None:
+        self._wires = wires
+        self.resets = False
+        self.cycles = 0
+
+    def step(self, cycle: int) -> None:
+        """See `Agent`."""
+        if self.resets:
+            self.cycles += 1
+            loud = [wire._name for wire in self._wires if wire.value]
+            assert not loud, f"{', '.join(loud)} must be low in reset (cycle {cycle})"
+
+
 class Pulses:
     """Records the cycles in which wires are high."""
 
