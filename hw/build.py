@@ -3,7 +3,7 @@
 import os
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from golden.layer import LayerDesign
 from golden.weights import LineWeights, check_weights, load_weights
 from hw.axi import PortNames
 from hw.command import run_command
-from hw.generate import generate, write_files
-from hw.layer.config import read_layer
+from hw.files import write_product
+from hw.generate import generate
+from hw.layer.config import files_of, read_layer
 
 PRESETS = Path(__file__).with_name("presets.toml")
 LAYER_PRESETS = Path(__file__).parent / "layer" / "presets"
@@ -216,7 +217,7 @@ def layer(config: Path, name: str | None, out: Path, **ports: str) -> None:
     """
     names = PortNames(ports["clock"], ports["reset"], ports["reset_active"])
     design = read_layer(config, **({} if name is None else {"name": name}))
-    finish_build(design, names, out, example=design.example)
+    finish_build(design, names, out, example=design.example, inputs=files_of(config))
 
 
 def build(
@@ -245,15 +246,21 @@ def build(
     design = design_class(weights=weights, **common, **own)
     if finish is not None:
         design = finish(design)
-    finish_build(design, names, options["out"], example=options["weights"] is None)
+    inputs = [] if options["weights"] is None else [options["weights"]]
+    finish_build(design, names, options["out"], example=not inputs, inputs=inputs)
 
 
 def finish_build(
-    design: LineDesign | LayerDesign, names: PortNames, out: Path, *, example: bool
+    design: LineDesign | LayerDesign,
+    names: PortNames,
+    out: Path,
+    *,
+    example: bool,
+    inputs: Collection[Path],
 ) -> None:
-    """Write the files of ``design``, and say where."""
+    """Write the files of ``design``, which was read from ``inputs``, and say where."""
     files = generate(design, names, example=example)
-    write_files(files, out)
+    write_product(files, f"{design.name}.json", out, inputs=inputs)
     click.echo(" ".join(str(out / name) for name in files))
 
 

@@ -1,22 +1,16 @@
 """From a design to its files: Verilog, manifest and instantiation template."""
 
 import io
-import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
-from errno import EISDIR
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from golden.design import LineDesign
-from golden.errors import ParameterError
 from golden.layer import Arrays, LayerDesign
 from hw.axi import AxiWrapper, PortNames
+from hw.files import with_manifest
 from hw.layer.registry import LAYERS
 from hw.line import LineEngine
 from hw.manifest import describe_layer, describe_line
@@ -58,8 +52,7 @@ def generate(
     files[f"{design.name}.veo"] = instantiation(wrapper, manifest, explain(manifest)).encode()
     if example and arrays is not None:
         files[f"{design.name}.npz"] = weights_archive(arrays)
-    files[f"{design.name}.json"] = (json.dumps(manifest, indent=2) + "\n").encode()
-    return files
+    return with_manifest(files, f"{design.name}.json", manifest)
 
 
 def weights_archive(arrays: Arrays) -> bytes:
@@ -67,31 +60,3 @@ def weights_archive(arrays: Arrays) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **dict[str, Any](arrays))
     return buffer.getvalue()
-
-
-def write_files(files: dict[str, bytes], out: Path) -> None:
-    """Write all of ``files`` into ``out``, or none of them.
-
-    Raises
-    ------
-    ParameterError
-        Where ``out`` cannot be made or written.
-    """
-    try:
-        made = [p for p in (out, *out.parents) if not p.exists()]
-        out.mkdir(parents=True, exist_ok=True)
-        try:
-            with tempfile.TemporaryDirectory(dir=out) as folder:
-                for name, content in files.items():
-                    (Path(folder) / name).write_bytes(content)
-                if in_the_way := [name for name in files if (out / name).is_dir()]:
-                    raise IsADirectoryError(EISDIR, f"{in_the_way[0]} is a folder")
-                for name in files:
-                    os.replace(Path(folder) / name, out / name)
-        except OSError:
-            if made:
-                shutil.rmtree(made[-1], ignore_errors=True)
-            raise
-    except OSError as reason:
-        rule = "a folder that can be written"
-        raise ParameterError("out", rule, f"{out} ({reason.strerror})") from None

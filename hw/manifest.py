@@ -1,8 +1,7 @@
 """The manifest: what a build promises, for people and programs."""
 
-import hashlib
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -27,7 +26,7 @@ def describe_line(
     design: LineDesign,
     engine: LineEngine,
     names: PortNames,
-    files: dict[str, str],
+    files: Collection[str],
     *,
     models: Sequence[str],
 ) -> dict[str, Any]:
@@ -40,7 +39,7 @@ def describe_line(
     names
         Its clock and reset.
     files
-        Text of each file to simulate, by name.
+        Names of the files to simulate.
     models
         Those of ``files`` that stand for a device's primitives, and are not to be synthesised.
     """
@@ -65,7 +64,7 @@ def describe_layer(
     design: LayerDesign,
     layer: Any,
     names: PortNames,
-    files: dict[str, str],
+    files: Collection[str],
     *,
     models: Sequence[str],
 ) -> dict[str, Any]:
@@ -92,7 +91,7 @@ def _heading(
     name: str,
     kind: dict[str, str],
     names: PortNames,
-    files: dict[str, str],
+    files: Collection[str],
     models: Sequence[str],
 ) -> dict[str, Any]:
     return {
@@ -104,7 +103,6 @@ def _heading(
         "reset": {"name": names.reset, "active": names.reset_active},
         "files": list(files),
         "models": list(models),
-        "sha256": {name: hashlib.sha256(t.encode()).hexdigest() for name, t in files.items()},
     }
 
 

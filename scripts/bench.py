@@ -17,7 +17,7 @@ from flow.progress import progress
 from golden.errors import check_range
 from hw.command import run_command
 from hw.engines import ENGINES
-from hw.generate import write_files
+from hw.files import write_files
 
 
 @click.command()

@@ -25,7 +25,7 @@ from hw.convert.find import find_passes
 from hw.convert.graph import Graph
 from hw.convert.integers import IntegerLayer
 from hw.convert.read_torch import from_program
-from hw.generate import write_files
+from hw.files import write_files
 from nets.digits import TASKS, digits, load_trained
 from sim.frames import run_frames
 

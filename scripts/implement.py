@@ -18,7 +18,7 @@ from flow.product import Product, load_product
 from flow.progress import progress
 from golden.errors import check_range
 from hw.command import run_command
-from hw.generate import write_files
+from hw.files import write_files
 
 
 @click.command()

@@ -16,7 +16,7 @@ from golden.networks import NETWORKS, Size
 from hw.command import run_command
 from hw.devices import DEVICES
 from hw.engines import ENGINES
-from hw.generate import write_files
+from hw.files import write_files
 from hw.plan.choices import unable
 from hw.plan.network import PlannedNetwork, published
 from hw.plan.search import Planner

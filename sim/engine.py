@@ -7,7 +7,8 @@ from pathlib import Path
 from golden.design import LineDesign
 from golden.layer import LayerDesign
 from hw.axi import PortNames
-from hw.generate import generate, write_files
+from hw.files import write_files
+from hw.generate import generate
 from hw.models import models_for
 from sim.bench import Job
 from sim.runner import build

@@ -10,7 +10,8 @@ import numpy as np
 from golden.interval import Integers
 from golden.layer import Arrays, LayerDesign
 from hw.axi import PortNames
-from hw.generate import generate, write_files
+from hw.files import write_files
+from hw.generate import generate
 from hw.models import models_for
 from sim import bench_frames, bench_map
 from sim.bench import Job

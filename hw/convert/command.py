@@ -18,7 +18,10 @@ from hw.convert.find import Left, find_passes
 from hw.convert.graph import Graph
 from hw.convert.integers import IntegerLayer
 from hw.convert.read_torch import read_export, read_factory
-from hw.generate import write_files
+from hw.files import with_manifest, write_product
+
+NETWORK = "network.json"
+"""What lists the layers."""
 
 
 @click.command()
@@ -93,7 +96,8 @@ def main(
         figures = measure(graph, done, data, bar.update)
     report = {"observer": observer, **figures, "left": [vars(item) for item in left]}
     files = _files(model, graph, done, report)
-    write_files(files, out)
+    inputs = [path for path in (calibration, state, Path(model)) if path is not None]
+    write_product(files, NETWORK, out, inputs=inputs)
     click.echo(_report(done, report))
     click.echo(f"{len(files)} files in {out}")
 
@@ -161,9 +165,8 @@ def _files(
         "input": list(graph.input_shape[1:]),
         "layers": [layer.described() for layer in layers],
     }
-    for name, content in (("network.json", network), ("report.json", report)):
-        files[name] = (json.dumps(content, indent=2) + "\n").encode()
-    return files
+    files["report.json"] = (json.dumps(report, indent=2) + "\n").encode()
+    return with_manifest(files, NETWORK, network)
 
 
 def _report(layers: Sequence[IntegerLayer], report: dict[str, Any]) -> str:

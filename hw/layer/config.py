@@ -31,3 +31,9 @@ def read_layer(path: Path, **changes: object) -> LayerDesign:
     design = LAYERS[form].design.of_table(table, arrays, example=example)
     check_capacity(design, LAYERS[form].predict(design))
     return design
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the configuration at ``path`` and the file of weights that it names."""
+    weights = Table.read(path, {}).take("weights", str, None)
+    return [path] if weights is None else [path, path.parent / weights]

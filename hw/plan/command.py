@@ -11,6 +11,7 @@ from golden.errors import ParameterError
 from golden.networks import NETWORKS, Size
 from hw.devices import device_named
 from hw.engines import ENGINES
+from hw.files import write_product
 from hw.plan import report
 from hw.plan.choices import unable
 from hw.plan.fmax import warnings
@@ -110,11 +111,9 @@ def _remarks(network: PlannedNetwork, target: Target) -> Iterator[str]:
 
 def _write(planner: Planner, plan: Plan, out: Path) -> list[str]:
     """Write all files of a plan, and return their names."""
-    # Only here is Yosys loaded, which takes its time.
-    from hw.generate import write_files
-
-    files = report.files(planner.network, plan) | _picture(planner, plan)
-    write_files(files, out)
+    files = report.files(planner.network, plan, _picture(planner, plan))
+    read = [layer.weights for layer in planner.network.layers if layer.weights is not None]
+    write_product(files, report.PLAN, out, inputs=read)
     return list(files)
 
 

@@ -1,6 +1,5 @@
 """What a plan says: the table for reading, the file for programs, the configurations to build."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,11 +9,14 @@ import numpy as np
 from golden.interval import Integers
 from golden.layer_axes import AXES
 from golden.weights import load_weights
+from hw.files import with_manifest
 from hw.plan.network import PlannedNetwork, without_scalars
 from hw.plan.option import EngineTable, Option
 from hw.plan.target import Plan
 from hw.toml import to_toml
 
+PLAN = "plan.json"
+"""What names a plan's files."""
 _HEADINGS = (
     *("unit", "form", "map", "layers", "engines", "lanes", "weights", "cycles"),
     *("multipliers", "LUTs", "block RAMs"),
@@ -97,8 +99,10 @@ def summary(plan: Plan, limits: Sequence[str] | None) -> Iterator[str]:
         yield "fft engines round: their manifests bound the error"
 
 
-def files(network: PlannedNetwork, plan: Plan) -> dict[str, bytes]:
-    """Return plan.json, and a configuration a unit with the weights that it holds, by name."""
+def files(
+    network: PlannedNetwork, plan: Plan, more: Mapping[str, bytes] | None = None
+) -> dict[str, bytes]:
+    """Return a configuration a unit with the weights that it holds, ``more``, and plan.json."""
     # Only here is Yosys loaded, which takes its time.
     from hw.generate import weights_archive
 
@@ -114,8 +118,7 @@ def files(network: PlannedNetwork, plan: Plan) -> dict[str, bytes]:
             sets = zip(set_names(name, unit), weight_sets(unit), strict=True)
             out |= {file: weights_archive(arrays) for file, arrays in sets}
         out[f"{name}.toml"] = to_toml(config)
-    out["plan.json"] = (json.dumps(entry(network, plan), indent=2) + "\n").encode()
-    return out
+    return with_manifest(out | dict(more or {}), PLAN, entry(network, plan))
 
 
 def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from golden.weights import LineWeights, load_weights
 from hw.command import run_command
 from hw.devices import DEVICES, Device
 from hw.engines import ENGINES
-from hw.generate import write_files
+from hw.files import write_files
 from hw.layer.config import read_layer
 from hw.plan import report
 from hw.plan.command import main

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from hw.devices import Device
-from hw.generate import write_files
+from hw.files import write_files
 from hw.layer.config import read_layer
 from hw.plan import report
 from hw.plan.network import PlannedLayer, PlannedNetwork
