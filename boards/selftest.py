@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from amaranth.hdl import ClockDomain, Elaboratable, Module, Mux, Signal, Value, unsigned
 from amaranth.hdl import _ir as ir
-from amaranth.lib import memory, wiring
+from amaranth.lib import memory
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
@@ -15,6 +15,7 @@ from golden.design import LineDesign
 from golden.interval import Integers
 from golden.weights import LineWeights
 from hw.axi import AxiInstance
+from hw.ports import Component, Stream
 from hw.verilog import Ports, to_verilog
 
 TOP = "selftest"
@@ -91,7 +92,7 @@ def _beats(lines: Integers, lanes: int, slot_bits: int) -> list[int]:
     return words
 
 
-class WordsInTurn(wiring.Component):
+class WordsInTurn(Component):
     """Stored words, one after the other.
 
     Members
@@ -104,6 +105,10 @@ class WordsInTurn(wiring.Component):
         All were.
     """
 
+    step: Signal
+    word: Signal
+    over: Signal
+
     def __init__(self, words: Sequence[int], width: int) -> None:
         self._words = list(words)
         self._width = width
@@ -112,7 +117,7 @@ class WordsInTurn(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         n_words = len(self._words)
-        rom: memory.Memory[int] = memory.Memory(
+        rom: memory.Memory[Any, Any] = memory.Memory(
             shape=unsigned(self._width), depth=n_words, init=self._words
         )
         m.submodules.rom = rom
@@ -129,7 +134,7 @@ class WordsInTurn(wiring.Component):
         return m
 
 
-class SelfTest(wiring.Component):
+class SelfTest(Component):
     """Sends stored beats to an engine at a broken pace, and compares what comes back.
 
     After a fixed number of cycles `passed` or `failed` is high: passed where every beat came, each
@@ -142,6 +147,9 @@ class SelfTest(wiring.Component):
     vectors
         What to send and to expect.
     """
+
+    passed: Signal
+    failed: Signal
 
     def __init__(self, manifest: dict[str, Any], vectors: Vectors) -> None:
         self._manifest = manifest
@@ -165,7 +173,7 @@ class SelfTest(wiring.Component):
             m.d.sync += [self.passed.eq(right), self.failed.eq(~right)]
         return m
 
-    def _send(self, m: Module, o: wiring.PureInterface, pace: Value) -> None:
+    def _send(self, m: Module, o: Stream, pace: Value) -> None:
         width = len(o.payload.as_value())
         m.submodules.sent = sent = WordsInTurn(self._vectors.sent, width)
         offered = Signal()
@@ -177,7 +185,7 @@ class SelfTest(wiring.Component):
         with m.If(~offered | sent.step):
             m.d.sync += offered.eq(pace)
 
-    def _compare(self, m: Module, i: wiring.PureInterface, pace: Value) -> Signal:
+    def _compare(self, m: Module, i: Stream, pace: Value) -> Signal:
         """Return whether all beats came so far, each as expected, and none more."""
         width = len(i.payload.as_value())
         m.submodules.expected = expected = WordsInTurn(self._vectors.expected, width)
@@ -224,8 +232,10 @@ class BoardTop(Elaboratable):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.domains.power = power = ClockDomain("power", reset_less=True)
-        m.domains.sync = sync = ClockDomain("sync")
+        # The stubs have neither clk nor rst.
+        power: Any = ClockDomain("power", reset_less=True)
+        sync: Any = ClockDomain("sync")
+        m.domains.power, m.domains.sync = power, sync
         m.d.comb += [power.clk.eq(self._clock), sync.clk.eq(self._clock)]
         pressed = Signal()
         m.submodules.button = FFSynchronizer(self._restart, pressed, o_domain="power")

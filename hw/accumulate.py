@@ -8,6 +8,7 @@ from amaranth.lib import data
 
 from hw.counter import Odometer
 from hw.delay import BeatDelay, delay, delay_valid
+from hw.ports import view
 
 
 def accumulate_turns(
@@ -51,7 +52,7 @@ def accumulate_turns(
     m.d.comb += first.eq(place.turn == 0)
     first = delay(m, first, ahead, name=f"{prefix}first")
     layout = data.ArrayLayout(signed(width), len(words))
-    total = Signal(layout, name=f"{prefix}total", reset_less=True)
+    total = view(layout, name=f"{prefix}total", reset_less=True)
     around = BeatDelay(depth=length - 1, width=len(total.as_value()), target=target)
     m.submodules[f"{prefix}around"] = around
     m.d.comb += [around.step.eq(beat), around.i.eq(total)]

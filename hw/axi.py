@@ -17,11 +17,12 @@ from amaranth.hdl import (
     Value,
 )
 from amaranth.hdl import _ir as ir
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from golden.design import check_identifier, slot_bits
 from golden.errors import ParameterError
+from hw.ports import Component, Stream, StreamComponent
 from hw.verilog import Ports
 
 
@@ -75,7 +76,7 @@ def _values_of(layout: data.StructLayout) -> Iterator[tuple[str, Shape]]:
             yield str(name), Shape.cast(field.shape)
 
 
-def weight_ports(engine: wiring.Component) -> list[str]:
+def weight_ports(engine: Component) -> list[str]:
     """Return the names of the streams that ``engine`` takes weights from."""
     return [name for name in engine.signature.members if name == "w" or name.startswith("w_")]
 
@@ -92,7 +93,7 @@ class AxiWrapper(Elaboratable):
         By name, for `hw.verilog.to_verilog`.
     """
 
-    def __init__(self, engine: wiring.Component, names: PortNames) -> None:
+    def __init__(self, engine: StreamComponent, names: PortNames) -> None:
         self._engine = engine
         self._names = names
         self._clock = Signal(name=names.clock)
@@ -110,7 +111,7 @@ class AxiWrapper(Elaboratable):
                 self._events[name] = event
                 self._add(event, ir.PortDirection.Output)
 
-    def _interfaces(self) -> Iterator[tuple[str, wiring.PureInterface, bool]]:
+    def _interfaces(self) -> Iterator[tuple[str, Stream, bool]]:
         yield "s_axis", self._engine.i, True
         for name in weight_ports(self._engine):
             yield f"{name}_axis", getattr(self._engine, name), True
@@ -119,7 +120,7 @@ class AxiWrapper(Elaboratable):
     def _add(self, signal: Signal, direction: ir.PortDirection) -> None:
         self.ports[signal.name] = (signal, direction)
 
-    def _add_stream(self, prefix: str, interface: wiring.PureInterface, *, taken: bool) -> None:
+    def _add_stream(self, prefix: str, interface: Stream, *, taken: bool) -> None:
         slots = slots_of(interface.payload.shape())
         wires = {
             "tdata": Signal(slots[-1].offset + slots[-1].slot_bits, name=f"{prefix}_tdata"),
@@ -134,7 +135,8 @@ class AxiWrapper(Elaboratable):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.domains.sync = domain = ClockDomain("sync")
+        domain: Any = ClockDomain("sync")  # the stubs have neither clk nor rst
+        m.domains.sync = domain
         active_low = self._names.reset_active == "low"
         m.d.comb += [
             domain.clk.eq(self._clock),
@@ -154,9 +156,7 @@ class AxiWrapper(Elaboratable):
         return m
 
     @staticmethod
-    def _take(
-        m: Module, wires: dict[str, Signal], interface: wiring.PureInterface, awake: Value
-    ) -> None:
+    def _take(m: Module, wires: dict[str, Signal], interface: Stream, awake: Value) -> None:
         slots = slots_of(interface.payload.shape())
         bits = [wires["tdata"][s.offset : s.offset + s.sample_bits] for s in slots]
         m.d.comb += [
@@ -166,9 +166,7 @@ class AxiWrapper(Elaboratable):
         ]
 
     @staticmethod
-    def _give(
-        m: Module, wires: dict[str, Signal], interface: wiring.PureInterface, awake: Value
-    ) -> None:
+    def _give(m: Module, wires: dict[str, Signal], interface: Stream, awake: Value) -> None:
         beat = Value.cast(interface.payload)
         offset = 0
         for slot in slots_of(interface.payload.shape()):
@@ -183,7 +181,7 @@ class AxiWrapper(Elaboratable):
         ]
 
 
-class AxiInstance(wiring.Component):
+class AxiInstance(StreamComponent):
     """A finished build's Verilog module, to stand in another design.
 
     Parameters

@@ -1,5 +1,6 @@
-"""The ports of an engine's core, whatever the engine."""
+"""What every engine's core is outside, whatever the engine."""
 
+from abc import abstractmethod
 from typing import Any
 
 from amaranth.hdl import Module, Signal, Value, signed
@@ -8,12 +9,55 @@ from amaranth.lib.wiring import In, Out
 
 from golden.design import LineDesign
 from hw.output import beat_layout
-from hw.streams import FlowSignature
-from hw.tables import LoadSignature
+from hw.ports import Component, Stream
+from hw.streams import Flow, FlowSignature
+from hw.tables import Load, LoadSignature
+
+
+class Core(Component):
+    """An engine between its streams: samples in, correlation sums out.
+
+    It takes a beat only while it has credit, gives a sum for every beat that it took, and never
+    stalls inside.
+
+    Members
+    -------
+    i : In, stream of beats
+    o : Out, flow of a sum a lane
+    early : Out
+        `o.valid` as it will be `OutputStage.LOOKAHEAD` cycles later.
+    take, credit : see `OutputStage`
+    coefficients : In, `LoadSignature`
+        Where weights are loaded.
+    available : In
+        A set of weights is in effect. Nothing starts without it.
+    frame, idle : Out
+        The kernels' reader ends a frame; has begun none.
+    """
+
+    i: Stream
+    o: Flow
+    early: Signal
+    take: Signal
+    credit: Signal
+    coefficients: Load
+    available: Signal
+    frame: Signal
+    idle: Signal
+
+    @property
+    @abstractmethod
+    def pipeline_latency(self) -> int:
+        """Most cycles from a pulse on `take` to its sum on `o`."""
+
+    @property
+    @abstractmethod
+    def latency(self) -> int:
+        """Cycles from the first sample taken to the first sum, with no stalls."""
 
 
 def core_ports(design: LineDesign, *, depth: int, coefficient_bits: int) -> dict[str, Any]:
-    """Return the members of a core; `hw.direct.core.DirectCore` says what they are.
+    """Return the members of a core; `Core` says what they are.
 
     Parameters
     ----------

@@ -1,11 +1,12 @@
 """Counting: the place of a step in nested loops."""
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.ports import Component
 
-class Counter(wiring.Component):
+
+class Counter(Component):
     """Counts steps from 0 to `size - 1` and over again; both outputs are registers.
 
     Members
@@ -16,6 +17,10 @@ class Counter(wiring.Component):
     last : Out
         High while `value` is `size - 1`.
     """
+
+    step: Signal
+    value: Signal
+    last: Signal
 
     def __init__(self, size: int) -> None:
         if size < 1:
@@ -38,7 +43,7 @@ class Counter(wiring.Component):
         return m
 
 
-class Odometer(wiring.Component):
+class Odometer(Component):
     """Nested counters: each moves on when all inside it are at their last value.
 
     Parameters
@@ -55,6 +60,39 @@ class Odometer(wiring.Component):
         Whether this step is the last one inside NAME: it and all inside it are at their ends.
     """
 
+    step: Signal
+    # The loops that the house counts, for mypy; any other is counted as well.
+    beat: Signal
+    last_beat: Signal
+    channel: Signal
+    last_channel: Signal
+    column: Signal
+    last_column: Signal
+    frame: Signal
+    last_frame: Signal
+    group: Signal
+    last_group: Signal
+    half: Signal
+    last_half: Signal
+    line: Signal
+    last_line: Signal
+    output: Signal
+    last_output: Signal
+    plane: Signal
+    last_plane: Signal
+    point: Signal
+    last_point: Signal
+    position: Signal
+    last_position: Signal
+    row: Signal
+    last_row: Signal
+    turn: Signal
+    last_turn: Signal
+    unit: Signal
+    last_unit: Signal
+    word: Signal
+    last_word: Signal
+
     def __init__(self, **sizes: int) -> None:
         self._sizes = sizes
         super().__init__(
@@ -62,6 +100,11 @@ class Odometer(wiring.Component):
             | {name: Out(range(size)) for name, size in sizes.items()}
             | {f"last_{name}": Out(1) for name in sizes}
         )
+
+    @classmethod
+    def port_type(cls, name: str) -> type:  # noqa: ARG003 - whatever it is called
+        """See `hw.ports.Component`."""
+        return Signal
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

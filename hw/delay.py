@@ -3,12 +3,12 @@
 from typing import TypeVar, cast
 
 from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.ports import Component, View
 from hw.primitives.memory import READ_LATENCY, Memory
 
-AnySignal = TypeVar("AnySignal", bound=Value | data.View)
+AnySignal = TypeVar("AnySignal", bound=Value | View)
 
 
 def delay(m: Module, signal: AnySignal, cycles: int, *, name: str) -> AnySignal:
@@ -33,7 +33,7 @@ def delay_valid(m: Module, signal: Value, cycles: int, *, name: str) -> Value:
     return signal
 
 
-class BeatDelay(wiring.Component):
+class BeatDelay(Component):
     """A word comes out `depth` steps after it went in: registers, or a memory where it is long.
 
     Members
@@ -44,6 +44,10 @@ class BeatDelay(wiring.Component):
     o : Out
         What `i` was `depth` steps ago.
     """
+
+    step: Signal
+    i: Signal
+    o: Signal
 
     _REGISTERS = READ_LATENCY
     """Longest delay in registers: a memory needs its latency, and two words to stay clear of."""

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import Any
 
 from golden.design import LineDesign
 from golden.direct import DirectDesign
 from golden.fermat import FermatDesign
 from golden.fft import FftDesign
+from hw.core import Core
 from hw.direct import core as direct
 from hw.direct.core import DirectCore
 from hw.direct.predict import predict as predict_direct
@@ -18,18 +19,6 @@ from hw.fft.core import FftCore
 from hw.fft.pipeline import pipeline_latency as fft_latency
 from hw.fft.predict import predict as predict_fft
 from hw.predict import Cost
-
-
-class Core(Protocol):
-    """What an engine's core promises; `hw.direct.core.DirectCore` lists its ports."""
-
-    @property
-    def pipeline_latency(self) -> int:
-        """Most cycles from a pulse on `take` to its sum on `o`."""
-
-    @property
-    def latency(self) -> int:
-        """Cycles from the first sample taken to the first sum, with no stalls."""
 
 
 @dataclass(frozen=True)

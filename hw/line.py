@@ -6,9 +6,11 @@ from amaranth.lib.wiring import In, Out
 
 from golden.design import LineDesign
 from golden.quantize import MAX_SHIFT, MULTIPLIER_BITS
+from hw.core import Core
 from hw.counter import Counter
-from hw.engines import ENGINES, Core
+from hw.engines import ENGINES
 from hw.output import OutputStage, beat_layout, output_latency
+from hw.ports import Stream, StreamComponent, flipped
 from hw.streams import connect_streams
 from hw.weights_port import WeightsPort
 
@@ -24,7 +26,7 @@ def weights_layout(design: LineDesign) -> data.StructLayout:
 
 
 def check_framing(
-    m: Module, beats: wiring.PureInterface, length: int, unexpected: Signal, missing: Signal
+    m: Module, beats: Stream, length: int, unexpected: Signal, missing: Signal
 ) -> None:
     """Pulse ``unexpected`` or ``missing`` where `last` is not on every ``length``-th beat taken."""
     m.submodules.framing = framing = Counter(length)
@@ -43,7 +45,7 @@ def line_latency(design: LineDesign) -> int:
     return engine.latency(design) + output_latency(design, in_flight=in_flight)
 
 
-class LineEngine(wiring.Component):
+class LineEngine(StreamComponent):
     """An engine as `design` describes it.
 
     Parameters
@@ -64,6 +66,12 @@ class LineEngine(wiring.Component):
     event_w_last_unexpected, event_w_last_missing : Out
         The same of `w` and its sets.
     """
+
+    event_last_unexpected: Signal
+    event_last_missing: Signal
+    w: Stream
+    event_w_last_unexpected: Signal
+    event_w_last_missing: Signal
 
     def __init__(self, design: LineDesign, core: Core | None = None) -> None:
         self._design = design
@@ -109,9 +117,9 @@ class LineEngine(wiring.Component):
         m = Module()
         m.submodules.core = core = self._core
         m.submodules.output = output = self._output
-        connect_streams(m, wiring.flipped(self.i), core.i)
+        connect_streams(m, flipped(self.i), core.i)
         connect_streams(m, core.o, output.i)
-        connect_streams(m, output.o, wiring.flipped(self.o))
+        connect_streams(m, output.o, flipped(self.o))
         m.d.comb += [
             output.early.eq(core.early),
             output.take.eq(core.take),

@@ -5,8 +5,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from amaranth.lib import wiring
-
 from golden.design import LineDesign, Requantization, slot_bits
 from golden.layer import LayerDesign
 from golden.weights import LineWeights
@@ -14,6 +12,7 @@ from hw.axi import PortNames, slots_of
 from hw.engines import ENGINES
 from hw.layer.registry import LAYERS
 from hw.line import LineEngine
+from hw.ports import Component
 
 SCHEMA = 1
 
@@ -108,7 +107,7 @@ def _heading(
 
 def _streams(
     design: LineDesign | LayerDesign,
-    component: wiring.Component,
+    component: Component,
     loads: Mapping[str, Mapping[str, int]],
 ) -> dict[str, Any]:
     streams: dict[str, Any] = {

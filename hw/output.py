@@ -10,9 +10,10 @@ from golden.interval import Interval
 from golden.quantize import MAX_SHIFT, MULTIPLIER_BITS
 from hw.counter import Odometer
 from hw.delay import delay, delay_valid
+from hw.ports import Component, Stream, flipped
 from hw.requantize import Requantizer
-from hw.streams import FlowSignature, OutputBuffer, connect_streams
-from hw.tables import LoadSignature, Table, walk_channels
+from hw.streams import Flow, FlowSignature, OutputBuffer, connect_streams
+from hw.tables import Load, LoadSignature, Table, packed, walk_channels
 
 
 def beat_layout(bits: int, lanes: int) -> data.StructLayout:
@@ -66,7 +67,7 @@ def output_latency(design: LineDesign, *, in_flight: int) -> int:
     return stage_latency(design) + OutputBuffer.latency_of(depth)
 
 
-class OutputStage(wiring.Component):
+class OutputStage(Component):
     """Adds the start value to an engine's sums, requantises where asked, and buffers the result.
 
     One beat a cycle. `latency` cycles from a sum on `i` to its result on `o`.
@@ -90,6 +91,15 @@ class OutputStage(wiring.Component):
     starts, scales : In, `LoadSignature`
         Where weights are loaded.
     """
+
+    i: Flow
+    early: Signal
+    take: Signal
+    credit: Signal
+    o: Stream
+    frame: Signal
+    starts: Load
+    scales: Load
 
     LOOKAHEAD = Table.latency
 
@@ -147,10 +157,10 @@ class OutputStage(wiring.Component):
             buffer.i.payload.last.eq(last),
             buffer.i.valid.eq(results.valid),
         ]
-        connect_streams(m, buffer.o, wiring.flipped(self.o))
+        connect_streams(m, buffer.o, flipped(self.o))
         return m
 
-    def _add_start(self, m: Module, place: Odometer) -> wiring.PureInterface:
+    def _add_start(self, m: Module, place: Odometer) -> Flow:
         design = self._design
         if not has_start(design):
             return self.i
@@ -164,7 +174,7 @@ class OutputStage(wiring.Component):
             target=design.target,
         )
         if words is None:
-            wiring.connect(m, wiring.flipped(self.starts), table.load)
+            wiring.connect(m, flipped(self.starts), table.load)
         if design.start_words == 1:
             m.d.comb += table.addr.eq(place.channel)
         else:
@@ -180,9 +190,7 @@ class OutputStage(wiring.Component):
             m.d.comb += total.payload[lane].eq(y)
         return total
 
-    def _requantize(
-        self, m: Module, place: Odometer, sums: wiring.PureInterface
-    ) -> wiring.PureInterface:
+    def _requantize(self, m: Module, place: Odometer, sums: Flow) -> Flow:
         design = self._design
         clip = design.output_range
         m.submodules.requantize = requantize = Requantizer(
@@ -201,7 +209,7 @@ class OutputStage(wiring.Component):
             target=design.target,
         )
         if design.weights is None:
-            wiring.connect(m, wiring.flipped(self.scales), table.load)
+            wiring.connect(m, flipped(self.scales), table.load)
         words = delay(m, table.data, int(has_start(design)), name="scale")
         word = scale_layout(self._shifts)(words)
         m.d.comb += [
@@ -218,6 +226,6 @@ class OutputStage(wiring.Component):
             return None
         layout = scale_layout(self._shifts)
         return [
-            layout.const({"multiplier": int(a), "shift": self._shifts.high - int(s)}).as_bits()
+            packed(layout, {"multiplier": int(a), "shift": self._shifts.high - int(s)})
             for a, s in zip(weights.multiplier, weights.shift, strict=True)
         ]

@@ -1,17 +1,18 @@
 """Requantisation: from accumulators to results of a few bits, per channel."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from golden.interval import Interval
 from golden.quantize import MULTIPLIER_BITS
 from hw.delay import delay, delay_valid
+from hw.ports import Component
 from hw.primitives.multiplier import SharedMultiplier
-from hw.streams import FlowSignature
+from hw.streams import Flow, FlowSignature
 
 
-class Requantizer(wiring.Component):
+class Requantizer(Component):
     """``clip(round_half_even(y * multiplier / 2^shift) + zero_point, low, high)`` a lane and cycle.
 
     The product is shifted left by ``max_shift - shift``, so that the binary point stands still and
@@ -43,6 +44,11 @@ class Requantizer(wiring.Component):
     o : Out, flow of `lanes` results
         `latency` cycles later.
     """
+
+    i: Flow
+    multiplier: Signal
+    shift: Signal
+    o: Flow
 
     def __init__(
         self,

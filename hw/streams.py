@@ -1,14 +1,24 @@
 """Streams between components: joining them, delaying them, and the buffer that lets none stall."""
 
+from typing import Any, Union, cast
+
 from amaranth.hdl import Module, Shape, ShapeCastable, Signal, Value, unsigned
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.counter import Counter
 from hw.delay import delay_valid
+from hw.ports import Component, Interface, Path, Stream, flipped
 from hw.primitives.memory import READ_LATENCY, Memory
 
-AnyShape = Shape | ShapeCastable | int
+AnyShape = Union[Shape, "ShapeCastable[Any]", int]
+
+
+class Flow(Interface):
+    """A stream that cannot be refused; see `FlowSignature`."""
+
+    payload: Any
+    valid: Signal
 
 
 class FlowSignature(wiring.Signature):
@@ -21,8 +31,12 @@ class FlowSignature(wiring.Signature):
     def __init__(self, shape: AnyShape) -> None:
         super().__init__({"payload": Out(shape), "valid": Out(1)})
 
+    def create(self, *, path: Path = (), src_loc_at: int = 0) -> Flow:
+        """See `amaranth.lib.wiring.Signature`."""
+        return Flow(self, path=path, src_loc_at=1 + src_loc_at)
 
-def connect_streams(m: Module, source: wiring.PureInterface, sink: wiring.PureInterface) -> None:
+
+def connect_streams(m: Module, source: Stream | Flow, sink: Stream | Flow) -> None:
     """Drive ``sink`` (streams or flows) from ``source``, whose payload must have the same shape.
 
     `amaranth.lib.wiring.connect` of 0.5 compares widths only: it joins signed to unsigned.
@@ -40,15 +54,15 @@ def connect_streams(m: Module, source: wiring.PureInterface, sink: wiring.PureIn
         sink.valid.eq(source.valid),
     ]
     if hasattr(source, "ready"):
-        m.d.comb += source.ready.eq(sink.ready)
+        m.d.comb += source.ready.eq(cast(Stream, sink).ready)
 
 
-def _shape(interface: wiring.PureInterface) -> object:
+def _shape(interface: Stream | Flow) -> object:
     payload = interface.payload
     return payload.shape() if isinstance(payload, data.View | Value) else type(payload)
 
 
-class OutputBuffer(wiring.Component):
+class OutputBuffer(Component):
     """A FIFO that is never full, since every beat is paid for before it sets out.
 
     An engine's door opens while `credit` is high; each beat that it lets in raises `take` for a
@@ -76,6 +90,11 @@ class OutputBuffer(wiring.Component):
     credit : Out
     o : Out, stream
     """
+
+    i: Flow
+    take: Signal
+    credit: Signal
+    o: Stream
 
     SHALLOW = 33
     """Two columns of 16-deep distributed memory, and the output register."""
@@ -140,7 +159,7 @@ class OutputBuffer(wiring.Component):
         Amaranth's `SyncFIFOBuffered` does the same, but asks whether it is full, which cannot be,
         and compares its level: that was the longest path of the engine, 233 MHz on an ECP5.
         """
-        array: memory.Memory[int] = memory.Memory(
+        array: memory.Memory[Any, Any] = memory.Memory(
             shape=unsigned(Shape.cast(self._shape).width), depth=self._depth - 1, init=[]
         )
         m.submodules.memory = array
@@ -190,4 +209,4 @@ class OutputBuffer(wiring.Component):
             ahead.i.valid.eq(delay_valid(m, pop, READ_LATENCY, name="popped")),
             Value.cast(ahead.i.payload).eq(store.r_data),
         ]
-        connect_streams(m, ahead.o, wiring.flipped(self.o))
+        connect_streams(m, ahead.o, flipped(self.o))

@@ -1,14 +1,25 @@
 """Tables of coefficients: in ROM, or in two banks of which a port fills the idle one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from amaranth.hdl import Cat, Module, Signal, Value
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.ports import Component, Interface, Path
 from hw.primitives.memory import READ_LATENCY, Memory
+
+
+class Load(Interface):
+    """See `LoadSignature`."""
+
+    read_bank: Signal
+    write_bank: Signal
+    en: Signal
+    addr: Signal
+    data: Signal
 
 
 class LoadSignature(wiring.Signature):
@@ -25,8 +36,12 @@ class LoadSignature(wiring.Signature):
             }
         )
 
+    def create(self, *, path: Path = (), src_loc_at: int = 0) -> Load:
+        """See `amaranth.lib.wiring.Signature`."""
+        return Load(self, path=path, src_loc_at=1 + src_loc_at)
 
-class Table(wiring.Component):
+
+class Table(Component):
     """`depth` words; `data` follows `addr` by `latency` cycles.
 
     Parameters
@@ -45,6 +60,10 @@ class Table(wiring.Component):
     load : In, `LoadSignature`
         Only where `words` is None.
     """
+
+    addr: Signal
+    data: Signal
+    load: Load
 
     latency = READ_LATENCY
 
@@ -106,6 +125,12 @@ def walk_channels(m: Module, address: Signal, place: Any) -> None:
             m.d.sync += [address.eq(address + 1), channel_base.eq(address + 1)]
         with m.If(place.last_channel):
             m.d.sync += [address.eq(0), channel_base.eq(0)]
+
+
+def packed(layout: data.Layout, values: Mapping[str, int]) -> int:
+    """Return ``values`` of ``layout``'s fields as a memory holds them."""
+    # The stubs take no names of fields, and have no bits of a constant.
+    return int(cast(Any, layout).const(values).as_bits())
 
 
 def encode(words: Iterable[int], width: int) -> list[int]:

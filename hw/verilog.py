@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from amaranth.back import rtlil
+from amaranth.back import rtlil  # type: ignore[attr-defined] # not in the stubs
 from amaranth.hdl import Elaboratable, Value
 from amaranth.hdl import _ir as ir
 

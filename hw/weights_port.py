@@ -1,16 +1,17 @@
 """The port that kernels arrive on, and the change from one set to the next between frames."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from hw.counter import Odometer
-from hw.tables import LoadSignature
+from hw.ports import Component, Stream
+from hw.tables import Load, LoadSignature
 
 FRAMES_IN_FLIGHT_BITS = 8
 
 
-class BankFollower(wiring.Component):
+class BankFollower(Component):
     """A reader's bank, which follows a leading reader's once all frames between the two are read.
 
     The leader changes banks only between its frames, and the follower reads a frame's first step
@@ -24,6 +25,11 @@ class BankFollower(wiring.Component):
         Pulses: the leader, the follower is at the last step of a frame.
     bank : Out
     """
+
+    leader: Signal
+    leader_frame: Signal
+    frame: Signal
+    bank: Signal
 
     LAG = 3
 
@@ -54,7 +60,7 @@ class BankFollower(wiring.Component):
         return m
 
 
-class BankSwitch(wiring.Component):
+class BankSwitch(Component):
     """Two banks of tables: who reads which, who may be written, and when they change places.
 
     Kernels are read as lines enter the engine, start values as they leave it, frames later; so the
@@ -76,6 +82,15 @@ class BankSwitch(wiring.Component):
         A set is in effect.
     kernel_bank, output_bank : Out
     """
+
+    full: Signal
+    kernel_frame: Signal
+    kernel_idle: Signal
+    output_frame: Signal
+    writable: Signal
+    available: Signal
+    kernel_bank: Signal
+    output_bank: Signal
 
     def __init__(self) -> None:
         super().__init__(
@@ -113,7 +128,7 @@ class BankSwitch(wiring.Component):
         return m
 
 
-class WeightsPort(wiring.Component):
+class WeightsPort(Component):
     """Writes the sets that arrive on `w` into tables of two banks.
 
     A set is C channels of `words` beats. Beat n of channel c carries the engine's coefficient n,
@@ -140,6 +155,17 @@ class WeightsPort(wiring.Component):
     event_last_unexpected, event_last_missing : Out
         Pulses: `last` stood on another beat than a set's last one, or was absent there.
     """
+
+    w: Stream
+    kernel_frame: Signal
+    kernel_idle: Signal
+    output_frame: Signal
+    available: Signal
+    coefficients: Load
+    starts: Load
+    scales: Load
+    event_last_unexpected: Signal
+    event_last_missing: Signal
 
     def __init__(
         self,
@@ -217,7 +243,7 @@ class WeightsPort(wiring.Component):
     @staticmethod
     def _address(
         m: Module,
-        load: wiring.PureInterface,
+        load: Load,
         taken: Signal,
         place: Odometer,
         *,

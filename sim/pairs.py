@@ -1,10 +1,13 @@
 """A primitive's model beside the same thing inferred, to be compared cycle for cycle."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from amaranth.hdl import C, ClockSignal, Instance, Module, Shape, Signal, Value, unsigned
-from amaranth.lib import memory, wiring
+from amaranth.lib import memory
 from amaranth.lib.wiring import In, Out
+
+from hw.ports import Component
 
 OPERAND_BITS = 18
 PRODUCT_BITS = 2 * OPERAND_BITS
@@ -29,7 +32,7 @@ class MultiplierRegisters:
     b_signed: bool = True
 
 
-class MultiplierPair(wiring.Component):
+class MultiplierPair(Component):
     """A MULT18X18D, and the product that `*` stands for with as many registers.
 
     Members
@@ -37,6 +40,13 @@ class MultiplierPair(wiring.Component):
     a, b, enable, clear : In
     modelled, inferred : Out
     """
+
+    a: Signal
+    b: Signal
+    enable: Signal
+    clear: Signal
+    modelled: Signal
+    inferred: Signal
 
     def __init__(self, registers: MultiplierRegisters) -> None:
         self._registers = registers
@@ -102,7 +112,7 @@ class MultiplierPair(wiring.Component):
         )
 
 
-class MemoryPair(wiring.Component):
+class MemoryPair(Component):
     """A DP16KD written through port A and read through port B, and an inferred memory.
 
     Members
@@ -111,6 +121,14 @@ class MemoryPair(wiring.Component):
         `r_en` moves the read port and the output register.
     modelled, inferred : Out
     """
+
+    w_en: Signal
+    w_addr: Signal
+    w_data: Signal
+    r_en: Signal
+    r_addr: Signal
+    modelled: Signal
+    inferred: Signal
 
     def __init__(self, *, width: int, registered: bool, contents: list[int]) -> None:
         self._width = width
@@ -134,7 +152,7 @@ class MemoryPair(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        array: memory.Memory[int] = memory.Memory(
+        array: memory.Memory[Any, Any] = memory.Memory(
             shape=unsigned(self._width), depth=len(self._contents), init=self._contents
         )
         m.submodules.array = array

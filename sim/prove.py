@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pyosys
 from amaranth.hdl import Cat, ClockDomain, Module, Mux, Signal, Value
@@ -136,7 +137,8 @@ class Harness(ABC):
         """Write component, environment and contract, built anew, where Yosys is to work."""
         m = Module()
         self._inputs = [self._clock, self.reset]
-        m.domains.sync = domain = ClockDomain("sync")
+        domain: Any = ClockDomain("sync")  # the stubs have neither clk nor rst
+        m.domains.sync = domain
         m.d.comb += [domain.clk.eq(self._clock), domain.rst.eq(self.reset)]
         broken = self.contract(m)
         self._clauses = list(broken)

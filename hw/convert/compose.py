@@ -175,7 +175,7 @@ def _concatenates(graph: Graph, index: int, parts: Sequence[str], exit: str) -> 
     tensors = [_random(shape, seed) for seed, shape in enumerate(shapes)]
     values = dict(graph.constants) | dict(zip(parts, tensors, strict=True))
     made = graph.nodes[index].run(values)[0]
-    return torch.equal(made, torch.cat(tensors, 1))
+    return bool(torch.equal(made, torch.cat(tensors, 1)))
 
 
 def _common_source(graph: Graph, first: Chain, second: Chain) -> tuple[str, frozenset[int]] | None:

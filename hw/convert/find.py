@@ -281,7 +281,8 @@ class _Response:
         """Return the result for ``x``."""
         value = torch.from_numpy(x)[None]
         result: Floats = self._graph.run_part(self._nodes, self._entry, value, self._exit).numpy()
-        return result[0]
+        first: Floats = result[0]
+        return first
 
     def to_impulses(self, places: Sequence[tuple[int, ...]]) -> Floats:
         """Return what impulses at ``places`` change."""

@@ -339,7 +339,7 @@ def _refuse_failing(node: Node, reason: Exception) -> NoReturn:
 def _alike(value: Value, other: Value) -> bool:
     """Whether two values are of one type, and tensors of one shape and type of number."""
     if isinstance(value, torch.Tensor) and isinstance(other, torch.Tensor):
-        return value.shape == other.shape and value.dtype == other.dtype
+        return bool(value.shape == other.shape and value.dtype == other.dtype)
     return type(value) is type(other)
 
 

@@ -282,7 +282,7 @@ class _Reading:
 
     def named(self, node: fx.Node) -> str:
         """Return the name of what ``node`` gives."""
-        return self._members.get(node.name, node.name)
+        return str(self._members.get(node.name, node.name))
 
     def take(self, node: fx.Node) -> None:
         """Read a node, or the name of a member of another's result."""
@@ -389,7 +389,7 @@ def _arguments(node: fx.Node) -> dict[str, Any]:
     """Return a node's arguments by their names in the operator's schema."""
     schema = getattr(node.target, "_schema", None)
     names = [argument.name for argument in schema.arguments] if schema else []
-    return dict(zip(names, node.args, strict=False)) | node.kwargs
+    return {**dict(zip(names, node.args, strict=False)), **node.kwargs}
 
 
 def _named_true(node: fx.Node) -> set[str]:

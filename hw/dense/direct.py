@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from amaranth.hdl import Module, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 
 from golden.dense import DenseDirectDesign
 from hw.counter import Counter
@@ -13,6 +13,7 @@ from hw.dense.units import UnitTables, dense_ports, sum_tree, tree_latency, unsp
 from hw.direct.chain import Chain
 from hw.direct.core import DATA_STAGE, KERNEL_STAGE, DirectCore, pipeline_latency
 from hw.direct.sequencer import Sequencer
+from hw.ports import Component, View, flipped
 from hw.primitives.memory import READ_LATENCY
 
 
@@ -33,13 +34,13 @@ class DenseDirectCore(DirectCore):
 
     Members
     -------
-    As of `hw.direct.core.DirectCore`.
+    As of `hw.core.Core`.
     """
 
     def __init__(self, design: DenseDirectDesign) -> None:
         self._design: DenseDirectDesign = design
         self._unspent = Signal()
-        wiring.Component.__init__(self, dense_ports(design, coefficient_bits=design.weight_bits))
+        Component.__init__(self, dense_ports(design, coefficient_bits=design.weight_bits))
 
     @property
     def pipeline_latency(self) -> int:
@@ -56,7 +57,7 @@ class DenseDirectCore(DirectCore):
     def _idle(self, sequence: Sequencer) -> Value:
         return sequence.idle & ~self._unspent
 
-    def _take_in(self, m: Module) -> data.View:
+    def _take_in(self, m: Module) -> View:
         """Let whole groups of channels step the engine; return every unit's sample."""
         design = self._design
         sequence = m.submodules.sequence
@@ -86,7 +87,7 @@ class DenseDirectCore(DirectCore):
         return store.x
 
     def _correlate(
-        self, m: Module, sequence: Sequencer, samples: data.View
+        self, m: Module, sequence: Sequencer, samples: View
     ) -> tuple[Value, Sequence[Value]]:
         """Run a chain for each unit, and add up their sums."""
         design = self._design
@@ -94,7 +95,7 @@ class DenseDirectCore(DirectCore):
         words = None if weights is None else design.coefficients(weights)["weight"].ravel().tolist()
         m.submodules.kernels = kernels = UnitTables(design, words=words, width=design.weight_bits)
         if words is None:
-            wiring.connect(m, wiring.flipped(self.coefficients), kernels.load)
+            wiring.connect(m, flipped(self.coefficients), kernels.load)
         self._walk_kernels(m, sequence, kernels.addr, kernels.depth)
         new = delay_valid(m, sequence.new, KERNEL_STAGE, name="new")
         old = delay_valid(m, sequence.old, KERNEL_STAGE, name="old")

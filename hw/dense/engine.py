@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from golden.dense import DenseDesign, DenseDirectDesign, DenseFermatDesign, DenseFftDesign
+from hw.core import Core
 from hw.dense import direct, fermat, fft
 from hw.dense.predict import predict_direct, predict_fermat, predict_fft
-from hw.engines import Core
 from hw.predict import Cost
 
 

@@ -8,6 +8,7 @@ from amaranth.lib import wiring
 
 from golden.dense import DenseFermatDesign
 from hw.accumulate import accumulate_turns
+from hw.core import Core
 from hw.delay import delay_valid
 from hw.dense.store import GroupStore
 from hw.dense.units import (
@@ -23,6 +24,8 @@ from hw.fermat.product import Product
 from hw.fermat.rotation import Fold
 from hw.fermat.words import LEAD, words_layout
 from hw.output import OutputStage
+from hw.ports import flipped
+from hw.streams import Flow
 from hw.tables import Table
 
 
@@ -38,7 +41,7 @@ def latency_behind(design: DenseFermatDesign) -> int:
     return multiplied + added_up + latency_of((design.bin_sum, *steps_after(design)))
 
 
-class DenseFermatCore(wiring.Component):
+class DenseFermatCore(Core):
     """Correlations of the lines of all input channels, added up for each output channel; exact.
 
     Each input line is transformed once, and its bins are held. An output line takes N cycles for
@@ -46,7 +49,7 @@ class DenseFermatCore(wiring.Component):
 
     Members
     -------
-    As of `hw.direct.core.DirectCore`.
+    As of `hw.core.Core`.
     """
 
     def __init__(self, design: DenseFermatDesign) -> None:
@@ -99,7 +102,7 @@ class DenseFermatCore(wiring.Component):
         words = None if spectra is None else [int(word) for word in spectra.flat]
         m.submodules.spectra = tables = UnitTables(design, words=words, width=design.product.h.bits)
         if words is None:
-            wiring.connect(m, wiring.flipped(self.coefficients), tables.load)
+            wiring.connect(m, flipped(self.coefficients), tables.load)
         tables.walk(m, order)
         step = delay_valid(m, order.step, Table.latency - LEAD, name="multiply")
         flows = []
@@ -114,7 +117,7 @@ class DenseFermatCore(wiring.Component):
             flows.append(product.o)
         return flows
 
-    def _add_up(self, m: Module, products: Sequence[Any], order: Order) -> wiring.PureInterface:
+    def _add_up(self, m: Module, products: Sequence[Any], order: Order) -> Flow:
         """Return the sums of a part's products, folded."""
         design = self._design
         lanes = range(design.lanes)
@@ -141,7 +144,7 @@ class DenseFermatCore(wiring.Component):
         ]
         return fold.o
 
-    def _emit(self, m: Module, bins: wiring.PureInterface) -> None:
+    def _emit(self, m: Module, bins: Flow) -> None:
         """Transform sums of bins back, and add up the parts."""
         design = self._design
         sums = run_chain(m, "inverse", steps_after(design), bins, design)

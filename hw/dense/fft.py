@@ -8,6 +8,7 @@ from amaranth.lib import data, wiring
 
 from golden.dense import DenseFftDesign
 from hw.accumulate import accumulate_turns
+from hw.core import Core
 from hw.delay import delay, delay_valid
 from hw.dense.store import GroupStore
 from hw.dense.units import (
@@ -18,11 +19,12 @@ from hw.dense.units import (
     sum_tree,
     tree_latency,
 )
-from hw.fft.beats import AHEAD, BeatSignature, pair_layout
+from hw.fft.beats import AHEAD, Beats, BeatSignature, complexes, pair_layout
 from hw.fft.door import Door
 from hw.fft.pipeline import SPECTRUM_STAGE, Registers, transform_latency
 from hw.fft.product import ExactProduct, rounded, rounds_up
 from hw.fft.sections import Sections, emit, factor_of, spectra_words
+from hw.ports import flipped
 from hw.tables import Table
 
 _ROUNDING = 1
@@ -47,7 +49,7 @@ def _multiplying(design: DenseFftDesign) -> int:
     return ExactProduct.latency_on(design.target, operand_bits=design.operand.width)
 
 
-class DenseFftCore(wiring.Component):
+class DenseFftCore(Core):
     """Correlations of the lines of all input channels, added up for each output channel.
 
     Each pair of input lines is transformed once, and its bins are held. A pair of output lines
@@ -56,7 +58,7 @@ class DenseFftCore(wiring.Component):
 
     Members
     -------
-    As of `hw.direct.core.DirectCore`.
+    As of `hw.core.Core`.
     """
 
     def __init__(self, design: DenseFftDesign) -> None:
@@ -90,11 +92,11 @@ class DenseFftCore(wiring.Component):
         """Transform lines as they come, and hold their bins as operands."""
         design = self._design
         m.submodules.door = door = Door(design)
-        wiring.connect(m, wiring.flipped(self.i), door.i)
+        wiring.connect(m, flipped(self.i), door.i)
         m.d.comb += [door.credit.eq(store.open), door.available.eq(1), store.take.eq(door.take)]
         beats = self._sections.ahead(m, door.o)
         shapes = design.formats.sections[design.flow.middle]
-        parts = [rounded(z[part], shapes) for z in beats.z for part in ("re", "im")]
+        parts = [rounded(z[part], shapes) for z in complexes(beats.z) for part in ("re", "im")]
         m.d.comb += [
             store.w_en.eq(delay_valid(m, beats.early, AHEAD, name="bin")),
             store.w_data.eq(Cat(part[: design.operand.width] for part in parts)),
@@ -107,7 +109,7 @@ class DenseFftCore(wiring.Component):
         bits = 2 * design.spectrum_bits
         m.submodules.spectra = tables = UnitTables(design, words=words, width=bits)
         if words is None:
-            wiring.connect(m, wiring.flipped(self.coefficients), tables.load)
+            wiring.connect(m, flipped(self.coefficients), tables.load)
         tables.walk(m, order)
         layout = data.ArrayLayout(pair_layout(design.operand.width), design.pairs)
         products = []
@@ -125,7 +127,7 @@ class DenseFftCore(wiring.Component):
             products.append(product.o)
         return products
 
-    def _add_up(self, m: Module, products: Sequence[Any], order: Order) -> wiring.PureInterface:
+    def _add_up(self, m: Module, products: Sequence[Any], order: Order) -> Beats:
         """Return the sums of all products, rounded for the transform back."""
         design = self._design
         places = [(pair, part) for pair in range(design.pairs) for part in ("re", "im")]

@@ -1,15 +1,16 @@
 """Where all input lines of a group of channels are held while output lines are made of them."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from golden.dense import DenseDesign
 from hw.counter import Counter, Odometer
+from hw.ports import Component, View
 from hw.primitives.memory import READ_LATENCY, Memory
 
 
-class GroupStore(wiring.Component):
+class GroupStore(Component):
     """Takes the lines of a group of channels into two halves in turn, and plays them for each sum.
 
     Each unit has a memory for its share of the input channels; all play in step. For a group of
@@ -44,6 +45,18 @@ class GroupStore(wiring.Component):
     x : Out, array of a word a unit
         `latency` cycles after its step.
     """
+
+    take: Signal
+    open: Signal
+    w_en: Signal
+    w_data: Signal
+    available: Signal
+    step: Signal
+    last_position: Signal
+    last_turn: Signal
+    last_line: Signal
+    last_channel: Signal
+    x: View
 
     latency = READ_LATENCY
 

@@ -5,18 +5,19 @@ from typing import Any
 
 import numpy as np
 from amaranth.hdl import Const, Module, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from golden.dense import DenseDesign
 from hw.core import between_frames, core_ports
 from hw.counter import Odometer
 from hw.dense.store import GroupStore
-from hw.tables import Ends, LoadSignature, Table, walk_channels
+from hw.ports import Component, View
+from hw.tables import Ends, Load, LoadSignature, Table, walk_channels
 
 
 def dense_ports(design: DenseDesign, *, coefficient_bits: int) -> dict[str, Any]:
-    """Return the members of a dense core: those of `hw.direct.core.DirectCore`."""
+    """Return the members of a dense core: those of `hw.core.Core`."""
     depth = design.stored_channels * design.coefficient_stride
     return core_ports(design, depth=depth, coefficient_bits=coefficient_bits)
 
@@ -36,7 +37,7 @@ def unspent_set(m: Module, design: DenseDesign, core: Any) -> Value:
     return unspent
 
 
-class UnitTables(wiring.Component):
+class UnitTables(Component):
     """A table for each unit's input channels, all read at one address.
 
     Parameters
@@ -56,6 +57,10 @@ class UnitTables(wiring.Component):
     load : In, `LoadSignature`
         Where `words` is None; input channels come in order.
     """
+
+    addr: Signal
+    data: View
+    load: Load
 
     latency = Table.latency
 
@@ -127,7 +132,7 @@ class UnitTables(wiring.Component):
             ]
 
 
-class Order(wiring.Component):
+class Order(Component):
     """The order in which words are multiplied: that of `hw.direct.sequencer.Sequencer`.
 
     Members
@@ -144,6 +149,17 @@ class Order(wiring.Component):
     idle : Out
         Nothing is begun under a set of weights, and nothing begins in this cycle.
     """
+
+    available: Signal
+    credit: Signal
+    step: Signal
+    take: Signal
+    idle: Signal
+    last_position: Signal
+    last_turn: Signal
+    last_line: Signal
+    last_channel: Signal
+    last_set: Signal
 
     def __init__(self, design: DenseDesign) -> None:
         self._design = design

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from golden.direct import DirectDesign
 from hw.delay import delay, delay_valid
+from hw.ports import Component, View
 from hw.primitives.multiplier import SharedMultiplier, addend_attributes
 
 
@@ -21,11 +22,11 @@ class _Broadcast:
     weight: Value
     new: Value
     old: Value
-    x_new: data.View
-    x_old: data.View
+    x_new: View
+    x_old: View
 
 
-class Chain(wiring.Component):
+class Chain(Component):
     """P taps; tap k adds ``weight[k] * x`` to what tap k - 1 held, one step a cycle.
 
     A tap belongs to the new wave from the step that reaches it to the end of the pass, and to the
@@ -50,6 +51,15 @@ class Chain(wiring.Component):
     early : Out
         `sums` will be a finished pass `EARLY` cycles later.
     """
+
+    new: Signal
+    old: Signal
+    last: Signal
+    weight: Signal
+    x_new: View
+    x_old: View
+    sums: View
+    early: Signal
 
     EARLY = 2
 

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 
 from amaranth.hdl import Module, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 
 from golden.direct import DirectDesign
 from hw.accumulate import accumulate_turns
-from hw.core import core_ports
+from hw.core import Core, core_ports
 from hw.delay import delay, delay_valid
 from hw.direct.chain import Chain
 from hw.direct.replay import LineReplay
 from hw.direct.sequencer import Sequencer
 from hw.output import OutputStage
+from hw.ports import View, flipped
 from hw.primitives.memory import READ_LATENCY, Memory
 from hw.tables import Table
 
@@ -37,7 +38,7 @@ def latency(design: DirectDesign) -> int:
     return steps + pipeline_latency(design)
 
 
-class DirectCore(wiring.Component):
+class DirectCore(Core):
     """Circular cross-correlation of every line with its channel's kernel, exact.
 
     With P = N a sample enters and a sum leaves every cycle; with P < N a group takes
@@ -45,17 +46,7 @@ class DirectCore(wiring.Component):
 
     Members
     -------
-    i : In, stream of beats
-    o : Out, flow of a sum a lane
-    early : Out
-        `o.valid` as it will be `OutputStage.LOOKAHEAD` cycles later.
-    take, credit : see `OutputStage`
-    coefficients : In, `LoadSignature`
-        Where weights are loaded.
-    available : In
-        A set of weights is in effect. Nothing starts without it.
-    frame, idle : Out
-        The kernels' reader ends a frame; has begun none.
+    As of `hw.core.Core`.
     """
 
     def __init__(self, design: DirectDesign) -> None:
@@ -100,12 +91,12 @@ class DirectCore(wiring.Component):
         """Return whether the kernels' reader has begun nothing, and needs no kept set."""
         return sequence.idle
 
-    def _take_in(self, m: Module) -> data.View:
+    def _take_in(self, m: Module) -> View:
         """Return the samples that the engine steps through, `READ_LATENCY` cycles later."""
         return self._stream_in(m) if self._design.passes == 1 else self._replay_in(m)
 
     def _correlate(
-        self, m: Module, sequence: Sequencer, samples: data.View
+        self, m: Module, sequence: Sequencer, samples: View
     ) -> tuple[Value, Sequence[Value]]:
         """Return partial sums a lane, and when they will be there, `Chain.EARLY` cycles ahead."""
         m.submodules.chain = chain = Chain(self._design)
@@ -120,7 +111,7 @@ class DirectCore(wiring.Component):
             m.d.comb += chain.x_old.eq(self._remember(m, sequence, samples))
         return chain.early, [chain.sums[lane] for lane in range(self._design.lanes)]
 
-    def _stream_in(self, m: Module) -> data.View:
+    def _stream_in(self, m: Module) -> View:
         """Let the samples step the engine as they come; return them `READ_LATENCY` cycles later."""
         sequence = m.submodules.sequence
         m.d.comb += [
@@ -129,11 +120,11 @@ class DirectCore(wiring.Component):
         ]
         return delay(m, self.i.payload.samples, READ_LATENCY, name="x")
 
-    def _replay_in(self, m: Module) -> data.View:
+    def _replay_in(self, m: Module) -> View:
         """Let whole lines step the engine; return the samples `READ_LATENCY` cycles later."""
         sequence = m.submodules.sequence
         m.submodules.replay = replay = LineReplay(self._design)
-        wiring.connect(m, wiring.flipped(self.i), replay.i)
+        wiring.connect(m, flipped(self.i), replay.i)
         m.d.comb += [
             sequence.available.eq(replay.available & self.available),
             replay.step.eq(sequence.new),
@@ -151,7 +142,7 @@ class DirectCore(wiring.Component):
             words=words, depth=self._depth, width=design.weight_bits, target=design.target
         )
         if words is None:
-            wiring.connect(m, wiring.flipped(self.coefficients), kernels.load)
+            wiring.connect(m, flipped(self.coefficients), kernels.load)
         self._walk_kernels(m, sequence, kernels.addr, self._depth)
         return kernels.data
 
@@ -177,7 +168,7 @@ class DirectCore(wiring.Component):
             with m.If(sequence.last_frame):
                 m.d.sync += [address.eq(0), channel_base.eq(0)]
 
-    def _remember(self, m: Module, sequence: Sequencer, samples: data.View) -> Signal:
+    def _remember(self, m: Module, sequence: Sequencer, samples: View) -> Signal:
         """Keep the first P - 1 samples of a pass for the old wave, in a ring.
 
         The old wave steps whenever the new one does and is never behind it, so reading a cycle

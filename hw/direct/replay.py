@@ -1,16 +1,17 @@
 """The direct engine's line memory: a line is played once for each pass."""
 
 from amaranth.hdl import Cat, Module, Signal, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from golden.direct import DirectDesign
 from hw.counter import Counter
 from hw.output import beat_layout
+from hw.ports import Component, Stream, View
 from hw.primitives.memory import READ_LATENCY, Memory
 
 
-class LineReplay(wiring.Component):
+class LineReplay(Component):
     """Takes lines into two buffers in turn, and plays each `passes` times.
 
     In pass b, step t plays sample ``(t + b * taps) mod N``. The next line is taken meanwhile.
@@ -27,6 +28,13 @@ class LineReplay(wiring.Component):
     x : Out, a sample a lane
         `latency` cycles after its step.
     """
+
+    i: Stream
+    available: Signal
+    step: Signal
+    last_pass_step: Signal
+    last_line_step: Signal
+    x: View
 
     latency = READ_LATENCY
 

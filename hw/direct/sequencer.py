@@ -1,15 +1,15 @@
 """When the direct engine's two waves step."""
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.direct import DirectDesign
 from hw.core import between_frames
 from hw.counter import Counter, Odometer
+from hw.ports import Component
 
 
-class Sequencer(wiring.Component):
+class Sequencer(Component):
     """Steps the new wave through a pass of N samples, and the old wave behind it through the rest.
 
     In step t of a pass, tap k <= t holds the partial sum of output t - k. After step N - 1 the taps
@@ -34,6 +34,19 @@ class Sequencer(wiring.Component):
     idle : Out
         The new wave has begun no frame and begins none in this cycle.
     """
+
+    available: Signal
+    credit: Signal
+    new: Signal
+    old: Signal
+    position: Signal
+    old_position: Signal
+    last_position: Signal
+    last_line: Signal
+    last_channel: Signal
+    last_frame: Signal
+    take: Signal
+    idle: Signal
 
     def __init__(self, design: DirectDesign) -> None:
         self._design = design

@@ -1,10 +1,9 @@
 """Butterflies: transforms of a few points on words that stand a delay apart in the flow."""
 
 from functools import partial
-from typing import cast
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from golden import fermat_plan as plan
@@ -13,11 +12,12 @@ from hw.counter import Counter, Odometer
 from hw.delay import BeatDelay, delay, delay_valid
 from hw.fermat.latency import step_latency
 from hw.fermat.words import LEAD, Word, WordsComponent, add_all, rotation, words_layout
+from hw.ports import Component, View, view
 from hw.primitives.adder import ONE, Operands, bits_of, chosen_sum
 from hw.primitives.memory import Memory
 
 
-class WordStore(wiring.Component):
+class WordStore(Component):
     """Words of a stage at places: in registers, or in a memory where they are many.
 
     A word written in cycle t + 2 can be read with an address of cycle t + `depth`, or of t + 4 in a
@@ -30,6 +30,12 @@ class WordStore(wiring.Component):
         `LEAD` cycles later.
     w_en, w_addr, w_data : In
     """
+
+    r_addr: Signal
+    r_data: View
+    w_en: Signal
+    w_addr: Signal
+    w_data: View
 
     _DEEPEST_IN_REGISTERS = 3
 
@@ -73,7 +79,7 @@ class WordStore(wiring.Component):
 
     def _register(self, m: Module) -> None:
         words = [
-            Signal(self._layout, name=f"word_{place}", reset_less=True)
+            view(self._layout, name=f"word_{place}", reset_less=True)
             for place in range(self._depth)
         ]
         read = words[-1].as_value()
@@ -221,7 +227,7 @@ class PointTransform(WordsComponent):
             m.d.comb += self.o.payload[lane].eq(total.value)
         return m
 
-    def _collect(self, m: Module, n: int, place: Odometer, leaving: Odometer) -> data.View:
+    def _collect(self, m: Module, n: int, place: Odometer, leaving: Odometer) -> View:
         """Store point n of every transform of a block; return them one by one as they leave."""
         step = self._step
         layout = words_layout(step.i, self._lanes)
@@ -234,7 +240,7 @@ class PointTransform(WordsComponent):
             store.w_data.eq(self.i.payload),
             store.r_addr.eq(leaving.position),
         ]
-        return cast(data.View, store.r_data)
+        return store.r_data
 
     @property
     def _widest(self) -> int:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Module, Value
-from amaranth.lib import data, wiring
 
 from golden import fermat_plan as plan
 from golden.fermat import FermatDesign
@@ -14,7 +13,8 @@ from hw.fermat.latency import step_latency
 from hw.fermat.reduction import Reduction
 from hw.fermat.rotation import Fold, Rotation
 from hw.fermat.words import LEAD
-from hw.streams import FlowSignature, connect_streams
+from hw.ports import View
+from hw.streams import Flow, FlowSignature, connect_streams
 
 DOOR = 1
 """Cycles from taking a sample to its valid bit before the first stage."""
@@ -39,7 +39,7 @@ def latency_of(steps: Sequence[plan.Step]) -> int:
     return sum(map(step_latency, steps))
 
 
-def words_of(m: Module, samples: data.View, taken: Value) -> wiring.PureInterface:
+def words_of(m: Module, samples: View, taken: Value) -> Flow:
     """Return samples that are taken as a flow of words, away from the door's gates."""
     flow = FlowSignature(samples.shape()).create(path=("samples",))
     m.d.comb += [
@@ -53,9 +53,9 @@ def run_chain(
     m: Module,
     name: str,
     steps: Sequence[plan.Step],
-    flow: wiring.PureInterface,
+    flow: Flow,
     design: FermatDesign,
-) -> wiring.PureInterface:
+) -> Flow:
     """Lead ``flow`` through ``steps``; return what leaves the last."""
     for index, step in enumerate(steps):
         stage = _stage(step, lanes=design.lanes, target=design.target)

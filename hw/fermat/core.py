@@ -3,10 +3,10 @@
 from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 
 from golden.fermat import FermatDesign
-from hw.core import core_ports
+from hw.core import Core, core_ports
 from hw.counter import Odometer
 from hw.delay import delay, delay_valid
 from hw.fermat.chain import DOOR, latency_of, run_chain, steps_after, words_of
@@ -15,7 +15,8 @@ from hw.fermat.product import Product
 from hw.fermat.rotation import Fold
 from hw.fermat.words import LEAD
 from hw.output import OutputStage
-from hw.streams import FlowSignature, connect_streams
+from hw.ports import View, flipped
+from hw.streams import Flow, FlowSignature, connect_streams
 from hw.tables import Table, walk_channels
 from hw.weights_port import FRAMES_IN_FLIGHT_BITS
 
@@ -35,7 +36,7 @@ def pipeline_latency(design: FermatDesign) -> int:
     return DOOR + LEAD + multiplied + latency_of(steps)
 
 
-class FermatCore(wiring.Component):
+class FermatCore(Core):
     """Circular cross-correlation of every line with its channel's kernel, exact.
 
     A sample enters and a sum leaves every cycle. Samples drive the first halves of blocks; whatever
@@ -43,17 +44,7 @@ class FermatCore(wiring.Component):
 
     Members
     -------
-    i : In, stream of beats
-    o : Out, flow of a sum a lane
-    early : Out
-        `o.valid` as it will be `OutputStage.LOOKAHEAD` cycles later.
-    take, credit : see `OutputStage`
-    coefficients : In, `LoadSignature`
-        Where weights are loaded.
-    available : In
-        A set of weights is in effect. Nothing starts without it.
-    frame, idle : Out
-        The spectrum's reader ends a frame; no frame is between the door and it.
+    As of `hw.core.Core`.
     """
 
     def __init__(self, design: FermatDesign) -> None:
@@ -89,7 +80,7 @@ class FermatCore(wiring.Component):
             self._track_frames(m, taken)
         return m
 
-    def _enter(self, m: Module, taken: Signal) -> wiring.PureInterface:
+    def _enter(self, m: Module, taken: Signal) -> Flow:
         """Return the samples as a flow of words, away from the door's gates."""
         m.d.comb += [
             taken.eq(self.i.valid & self.i.ready),
@@ -98,7 +89,7 @@ class FermatCore(wiring.Component):
         ]
         return words_of(m, self.i.payload.samples, taken)
 
-    def _leave(self, m: Module, sums: data.View, valid: Value) -> None:
+    def _leave(self, m: Module, sums: View, valid: Value) -> None:
         """Send out sums; as everywhere inside, ``valid`` is ahead of them."""
         ahead = LEAD - OutputStage.LOOKAHEAD
         m.d.comb += [
@@ -107,7 +98,7 @@ class FermatCore(wiring.Component):
             self.early.eq(delay_valid(m, valid, ahead, name="early")),
         ]
 
-    def _multiply(self, m: Module, bins: wiring.PureInterface) -> wiring.PureInterface:
+    def _multiply(self, m: Module, bins: Flow) -> Flow:
         """Fold bins and multiply them with the spectrum."""
         design = self._design
         options: dict[str, Any] = {"lanes": design.lanes, "target": design.target}
@@ -125,7 +116,7 @@ class FermatCore(wiring.Component):
         return product.o
 
     @staticmethod
-    def _held(m: Module, bins: wiring.PureInterface) -> wiring.PureInterface:
+    def _held(m: Module, bins: Flow) -> Flow:
         """Return ``bins`` a cycle later."""
         flow = FlowSignature(bins.payload.shape()).create(path=("held",))
         m.d.comb += [
@@ -146,7 +137,7 @@ class FermatCore(wiring.Component):
             target=design.target,
         )
         if words is None:
-            wiring.connect(m, wiring.flipped(self.coefficients), table.load)
+            wiring.connect(m, flipped(self.coefficients), table.load)
         m.submodules.place = place = Odometer(
             position=design.coefficient_words,
             group=design.groups_per_channel,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import C, Cat, Module, Value, signed
+from amaranth.hdl import C, Cat, Module, Signal, Value, signed
 from amaranth.lib.wiring import In
 
 from golden import fermat_plan as plan
@@ -33,6 +33,8 @@ class Product(WordsComponent):
     h : In
         The spectrum's word for the beat on `i`.
     """
+
+    h: Signal
 
     def __init__(self, step: plan.Product, *, lanes: int, target: str) -> None:
         self._step = step

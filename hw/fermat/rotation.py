@@ -3,7 +3,6 @@
 from functools import partial
 
 from amaranth.hdl import Const, Module, Signal, Value, signed
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden import fermat_plan as plan
@@ -11,10 +10,11 @@ from hw.counter import Counter
 from hw.delay import delay, delay_valid
 from hw.fermat.latency import step_latency
 from hw.fermat.words import LEAD, WordsComponent, rotation, words_layout
+from hw.ports import Component, View
 from hw.primitives.adder import Operands, bits_of, chosen_sum, plain_sum
 
 
-class Level(wiring.Component):
+class Level(Component):
     """Rotates the words that are chosen by a fixed amount, and passes or folds the others.
 
     One addition and a register; two of them for sqrt(2), the sum of two rotations.
@@ -26,6 +26,10 @@ class Level(wiring.Component):
     o : Out, a word a lane
         `latency` cycles later.
     """
+
+    i: View
+    chosen: Signal
+    o: View
 
     def __init__(self, level: plan.Level, *, lanes: int, target: str) -> None:
         self._level = level

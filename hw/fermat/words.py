@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from amaranth.hdl import Module, Signal, Value, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from golden.fermat_ring import fits
 from golden.interval import Interval
 from hw.delay import delay
+from hw.ports import Component
 from hw.primitives.adder import ONE, ZERO, Bit, Operands
 from hw.primitives.memory import READ_LATENCY
-from hw.streams import FlowSignature
+from hw.streams import Flow, FlowSignature
 
 LEAD = READ_LATENCY
 """Cycles that the valid bit of a flow of words is ahead of its word.
@@ -27,7 +28,7 @@ def words_layout(words: Interval, lanes: int) -> data.ArrayLayout:
     return data.ArrayLayout(signed(words.bits), lanes)
 
 
-class WordsComponent(wiring.Component):
+class WordsComponent(Component):
     """A step between two flows of words that nothing stalls.
 
     Members
@@ -37,6 +38,9 @@ class WordsComponent(wiring.Component):
     o : Out, flow of a word a lane
         So here.
     """
+
+    i: Flow
+    o: Flow
 
     def __init__(
         self, i: Interval, o: Interval, *, lanes: int, members: dict[str, Any] | None = None

@@ -1,10 +1,11 @@
 """What travels between the parts of the FFT engine."""
 
-from amaranth.hdl import signed
+from amaranth.hdl import Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import Out
 
 from golden.fixed import SQ
+from hw.ports import Interface, Path, View
 
 AHEAD = 2
 """Cycles that a beat's `early` is ahead of its parts.
@@ -18,8 +19,21 @@ def pair_layout(width: int) -> data.StructLayout:
     return data.StructLayout({"re": signed(width), "im": signed(width)})
 
 
+def complexes(array: View) -> list[View]:
+    """Return the complex numbers of an array of `pair_layout`, one by one."""
+    return [array[pair] for pair in range(len(array))]
+
+
 CARRY = data.StructLayout({"re": 1, "im": 1})
 """A unit still to be added to each part: cheaper in the next adder than in one of its own."""
+
+
+class Beats(Interface):
+    """See `BeatSignature`."""
+
+    early: Signal
+    z: View
+    carry: View
 
 
 class BeatSignature(wiring.Signature):
@@ -48,3 +62,7 @@ class BeatSignature(wiring.Signature):
                 "carry": Out(data.ArrayLayout(CARRY, pairs)),
             }
         )
+
+    def create(self, *, path: Path = (), src_loc_at: int = 0) -> Beats:
+        """See `amaranth.lib.wiring.Signature`."""
+        return Beats(self, path=path, src_loc_at=1 + src_loc_at)

@@ -7,17 +7,19 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 
 from golden.fft import FftDesign
-from hw.core import core_ports
+from hw.core import Core, core_ports
 from hw.counter import Odometer
 from hw.delay import delay, delay_valid
+from hw.fft.beats import Beats
 from hw.fft.door import Door
 from hw.fft.pipeline import SPECTRUM_STAGE, Registers, pipeline_latency
 from hw.fft.sections import Sections, emit, factor_of, spectra_words, within_line
+from hw.ports import flipped
 from hw.tables import Table, walk_channels
 from hw.weights_port import BankFollower
 
 
-class FftCore(wiring.Component):
+class FftCore(Core):
     """Circular cross-correlation of every line with its channel's kernel, in fixed point.
 
     `golden.fft.FftDesign.accumulate` gives its results bit for bit. A group takes as many cycles as
@@ -26,7 +28,7 @@ class FftCore(wiring.Component):
 
     Members
     -------
-    As of `hw.direct.core.DirectCore`; the spectra are read when a line has passed the forward
+    As of `hw.core.Core`; the spectra are read when a line has passed the forward
     transform, but those in effect when its frame began.
     """
 
@@ -58,7 +60,7 @@ class FftCore(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.door = door = self._door()
-        wiring.connect(m, wiring.flipped(self.i), door.i)
+        wiring.connect(m, flipped(self.i), door.i)
         m.d.comb += [
             door.credit.eq(self.credit),
             door.available.eq(self.available),
@@ -74,7 +76,7 @@ class FftCore(wiring.Component):
         """Return where lines enter."""
         return Door(self._design)
 
-    def _multiply_by_spectrum(self, m: Module, beats: wiring.PureInterface) -> wiring.PureInterface:
+    def _multiply_by_spectrum(self, m: Module, beats: Beats) -> Beats:
         """Multiply a cycle later than by twiddles: a word's sums are made in the meantime."""
         design = self._design
         m.submodules.spectrum_product = product = self._sections.product(design.flow.middle)
@@ -108,5 +110,5 @@ class FftCore(wiring.Component):
             bank.leader_frame.eq(self.frame),
             bank.frame.eq(place.step & place.last_channel),
         ]
-        wiring.connect(m, wiring.flipped(self.coefficients), table.load)
+        wiring.connect(m, flipped(self.coefficients), table.load)
         m.d.comb += table.load.read_bank.eq(bank.bank)

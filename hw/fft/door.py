@@ -1,7 +1,7 @@
 """Where lines enter the FFT engine."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from golden.fft import FftDesign
@@ -9,12 +9,13 @@ from golden.fixed import SQ
 from hw.core import between_frames
 from hw.counter import Counter, Odometer
 from hw.delay import delay, delay_valid
-from hw.fft.beats import AHEAD, BeatSignature
+from hw.fft.beats import AHEAD, Beats, BeatSignature
 from hw.output import beat_layout
+from hw.ports import Component, Stream, View
 from hw.primitives.memory import READ_LATENCY, Memory
 
 
-class Door(wiring.Component):
+class Door(Component):
     """Takes lines, and fills them up to a block of the transform.
 
     Where the line is as long as the transform, a sample goes in as it comes. Else the line also
@@ -33,6 +34,14 @@ class Door(wiring.Component):
     frame, idle : Out
         The last beat of a frame is taken; none was begun, and none begins in this cycle.
     """
+
+    i: Stream
+    o: Beats
+    credit: Signal
+    available: Signal
+    take: Signal
+    frame: Signal
+    idle: Signal
 
     def __init__(self, design: FftDesign) -> None:
         self._design = design
@@ -72,7 +81,7 @@ class Door(wiring.Component):
             m.d.comb += self.o.z[lane // 2]["im" if lane % 2 else "re"].eq(samples[lane])
         return m
 
-    def _extend(self, m: Module, place: Odometer, ready: Signal, samples: data.View) -> data.View:
+    def _extend(self, m: Module, place: Odometer, ready: Signal, samples: View) -> View:
         design = self._design
         m.submodules.memory = memory = Memory(
             depth=design.length, width=len(samples.as_value()), target=design.target

@@ -4,14 +4,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from golden.fft_format import SectionFormat
 from golden.fixed import SQ
 from hw.delay import delay, delay_valid
-from hw.fft.beats import BeatSignature, pair_layout
+from hw.fft.beats import Beats, BeatSignature, complexes, pair_layout
+from hw.ports import Component, View
 from hw.primitives.multiplier import SharedMultiplier
+from hw.tables import packed
 
 
 def factor_layout(bits: int) -> data.StructLayout:
@@ -19,8 +21,10 @@ def factor_layout(bits: int) -> data.StructLayout:
     return data.StructLayout({name: signed(bits) for name in ("re", "difference", "total")})
 
 
-class Multipliers(wiring.Component):
+class Multipliers(Component):
     """Three multipliers for each of `pairs` complex products with a factor that all share."""
+
+    factor: View
 
     def __init__(
         self,
@@ -53,7 +57,7 @@ class Multipliers(wiring.Component):
             yield pair, "re", shared[pair] - with_b[pair]
             yield pair, "im", shared[pair] + with_a[pair]
 
-    def _multiply(self, m: Module, name: str, values: Sequence[Value], factor: Value) -> data.View:
+    def _multiply(self, m: Module, name: str, values: Sequence[Value], factor: Value) -> View:
         multiplier = SharedMultiplier(
             lanes=self._pairs,
             a_bits=self._operand_bits,
@@ -79,6 +83,9 @@ class ExactProduct(Multipliers):
     o : Out, array of `hw.fft.beats.pair_layout`
     """
 
+    i: View
+    o: View
+
     def __init__(
         self, *, operand: SQ, total: SQ, factor_bits: int, pairs: int, target: str
     ) -> None:
@@ -101,7 +108,7 @@ class ExactProduct(Multipliers):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        for pair, part, total in self._totals(m, [(z.re, z.im) for z in self.i]):
+        for pair, part, total in self._totals(m, [(z.re, z.im) for z in complexes(self.i)]):
             product = Signal(
                 signed(self._total.width), name=f"product_{pair}_{part}", reset_less=True
             )
@@ -143,6 +150,9 @@ class Product(Multipliers):
     o : Out, `BeatSignature` of the entry of `after`
     """
 
+    i: Beats
+    o: Beats
+
     def __init__(
         self,
         *,
@@ -178,12 +188,12 @@ class Product(Multipliers):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        for pair, part, total in self._totals(m, [self._operand(z) for z in self.i.z]):
+        for pair, part, total in self._totals(m, [self._operand(z) for z in complexes(self.i.z)]):
             self._round(m, pair, part, total)
         m.d.comb += self.o.early.eq(delay_valid(m, self.i.early, self.latency, name="early"))
         return m
 
-    def _operand(self, z: data.View) -> tuple[Value, Value]:
+    def _operand(self, z: View) -> tuple[Value, Value]:
         """Round the parts, to which half a unit was added: of ties, the even number remains."""
         return rounded(z.re, self._before), rounded(z.im, self._before)
 
@@ -227,4 +237,4 @@ def factor_words(parts: Sequence[Sequence[int]], bits: int) -> Iterator[int]:
     """Yield factors, real parts and imaginary parts, as `factor_layout` holds them."""
     layout = factor_layout(bits)
     for c, d in zip(*parts, strict=True):
-        yield layout.const({"re": c, "difference": d - c, "total": c + d}).as_bits()
+        yield packed(layout, {"re": c, "difference": d - c, "total": c + d})

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.fft import FftDesign
 from golden.fft_flow import Rank
 from golden.fixed import SQ
 from hw.delay import delay, delay_valid
-from hw.fft.beats import AHEAD, BeatSignature
+from hw.fft.beats import AHEAD, Beats, BeatSignature
+from hw.ports import Component
 from hw.primitives.memory import Memory
 
 PARTS = ("re", "im")
@@ -28,7 +28,7 @@ def rank_parts(design: FftDesign, section: int, place: int) -> tuple[str, ...]:
     return PARTS[:1] if design.flow.row is not None and (first or last) else PARTS
 
 
-class RankStage(wiring.Component):
+class RankStage(Component):
     """Single-path delay feedback: the first `span` samples of a block wait for the next ones.
 
     When those come, one adder's result leaves and the other's takes the place of what waited. It
@@ -66,6 +66,9 @@ class RankStage(wiring.Component):
     i : In, `BeatSignature` of `entry`
     o : Out, `BeatSignature` of `shape`
     """
+
+    i: Beats
+    o: Beats
 
     def __init__(
         self,

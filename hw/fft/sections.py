@@ -1,18 +1,19 @@
 """The FFT engine's transforms, forward and back, as chains of stages in a module."""
 
 from collections.abc import Callable
-from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 
 from golden.fft import FftDesign
+from hw.core import Core
 from hw.counter import Counter
 from hw.delay import delay_valid
-from hw.fft.beats import AHEAD
+from hw.fft.beats import AHEAD, Beats
 from hw.fft.pipeline import Registers
 from hw.fft.product import Product, factor_layout, factor_words, rounded
 from hw.fft.rank import RankStage, rank_parts
+from hw.ports import View, view
 from hw.tables import Table, encode
 
 
@@ -23,18 +24,16 @@ class Sections:
         self._design = design
         self._registers = registers
 
-    def ahead(self, m: Module, beats: wiring.PureInterface) -> wiring.PureInterface:
+    def ahead(self, m: Module, beats: Beats) -> Beats:
         """Lead ``beats`` through the forward transform."""
         return self._through(m, beats, range(self._design.flow.middle + 1))
 
-    def behind(self, m: Module, beats: wiring.PureInterface) -> wiring.PureInterface:
+    def behind(self, m: Module, beats: Beats) -> Beats:
         """Lead products through the transform back."""
         sections = self._design.flow.sections
         return self._through(m, beats, range(self._design.flow.middle + 1, len(sections)))
 
-    def _through(
-        self, m: Module, beats: wiring.PureInterface, numbers: range
-    ) -> wiring.PureInterface:
+    def _through(self, m: Module, beats: Beats, numbers: range) -> Beats:
         for number in numbers:
             for place in range(len(self._design.flow.sections[number].ranks)):
                 rank = m.submodules[f"rank_{number}_{place}"] = self._rank(number, place)
@@ -75,9 +74,7 @@ class Sections:
             target=design.target,
         )
 
-    def _multiply_by_twiddles(
-        self, m: Module, number: int, beats: wiring.PureInterface
-    ) -> wiring.PureInterface:
+    def _multiply_by_twiddles(self, m: Module, number: int, beats: Beats) -> Beats:
         design = self._design
         product = m.submodules[f"product_{number}"] = self.product(number)
         layout = factor_layout(design.twiddle_bits + 1)
@@ -105,10 +102,10 @@ def spectra_words(design: FftDesign) -> list[int] | None:
     return [a | b << bits for a, b in zip(re, im, strict=True)]
 
 
-def factor_of(m: Module, word: Value, bits: int) -> Any:
+def factor_of(m: Module, word: Value, bits: int) -> View:
     """Return a spectrum's ``word`` as the multipliers take it, a cycle later."""
     re, im = word[:bits].as_signed(), word[bits:].as_signed()
-    factor = Signal(factor_layout(bits), reset_less=True)
+    factor = view(factor_layout(bits), name="factor", reset_less=True)
     m.d.sync += [factor.re.eq(re), factor.difference.eq(im - re), factor.total.eq(re + im)]
     return factor
 
@@ -123,8 +120,8 @@ def within_line(m: Module, design: FftDesign, step: Value) -> Value:
 def emit(
     m: Module,
     design: FftDesign,
-    beats: wiring.PureInterface,
-    core: wiring.Component,
+    beats: Beats,
+    core: Core,
     within: Callable[..., Value] = within_line,
 ) -> None:
     """Let through to ``core``'s output what is ``within`` the line, rounded to integers."""

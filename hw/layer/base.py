@@ -3,18 +3,19 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 
-from amaranth.hdl import Module
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from golden.layer import LayerDesign
 from hw.line import check_framing
 from hw.output import beat_layout
+from hw.ports import Stream, StreamComponent
 
 W_EVENTS = ("last_unexpected", "last_missing")
 
 
-class LayerComponent(wiring.Component):
+class LayerComponent(StreamComponent):
     """Ports of a layer; a form's own class says what is between.
 
     Parameters
@@ -36,6 +37,9 @@ class LayerComponent(wiring.Component):
         The same of each `w` and its sets.
     """
 
+    event_last_unexpected: Signal
+    event_last_missing: Signal
+
     def __init__(self, design: LayerDesign, loads: Mapping[str, data.StructLayout]) -> None:
         ports = {
             "i": In(stream.Signature(beat_layout(design.data_bits, design.lanes))),
@@ -48,6 +52,13 @@ class LayerComponent(wiring.Component):
             ports |= {f"event_{name}_{event}": Out(1) for event in W_EVENTS}
         self._frame_beats = design.frame_beats
         super().__init__(ports)
+
+    @classmethod
+    def port_type(cls, name: str) -> type | None:
+        """See `Component`; the weights' streams, of any number, have names of their own."""
+        if name.startswith("event_w"):
+            return Signal
+        return Stream if name.startswith("w") else super().port_type(name)
 
     @property
     @abstractmethod

@@ -1,7 +1,6 @@
 """Layers of lines: corner turns and line engines in a row."""
 
 from amaranth.hdl import Module
-from amaranth.lib import wiring
 
 from golden.layer_axes import AxesDesign
 from hw.layer import plan
@@ -12,6 +11,7 @@ from hw.layer.split import SplitPass
 from hw.layer.staged import Stage, StagedLayer
 from hw.layer.turn import CornerTurn
 from hw.line import LineEngine
+from hw.ports import Stream
 from hw.streams import connect_streams
 
 
@@ -38,17 +38,17 @@ class AxesLayer(StagedLayer):
         """See `LayerComponent`."""
         return cycles_per_frame(self._plan)
 
-    def _begin(self, m: Module) -> wiring.PureInterface:
+    def _begin(self, m: Module) -> Stream:
         source = super()._begin(m)
         return source if self._residual is None else self._keep(m, self._residual)
 
-    def _finish(self, m: Module, source: wiring.PureInterface) -> wiring.PureInterface:
+    def _finish(self, m: Module, source: Stream) -> Stream:
         if self._residual is None:
             return source
         connect_streams(m, source, self._residual.y)
         return self._residual.o
 
-    def _keep(self, m: Module, residual: Residual) -> wiring.PureInterface:
+    def _keep(self, m: Module, residual: Residual) -> Stream:
         """Give every sample to the residual sum too; return the stream to the first stage."""
         m.submodules.residual = residual
         samples = self.i.signature.create(path=("samples",))

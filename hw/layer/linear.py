@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from golden.design import LineDesign
@@ -17,11 +17,12 @@ from hw.layer.staged import StagedLayer
 from hw.layer.turn import CornerTurn, Run
 from hw.line import LineEngine, weights_layout
 from hw.output import beat_layout
+from hw.ports import Stream, StreamComponent, flipped
 from hw.predict import Cost, counter
 from hw.streams import connect_streams
 
 
-class LinearEngine(wiring.Component):
+class LinearEngine(StreamComponent):
     """Lines without their zeros go in, and the results wanted come out.
 
     A group takes as long as on the circle. The zeros ahead of a line go in once its first sample
@@ -36,6 +37,10 @@ class LinearEngine(wiring.Component):
     event_w_last_unexpected, event_w_last_missing : Out
         See `LineEngine`.
     """
+
+    w: Stream
+    event_w_last_unexpected: Signal
+    event_w_last_missing: Signal
 
     def __init__(self, part: LinearPass) -> None:
         self._part = part
@@ -90,7 +95,7 @@ class LinearEngine(wiring.Component):
         self._surround(m, engine)
         self._choose(m, engine)
         if self.design.weights is None:
-            connect_streams(m, wiring.flipped(self.w), engine.w)
+            connect_streams(m, flipped(self.w), engine.w)
             m.d.comb += [
                 self.event_w_last_unexpected.eq(engine.event_w_last_unexpected),
                 self.event_w_last_missing.eq(engine.event_w_last_missing),

@@ -1,18 +1,19 @@
 """The residual sum: the map that goes in is added to the one that comes out."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from golden.interval import Interval
 from hw.delay import delay, delay_valid
 from hw.layer.plan import Skipping
 from hw.output import beat_layout
+from hw.ports import Stream, StreamComponent, View, flipped
 from hw.requantize import Requantizer
 from hw.streams import OutputBuffer, connect_streams
 
 
-class Residual(wiring.Component):
+class Residual(StreamComponent):
     """Keeps a layer's samples until their results come, scales them, and adds them.
 
     One beat a cycle; a sum leaves `latency` cycles after its result came.
@@ -30,6 +31,8 @@ class Residual(wiring.Component):
         Results, wide enough that none was clipped that a sum could bring back.
     o : Out, stream of beats
     """
+
+    y: Stream
 
     def __init__(self, plan: Skipping) -> None:
         self._plan = plan
@@ -67,10 +70,10 @@ class Residual(wiring.Component):
             buffer.take.eq(joined),
         ]
         self._add(m, kept.o.payload.samples, joined)
-        connect_streams(m, buffer.o, wiring.flipped(self.o))
+        connect_streams(m, buffer.o, flipped(self.o))
         return m
 
-    def _add(self, m: Module, samples: data.View, joined: Signal) -> None:
+    def _add(self, m: Module, samples: View, joined: Signal) -> None:
         layer, plan = self._plan.layer, self._plan
         buffer = m.submodules.buffer
         m.submodules.scale = scale = Requantizer(

@@ -1,7 +1,7 @@
 """Both passes of a layer on one engine."""
 
 from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from hw.counter import Odometer
@@ -9,9 +9,10 @@ from hw.layer.plan import Shared, plane_beats
 from hw.layer.turn import CornerTurn
 from hw.line import LineEngine
 from hw.output import beat_layout
+from hw.ports import Stream, StreamComponent
 
 
-class SharedPasses(wiring.Component):
+class SharedPasses(StreamComponent):
     """Leads planes through an engine twice, the corner turned between.
 
     The order is static (`AxesDesign.turns`): first pass of channels 0 and 1, then by turns second
@@ -64,7 +65,7 @@ class SharedPasses(wiring.Component):
         ]
         return m
 
-    def _second_pass(self, m: Module, beats: wiring.PureInterface, *, name: str) -> Signal:
+    def _second_pass(self, m: Module, beats: Stream, *, name: str) -> Signal:
         """Return whether the next of ``beats`` belongs to the second pass."""
         planes = self._plan.design.channels
         m.submodules[name] = place = Odometer(beat=plane_beats(self._plan.layer), plane=planes)

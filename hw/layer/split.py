@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 
 from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from hw.counter import Counter
 from hw.layer.plan import Split
 from hw.line import LineEngine
 from hw.output import beat_layout
+from hw.ports import Stream, StreamComponent
 from hw.streams import OutputBuffer
 
 
-class SplitPass(wiring.Component):
+class SplitPass(StreamComponent):
     """Sends the first half of a frame's beats through one engine, the second through another.
 
     Results leave in the order in which samples came. The engines' results come after different
@@ -72,9 +73,7 @@ class SplitPass(wiring.Component):
             self.i.ready.eq(Mux(half, second.ready, first.ready)),
         ]
 
-    def _waiting(
-        self, m: Module, number: int, results: wiring.PureInterface
-    ) -> wiring.PureInterface:
+    def _waiting(self, m: Module, number: int, results: Stream) -> Stream:
         """Return ``results`` from behind the buffer in which they wait, if there is one."""
         if not self._plan.buffer_depths:
             return results
@@ -92,7 +91,7 @@ class SplitPass(wiring.Component):
         ]
         return buffer.o
 
-    def _join(self, m: Module, results: Sequence[wiring.PureInterface]) -> None:
+    def _join(self, m: Module, results: Sequence[Stream]) -> None:
         half = self._half(m, self.o.valid & self.o.ready, name="joining")
         first, second = results
         m.d.comb += [

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
 
 from golden.layer import LayerDesign
 from hw.counter import Counter
 from hw.layer.base import W_EVENTS, LayerComponent
 from hw.layer.turn import CornerTurn
 from hw.line import weights_layout
+from hw.ports import Stream, flipped
 from hw.streams import connect_streams
 
 Stage: TypeAlias = Any
@@ -67,21 +67,21 @@ class StagedLayer(LayerComponent):
                 for engine in stage.engines:
                     self._load(m, next(loads), engine)
         source = self._finish(m, source)
-        connect_streams(m, source, wiring.flipped(self.o))
+        connect_streams(m, source, flipped(self.o))
         if not isinstance(self._stages[-1], CornerTurn):
             self._mark_frames(m)
         return m
 
-    def _begin(self, m: Module) -> wiring.PureInterface:
+    def _begin(self, m: Module) -> Stream:
         """Return the stream to the first stage."""
-        return wiring.flipped(self.i)
+        return flipped(self.i)
 
-    def _finish(self, m: Module, source: wiring.PureInterface) -> wiring.PureInterface:
+    def _finish(self, m: Module, source: Stream) -> Stream:
         """Return the stream to the output, given what leaves the last stage."""
         return source
 
     def _load(self, m: Module, port: str, engine: Stage) -> None:
-        connect_streams(m, wiring.flipped(getattr(self, port)), engine.w)
+        connect_streams(m, flipped(getattr(self, port)), engine.w)
         for event in W_EVENTS:
             m.d.comb += getattr(self, f"event_{port}_{event}").eq(
                 getattr(engine, f"event_w_{event}")

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from hw.counter import Counter
 from hw.delay import delay, delay_valid
 from hw.output import beat_layout
+from hw.ports import StreamComponent, flipped
 from hw.primitives.memory import READ_LATENCY, Memory
 from hw.streams import OutputBuffer, connect_streams
 
@@ -53,7 +54,7 @@ def turn_latency(lanes: int) -> int:
     return 1 + turn_in_flight(lanes) + OutputBuffer.latency_of(buffer_depth(lanes))
 
 
-class CornerTurn(wiring.Component):
+class CornerTurn(StreamComponent):
     """Takes planes in bands of `lanes` rows, and gives them in bands of `lanes` columns.
 
     A plane of R x C samples comes in R * C / lanes beats, band by band; lane j of a beat is row
@@ -147,7 +148,7 @@ class CornerTurn(wiring.Component):
             buffer.i.valid.eq(delay_valid(m, step, cycles, name="step")),
             buffer.i.payload.last.eq(delay(m, last, cycles, name="last")),
         ]
-        connect_streams(m, buffer.o, wiring.flipped(self.o))
+        connect_streams(m, buffer.o, flipped(self.o))
         return m
 
     def _write(self, m: Module, banks: Sequence[Memory], taken: Signal, address: Value) -> None:

@@ -1,9 +1,7 @@
 """Two-dimensional engines between their streams: the line engines' cores, with other doors."""
 
-from typing import cast
-
 from amaranth.hdl import Module, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 
 from golden.plane_fermat import PlaneFermat
 from golden.plane_fft import PlaneFft
@@ -12,7 +10,8 @@ from hw.fermat.chain import DOOR
 from hw.fermat.core import FermatCore
 from hw.fft.core import FftCore
 from hw.plane.door import PlaneDoor, within_map
-from hw.streams import FlowSignature
+from hw.ports import View, flipped
+from hw.streams import Flow, FlowSignature
 
 
 class PlaneFftCore(FftCore):
@@ -36,9 +35,9 @@ class PlaneFermatCore(FermatCore):
 
     _design: PlaneFermat
 
-    def _enter(self, m: Module, taken: Signal) -> wiring.PureInterface:
+    def _enter(self, m: Module, taken: Signal) -> Flow:
         m.submodules.entry = door = PlaneDoor(self._design)
-        wiring.connect(m, wiring.flipped(self.i), door.i)
+        wiring.connect(m, flipped(self.i), door.i)
         flow = FlowSignature(self.i.payload.samples.shape()).create(path=("samples",))
         m.d.comb += [
             door.credit.eq(self.credit),
@@ -48,7 +47,7 @@ class PlaneFermatCore(FermatCore):
             flow.payload[0].eq(delay(m, door.o.z[0].re, DOOR, name="sample")),
             flow.valid.eq(delay_valid(m, door.o.early, DOOR, name="placed")),
         ]
-        return cast(wiring.PureInterface, flow)
+        return flow
 
-    def _leave(self, m: Module, sums: data.View, valid: Value) -> None:
+    def _leave(self, m: Module, sums: View, valid: Value) -> None:
         super()._leave(m, sums, valid & within_map(m, self._design, valid))

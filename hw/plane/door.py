@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from golden.fixed import SQ
@@ -12,8 +12,9 @@ from golden.plane_design import PlaneDesign
 from hw.core import between_frames
 from hw.counter import Counter, Odometer
 from hw.delay import delay
-from hw.fft.beats import AHEAD, BeatSignature
+from hw.fft.beats import AHEAD, Beats, BeatSignature
 from hw.output import beat_layout
+from hw.ports import Component, Stream
 from hw.primitives.memory import Memory
 
 
@@ -39,7 +40,7 @@ class Side:
     filled: Value
 
 
-class PlaneDoor(wiring.Component):
+class PlaneDoor(Component):
     """Takes maps, and fills them up to blocks of the transform.
 
     A map's samples go in as they come. Where a transform is larger, zeros fill the rest of the
@@ -58,6 +59,14 @@ class PlaneDoor(wiring.Component):
     frame, idle : Out
         The last beat of a frame is taken; none was begun, and none begins in this cycle.
     """
+
+    i: Stream
+    o: Beats
+    credit: Signal
+    available: Signal
+    take: Signal
+    frame: Signal
+    idle: Signal
 
     def __init__(self, design: PlaneDesign) -> None:
         self._design = design

@@ -1,10 +1,13 @@
 """Memories. The only file that knows a device's memory primitives."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from amaranth.hdl import C, ClockSignal, Const, Instance, Module, Signal, unsigned
-from amaranth.lib import memory, wiring
+from amaranth.lib import memory
 from amaranth.lib.wiring import In, Out
+
+from hw.ports import Component
 
 READ_LATENCY = 2
 """Cycles from an address to its word, on every target: the array's register and its output's."""
@@ -20,7 +23,7 @@ _LARGEST_ROM_IN_LUTS = 1152
 """Bits of a ROM of more than 32 words: beyond, what its address drives is slower than a block."""
 
 
-class Memory(wiring.Component):
+class Memory(Component):
     """A memory with one write and one read port on the same clock.
 
     A read takes `READ_LATENCY` enabled cycles: the read port and the output register move only
@@ -46,6 +49,13 @@ class Memory(wiring.Component):
     r_data : Out
     w_en, w_addr, w_data : In, where writable
     """
+
+    r_en: Signal
+    r_addr: Signal
+    r_data: Signal
+    w_en: Signal
+    w_addr: Signal
+    w_data: Signal
 
     def __init__(
         self,
@@ -77,7 +87,7 @@ class Memory(wiring.Component):
         return m
 
     def _infer(self, m: Module) -> None:
-        array: memory.Memory[int] = memory.Memory(
+        array: memory.Memory[Any, Any] = memory.Memory(
             shape=unsigned(self._width),
             depth=self._depth,
             init=self._init,

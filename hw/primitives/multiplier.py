@@ -1,11 +1,12 @@
 """Multipliers. The only file that knows a device's multiplier primitives."""
 
 from amaranth.hdl import C, Cat, ClockSignal, Const, Instance, Module, Signal, Value, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from golden.errors import ParameterError
 from hw.delay import delay
+from hw.ports import Component, View
 
 _MULT18_BITS = 18
 _LIMB_BITS = _MULT18_BITS - 1
@@ -22,7 +23,7 @@ The blocks stand in columns: the ways to and from the logic around them need a c
 """
 
 
-class SharedMultiplier(wiring.Component):
+class SharedMultiplier(Component):
     """Products of one operand with `lanes` others, in registered multipliers that never stall.
 
     One product a lane and cycle, `latency` cycles after its operands. Every register that a DSP
@@ -53,6 +54,10 @@ class SharedMultiplier(wiring.Component):
     ParameterError
         Where `b_bits` is wider than the target's multiplier.
     """
+
+    a: View
+    b: Signal
+    p: View
 
     def __init__(self, *, lanes: int, a_bits: int, b_bits: int, target: str) -> None:
         if target == "ecp5" and b_bits > _MULT18_BITS:
