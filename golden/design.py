@@ -3,6 +3,7 @@
 import math
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from golden.certificate import Errors, Scaling, certified, loaded_off
 from golden.errors import ParameterError, check_range
 from golden.interval import Integers, Interval
 from golden.quantize import requantize
@@ -212,6 +214,69 @@ class LineDesign(ABC):
         return 0
 
     @property
+    def sum_errors(self) -> Sequence[float]:
+        """Most that each channel's sums are off, proved; floats where no integers are wanted."""
+        return [self.max_abs_error] * self.channels
+
+    def errors(
+        self,
+        weights: LineWeights | None = None,
+        *,
+        samples: Sequence[int] | None = None,
+        own: Sequence[float] | None = None,
+    ) -> Errors:
+        """Bound how far sums and results of each channel are off.
+
+        Parameters
+        ----------
+        weights
+            The set in effect, for the bound that holds of it, where weights are loaded. Without it
+            bounds hold of every set.
+        samples
+            Most that each channel's samples are off; None where they are right.
+        own
+            Used in the place of `sum_errors`.
+        """
+        known = self.weights or weights
+        own = self.sum_errors if own is None else own
+        # Sums of samples that are off, and of right ones, are in the range all the same.
+        ranges = self._ranges(known, own)
+        sums = own if samples is None else self._sums_off(known, samples, own, ranges)
+        return Errors(sums, self._results_off(known, sums, ranges))
+
+    def _ranges(self, weights: LineWeights | None, own: Sequence[float]) -> list[Interval]:
+        """Return the range of each channel's accumulators, for ``own`` errors allowed for."""
+        if weights is None:
+            return [self.accumulator] * self.channels
+        ranges = zip(weights.accumulators(self.data), own, strict=True)
+        return [y.widened(math.ceil(off)) for y, off in ranges]
+
+    def _sums_off(
+        self,
+        weights: LineWeights | None,
+        samples: Sequence[int],
+        own: Sequence[float],
+        ranges: Sequence[Interval],
+    ) -> list[float]:
+        """Return what samples that are off do to sums: as much as the kernel's L1 norm."""
+        norms = [self.summands << self.weight_bits - 1] * self.channels
+        if weights is not None:
+            norms = [int(np.abs(kernel).sum()) for kernel in weights.weight]
+        channels = zip(norms, samples, own, ranges, strict=True)
+        return [min(norm * x + off, y.high - y.low) for norm, x, off, y in channels]
+
+    def _results_off(
+        self, weights: LineWeights | None, sums: Sequence[float], ranges: Sequence[Interval]
+    ) -> list[int]:
+        clip = self.output_range
+        if self.requantization is None:
+            return [math.ceil(off) for off in sums]
+        if weights is None:
+            return [loaded_off(off, clip) for off in sums]
+        scales = zip(*weights.scales(), sums, ranges, strict=True)
+        return [Scaling(m, s, self.zero_point, clip).results_off(off, y) for m, s, off, y in scales]
+
+    @property
     def summands(self) -> int:
         """Products of a sample and a weight that a sum is made of."""
         return self.length
@@ -278,9 +343,7 @@ class LineDesign(ABC):
         tables = dict(self.coefficients(weights))
         tables["start"] = np.pad(weights.start(), ((0, 0), (0, table[1] - self.start_words)))
         if self.requantization is not None:
-            for name, scale in (("multiplier", weights.multiplier), ("shift", weights.shift)):
-                if scale is None:
-                    raise ValueError(f"Weights must hold {name}, not None")
+            for name, scale in zip(("multiplier", "shift"), weights.scales(), strict=True):
                 tables[name] = np.broadcast_to(scale[:, None], table)
         return tables
 
@@ -299,9 +362,18 @@ class LineDesign(ABC):
     def own_parameters(self) -> dict[str, Any]:
         """The engine's own entries among the manifest's parameters."""
 
-    @abstractmethod
-    def certificate(self) -> dict[str, object]:
-        """Return what is proved of every possible input: error bound, ranges, no overflow."""
+    @property
+    def proof(self) -> dict[str, object]:
+        """The engine's own entries of the certificate."""
+        return {}
+
+    def certificate(self, weights: LineWeights | None = None) -> dict[str, object]:
+        """Return what is proved of every possible input: error bounds, ranges, no overflow.
+
+        `max_abs_error` is in steps of the accumulator, `max_output_error` in those of the output;
+        ``weights`` are as of `errors`.
+        """
+        return certified(self.errors(weights), self.accumulator) | self.proof
 
     def beats_within(self, cycles: int) -> int:
         """Return the most beats that can enter in so many cycles."""
@@ -343,12 +415,13 @@ class LineDesign(ABC):
         """Return results ``[L, N]`` of accumulators, of which line l belongs to ``channel[l]``."""
         if self.requantization is None:
             return accumulators
-        if weights.multiplier is None or weights.shift is None or weights.zero_point is None:
-            raise ValueError("Weights must hold multiplier, shift and zero point, not None")
+        multiplier, shift = weights.scales()
+        if weights.zero_point is None:
+            raise ValueError("Weights must hold zero point, not None")
         return requantize(
             accumulators,
-            weights.multiplier[channel, None],
-            weights.shift[channel, None],
+            multiplier[channel, None],
+            shift[channel, None],
             zero_point=weights.zero_point,
             low=self.output_range.low,
             high=self.output_range.high,

@@ -90,18 +90,6 @@ class DirectDesign(LineDesign):
         own: dict[str, int | str] = {"macs": self.taps, "passes": self.passes}
         return own if self.support is None else own | {"support": self.support}
 
-    def certificate(self) -> dict[str, object]:
-        """Return that of an exact engine: every partial sum fits its register."""
-        y = self.accumulator
-        return {
-            "exact": True,
-            "max_abs_error": 0,
-            "accumulator_low": y.low,
-            "accumulator_high": y.high,
-            "accumulator_bits": y.bits,
-            "overflow_free": True,
-        }
-
     def padded(self, weight: Integers) -> Integers:
         """Return kernels ``[..., N]`` as ``[..., padded_length]``: zeros behind their support."""
         kept = weight[..., : self.padded_length]

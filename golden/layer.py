@@ -198,8 +198,17 @@ class LayerDesign(ABC):
         """The form's own entries among the manifest's parameters."""
 
     @abstractmethod
-    def certificate(self) -> dict[str, object]:
-        """Return what is proved of every possible map: error bound, ranges, no overflow."""
+    def certificate(self, weights: Arrays | None = None) -> dict[str, object]:
+        """Return what is proved of every possible map: error bounds, ranges, no overflow.
+
+        `max_abs_error` is in steps of the last sums, `max_output_error` in steps of the output.
+
+        Parameters
+        ----------
+        weights
+            The arrays in effect, for the bounds that hold of them, where weights arrive on ports.
+            Without them bounds hold of all.
+        """
 
     @abstractmethod
     def model(self, maps: Integers, weights: Arrays | None = None) -> Integers:

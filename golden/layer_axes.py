@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 
+from golden.certificate import Errors, certified
 from golden.config import Table, refusal
 from golden.design import LineDesign, Requantization
 from golden.engines import EngineChoice
@@ -372,21 +373,38 @@ class AxesDesign(LayerDesign):
             for section in engine.sections
         ]
 
-    def certificate(self) -> dict[str, object]:
+    def certificate(self, weights: Arrays | None = None) -> dict[str, object]:
         """See `LayerDesign`."""
-        error = 0
-        for part in self.passes:
-            error = max(output_error(engine.design, error) for engine in part)
+        sets = {} if weights is None else self.sets(weights)
         y = Interval.union(engine.design.accumulator for engine in self.passes[-1])
-        return {
-            "exact": error == 0,
-            "max_abs_error": error,
-            "accumulator_low": y.low,
-            "accumulator_high": y.high,
-            "accumulator_bits": y.bits,
-            "overflow_free": True,
-            "engines": {name: engine.certificate() for name, engine in self.engines.items()},
-        }
+        own = {name: engine.certificate(sets.get(name)) for name, engine in self.engines.items()}
+        return certified(self._errors(sets), y) | {"engines": own}
+
+    def _errors(self, sets: Mapping[str, LineWeights]) -> Errors:
+        """Return what sums of the last pass and results are off, channel by channel.
+
+        A pass's samples are off by as much as the results of the pass before.
+        """
+        sums, results = [0.0] * self.channels, [0] * self.channels
+        for number, part in enumerate(self.passes):
+            for engine in part:
+                channels = [c for section in engine.sections for c in section.channels]
+                kernels = self._kernels(number, engine)
+                samples = [0] * engine.design.channels
+                for kernel, channel in zip(kernels, channels, strict=True):
+                    samples[kernel] = results[channel]
+                off = engine.design.errors(sets.get(engine.name), samples=samples).of(kernels)
+                for place, channel in enumerate(channels):
+                    sums[channel], results[channel] = off.sums[place], off.results[place]
+        # What is added to results behind the last pass is added to right ones too, and clipped.
+        most = self.output_range.high - self.output_range.low
+        return Errors(sums, [min(off, most) for off in results])
+
+    def _kernels(self, number: int, engine: PassEngine) -> list[int]:
+        """Return the kernels of an engine that its channels have in pass ``number``."""
+        if self.shared_engine:
+            return [kernel for kernel, (turn, _) in enumerate(self.turns) if turn == number]
+        return list(range(engine.design.channels))
 
     def model(self, maps: Integers, weights: Arrays | None = None) -> Integers:
         """See `LayerDesign`."""
@@ -439,9 +457,7 @@ class AxesDesign(LayerDesign):
                 begin = 0
                 own = sets[engine.name]
                 if self.shared_engine:
-                    own = _rows(
-                        own, np.array([t for t, (n, _) in enumerate(self.turns) if n == number])
-                    )
+                    own = _rows(own, np.array(self._kernels(number, engine)))
                 for section in engine.sections:
                     end = begin + len(section.channels)
                     rows = _rows(own, slice(begin, end))
@@ -481,35 +497,6 @@ def scatter(lines: Integers, sections: Sequence[Section], maps: Integers) -> Non
         channels = slice(section.channels.start, section.channels.stop)
         maps[:, channels] = oriented(planes[:, begin:end], section.axis)
         begin = end
-
-
-def output_error(design: LineDesign, error: int) -> int:
-    """Bound how far a result of ``design`` is off when its samples are off by up to ``error``.
-
-    A sum is off by ``error`` times the kernel's L1 norm, and by the engine's own error. A
-    multiplier scales that; two values that are d apart round to integers at most ``floor(d) + 1``
-    apart, and a clip brings nothing further apart.
-    """
-    weights = design.weights
-    if weights is None:
-        worst = (1 << design.weight_bits - 1) * design.length * error + design.max_abs_error
-        return worst_output(design, [worst])
-    norms = np.abs(weights.weight).sum(axis=1)
-    return worst_output(design, [int(norm) * error + design.max_abs_error for norm in norms])
-
-
-def worst_output(design: LineDesign, sums: Sequence[int]) -> int:
-    """Bound how far a result is off where ``sums`` of the channels are off by as much."""
-    if design.requantization is None or not any(sums):
-        return max(sums)
-    weights = design.weights
-    if weights is None:
-        return design.output_range.high - design.output_range.low
-    assert weights.multiplier is not None
-    assert weights.shift is not None
-    scales = zip(sums, weights.multiplier, weights.shift, strict=True)
-    apart = max((off * int(m) >> int(s)) + 1 for off, m, s in scales)
-    return min(apart, design.output_range.high - design.output_range.low)
 
 
 def _joined(parts: Sequence[LineWeights]) -> LineWeights:

@@ -235,9 +235,9 @@ class DenseLayerDesign(LayerDesign):
         """See `LayerDesign`."""
         return {"axes": list(self.axes)}
 
-    def certificate(self) -> dict[str, object]:
+    def certificate(self, weights: Arrays | None = None) -> dict[str, object]:
         """See `LayerDesign`; that of the engine."""
-        return self.engine.certificate()
+        return self.engine.certificate(None if weights is None else self.engine_weights(weights))
 
     def model(self, maps: Integers, weights: Arrays | None = None) -> Integers:
         """See `LayerDesign`."""

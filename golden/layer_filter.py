@@ -4,13 +4,14 @@ Either form sends a map of one channel after the other through a two-dimensional
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
+from golden.certificate import certified
 from golden.config import Table, refusal
 from golden.design import LineDesign
 from golden.engines import EngineChoice
@@ -20,8 +21,7 @@ from golden.fft import exact_widths
 from golden.fft_flow import Complexes
 from golden.interval import Integers, Interval
 from golden.layer import Arrays, LayerDesign
-from golden.layer_axes import worst_output
-from golden.plane import Floats, Plane, PlaneWeights, padded, plane_weights, wrapping
+from golden.plane import SLACK, Floats, Plane, PlaneWeights, padded, plane_weights, wrapping
 from golden.plane_fermat import PlaneFermat
 from golden.plane_fft import PlaneFft
 from golden.quantize import BIAS_BITS, MAX_SHIFT, MULTIPLIER_BITS
@@ -181,32 +181,28 @@ class FilterDesign(LayerDesign):
         return self.engine.output_range
 
     @cached_property
-    def sum_errors(self) -> list[int]:
+    def sum_errors(self) -> Sequence[float]:
         """Most that each channel's sums are off: kernels that were rounded, and the engine."""
         if self.weights is None:
-            return [self.engine.max_abs_error]
-        wanted = self.wanted_kernels(self.weights).astype(np.float64)
-        used = self.plane_weights(self.weights).weight
-        off = np.abs(wanted - used).sum(axis=-1) * self.data.max_abs
-        return [int(np.ceil(each)) + self.engine.max_abs_error for each in off]
+            return self.engine.sum_errors
+        wanted = self.wanted_kernels(self.weights)
+        if wanted.dtype.kind == "i" or not self._rounds_kernels:
+            return self.engine.sum_errors
+        # A real tap is as good as double precision.
+        rounded = np.abs(wanted - np.rint(wanted)) + np.abs(wanted) * (SLACK - 1)
+        off = rounded.sum(axis=-1) * self.data.max_abs
+        return [float(each) + own for each, own in zip(off, self.engine.sum_errors, strict=True)]
 
-    def certificate(self) -> dict[str, object]:
+    def certificate(self, weights: Arrays | None = None) -> dict[str, object]:
         """See `LayerDesign`.
 
         `max_abs_error` bounds how far results are from those of the filters as given; where filters
         are loaded, from those of the kernels that the stream's words stand for.
         """
-        error = worst_output(self.engine, self.sum_errors)
-        y = self.engine.accumulator
-        return {
-            "exact": error == 0,
-            "max_abs_error": error,
-            "accumulator_low": y.low,
-            "accumulator_high": y.high,
-            "accumulator_bits": y.bits,
-            "overflow_free": True,
-            "engines": {"plane": self.engine.certificate()},
-        }
+        known = None if weights is None else self.plane_weights(weights)
+        errors = self.engine.errors(known, own=self.sum_errors)
+        own = {"plane": self.engine.certificate(known)}
+        return certified(errors, self.engine.accumulator) | {"engines": own}
 
     def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
         """See `LayerDesign`."""

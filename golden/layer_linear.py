@@ -14,6 +14,7 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
+from golden.certificate import certified
 from golden.config import Table, refusal
 from golden.design import LineDesign, Requantization
 from golden.direct import DirectDesign
@@ -23,7 +24,7 @@ from golden.example import example_weights
 from golden.fft import FftDesign
 from golden.interval import Integers, Interval
 from golden.layer import Arrays, LayerDesign, take_requantization
-from golden.layer_axes import AXES, Axis, oriented, output_error
+from golden.layer_axes import AXES, Axis, oriented
 from golden.parc import circular_length
 from golden.weights import LineWeights, check_weights
 
@@ -348,21 +349,21 @@ class LinearLayerDesign(LayerDesign):
             ],
         }
 
-    def certificate(self) -> dict[str, object]:
+    def certificate(self, weights: Arrays | None = None) -> dict[str, object]:
         """See `LayerDesign`."""
-        error = 0
-        for part in self.passes:
-            error = output_error(part.design, error)
-        y = self.passes[-1].design.accumulator
-        return {
-            "exact": error == 0,
-            "max_abs_error": error,
-            "accumulator_low": y.low,
-            "accumulator_high": y.high,
-            "accumulator_bits": y.bits,
-            "overflow_free": True,
-            "engines": {name: engine.certificate() for name, engine in self.engines.items()},
+        sets = [
+            None if weights is None else self.engine_weights(number, weights)
+            for number in range(len(self.passes))
+        ]
+        designs = [part.design for part in self.passes]
+        errors = designs[0].errors(sets[0])
+        for design, known in zip(designs[1:], sets[1:], strict=True):
+            errors = design.errors(known, samples=errors.results)
+        own = {
+            part.axis: part.design.certificate(known)
+            for part, known in zip(self.passes, sets, strict=True)
         }
+        return certified(errors, designs[-1].accumulator) | {"engines": own}
 
     def model(self, maps: Integers, weights: Arrays | None = None) -> Integers:
         """See `LayerDesign`."""

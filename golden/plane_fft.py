@@ -1,5 +1,6 @@
 """Maps under two-dimensional kernels by fixed-point transforms, the error bounded by proof."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -91,12 +92,12 @@ class PlaneFft(PlaneDesign, FftDesign):
         height, width = self.sizes
         return {"transform_height": height, "transform_width": width} | super().own_parameters
 
-    @cached_property
-    def max_abs_error(self) -> int:
-        """Most that a result, an integer, is off, to the next integer above."""
+    @property
+    def sum_errors(self) -> Sequence[float]:
+        """Most that each channel's sums are off; the next integer is a half away."""
         if not self.fractional:
-            return int(np.floor(self.error_bound + self._last_rounding))
-        return int(np.ceil(self.error_bound + 0.5))
+            return super().sum_errors
+        return [float(off) + 0.5 for off in self._bounds]
 
     @cached_property
     def sum_range(self) -> Interval:

@@ -71,13 +71,27 @@ class LineWeights:
         """Range of the kernels' sums over ``data``, without the start value, a channel each."""
         return [partial_sums(row.ravel(), data)[-1] for row in self.weight]
 
+    def accumulators(self, data: Interval) -> list[Interval]:
+        """Return the reachable range of y over every position and input, a channel each."""
+        starts = self.start()
+        pairs = zip(self.sums(data), starts, strict=True)
+        return [sums + Interval(int(q.min()), int(q.max())) for sums, q in pairs]
+
     def accumulator(self, data: Interval) -> Interval:
         """Return the reachable range of y over every channel, position and input."""
-        start = self.start()
-        return Interval.union(
-            s + Interval(int(q.min()), int(q.max()))
-            for s, q in zip(self.sums(data), start, strict=True)
-        )
+        return Interval.union(self.accumulators(data))
+
+    def scales(self) -> tuple[Integers, Integers]:
+        """Return multipliers and shifts.
+
+        Raises
+        ------
+        ValueError
+            Where there are none.
+        """
+        if self.multiplier is None or self.shift is None:
+            raise ValueError("Weights must hold multiplier and shift, not None")
+        return self.multiplier, self.shift
 
 
 def correlate(lines: Integers, kernels: Integers) -> Integers:

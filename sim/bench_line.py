@@ -8,10 +8,11 @@ from functools import wraps
 from typing import Any
 
 import cocotb
+import numpy as np
 
 from sim.bench import JOB, Job
 from sim.line import LineBench
-from sim.stimulus import random_weights, reaching_lines
+from sim.stimulus import exact_results, random_weights, reaching_lines
 from sim.stream import (
     Gaps,
     Readiness,
@@ -103,6 +104,8 @@ async def accumulator_ends(bench: LineBench) -> None:
         error = certificate["max_abs_error"]
         assert 0 <= y.min() - certificate["accumulator_low"] <= 2 * error
         assert 0 <= certificate["accumulator_high"] - y.max() <= 2 * error
+        off = np.abs(bench.design.model(lines) - exact_results(bench.design, lines))
+        assert off.max() <= certificate["max_output_error"]
     await bench.exchange(lines, evenly(0), always)
 
 

@@ -9,7 +9,7 @@ from golden.interval import Integers, Interval
 from golden.layer import Arrays, LayerDesign
 from golden.layer_axes import AxesDesign
 from golden.quantize import requantization
-from golden.weights import LineWeights
+from golden.weights import LineWeights, correlate
 
 
 def random_lines(
@@ -61,6 +61,14 @@ def reaching_lines(design: LineDesign, weights: LineWeights) -> Integers:
             for row in range(rows)
         ]
     )
+
+
+def exact_results(design: LineDesign, lines: Integers) -> Integers:
+    """Return what an exact engine with weights in ROM would give for ``lines`` ``[L, N]``."""
+    assert design.weights is not None
+    channel = np.array([design.channel_of(line) for line in range(len(lines))])
+    own = design.weights.of(channel)
+    return design.finish(correlate(lines, own.weight) + own.start(), design.weights, channel)
 
 
 def random_weights(design: LineDesign, generator: np.random.Generator) -> LineWeights:

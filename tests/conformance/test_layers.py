@@ -45,6 +45,8 @@ GRID = [
 ]
 
 
+LOUD = 3
+"""A layer whose engines are not exact."""
 PLAIN = 9
 """A small layer that is built to be broken."""
 
@@ -107,6 +109,27 @@ def test_checker_finds_a_wrong_weight(tmp_path, capsys):
     np.savez(tmp_path / "other.npz", **arrays)
     with pytest.raises(PromiseError, match="is off by"):
         check(manifest, tmp_path / "other.npz", tmp_path / "wrong", frames=1)
+
+
+@needs_icarus
+def test_a_layer_with_a_gain_keeps_the_bound_of_its_results(tmp_path, capsys):
+    """What two steps of a sum come to at the output; without a gain they would be hidden."""
+    manifest, weights = built(GRID[LOUD], tmp_path, capsys)
+    arrays = dict(np.load(weights))
+    gain = {"height.multiplier": 128110, "height.shift": 3}
+    arrays |= {key: np.full_like(arrays[key], value) for key, value in gain.items()}
+    np.savez(tmp_path / "loud.npz", **arrays)
+    path = tmp_path / "layer.toml"
+    text = path.read_text().replace("bits = 8", "bits = 32")
+    path.write_text('weights = "loud.npz"\n' + text)
+    assert run(["layer", "--config", str(path), "-o", str(tmp_path)]) == 0
+    error = check(manifest, tmp_path / "loud.npz", tmp_path / "loud", frames=1, pauses=(0.0, 0.3))
+    assert error > 1000
+    promises = json.loads(manifest.read_text())
+    promises["certificate"]["max_output_error"] = error - 1
+    manifest.write_text(json.dumps(promises))
+    with pytest.raises(PromiseError, match=f"is off by {error}"):
+        check(manifest, tmp_path / "loud.npz", tmp_path / "more", frames=1, pauses=(0.0, 0.3))
 
 
 @needs_icarus

@@ -220,6 +220,26 @@ def test_reset_and_clock_take_other_names(tmp_path):
     assert ".aresetn(aresetn)" in (tmp_path / "e.veo").read_text()
 
 
+@pytest.mark.parametrize("bits", [24, 8])
+def test_the_manifest_says_how_far_results_are_off(bits, tmp_path):
+    """A gain of 16,000 brings two steps of a sum to as many of the output, or to its ends."""
+    arrays = {
+        "weight": np.random.default_rng(0).integers(-128, 128, (1, 64)),
+        "multiplier": np.array([128110]),
+        "shift": np.array([3]),
+        "zero_point": np.array(0),
+    }
+    np.savez(tmp_path / "loud.npz", **arrays)
+    options = f"--length 64 --output requantized --output-bits {bits} --name e"
+    arguments = ["--weights", str(tmp_path / "loud.npz"), "--out", str(tmp_path)]
+    assert run(["fft", *options.split(), *arguments]) == 0
+    certificate = json.loads((tmp_path / "e.json").read_text())["certificate"]
+    off = certificate["max_abs_error"]
+    assert off > 0
+    scaled = off * 128110 // 8
+    assert certificate["max_output_error"] in ({scaled, scaled + 1} if bits == 24 else {255})
+
+
 def test_help_teaches(capsys):
     assert run(["--help"]) == 0
     assert "python -m hw.build direct --length 56" in capsys.readouterr().out
