@@ -18,13 +18,18 @@ class FilterLayer(StagedLayer):
             stage = LineEngine(engine, PlaneFftCore(engine))
         else:
             stage = LineEngine(engine, PlaneFermatCore(engine))
-        self._cycles_per_frame = design.channels * engine.cycles_per_group
+        self._cycles_per_frame = cycles_per_frame(design)
         super().__init__(design, [stage])
 
     @property
     def cycles_per_frame(self) -> int:
         """See `LayerComponent`."""
         return self._cycles_per_frame
+
+
+def cycles_per_frame(design: FilterDesign) -> int:
+    """Cycles from a frame of ``design`` to the next in steady state, unstalled."""
+    return design.channels * design.engine.cycles_per_group
 
 
 def predict_filter(design: FilterDesign) -> Cost:

@@ -163,9 +163,12 @@ class LinearLayer(StagedLayer):
     @property
     def cycles_per_frame(self) -> int:
         """Cycles from a frame to the next in steady state, unstalled."""
-        engines = self._linear.engines.values()
-        slowest = max(engine.groups_per_channel * engine.cycles_per_group for engine in engines)
-        return self._linear.channels * slowest
+        return cycles_per_frame(self._linear)
+
+
+def cycles_per_frame(design: LinearLayerDesign) -> int:
+    """Cycles from a frame of ``design`` to the next in steady state, unstalled."""
+    return design.channels * max(map(plan.busy, design.engines.values()))
 
 
 def predict_linear(design: LinearLayerDesign) -> Cost:

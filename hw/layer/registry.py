@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from golden.layer import LayerDesign
+from golden.layer_axes import AxesDesign
 from golden.layer_dense import DenseLayerDesign
 from golden.layer_filter import DepthwiseDesign, GlobalFilterDesign
 from golden.layer_forms import MetaFormerDesign, ParallelDesign, SerialDesign
@@ -12,8 +13,12 @@ from golden.layer_linear import LinearLayerDesign
 from hw.layer.base import LayerComponent
 from hw.layer.chain import AxesLayer
 from hw.layer.dense import DenseLayer, predict_dense
+from hw.layer.dense import cycles_per_frame as dense_cycles
 from hw.layer.filter import FilterLayer, predict_filter
+from hw.layer.filter import cycles_per_frame as filter_cycles
 from hw.layer.linear import LinearLayer, predict_linear
+from hw.layer.linear import cycles_per_frame as linear_cycles
+from hw.layer.plan import AxesPlan
 from hw.layer.predict import predict_axes
 from hw.predict import Cost
 
@@ -30,22 +35,31 @@ class Form:
         Makes one of a design.
     predict
         What a design takes of a device.
+    cycles
+        Cycles from a frame to the next in steady state, unstalled; where halves of the channels
+        have engines of different rates, which `hw.layer.pace` follows, as if both had the slower.
     """
 
     design: type[LayerDesign]
     component: Callable[[Any], LayerComponent]
     predict: Callable[[Any], Cost]
+    cycles: Callable[[Any], int]
+
+
+def axes_cycles(design: AxesDesign) -> int:
+    """Cycles from a frame of ``design`` to the next; see `Form`."""
+    return AxesPlan(design).cycles_per_frame
 
 
 LAYERS: Mapping[str, Form] = {
     form.design.form: form
     for form in (
-        Form(SerialDesign, AxesLayer, predict_axes),
-        Form(ParallelDesign, AxesLayer, predict_axes),
-        Form(MetaFormerDesign, AxesLayer, predict_axes),
-        Form(DenseLayerDesign, DenseLayer, predict_dense),
-        Form(LinearLayerDesign, LinearLayer, predict_linear),
-        Form(GlobalFilterDesign, FilterLayer, predict_filter),
-        Form(DepthwiseDesign, FilterLayer, predict_filter),
+        Form(SerialDesign, AxesLayer, predict_axes, axes_cycles),
+        Form(ParallelDesign, AxesLayer, predict_axes, axes_cycles),
+        Form(MetaFormerDesign, AxesLayer, predict_axes, axes_cycles),
+        Form(DenseLayerDesign, DenseLayer, predict_dense, dense_cycles),
+        Form(LinearLayerDesign, LinearLayer, predict_linear, linear_cycles),
+        Form(GlobalFilterDesign, FilterLayer, predict_filter, filter_cycles),
+        Form(DepthwiseDesign, FilterLayer, predict_filter, filter_cycles),
     )
 }

@@ -93,7 +93,7 @@ def main(
         plan = planner.cheapest(target.clock / fps) or _too_fast(fps, plan)
     files = [] if out is None else _write(planner, plan, out)
     click.echo(report.table(plan))
-    for line in (*report.summary(plan, limits), *_remarks(planned, target)):
+    for line in (*report.summary(plan, limits), *_remarks(planner)):
         click.echo(line)
     for line in warnings(plan):
         click.echo(f"hw.plan: --clock is {clock:g} MHz; {line}", err=True)
@@ -101,12 +101,18 @@ def main(
         click.echo(" ".join(str(out / name) for name in files))
 
 
-def _remarks(network: PlannedNetwork, target: Target) -> Iterator[str]:
+def _remarks(planner: Planner) -> Iterator[str]:
     """Yield what engines and layers can't do."""
+    network, target = planner.network, planner.target
     if apart := network.held_apart:
         yield f"{apart} layers share no unit with others of their shape: zero points differ"
-    for engine, lengths in unable(network.layers, target.engines).items():
+    gaps = unable(network.layers, target.engines)
+    for engine, lengths in gaps.items():
         yield f"{engine} engines do no lines of {', '.join(map(str, lengths))} samples"
+    for layer, why in planner.refused.items():
+        for engine, reason in why.items():
+            if engine not in gaps:
+                yield f"{layer}: no {engine} engine, since {reason[0].lower()}{reason[1:]}"
 
 
 def _write(planner: Planner, plan: Plan, out: Path) -> list[str]:

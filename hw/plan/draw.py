@@ -86,7 +86,8 @@ def _main_engine(picks: Sequence[Pick]) -> str:
     counts: Counter[str] = Counter()
     for option, deals in picks:
         for table in option.engines.values():
-            work = sum(layer.channels * layer.height * layer.width for d in deals for layer in d)
+            pixels = option.design.height * option.design.width
+            work = pixels * sum(layer.channels for deal in deals for layer in deal)
             counts[str(table["engine"])] += work
     return counts.most_common(1)[0][0]
 

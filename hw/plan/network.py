@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ _FILE = "network.json"
 _OF_LAYER = ("name", "channels", "weights", "weights_port", "engines", "lanes", "target")
 """Keys of a configuration that the planner decides, or that layers of a kind differ in."""
 _SCALARS = {"residual": ("multiplier", "shift", "zero_point")}
-_MOST_LANES = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,30 +50,9 @@ class PlannedLayer:
         return str(self.options["form"])
 
     @property
-    def height(self) -> int:
-        """Of its map."""
-        return int(self.options["height"])
-
-    @property
-    def width(self) -> int:
-        """Of its map."""
-        return int(self.options["width"])
-
-    @property
-    def out_channels(self) -> int:
-        """Of the map that it gives."""
-        return int(self.options.get("out_channels", self.channels))
-
-    @property
     def kind(self) -> str:
         """What layers have in common that an engine can serve in turn."""
         return json.dumps(self.options, sort_keys=True)
-
-    @property
-    def lanes(self) -> list[int]:
-        """Lanes that an engine for it can have."""
-        both = gcd(self.height, self.width)
-        return [n for n in range(1, min(both, _MOST_LANES) + 1) if both % n == 0]
 
 
 @dataclass(frozen=True, eq=False)

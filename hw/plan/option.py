@@ -8,25 +8,17 @@ from typing import Any
 
 from golden.config import Table
 from golden.design import LineDesign, slot_bits
-from golden.direct import DirectDesign
-from golden.fermat import FermatDesign
-from golden.fft import FftDesign
+from golden.errors import ParameterError
 from golden.layer import LayerDesign
-from golden.layer_axes import AxesDesign
-from golden.layer_dense import HALVES, DenseLayerDesign
-from hw.direct.core import pipeline_latency as direct_latency
-from hw.fermat.core import pipeline_latency as fermat_latency
-from hw.fft.pipeline import pipeline_latency as fft_latency
-from hw.layer.dense import cycles_per_frame as dense_cycles
-from hw.layer.plan import AxesPlan
+from hw.engines import ENGINES
 from hw.layer.registry import LAYERS
 from hw.line import weights_layout
 from hw.output import stage_latency
+from hw.plan.forms import FORMS
 from hw.plan.network import PlannedLayer, without_scalars
+from hw.plan.tables import EngineTable
 from hw.predict import Cost, saved_by_rom
 
-EngineTable = Mapping[str, str | int]
-"""An engine's table in a configuration."""
 STORAGES = ("rom", "port", "reloaded")
 """Kernels of all layers in ROM; all of them loaded once; or those of one layer at a time."""
 _TURN_CYCLES = 32
@@ -45,6 +37,20 @@ class Predicted:
         form = table.take("form", str)
         table.take("weights_port", bool)
         return LAYERS[form].design.of_table(table, None, example=False)
+
+    @cached_property
+    def refusal(self) -> ParameterError | None:
+        """What `hw.build layer` has against it."""
+        try:
+            self.cost  # noqa: B018 - raises where an engine cannot do its part
+        except ParameterError as error:
+            return error
+        return None
+
+    @cached_property
+    def cycles(self) -> int:
+        """Cycles from a map to the next in steady state."""
+        return LAYERS[self.design.form].cycles(self.design)
 
     @cached_property
     def cost(self) -> Cost:
@@ -87,14 +93,14 @@ class Option:
     def channels(self) -> int:
         """Of the map that the unit takes at a time."""
         first = self.layers[0]
-        if first.form == "dense" or self.storage == "reloaded":
+        if not FORMS[first.form].joins or self.storage == "reloaded":
             return first.channels // self.slices
         return sum(layer.channels for layer in self.layers)
 
     def config(self, name: str, target: str) -> dict[str, Any]:
         """Return the configuration of the unit, weights on ports."""
         layer = self.layers[0]
-        streams = layer.form == "dense" and self.storage == "reloaded"
+        streams = not FORMS[layer.form].joins and self.storage == "reloaded"
         return {
             "name": name,
             **layer.options,
@@ -117,6 +123,11 @@ class Option:
         return self._predicted.design
 
     @property
+    def refusal(self) -> ParameterError | None:
+        """What `hw.build layer` has against the unit, if anything."""
+        return self._predicted.refusal
+
+    @property
     def cost(self) -> Cost:
         """Multipliers, block RAMs and LUTs of the unit, whatever its weights are."""
         return self._predicted.in_rom if self.storage == "rom" else self._predicted.cost
@@ -129,7 +140,7 @@ class Option:
     @cached_property
     def cycles(self) -> int:
         """Cycles of the unit for an image, unstalled."""
-        return self.turns * cycles_per_map(self.design)
+        return self.turns * self._predicted.cycles
 
     @cached_property
     def loads(self) -> bool:
@@ -139,10 +150,10 @@ class Option:
         idle engine takes a new set at once, so it must not arrive before the map has begun. What
         loading takes of dense layers' streamed weights is in their cycles.
         """
-        if isinstance(self.design, DenseLayerDesign):
+        if not FORMS[self.design.form].joins:
             return True
         words = max(e.channels * e.coefficient_words for e in self.design.engines.values())
-        return words + _first_result_within(self.design) <= cycles_per_map(self.design)
+        return words + _first_result_within(self.design) <= self._predicted.cycles
 
     @property
     def map_bytes(self) -> int:
@@ -164,27 +175,7 @@ class Option:
     @property
     def operations(self) -> int:
         """Multiplications and additions that the layers stand for, of an image."""
-        return sum(2 * _products(layer) for layer in self.layers)
-
-
-def _products(layer: PlannedLayer) -> int:
-    """Multiplications that ``layer`` stands for."""
-    samples = layer.channels * layer.height * layer.width
-    both = layer.height + layer.width
-    if layer.form == "dense":
-        axis = layer.options.get("axis", HALVES)
-        if axis != HALVES:
-            return samples * layer.out_channels * int(layer.options[axis])
-        return samples * layer.out_channels * both // 4
-    return samples * both // (2 if layer.form == "parallel" else 1)
-
-
-def cycles_per_map(design: LayerDesign) -> int:
-    """Return the cycles from a map to the next in steady state."""
-    if isinstance(design, DenseLayerDesign):
-        return dense_cycles(design)
-    assert isinstance(design, AxesDesign)
-    return AxesPlan(design).cycles_per_frame
+        return 2 * self.turns * FORMS[self.design.form].products(self.design)
 
 
 def _first_result_within(design: LayerDesign) -> int:
@@ -199,13 +190,8 @@ def _first_result_within(design: LayerDesign) -> int:
 
 def _latency_within(engine: LineDesign) -> int:
     """Bound the cycles from a line's first kernel read to its first result."""
-    if isinstance(engine, DirectDesign):
-        pipeline = direct_latency(engine)
-    elif isinstance(engine, FftDesign):
-        pipeline = fft_latency(engine)
-    else:
-        assert isinstance(engine, FermatDesign)
-        pipeline = fermat_latency(engine)
+    (kind,) = (kind for kind in ENGINES.values() if isinstance(engine, kind.design))
+    pipeline = kind.pipeline_latency(engine)
     return engine.cycles_per_group + pipeline + stage_latency(engine) + _TURN_CYCLES
 
 

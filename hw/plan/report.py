@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from golden.interval import Integers
-from golden.layer_axes import AXES
 from golden.weights import load_weights
 from hw.files import with_manifest
+from hw.plan.forms import FORMS
 from hw.plan.network import PlannedNetwork, without_scalars
-from hw.plan.option import EngineTable, Option
+from hw.plan.option import Option
+from hw.plan.tables import EngineTable
 from hw.plan.target import Plan
 from hw.toml import to_toml
 
@@ -66,7 +67,7 @@ def named_units(plan: Plan) -> list[tuple[str, Option]]:
 
 def engines_text(unit: Option) -> str:
     """Return the engines in words: one, or along the height and along the width."""
-    texts = [_engine_text(unit.engines[axis]) for axis in AXES if axis in unit.engines]
+    texts = list(map(_engine_text, unit.engines.values()))
     return texts[0] if texts[0] == texts[-1] else " / ".join(texts)
 
 
@@ -164,14 +165,14 @@ def joined(unit: Option) -> dict[str, Integers]:
     held = [load_weights(layer.weights) for layer in unit.layers if layer.weights is not None]
     if len(held) == 1:
         return dict[str, Any](held[0])
-    form = unit.layers[0].form
+    in_halves = FORMS[unit.layers[0].form].in_halves
     out: dict[str, Any] = {}
     for key, first in held[0].items():
         if first.ndim == 0:
             out[key] = first
             continue
         parts = [arrays[key] for arrays in held]
-        if form == "metaformer":
+        if in_halves:
             halves = [np.split(part, 2) for part in parts]
             parts = [half for side in zip(*halves, strict=True) for half in side]
         out[key] = np.concatenate(parts)
@@ -200,7 +201,7 @@ def weight_sets(unit: Option) -> Iterator[dict[str, Integers]]:
         arrays = joined(replace(unit, layers=(layer,)))
         for number in range(unit.slices):
             yield {
-                key: _cut(array, number, unit.slices, halves=layer.form == "metaformer")
+                key: _cut(array, number, unit.slices, halves=FORMS[layer.form].in_halves)
                 for key, array in arrays.items()
             }
 

@@ -12,7 +12,8 @@ from typing import NoReturn
 import numpy as np
 
 from golden.errors import ParameterError
-from hw.plan.choices import options_of, sliced
+from hw.plan.choices import Refusal, options_of, reasons, sliced
+from hw.plan.forms import FORMS
 from hw.plan.network import PlannedLayer, PlannedNetwork
 from hw.plan.option import Option, Predicted, serving
 from hw.plan.sums import Choices, Deal, Sums
@@ -35,6 +36,11 @@ class Planner:
     target
         What for.
 
+    Attributes
+    ----------
+    refused
+        By layers of a kind, named after the smallest, why an engine is in none of their options.
+
     Raises
     ------
     ParameterError
@@ -45,6 +51,7 @@ class Planner:
         self.network = network
         self.target = target
         self._known: dict[str, Predicted] = {}
+        self.refused: dict[str, dict[str, str]] = {}
         kinds: dict[str, list[PlannedLayer]] = {}
         for layer in network.layers:
             kinds.setdefault(layer.kind, []).append(layer)
@@ -55,28 +62,34 @@ class Planner:
         smallest = min(layers, key=lambda layer: layer.channels)
         target = self.target
         usable = target.device.usable
+        refused: list[Refusal] = []
         found = options_of(
             smallest,
             engines=target.engines,
             storages=target.storages,
             most=usable,
             known=self._known,
+            refused=refused,
         )
-        if options := undominated(list(found)):
+        options = undominated(list(found))
+        if why := reasons(refused, options):
+            self.refused[smallest.name] = why
+        if options:
             return options
-        shape = f"{smallest.height} x {smallest.width}"
-        rule = f"able to do {smallest.name} ({shape}) in {_of_cost(usable)}"
-        raise ParameterError("engines", rule, ",".join(target.engines))
+        shape = "{height} x {width}".format_map(smallest.options)
+        rule = f"able to do {smallest.name} ({smallest.form}, {shape}) in {_of_cost(usable)}"
+        said = "".join(f"; {engine}: {reason}" for engine, reason in why.items())
+        raise ParameterError("engines", rule, ",".join(target.engines) + said)
 
     def _dealings(
         self, layers: Sequence[PlannedLayer], options: Sequence[Option]
     ) -> list[list[Choices]]:
         """Return the ways to deal ``layers`` out to units, and choices for each kind of unit."""
         ways = []
-        dense = layers[0].form == "dense"
+        apart = not FORMS[layers[0].form].joins
         for dealt in deal(layers):
             for storage in self.target.storages:
-                if storage == "reloaded" or not (dense and _shared(dealt)):
+                if storage == "reloaded" or not (apart and _shared(dealt)):
                     ways.append(self._way_of(options, dealt, storage))
         return [way for way in ways if all(choices.options for choices in way)]
 
@@ -275,7 +288,7 @@ def _kept(option: Option, layers: Deal, storage: str, once: str) -> Option | Non
     What would be loaded time and again but never changes is kept as ``once`` says.
     """
     unit = serving(option, layers, storage)
-    if storage == "reloaded" and unit.turns == 1 and unit.layers[0].form != "dense":
+    if storage == "reloaded" and unit.turns == 1 and FORMS[unit.layers[0].form].joins:
         return serving(option, layers, once)
     if storage != "reloaded":
         return unit if option.slices == 1 else None

@@ -3,11 +3,13 @@
 import itertools
 import json
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from golden.design import Requantization
+from golden.errors import ParameterError
 from golden.networks import NETWORKS
 from golden.weights import LineWeights, load_weights
 from hw.command import run_command
@@ -15,9 +17,11 @@ from hw.devices import DEVICES, Device
 from hw.engines import ENGINES
 from hw.files import write_files
 from hw.layer.config import read_layer
+from hw.layer.registry import LAYERS
 from hw.plan import report
-from hw.plan.command import main
+from hw.plan.command import _remarks, main
 from hw.plan.fmax import warnings
+from hw.plan.forms import FORMS as FORMS_OF_PLANS
 from hw.plan.network import PlannedLayer, PlannedNetwork, converted, published
 from hw.plan.option import Option
 from hw.plan.search import Planner, deal
@@ -37,9 +41,29 @@ def run(capsys, *arguments):
 
 def layer(name, form, channels, height, width, **options):
     options |= {"form": form, "height": height, "width": width, "output": {"bits": 8}}
-    if form in ("serial", "metaformer"):
+    if form in ("serial", "metaformer", "linear") and len(options.get("order", "hw")) == 2:
         options["between"] = {"bits": 8}
     return PlannedLayer(name, options, channels)
+
+
+FORMS = {
+    "columns": layer("a", "serial", 4, 6, 8, order=["height"]),
+    "rows": layer("a", "serial", 4, 6, 8, order=["width"]),
+    "series": layer("a", "serial", 4, 6, 8, order=["width", "height"]),
+    "band": layer("a", "linear", 4, 6, 8, order=["width"], kernels={"width": {"taps": 5}}),
+    "smaller": layer(
+        *("a", "linear", 4, 8, 8),
+        kernels={"height": {"taps": 5, "stride": 2}, "width": {"taps": 3, "length": 10}},
+    ),
+    "cross": layer("a", "linear", 4, 8, 8, kernels={"height": {"taps": 3}, "width": {"taps": 3}}),
+    "parallel": layer("a", "parallel", 4, 6, 8),
+    "metaformer": layer("a", "metaformer", 4, 6, 8),
+    "dense": layer("a", "dense", 4, 6, 6),
+    "dense rows": layer("a", "dense", 4, 6, 8, axis="width"),
+    "global": layer("a", "global_filter", 4, 7, 14),
+    "depthwise": layer("a", "depthwise", 4, 7, 14, kernel=3),
+}
+"""A layer of every form that can be built."""
 
 
 SMALL = PlannedNetwork(
@@ -117,6 +141,78 @@ def test_plan_is_the_best_of_all(multipliers, luts):
     assert best.cycles == least
     cheapest = min(_share(plan) for plan in possible if plan.cycles == least)
     assert _share(best) == pytest.approx(cheapest)
+
+
+def test_every_form_is_planned():
+    assert {planned.form for planned in FORMS.values()} == set(LAYERS)
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("storages", [("rom",), ("port", "reloaded")])
+def test_units_of_every_form_can_be_built(name, storages, tmp_path):
+    """Every engine that does the layer is tried, and what the plan writes is one to build."""
+    network = PlannedNetwork(name, [FORMS[name], replace(FORMS[name], name="b")])
+    lacking = ("direct",) if name in ("global", "depthwise") else ()
+    for engine in ENGINES.keys() - lacking:
+        target = Target(LARGE, 150e6, engines=(engine,), storages=storages)
+        plan = Planner(network, target).fastest()
+        write_files(report.files(network, plan), tmp_path)
+        for unit_name, unit in report.named_units(plan):
+            design = read_layer(tmp_path / f"{unit_name}.toml")
+            assert design.form == FORMS[name].form
+            assert unit.operations == 2 * len(unit.layers) * products(name)
+            assert unit.cycles % LAYERS[design.form].cycles(design) == 0
+
+
+@pytest.mark.parametrize("name", ["global", "depthwise"])
+def test_forms_that_an_engine_lacks_are_refused(name):
+    network = PlannedNetwork(name, [FORMS[name]])
+    with pytest.raises(ParameterError, match=rf"able to do a \({FORMS[name].form}, 7 x 14\)"):
+        Planner(network, Target(LARGE, 150e6, engines=("direct",)))
+
+
+def products(name):
+    """Multiplications of a layer of `FORMS`: results times taps."""
+    return {
+        "columns": 4 * 48 * 6,
+        "rows": 4 * 48 * 8,
+        "series": 4 * 48 * 14,
+        "band": 4 * 48 * 5,
+        "smaller": 4 * (4 * 8 * 5 + 4 * 8 * 3),
+        "cross": 4 * 64 * 6,
+        "parallel": 2 * 48 * 14,
+        "metaformer": 4 * 48 * 14,
+        "dense": 2 * 2 * 2 * 36 * 6,
+        "dense rows": 4 * 4 * 48 * 8,
+        "global": 4 * 98 * 98,
+        "depthwise": 4 * 98 * 9,
+    }[name]
+
+
+def test_lanes_fit_every_plane():
+    """A stride of 2 leaves planes that fewer lanes divide."""
+    kernels = {"height": {"taps": 3, "stride": 2}, "width": {"taps": 3}}
+    shrinks = layer("a", "linear", 2, 12, 12, kernels=kernels)
+    assert FORMS_OF_PLANS["linear"].lanes(shrinks.options) == [1, 2, 3, 6]
+    assert FORMS_OF_PLANS["serial"].lanes(FORMS["rows"].options) == [1, 2]
+
+
+def test_what_hardware_refuses_is_said():
+    """Sums too wide for the next pass: every engine is refused, and each says why."""
+    wide = PlannedLayer(
+        "parc_body",
+        {"form": "serial", "height": 7, "width": 7, "weight_bits": 16, "output": {"bits": 8}},
+        4,
+    )
+    with pytest.raises(ParameterError, match=r"parc_body \(serial, 7 x 7\).*between must be given"):
+        Planner(PlannedNetwork("wide", [wide]), Target(LARGE, 150e6))
+    # Where only some engines can't, the plan says so.
+    large = layer("filter", "global_filter", 2, 20, 230, weight_bits=12)
+    planner = Planner(PlannedNetwork("large", [large]), Target(DEVICES["xc7a200t"], 150e6))
+    (said,) = _remarks(planner)
+    assert said.startswith(
+        "filter: no fermat engine, since engines.plane.ring must be a ring that holds"
+    )
 
 
 def test_traffic_limits():
@@ -313,7 +409,7 @@ def test_refusals_that_say_what_is_needed(tmp_path, capsys):
         (["parcnet-s", "--fps", "1e6"], "--fps must be at most "),
         (
             ["mobilenetv2-parc", "--input-size", "352x352", "--engines", "fermat"],
-            "--engines must be able to do stage4_2 (22 x 22) in 156 multipliers, ",
+            "--engines must be able to do stage4_2 (parallel, 22 x 22) in 156 multipliers, ",
         ),
     ):
         status, text, err = run(capsys, *arguments, "-o", str(out))

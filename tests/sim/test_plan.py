@@ -22,9 +22,9 @@ SMALL = Device("small", "generic", 12, 100_000, 100)
 FORMATS = {"between": {"bits": 8}, "output": {"bits": 8}}
 
 
-def layers(form, channels, height, width, names="ab"):
-    options = {"form": form, "height": height, "width": width} | FORMATS
-    if form in ("parallel", "dense"):
+def layers(form, channels, height, width, names="ab", **own):
+    options = {"form": form, "height": height, "width": width, **own} | FORMATS
+    if form not in ("serial", "metaformer") or "order" in own:
         del options["between"]
     return [PlannedLayer(name, options, channels) for name in names]
 
@@ -53,8 +53,15 @@ def hold_to_its_rate(design, folder):
         (layers("parallel", 2, 7, 7), 10, ("fermat",)),
         (layers("serial", 1, 6, 14), 16, ("direct", "fermat")),
         (layers("dense", 4, 4, 4, "a"), 12, ("direct", "fermat")),
+        (
+            layers(
+                "linear", 2, 6, 8, kernels={"height": {"taps": 3, "stride": 2}}, order=["height"]
+            ),
+            *(8, ("direct",)),
+        ),
+        (layers("depthwise", 2, 4, 6, kernel=3), 12, ("fermat",)),
     ],
-    ids=["metaformer", "parallel", "serial", "dense"],
+    ids=["metaformer", "parallel", "serial", "dense", "linear", "depthwise"],
 )
 def test_cycles_are_exact(network, multipliers, engines, tmp_path):
     unit, design = planned(network, multipliers, tmp_path, engines=engines, storages=("rom",))
@@ -76,6 +83,27 @@ def test_weights_load_beside_frames(engine, channels, tmp_path):
     assert design.channels == channels
     simulate(design, "sim.bench_reload", simulator=SIMULATOR, folder=tmp_path, groups=5)
     assert unit.cycles == 2 * 2 * cycles_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("network", "engines"),
+    [
+        (layers("serial", 6, 6, 9, order=["height"]), {"height": {"engine": "direct", "macs": 2}}),
+        (
+            layers("linear", 8, 4, 12, kernels={"width": {"taps": 3}}, order=["width"]),
+            {"width": {"engine": "fermat"}},
+        ),
+    ],
+    ids=["columns", "linear"],
+)
+def test_weights_of_other_forms_load_beside_frames(network, engines, tmp_path):
+    unit = Option(tuple(network), engines, 1, "reloaded")
+    assert unit.loads
+    plan = Plan(Target(SMALL, 1e8), (unit,))
+    write_files(report.files(PlannedNetwork("small", network), plan), tmp_path)
+    design = read_layer(tmp_path / "unit_a.toml")
+    simulate(design, "sim.bench_reload", simulator=SIMULATOR, folder=tmp_path, groups=5)
+    assert unit.cycles == 2 * cycles_of(tmp_path)
 
 
 def test_dense_weights_stream_beside_frames(tmp_path):
