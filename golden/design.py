@@ -1,12 +1,10 @@
 """What every line engine is told: lines, lanes, formats and weights, validated where it is made."""
 
 import math
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +12,7 @@ import numpy as np
 from golden.certificate import Errors, Scaling, certified, loaded_off
 from golden.errors import ParameterError, check_range
 from golden.interval import Integers, Interval
+from golden.names import check_module_name
 from golden.quantize import requantize
 from golden.weights import LineWeights, check_weights
 
@@ -21,19 +20,10 @@ TARGETS = ("generic", "ecp5", "ice40", "xc7", "xcup")
 SLOT_UNIT = 8
 """A lane's slot in a beat is a whole number of bytes."""
 
-_VERILOG_WORDS = frozenset(Path(__file__).with_name("verilog_words.txt").read_text().split())
-"""Keywords of Verilog-2005 and SystemVerilog, which no module can be named by."""
-
 
 def slot_bits(sample_bits: int) -> int:
     """Width of the slot that carries a sample of ``sample_bits`` bits."""
     return math.ceil(sample_bits / SLOT_UNIT) * SLOT_UNIT
-
-
-def check_identifier(parameter: str, name: str) -> None:
-    """Raise `ParameterError` unless ``name`` names a module in Verilog and SystemVerilog."""
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in _VERILOG_WORDS:
-        raise ParameterError(parameter, "a Verilog identifier", repr(name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +132,7 @@ class LineDesign(ABC):
     target: str = "generic"
 
     def __post_init__(self) -> None:
-        check_identifier("name", self.name)
+        check_module_name(self.name)
         check_range("length", self.length, *self.length_range)
         check_range("channels", self.channels, 1, 65536)
         check_range("lanes", self.lanes, 1, 64)

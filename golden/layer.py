@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from golden.config import Table
-from golden.design import TARGETS, LineDesign, Requantization, check_identifier
+from golden.design import TARGETS, LineDesign, Requantization
 from golden.errors import ParameterError, check_range
 from golden.interval import Integers, Interval
+from golden.names import check_module_name
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[np.generic]]
 """Arrays of a weights file by their keys."""
@@ -68,7 +69,7 @@ class LayerDesign(ABC):
     example: bool = False
 
     def __post_init__(self) -> None:
-        check_identifier("name", self.name)
+        check_module_name(self.name)
         check_range("channels", self.channels, 1, 65536)
         check_range("height", self.height, 1, MAX_SIDE)
         check_range("width", self.width, 1, MAX_SIDE)

@@ -1,6 +1,6 @@
 """AXI4-Stream names. The only file that knows them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,9 @@ from amaranth.hdl import _ir as ir
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from golden.design import check_identifier, slot_bits
+from golden.design import slot_bits
 from golden.errors import ParameterError
+from golden.names import check_identifier
 from hw.ports import Component, Stream, StreamComponent
 from hw.verilog import Ports
 
@@ -37,10 +38,51 @@ class PortNames:
     def __post_init__(self) -> None:
         check_identifier("clock", self.clock)
         check_identifier("reset", self.reset)
-        if self.clock == self.reset:
+        if same_name(self.clock, self.reset):
             raise ParameterError("reset", "another name than --clock", repr(self.reset))
         if self.reset_active not in ("high", "low"):
             raise ParameterError("reset_active", "high or low", repr(self.reset_active))
+
+    def check_apart(self, module: str, loads: Collection[str]) -> None:
+        """Hold these names, those of a ``module`` and of its other ports apart.
+
+        Raises
+        ------
+        ParameterError
+            Names the option.
+        """
+        given = {"clock": self.clock, "reset": self.reset}
+        for parameter, name in (given | {"name": module}).items():
+            for port in port_names(loads):
+                if same_name(name, port):
+                    raise ParameterError(parameter, f"another name than that of {port}", repr(name))
+        for parameter, name in given.items():
+            for known in (module, instance_of(module)):
+                if same_name(name, known):
+                    raise ParameterError(parameter, f"another name than {known}", repr(name))
+
+
+def port_names(loads: Collection[str]) -> list[str]:
+    """Return all ports' names but those of clock and reset.
+
+    ``loads`` are the streams of weights: `w` or `w_NAME`.
+    """
+    wires = ("tdata", "tvalid", "tready", "tlast")
+    events = ("event", *(f"event_{load}" for load in loads))
+    return [
+        *(f"{stream}_axis_{wire}" for stream in ("s", *loads, "m") for wire in wires),
+        *(f"{event}_tlast_{kind}" for event in events for kind in ("unexpected", "missing")),
+    ]
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names are one, as they are to tools that do not tell case."""
+    return one.casefold() == other.casefold()
+
+
+def instance_of(module: str) -> str:
+    """Return what the instantiation template calls an instance of ``module``."""
+    return f"{module}_i"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from golden.fermat import FermatDesign
 from golden.fft import FftDesign, exact_widths
 from golden.interval import Interval
 from golden.layer import LayerDesign
+from golden.names import check_module_name
 from golden.weights import LineWeights, check_weights, load_weights
 from hw.axi import PortNames
 from hw.command import run_command
@@ -216,6 +217,8 @@ def layer(config: Path, name: str | None, out: Path, **ports: str) -> None:
     docs/layers.md lists what LAYER.toml may hold.
     """
     names = PortNames(ports["clock"], ports["reset"], ports["reset_active"])
+    if name is not None:
+        check_module_name(name)
     design = read_layer(config, **({} if name is None else {"name": name}))
     finish_build(design, names, out, example=design.example, inputs=files_of(config))
 
@@ -238,7 +241,8 @@ def build(
     }
     if options["lanes"] is not None:
         common["lanes"] = options["lanes"]
-    common["name"] = options["name"] or f"parc_{design_class.engine}_{options['length']}"
+    own_name = f"parc_{design_class.engine}_{options['length']}"
+    common["name"] = own_name if options["name"] is None else options["name"]
     common["requantization"] = requantization
     # The parameters are checked before a file is read that they describe.
     design_class(weights=None, **common, **own)

@@ -32,7 +32,13 @@ def generate(
         Of clock and reset.
     example
         Whether the weights were made up; they are then among the files, as ``NAME.npz``.
+
+    Raises
+    ------
+    ParameterError
+        Where two names are one.
     """
+    names.check_apart(design.name, _loads(design))
     describe: Callable[..., dict[str, Any]]
     arrays: Arrays | None
     if isinstance(design, LayerDesign):
@@ -53,6 +59,13 @@ def generate(
     if example and arrays is not None:
         files[f"{design.name}.npz"] = weights_archive(arrays)
     return with_manifest(files, f"{design.name}.json", manifest)
+
+
+def _loads(design: LineDesign | LayerDesign) -> list[str]:
+    """Return the names of the streams that weights arrive on."""
+    if isinstance(design, LayerDesign):
+        return list(design.weight_streams)
+    return ["w"] if design.weights is None else []
 
 
 def weights_archive(arrays: Arrays) -> bytes:

@@ -7,7 +7,7 @@ from amaranth.hdl import _ir as ir
 
 from golden.design import LineDesign
 from golden.layer import LayerDesign
-from hw.axi import AxiWrapper
+from hw.axi import AxiWrapper, instance_of
 
 
 def instantiation(wrapper: AxiWrapper, manifest: dict[str, Any], comment: Iterable[str]) -> str:
@@ -28,7 +28,7 @@ def instantiation(wrapper: AxiWrapper, manifest: dict[str, Any], comment: Iterab
             "",
             *wires,
             "",
-            f"{name} {name}_i (",
+            f"{name} {instance_of(name)} (",
             *pins,
             ");",
             "",

@@ -59,7 +59,39 @@ def refusal(capsys, arguments):
         ),
         ("--length 4 --name 2fast", "--name must be a Verilog identifier, not '2fast'"),
         ("--length 4 --name module", "--name must be a Verilog identifier, not 'module'"),
+        ("--length 4 --name ", "--name must be a Verilog identifier, not ''"),
+        ("--length 4 --name always_comb", "--name must be a Verilog identifier, not 'always_comb'"),
+        ("--length 4 --name Aux", "--name must be a file's name on any system, not 'Aux'"),
+        (f"--length 4 --name {'n' * 201}", "--name must be of at most 200 characters, not of 201"),
+        (
+            "--length 4 --name MULT18X18D",
+            "--name must be another name than a primitive's, not 'MULT18X18D'",
+        ),
+        (
+            "--length 4 --name s_axis_tdata",
+            "--name must be another name than that of s_axis_tdata, not 's_axis_tdata'",
+        ),
+        ("--length 4 --name e --clock E", "--clock must be another name than e, not 'E'"),
+        ("--length 4 --name e --reset e_i", "--reset must be another name than e_i, not 'e_i'"),
         ("--length 4 --reset clk", "--reset must be another name than --clock, not 'clk'"),
+        ("--length 4 --clock RST", "--reset must be another name than --clock, not 'rst'"),
+        (
+            "--length 4 --clock s_axis_tdata",
+            "--clock must be another name than that of s_axis_tdata, not 's_axis_tdata'",
+        ),
+        (
+            "--length 4 --reset M_AXIS_TLAST",
+            "--reset must be another name than that of m_axis_tlast, not 'M_AXIS_TLAST'",
+        ),
+        (
+            "--length 4 --clock event_tlast_missing",
+            "--clock must be another name than that of event_tlast_missing, not "
+            "'event_tlast_missing'",
+        ),
+        (
+            "--length 4 --weights-port --reset w_axis_tready",
+            "--reset must be another name than that of w_axis_tready, not 'w_axis_tready'",
+        ),
         ("--length 4 --reset-active up", "--reset-active must be high or low, not 'up'"),
         (
             "--length 4 --output requantized --output-bits 1",
@@ -88,7 +120,7 @@ def refusal(capsys, arguments):
 )
 def test_an_impossible_option_is_refused(options, message, capsys, tmp_path):
     out = tmp_path / "out"
-    line = refusal(capsys, ["direct", *options.split(), "--out", str(out)])
+    line = refusal(capsys, ["direct", *options.split(" "), "--out", str(out)])
     assert line == f"hw.build: {message}"
     assert not out.exists()
 

@@ -57,6 +57,9 @@ KEYS = (
         ({"height": "5000"}, "height must be from 1 to 4096, not 5000"),
         ({"lanes": "3"}, "height must be a multiple of lanes (3), not 4"),
         ({"data_bits": "19"}, "data_bits must be from 2 to 18, not 19"),
+        ({"name": '""'}, "name must be a Verilog identifier, not ''"),
+        ({"name": '"nul"'}, "name must be a file's name on any system, not 'nul'"),
+        ({"name": '"LUT4"'}, "name must be another name than a primitive's, not 'LUT4'"),
         ({"name": '"2d"'}, "name must be a Verilog identifier, not '2d'"),
         (
             {"target": '"z80"'},
@@ -220,3 +223,30 @@ def test_presets_describe_layers(preset):
     design = read_layer(preset)
     assert design.loaded
     assert design.channels >= 192
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--name=", "--name must be a Verilog identifier, not ''"),
+        (
+            "--clock=w_height_axis_tvalid",
+            "--clock must be another name than that of w_height_axis_tvalid, not "
+            "'w_height_axis_tvalid'",
+        ),
+        (
+            "--reset=Parc_Layer_Serial",
+            "--reset must be another name than parc_layer_serial",
+        ),
+        (
+            "--name=event_w_width_tlast_missing",
+            "--name must be another name than that of event_w_width_tlast_missing",
+        ),
+    ],
+)
+def test_names_are_held_apart(options, message, capsys, tmp_path):
+    engines = f'{{height = {DIRECT}, width = {{engine = "fermat"}}}}'
+    path = write(tmp_path, form='"serial"', engines=engines, weights_port="true")
+    assert run(["layer", "--config", str(path), "--out", str(tmp_path / "out"), options]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -8,7 +8,7 @@ import pytest
 
 from golden.design import Requantization
 from golden.example import example_weights
-from hw.axi import AxiWrapper, PortNames
+from hw.axi import AxiWrapper, PortNames, port_names
 from hw.engines import ENGINES
 from hw.layer.config import read_layer
 from hw.layer.registry import LAYERS
@@ -38,6 +38,19 @@ CONFIGS = {
 def emitted(component, design):
     wrapper = AxiWrapper(component, PortNames("clk", "rst", "high"))
     return to_rtlil(wrapper, design.name, wrapper.ports)
+
+
+def test_ports_are_named_as_they_were_checked(tmp_path):
+    path = tmp_path / "layer.toml"
+    engines = "engines.height.engine = 'fft'\nengines.width.engine = 'direct'"
+    path.write_text(f"form = 'serial'\nweights_port = true\n{BOTH}between = {{}}\n{engines}")
+    design = read_layer(path)
+    component = LAYERS[design.form].component(design)
+    wrapper = AxiWrapper(component, PortNames("clk", "rst", "high"))
+    to_rtlil(wrapper, design.name, wrapper.ports)  # else Amaranth tells of what was never used
+    assert list(design.weight_streams) == ["w_height", "w_width"]
+    names = ["clk", "rst", *port_names(design.weight_streams)]
+    assert sorted(wrapper.ports) == sorted(names)
 
 
 def named_alone(tree):
