@@ -121,7 +121,7 @@ def layer_options(command: Command) -> Command:
 @OUT_OPTION
 @click.pass_context
 def main(context: click.Context, preset: str | None, list_presets: bool, out: Path) -> None:
-    r"""Generate Verilog of circular convolutions as long as the line (ParC).
+    """Generate Verilog of circular convolutions as long as the line (ParC).
 
     Without a command, every preset is built. A build is NAME.v, the manifest NAME.json with what
     is proved of it, and NAME.veo to copy into a design.
@@ -296,7 +296,7 @@ def _weights(options: dict[str, Any], requantization: Requantization | None) -> 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status, 2 with one line on stderr for bad input."""
-    return run_command(main, "hw.build", arguments)
+    return run_command(main, f"{__package__}.build", arguments)
 
 
 if __name__ == "__main__":

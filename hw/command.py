@@ -6,6 +6,8 @@ import click
 
 from golden.errors import ParameterError
 
+_MODULE = "python -m "
+
 
 def run_command(command: click.Command, name: str, arguments: list[str] | None = None) -> int:
     """Run ``command`` as ``name``; return its exit status, 2 with one line on stderr for bad input.
@@ -15,14 +17,15 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
     command
         The command.
     name
-        What a complaint begins with.
+        What a complaint begins with; with a dot in it, a module's, which ``python -m`` runs.
     arguments
         Instead of the process's own.
     """
     try:
-        status = command(arguments, standalone_mode=False)
+        program = f"{_MODULE}{name}" if "." in name else name
+        status = command.main(arguments, prog_name=program, standalone_mode=False)
     except ParameterError as error:
-        known_as = error.known_as or _name_of(command, error.parameter)
+        known_as = error.known_as or name_of(command, error.parameter)
         click.echo(f"{name}: {known_as} {error.complaint}", err=True)
         return 2
     except click.ClickException as error:
@@ -31,6 +34,12 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
     except click.Abort:
         return 130
     return status if isinstance(status, int) else 0
+
+
+def remark(text: str) -> None:
+    """Say ``text`` on stderr, after the name of the command that runs."""
+    name = click.get_current_context().command_path.removeprefix(_MODULE)
+    click.echo(f"{name}: {text}", err=True)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -42,7 +51,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _name_of(command: click.Command, parameter: str) -> str:
+def name_of(command: click.Command, parameter: str) -> str:
     """Return what the user knows ``parameter`` as: an option's name, or a place's in the usage."""
     for known in command.params:
         if isinstance(known, click.Argument) and known.name == parameter and known.metavar:

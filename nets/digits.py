@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -101,6 +100,9 @@ def digits(size: int, *, test: bool) -> tuple[npt.NDArray[np.float32], npt.NDArr
     test
         Whether to return the 360 images kept back from training, or all others.
     """
+    # Only here is scikit-learn needed.
+    from sklearn.datasets import load_digits
+
     images, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(images))
     chosen = order[:_TEST_IMAGES] if test else order[_TEST_IMAGES:]

@@ -1,4 +1,4 @@
-"""Imports point one way: golden <- hw, nets <- sim, flow, boards <- scripts."""
+"""Imports point one way: golden <- hw, nets <- sim, flow, boards <- parc_hdl, scripts."""
 
 import ast
 from pathlib import Path
@@ -13,6 +13,7 @@ ALLOWED = {
     "sim": {"golden", "hw", "sim"},
     "boards": {"golden", "hw", "boards"},
     "flow": {"golden", "hw", "boards", "flow"},
+    "parc_hdl": {"golden", "hw", "boards", "flow", "parc_hdl"},
     "scripts": {"golden", "hw", "nets", "sim", "boards", "flow"},
 }
 KEPT_OUT = {

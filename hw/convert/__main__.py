@@ -5,13 +5,12 @@ import sys
 import click
 
 from hw.command import run_command
+from hw.convert import load_command
 
 if __name__ == "__main__":
     try:
-        from hw.convert.command import main
-    except ModuleNotFoundError as reason:
-        if reason.name != "torch":
-            raise
-        click.echo("hw.convert: torch must be installed, as by pip install '.[torch]'", err=True)
-        sys.exit(2)
-    sys.exit(run_command(main, "hw.convert"))
+        main = load_command()
+    except click.ClickException as reason:
+        click.echo(f"{__package__}: {reason.message}", err=True)
+        sys.exit(reason.exit_code)
+    sys.exit(run_command(main, str(__package__)))

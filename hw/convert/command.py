@@ -60,7 +60,7 @@ def main(
     trust_pickle: bool,
     out: Path,
 ) -> None:
-    r"""Find the ParC layers of a trained network, quantise them, and write what builds them.
+    """Find the ParC layers of a trained network, quantise them, and write what builds them.
 
     MODEL is an ONNX file, a file of torch.export, or a factory MODULE:FUNCTION, whose code runs.
     For every layer LAYER.toml and LAYER.npz are written, as `hw.build layer` takes them, besides

@@ -6,4 +6,4 @@ from hw.command import run_command
 from hw.plan.command import main
 
 if __name__ == "__main__":
-    sys.exit(run_command(main, "hw.plan"))
+    sys.exit(run_command(main, str(__package__)))

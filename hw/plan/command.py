@@ -9,6 +9,7 @@ import click
 
 from golden.errors import ParameterError
 from golden.networks import NETWORKS, Size
+from hw.command import remark
 from hw.devices import device_named
 from hw.engines import ENGINES
 from hw.files import write_product
@@ -63,7 +64,7 @@ def main(
     weights: str,
     out: Path | None,
 ) -> None:
-    r"""Plan hardware for all ParC layers of a network.
+    """Plan hardware for all ParC layers of a network.
 
     NETWORK is a folder that hw.convert wrote, or one of resnet50-parc, mobilenetv2-parc,
     convnext-xt-parc, convnext-t-parc and parcnet-s. Each layer goes to a unit, which is what
@@ -96,7 +97,7 @@ def main(
     for line in (*report.summary(plan, limits), *_remarks(planner)):
         click.echo(line)
     for line in warnings(plan):
-        click.echo(f"hw.plan: --clock is {clock:g} MHz; {line}", err=True)
+        remark(f"--clock is {clock:g} MHz; {line}")
     if out is not None:
         click.echo(" ".join(str(out / name) for name in files))
 
@@ -128,7 +129,7 @@ def _picture(planner: Planner, plan: Plan) -> dict[str, bytes]:
         # Only here is matplotlib needed.
         from hw.plan.draw import picture
     except ModuleNotFoundError:
-        click.echo("hw.plan: plan.svg is left out, since matplotlib is not installed", err=True)
+        remark("plan.svg is left out, since matplotlib is not installed")
         return {}
     return {"plan.svg": picture(planner, plan)}
 

@@ -374,7 +374,7 @@ def test_digits_lose_little(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("missing", "line"),
     [
-        ("torch", "torch must be installed, as by pip install '.[torch]'"),
+        ("torch", "torch, of the extra 'torch', must be installed"),
         ("onnx", "MODEL must be read with onnx, of the extra 'torch', not without"),
     ],
 )

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from flow.cache import Cache
+from flow.command import run
 from flow.families import FAMILIES, PlacedFamily, device_named
 from flow.implement import NO_DSP
 from flow.netlist import Netlist
 from flow.product import build
 from flow.synthesis import synthesise, wrap
 from flow.tools import Program, Yosys
-from hw.command import run_command
 
 ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).with_name("tiny.lib")
@@ -42,8 +42,7 @@ def load_script(name: str) -> Any:
 
 
 def implement(*arguments: object) -> int:
-    script = load_script("implement")
-    return run_command(script.main, "implement", [str(argument) for argument in arguments])
+    return run([str(argument) for argument in arguments])
 
 
 @pytest.fixture

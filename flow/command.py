@@ -1,0 +1,104 @@
+"""The command line of synthesis, place and route: ``python scripts/implement.py NAME.json``."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flow import asic
+from flow.bitstream import N_STEPS, bitstream, board_device, golden_design, self_tested
+from flow.cache import Cache
+from flow.families import DEVICES, device_named
+from flow.implement import Means, implement, n_steps
+from flow.product import Product, load_product
+from flow.progress import progress
+from golden.errors import check_range
+from hw.command import run_command
+from hw.files import write_files
+
+
+@click.command()
+@click.argument("manifest", type=Path, metavar="NAME.json")
+@click.option("--device", default="lfe5u-85f-6", help=f"{', '.join(DEVICES)}.  [lfe5u-85f-6]")
+@click.option("--liberty", type=Path, help="Cell library: synthesis for an ASIC instead.")
+@click.option("--seeds", type=int, default=3, help="Placements; Fmax is their median.  [3]")
+@click.option("--jobs", type=int, default=os.cpu_count(), help="Placements at a time.  [all cores]")
+@click.option("--board", help="A self-test's bitstream for a board instead: ulx3s-12f to -85f.")
+@click.option("--weights", type=Path, help="With --board: what was built in.  [NAME.npz]")
+@click.option("--wrong-weight", is_flag=True, help="With --board: a test that must fail.")
+@click.option("--yosys", type=Path, metavar="PATH", help="A Yosys >= 0.40.  [the pyosys wheel]")
+@click.option("--nextpnr", type=Path, metavar="PATH", help="A native nextpnr.  [the wheel]")
+@click.option("--cache", type=Path, default=Path("build/cache"), help="Kept steps.  [build/cache]")
+@click.option("--no-cache", is_flag=True, help="Run every step, keep none.")
+@click.option("-o", "--out", type=Path, help="File to write.  [NAME.DEVICE.json or NAME.BOARD.bit]")
+def main(manifest: Path, cache: Path, no_cache: bool, **options: Any) -> None:
+    """Synthesise, place and route a build out of context, every port registered.
+
+    Prints the figures and writes them as JSON. Steps are kept by the content of all that goes into
+    them, so a second run of the same build takes a second.
+
+    With --board, stored lines are sent through the engine on the board and its results compared
+    with stored golden ones: LED 0 lights when done, 1 for pass, 2 for fail.
+    """
+    product = load_product(manifest)
+    kept = Cache(None if no_cache else cache)
+    if options["board"] is not None:
+        _self_test(manifest, product, kept, options)
+    elif options["liberty"] is not None:
+        _map_to_cells(manifest, product, kept, options)
+    else:
+        _measure(manifest, product, kept, options)
+
+
+def _measure(manifest: Path, product: Product, cache: Cache, options: dict[str, Any]) -> None:
+    check_range("seeds", options["seeds"], 1, 99)
+    check_range("jobs", options["jobs"], 1, 99)
+    device = device_named(options["device"])
+    with progress("implementing", n_steps(device, options["seeds"])) as step:
+        means = Means(
+            seeds=options["seeds"],
+            jobs=options["jobs"],
+            cache=cache,
+            progress=step,
+            yosys=options["yosys"],
+            nextpnr=options["nextpnr"],
+        )
+        report = implement(product, device, means)
+    click.echo(report.table())
+    _write(options["out"] or manifest.with_suffix(f".{device.name}.json"), report.json())
+
+
+def _map_to_cells(manifest: Path, product: Product, cache: Cache, options: dict[str, Any]) -> None:
+    with progress("synthesising", asic.N_STEPS) as step:
+        report = asic.estimate(
+            product, options["liberty"], yosys=options["yosys"], cache=cache, progress=step
+        )
+    click.echo(report.table())
+    _write(options["out"] or manifest.with_suffix(f".{asic.DEVICE}.json"), report.json())
+
+
+def _self_test(manifest: Path, product: Product, cache: Cache, options: dict[str, Any]) -> None:
+    board = options["board"]
+    board_device(board)
+    design = golden_design(product, options["weights"] or manifest.with_suffix(".npz"))
+    with progress("implementing", N_STEPS) as step:
+        bits = bitstream(
+            self_tested(product, design, wrong_weight=options["wrong_weight"]),
+            board,
+            cache=cache,
+            progress=step,
+            yosys=options["yosys"],
+            native=options["nextpnr"],
+        )
+    _write(options["out"] or manifest.with_suffix(f".{board}.bit"), bits)
+
+
+def _write(path: Path, content: bytes) -> None:
+    write_files({path.name: content}, path.parent)
+    click.echo(path)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line; return its exit status, 2 with one line on stderr for bad input."""
+    return run_command(main, "implement", arguments)
