@@ -92,6 +92,40 @@ class Sqnr:
         return float(10 * np.log10(self._signal / self._noise))
 
 
+class Agreement:
+    """How far two computations of a map in float64 differ, channel by channel.
+
+    A channel's mean is no signal, so that a great bias hides nothing.
+    """
+
+    _ROUNDING = 1e-9
+    """Part of a channel's magnitude that is no difference."""
+
+    def __init__(self) -> None:
+        self._n = 0
+        self._sum, self._square, self._noise = (np.zeros(1) for _ in range(3))
+
+    def add(self, exact: Floats, actual: Floats) -> None:
+        """Take maps ``[C, H, W]``, and what stands for them."""
+        flat = exact.reshape(len(exact), -1)
+        self._n += flat.shape[1]
+        self._sum = self._sum + flat.sum(axis=1)
+        self._square = self._square + np.square(flat).sum(axis=1)
+        self._noise = self._noise + np.square(actual - exact).reshape(flat.shape).sum(axis=1)
+
+    @property
+    def decibels(self) -> float:
+        """The worst channel's ratio of signal to difference; infinite where all is rounding."""
+        differs = ~(self._noise <= self._ROUNDING**2 * self._square)
+        if not differs.any():
+            return np.inf
+        signal = np.maximum(self._square - np.square(self._sum) / self._n, 0.0)
+        ratio = signal[differs] / self._noise[differs]
+        # Values that are not finite agree with nothing.
+        worst = float(np.min(np.nan_to_num(ratio, nan=0.0)))
+        return 10 * float(np.log10(worst)) if worst > 0 else -np.inf
+
+
 def describe(activation: Activation) -> dict[str, Any]:
     """Return a format as plain numbers."""
     return {

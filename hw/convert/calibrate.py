@@ -1,6 +1,6 @@
 """Calibration: images through the network, once for the formats and once for what they cost."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,7 +10,7 @@ import torch
 
 from golden.errors import ParameterError
 from golden.interval import Integers
-from golden.observe import OBSERVERS, Samples, Sqnr
+from golden.observe import OBSERVERS, Agreement, Samples, Sqnr
 from golden.parc import Floats
 from golden.quantize import Activation
 from golden.weights import load_weights
@@ -20,6 +20,11 @@ from hw.convert.graph import Graph, Values
 from hw.convert.integers import Formats, IntegerLayer, to_integers
 
 Progress = Callable[[int], object]
+
+_FAITHFUL = 60
+"""Decibels by which a layer found must agree with the network on the images, both in float64."""
+_POOR = 20
+"""Decibels under which integers are warned of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,14 +92,24 @@ def quantize_network(
     Returns
     -------
     The layers, and those that do not fit the hardware's formats, with the reason.
+
+    Raises
+    ------
+    ParameterError
+        Where a layer found is not what the network computes of these images.
     """
     names = {n for layer in layers for n in (layer.entry, layer.exit, *layer.between)}
     seen = {name: Samples() for name in names}
+    agreements = [Agreement() for _ in layers]
     for index in range(len(calibration.images)):
         _, values = graph.run(calibration.image(index), names)
         for name, value in values.items():
             seen[name].add(value.numpy())
+        for layer, agreement in zip(layers, agreements, strict=True):
+            x, y = (values[name].numpy()[0] for name in (layer.entry, layer.exit))
+            agreement.add(y, layer.respond(x))
         progress(1)
+    _check_faithful(layers, agreements)
     choose = OBSERVERS[observer]
     done, left = [], []
     for layer in layers:
@@ -111,6 +126,30 @@ def quantize_network(
         except ValueError as reason:
             left.append(Left(layer.name, str(reason)))
     return done, left
+
+
+def _check_faithful(layers: Sequence[FoundLayer], agreements: Sequence[Agreement]) -> None:
+    """Refuse what was found wrong, whatever the reason: the last line of defence."""
+    for layer, agreement in zip(layers, agreements, strict=True):
+        # Written so that a ratio that is no number is refused.
+        if not agreement.decibels >= _FAITHFUL:
+            place = f" ({layer.scope})" if layer.scope else ""
+            raise ParameterError(
+                "model",
+                f"of layers that compute what was found, within {_FAITHFUL} dB on the images",
+                f"with {layer.name}{place}, found as {layer.form} from {layer.entry} to "
+                f"{layer.exit}, at {agreement.decibels:.1f} dB",
+            )
+
+
+def warnings_of(figures: Mapping[str, Any]) -> list[str]:
+    """Return what in the figures of `measure` needs a look."""
+    ratios = {**figures["layers"], "the network's output": figures["output"]}
+    return [
+        f"integers of {name} are {ratio:.1f} dB from float, under {_POOR} dB"
+        for name, ratio in ratios.items()
+        if ratio is not None and ratio < _POOR
+    ]
 
 
 def _with_embeddings(data: Activation, layer: FoundLayer, number: int) -> Activation:

@@ -12,7 +12,13 @@ import click
 from golden.errors import ParameterError
 from golden.observe import OBSERVERS
 from hw.command import table
-from hw.convert.calibrate import Calibration, load_calibration, measure, quantize_network
+from hw.convert.calibrate import (
+    Calibration,
+    load_calibration,
+    measure,
+    quantize_network,
+    warnings_of,
+)
 from hw.convert.compose import compose
 from hw.convert.find import Left, find_passes
 from hw.convert.graph import Graph
@@ -94,10 +100,18 @@ def main(
         raise ParameterError("model", "of layers that the hardware can do", _reasons(left))
     with _bar("measuring", n_images) as bar:
         figures = measure(graph, done, data, bar.update)
-    report = {"observer": observer, **figures, "left": [vars(item) for item in left]}
+    warned = warnings_of(figures)
+    report = {
+        "observer": observer,
+        **figures,
+        "left": [vars(item) for item in left],
+        "warnings": warned,
+    }
     files = _files(model, graph, done, report)
     inputs = [path for path in (calibration, state, Path(model)) if path is not None]
     write_product(files, NETWORK, out, inputs=inputs)
+    for warning in warned:
+        click.echo(f"warning: {warning}", err=True)
     click.echo(_report(done, report))
     click.echo(f"{len(files)} files in {out}")
 

@@ -1,12 +1,15 @@
 """Formats and integers of whole layers, and what they cost."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from golden.errors import ParameterError
 from golden.quantize import Activation
-from hw.convert.calibrate import Calibration, measure, quantize_network
+from hw.convert.calibrate import Calibration, measure, quantize_network, warnings_of
 from hw.convert.compose import compose
 from hw.convert.find import find_passes
 from hw.convert.integers import Formats, to_integers
@@ -68,6 +71,53 @@ def test_integers_are_close_and_wider_ones_closer(name):
     assert ratios[0] > 18
     assert ratios[1] > 30
     assert ratios[2] > 53
+
+
+def with_weights(layer, change):
+    """Return a found layer whose first kernels are changed."""
+    chain = layer.chains[0]
+    first = chain.passes[0]
+    wrong = replace(first, weight=change(first.weight))
+    chain = replace(chain, passes=(wrong, *chain.passes[1:]))
+    return replace(layer, chains=(chain, *layer.chains[1:]))
+
+
+def one_channel(weight):
+    """Change a channel whose bias hides what its kernels give."""
+    weight = weight.copy()
+    weight[1, 2] += 0.01 * np.abs(weight[1]).max()
+    return weight
+
+
+@pytest.mark.parametrize("change", [lambda w: 1.002 * w, one_channel, lambda w: w * np.nan])
+@pytest.mark.parametrize("name", ["height", "parallel", "metaformer"])
+def test_a_layer_that_is_not_what_was_found_is_refused(name, change):
+    torch.manual_seed(0)
+    network = NETWORKS[name]()
+    for module in network.modules():
+        if isinstance(module, ParC):
+            nn.init.constant_(module.bias, 100.0)
+    graph = graph_of(network)
+    found = compose(graph, find_passes(graph)[0])
+    wrong = [with_weights(found[0], change)]
+    data = Calibration(IMAGES)
+    done, _ = quantize_network(graph, found, data, progress=lambda _step: None)
+    assert len(done) == 1
+    with pytest.raises(ParameterError) as error:
+        quantize_network(graph, wrong, data, progress=lambda _step: None)
+    layer = found[0]
+    assert str(error.value).startswith(
+        "Model must be of layers that compute what was found, within 60 dB on the images, not with "
+        f"{layer.name}, found as {layer.form} from {layer.entry} to {layer.exit}, at "
+    )
+
+
+def test_poor_integers_are_warned_of():
+    figures = {"layers": {"a": 19.96, "b": 20.0, "c": None}, "output": 3.0}
+    assert warnings_of(figures) == [
+        "integers of a are 20.0 dB from float, under 20 dB",
+        "integers of the network's output are 3.0 dB from float, under 20 dB",
+    ]
 
 
 def test_an_embedding_greater_than_the_data_fits():

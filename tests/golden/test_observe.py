@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from golden.observe import OBSERVERS, Samples, Sqnr, mean_square, minmax, percentile
+from golden.observe import OBSERVERS, Agreement, Samples, Sqnr, mean_square, minmax, percentile
 
 
 def gathered(*arrays):
@@ -63,3 +63,34 @@ def test_ratio_in_decibels():
     assert ratio.decibels is None
     ratio.add(np.array([0.0]), np.array([0.05]))
     assert ratio.decibels == pytest.approx(40.0)
+
+
+def agreement(*pairs):
+    result = Agreement()
+    for exact, actual in pairs:
+        result.add(exact, actual)
+    return result.decibels
+
+
+def test_agreement_is_that_of_the_worst_channel_and_a_mean_is_no_signal():
+    x = np.random.default_rng(0).normal(size=(3, 50, 40))
+    x -= x.mean(axis=(1, 2), keepdims=True)
+    x /= x.std(axis=(1, 2), keepdims=True)
+    off = np.random.default_rng(1).choice([-1.0, 1.0], size=x.shape)
+    errors = np.array([1e-3, 1e-4, 0.0])[:, None, None] * off
+    assert agreement((x, x + errors)) == pytest.approx(60.0)
+    assert agreement((x + 1e3, x + 1e3 + errors)) == pytest.approx(60.0, abs=1e-3)
+    small = x * np.array([1.0, 1e-6, 1.0])[:, None, None]
+    assert agreement((small, small + errors)) == pytest.approx(-40.0)
+    # Two maps count as one.
+    assert agreement((x, x + errors), (x, x)) == pytest.approx(63.0, abs=0.02)
+
+
+def test_rounding_is_no_difference_and_broken_numbers_are_one():
+    x = np.random.default_rng(0).normal(size=(2, 4, 5))
+    assert agreement((x, x * (1 + 1e-12))) == np.inf
+    assert agreement((np.ones_like(x), np.ones_like(x) + 1e-12)) == np.inf
+    assert agreement((np.zeros_like(x), np.zeros_like(x))) == np.inf
+    assert agreement((np.zeros_like(x), np.zeros_like(x) + 1e-12)) == -np.inf
+    assert agreement((x, x * np.nan)) == -np.inf
+    assert agreement((x * np.nan, x)) == -np.inf
