@@ -268,18 +268,28 @@ def _with_residual(graph: Graph, layer: FoundLayer) -> FoundLayer:
 
 
 def _named(layers: Sequence[FoundLayer]) -> list[FoundLayer]:
-    """Name every layer after its module, or by number; names are Verilog identifiers."""
-    names = [
-        "parc_" + "".join(c if c.isalnum() and c.isascii() else "_" for c in layer.scope)
-        if layer.scope
-        else "parc"
-        for layer in layers
-    ]
-    counts = {name: names.count(name) for name in names}
-    return [
-        replace(layer, name=f"{name}_{index}" if counts[name] > 1 or not layer.scope else name)
-        for index, (layer, name) in enumerate(zip(layers, names, strict=True))
-    ]
+    """Name every layer after its module, or by number; names are Verilog identifiers.
+
+    No two are the same, nor in other letters, for some file systems take both for one.
+    """
+    names = [f"parc_{_identifier(layer.scope)}" if layer.scope else "parc" for layer in layers]
+    folded = [name.casefold() for name in names]
+    alone = [folded.count(f) == 1 and bool(la.scope) for f, la in zip(folded, layers, strict=True)]
+    taken = {name for name, single in zip(folded, alone, strict=True) if single}
+    named = []
+    for index, layer in enumerate(layers):
+        name = names[index]
+        if not alone[index]:
+            name = f"{name}_{index}"
+            while name.casefold() in taken:
+                name += "_"
+            taken.add(name.casefold())
+        named.append(replace(layer, name=name))
+    return named
+
+
+def _identifier(scope: str) -> str:
+    return "".join(c if c.isalnum() and c.isascii() else "_" for c in scope)
 
 
 def _common(first: str, second: str) -> str:
