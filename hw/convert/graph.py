@@ -39,6 +39,8 @@ class Node:
         Of a convolution: the name of its kernels.
     scope
         Path of the module that it came from, "" where unknown.
+    line
+        File and line of the user's code that it came from, "" where unknown.
     key
         What it does with its inputs: nodes of one key and the same inputs are one. "" is like
         nothing else.
@@ -56,6 +58,7 @@ class Node:
     kind: Kind = "other"
     weight: str | None = None
     scope: str = ""
+    line: str = ""
     key: str = ""
     terms: frozenset[str] = frozenset()
     factors: tuple[str, ...] = ()
@@ -63,7 +66,7 @@ class Node:
     @property
     def place(self) -> str:
         """Where in the network it is, for messages."""
-        return f"{self.name} in {self.scope}" if self.scope else self.name
+        return placed(self.name, self.scope, self.line)
 
     def affine_in(self, names: Set[str]) -> bool:
         """Whether it is affine in those of its inputs that are among ``names``, by what it is."""
@@ -353,6 +356,12 @@ def _equal(value: Value, other: Value) -> bool:
 
 def _copied(value: Value) -> Value:
     return value.clone() if isinstance(value, torch.Tensor) else value
+
+
+def placed(name: str, scope: str, line: str) -> str:
+    """Return a node's place in the network, for messages."""
+    place = f"{name} in {scope}" if scope else name
+    return f"{place}, {line}" if line else place
 
 
 def to_double(value: Value) -> Value:

@@ -203,8 +203,11 @@ def _reference(
 def _tensor(array: Any) -> torch.Tensor:
     """Return a NumPy array as a tensor, real numbers in double precision."""
     array = np.asarray(array)
-    if array.dtype.kind == "f":
+    # NumPy has no bfloat16 and no integers of 4 bits: it knows them by name alone.
+    if array.dtype.kind == "f" or array.dtype.name.startswith(("bfloat", "float")):
         array = array.astype(np.float64)
+    elif array.dtype.name.endswith(("int2", "int4")):
+        array = array.astype(np.int8)
     return torch.from_numpy(np.array(array))
 
 

@@ -1,9 +1,12 @@
 """Networks from torch: files of `torch.export`, and factories with a state dict."""
 
 import importlib
+import io
+import logging
 import operator
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +17,8 @@ from torch.export.graph_signature import OutputKind
 from golden.errors import ParameterError
 from hw.convert.affine import Affine, of_torch
 from hw.convert.archive import first_line, load_program
-from hw.convert.graph import Graph, Kind, Node, Value, build, to_double
+from hw.convert.blame import explained, line_of
+from hw.convert.graph import Graph, Kind, Node, Value, build, placed, to_double
 from hw.convert.operators import conv2d, convolution
 
 _KINDS: dict[str, Kind] = {
@@ -102,15 +106,56 @@ def read_factory(place: str, state: Path | None, size: tuple[int, int], channels
     network = _make(place)
     if state is not None:
         _load_state(network, state)
-    image = torch.zeros(1, channels, *size)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            program = torch.export.export(network.eval(), (image,))
-    except Exception as reason:  # the network's own code runs here
-        shape = " x ".join(map(str, image.shape))
-        _refuse(f"a network that takes {shape}", f"one that fails ({first_line(reason)})")
+    shape = (1, channels, *size)
+    with _refusing(f"a network that takes {' x '.join(map(str, shape))}"), _quiet():
+        image = _image_for(network.eval(), shape)
+    with _refusing("a network that torch.export takes"), _quiet():
+        program = torch.export.export(network, (image,))
     return from_program(program, size)
+
+
+def _image_for(network: torch.nn.Module, shape: Sequence[int]) -> torch.Tensor:
+    """Return an image that ``network`` takes: in single precision, or that of its parameters.
+
+    Raises
+    ------
+    Exception
+        What the network does for an image in single precision, where it takes none.
+    """
+    dtypes = [p.dtype for p in network.parameters() if p.is_floating_point()][:1]
+    failure: Exception | None = None
+    for dtype in dict.fromkeys([torch.float32, *dtypes]):
+        try:
+            with torch.no_grad():
+                network(torch.zeros(*shape, dtype=dtype))
+        except Exception as reason:  # the network's own code runs here
+            failure = failure or reason
+        else:
+            return torch.zeros(*shape, dtype=dtype)
+    assert failure is not None
+    raise failure
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch's warnings and dumps of graphs away: what fails is said in one line."""
+    before = logging.root.manager.disable
+    logging.disable()
+    try:
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+@contextmanager
+def _refusing(rule: str) -> Iterator[None]:
+    """Refuse a network whose own code fails within, with the line of it."""
+    try:
+        yield
+    except (Exception, SystemExit) as reason:
+        _refuse(rule, f"one that fails ({explained(reason)})")
 
 
 def from_program(program: torch.export.ExportedProgram, size: tuple[int, int]) -> Graph:
@@ -159,12 +204,8 @@ def _functional(program: torch.export.ExportedProgram) -> torch.export.ExportedP
     With no operator to decompose, torch leaves the others as they are; it takes what stands in
     gradient guards out of them too.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return program.run_decompositions({})
-    except Exception as reason:  # whatever tracing raises
-        _refuse("a network that torch.export decomposes", f"one that fails ({first_line(reason)})")
+    with _refusing("a network that torch.export decomposes"), _quiet():
+        return program.run_decompositions({})
 
 
 def _check_evaluating(program: torch.export.ExportedProgram) -> None:
@@ -197,9 +238,11 @@ def _live(program: torch.export.ExportedProgram) -> list[fx.Node]:
 def _make(place: str) -> torch.nn.Module:
     module_name, _, function = place.partition(":")
     try:
-        network = getattr(importlib.import_module(module_name), function)()
-    except Exception as reason:  # the user's own module runs here
-        _refuse("a module and a factory in it", f"{place} ({first_line(reason)})")
+        factory = getattr(importlib.import_module(module_name), function)
+    except (Exception, SystemExit) as reason:  # the user's own module runs here
+        _refuse("a module and a factory in it", f"{place} ({explained(reason)})")
+    with _refusing("a factory that takes no arguments and makes a network"):
+        network = factory()
     if not isinstance(network, torch.nn.Module):
         _refuse("a factory of a torch.nn.Module", f"of a {type(network).__name__}")
     return network
@@ -293,11 +336,12 @@ class _Reading:
             self.nodes.append(self._read(node))
 
     def _read(self, node: fx.Node) -> Node:
+        place = placed(node.name, _scope(node), _line(node))
         if not isinstance(node.target, torch._ops.OpOverload):
-            _refuse("a network of torch's own operators", f"with {node.target}")
+            _refuse("a network of torch's own operators", f"with {place}")
         namespace, operation, overload = _operation(node)
         if operation in _RANDOM:
-            _refuse("a network without random numbers", f"with {_place(node)}")
+            _refuse("a network without random numbers", f"with {place}")
         compute = _COMPUTE.get(node.target, node.target)
         inputs = tuple(dict.fromkeys(map(self.named, node.all_input_nodes)))
         several = isinstance(node.meta["val"], (list, tuple))
@@ -325,6 +369,7 @@ class _Reading:
             kind,
             weight,
             _scope(node),
+            _line(node),
             key=self._key(node, inputs),
             terms=frozenset(self._among(node, affine.terms)),
             factors=tuple(self._among(node, affine.factors)),
@@ -380,9 +425,8 @@ def _scope(node: fx.Node) -> str:
     return str(stack[-1][0]).removeprefix("L['self'].") if stack else ""
 
 
-def _place(node: fx.Node) -> str:
-    scope = _scope(node)
-    return f"{node.name} in {scope}" if scope else node.name
+def _line(node: fx.Node) -> str:
+    return line_of(node.meta.get("stack_trace"))
 
 
 def _arguments(node: fx.Node) -> dict[str, Any]:

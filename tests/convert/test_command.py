@@ -1,5 +1,6 @@
 """The command line: what it writes, and every refusal by its whole line."""
 
+import inspect
 import json
 import pickle
 import subprocess
@@ -184,11 +185,12 @@ def test_bad_models_are_refused(tmp_path, images, capsys):
         (
             "nets.digits:none",
             "a module and a factory in it, not nets.digits:none "
-            "(module 'nets.digits' has no attribute 'none')",
+            "(AttributeError: module 'nets.digits' has no attribute 'none')",
         ),
         (
             "nets.none:make",
-            "a module and a factory in it, not nets.none:make (No module named 'nets.none')",
+            "a module and a factory in it, not nets.none:make "
+            "(ModuleNotFoundError: No module named 'nets.none')",
         ),
         ("nets.digits:TASKS.get", None),
         ("builtins:dict", "a factory of a torch.nn.Module, not of a dict"),
@@ -219,6 +221,13 @@ class Fixed(nn.Module):
         return self.conv(torch.cat((x, x[:, :, :-1]), 2))
 
 
+def line_number(function, text):
+    """Return the line of a function that contains ``text``."""
+    lines, first = inspect.getsourcelines(function)
+    (number,) = (i for i, line in enumerate(lines, first) if text in line)
+    return number
+
+
 def test_kernels_for_another_size_are_refused(tmp_path, images, capsys, monkeypatch):
     made = types.ModuleType("made_up")
     made.plain = lambda: Fixed(embedding=False)
@@ -232,9 +241,75 @@ def test_kernels_for_another_size_are_refused(tmp_path, images, capsys, monkeypa
     )
     line = refused(capsys, tmp_path / "out", "made_up:embedded", *options)
     assert line == (
-        "MODEL must be a network that takes 1 x 1 x 8 x 8, not one that fails (Attempting to "
-        "broadcast a dimension of length 6 at -2! Mismatching argument at index 1 had "
-        "torch.Size([1, 1, 6, 1]); but expected shape should be broadcastable to [1, 1, 8, 8])"
+        "MODEL must be a network that takes 1 x 1 x 8 x 8, not one that fails (RuntimeError: The "
+        "size of tensor a (8) must match the size of tensor b (6) at non-singleton dimension 2, at "
+        f"{__file__}:{line_number(Fixed.forward, 'x + self.embedding')})"
+    )
+
+
+class Failing(nn.Module):
+    """Runs, but depends on what the image shows, in a way that no export can follow."""
+
+    def forward(self, x):
+        return x if x.sum() > 0 else -x
+
+
+def out_of_range():
+    return nn.ModuleList()[0]
+
+
+class Exiting:
+    def __call__(self):
+        raise SystemExit("usage: train.py DATA")
+
+
+FAILURES = [
+    (
+        out_of_range,
+        "a factory that takes no arguments and makes a network, not one that fails (IndexError: "
+        "index 0 is out of range, at {file}:{line})",
+        (out_of_range, "[0]"),
+    ),
+    (
+        Exiting(),
+        "a factory that takes no arguments and makes a network, not one that fails (SystemExit: "
+        "usage: train.py DATA, at {file}:{line})",
+        (Exiting.__call__, "raise"),
+    ),
+    (
+        lambda: nn.Conv2d(3, 1, 1),
+        "a network that takes 1 x 1 x 8 x 8, not one that fails (RuntimeError: Given groups=1, "
+        "weight of size [1, 3, 1, 1], expected input[1, 1, 8, 8] to have 3 channels, but got 1 "
+        "channels instead)",
+        None,
+    ),
+    (Failing, "a network that torch.export takes, not one that fails (", (Failing.forward, "if")),
+]
+
+
+@pytest.mark.parametrize(("factory", "complaint", "place"), FAILURES)
+def test_the_line_of_the_users_code_that_fails_is_named(
+    factory, complaint, place, tmp_path, images, capsys, monkeypatch
+):
+    made = types.ModuleType("made_up")
+    made.factory = factory
+    monkeypatch.setitem(sys.modules, "made_up", made)
+    options = ("--input-size", "8x8", "--calibration", images)
+    line = refused(capsys, tmp_path / "out", "made_up:factory", *options)
+    number = line_number(*place) if place else 0
+    complaint = complaint.format(file=__file__, line=number)
+    assert line.startswith(f"MODEL must be {complaint}")
+    assert place is None or line.endswith(f", at {__file__}:{number})")
+
+
+def test_a_module_that_is_no_python_is_refused_with_the_line(tmp_path, images, capsys, monkeypatch):
+    (tmp_path / "no_python.py").write_text("import torch\ndef make(:\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    options = ("--input-size", "8x8", "--calibration", images)
+    line = refused(capsys, tmp_path / "out", "no_python:make", *options)
+    assert line == (
+        "MODEL must be a module and a factory in it, not no_python:make (SyntaxError: invalid "
+        f"syntax (no_python.py, line 2), at {tmp_path / 'no_python.py'}:2)"
     )
 
 
