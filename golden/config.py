@@ -1,7 +1,7 @@
 """Reading a TOML table key by key: what is missing, of another type or unknown is refused."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -94,6 +94,19 @@ class Table:
         table = Table(value, f"{self.path}{key}.")
         self._subtables.append(table)
         return table
+
+    def leave_out(self, keys: Iterable[str], rule: str) -> None:
+        """Refuse those of ``keys`` that are there, since they would have no effect.
+
+        Raises
+        ------
+        ParameterError
+            Names the key.
+        """
+        for key in keys:
+            if key in self._entries:
+                value = self._entries[key]
+                raise refusal(self.path + key, rule, f"{value}".lower() if value is True else value)
 
     def finish(self) -> None:
         """Refuse what nobody took, here and in the tables taken.

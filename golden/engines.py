@@ -8,7 +8,7 @@ from golden.config import Table, refusal
 from golden.design import LineDesign
 from golden.direct import DirectDesign
 from golden.fermat import FermatDesign
-from golden.fft import FftDesign, exact_widths
+from golden.fft import EXACT_WIDTHS, FftDesign, exact_widths
 
 DESIGNS: Mapping[str, type[LineDesign]] = {
     design.engine: design for design in (DirectDesign, FftDesign, FermatDesign)
@@ -24,7 +24,7 @@ class EngineChoice:
     engine
         One of `DESIGNS`.
     options
-        Fields of its design that other engines lack, and ``start_bits``.
+        Fields of its design that other engines lack, and ``start_bits`` where weights are loaded.
     exact
         Of the FFT engine: whether to take the narrowest widths proved to be exact.
     """
@@ -40,14 +40,23 @@ class EngineChoice:
     exact: bool = False
 
     @classmethod
-    def take(cls, table: Table) -> Self:
-        """Read a choice: ``engine`` and that engine's options, named as on the command line."""
+    def take(cls, table: Table, *, port: bool) -> Self:
+        """Read a choice: ``engine`` and that engine's options, named as on the command line.
+
+        ``port`` says whether weights arrive on a port.
+        """
         engine = table.take("engine", str)
         if engine not in cls.designs:
             raise refusal(f"{table.path}engine", f"one of {', '.join(cls.designs)}", repr(engine))
         own = [field.name for field in fields(cls.designs[engine]) if field.name not in cls.told]
-        options = {key: table.take(key, int, None) for key in (*own, "start_bits")}
+        if port:
+            own.append("start_bits")
+        else:
+            table.leave_out(["start_bits"], "left out without weights_port = true")
         exact = engine == "fft" and table.take("exact", bool, False)
+        if exact:
+            table.leave_out(EXACT_WIDTHS, "left out with exact = true, which chooses it")
+        options = {key: table.take(key, int, None) for key in own}
         return cls(engine, {k: v for k, v in options.items() if v is not None}, exact)
 
     @property

@@ -379,6 +379,8 @@ class FftDesign(LineDesign):
 
 AnyFft = TypeVar("AnyFft", bound=FftDesign)
 
+EXACT_WIDTHS = ("spectrum_bits", "twiddle_bits", "operand_bits", "result_f_bits")
+"""What `exact_widths` chooses, whatever it was."""
 EXACT_BOUND = 0.5
 """Below it a result is off by less than a half, and rounding brings back the integer."""
 _EXACT_F_BITS = 4

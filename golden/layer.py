@@ -242,5 +242,8 @@ def take_requantization(table: Table, key: str, *, port: bool) -> Requantization
     options |= {name: entries.take(name, int, None) for name in ("low", "high")}
     if port:
         options["zero_point"] = entries.take("zero_point", int, None)
+    else:
+        rule = f"in the weights file, as {key}.zero_point, without weights_port = true"
+        entries.leave_out(["zero_point"], rule)
     with entries.naming({old: entries.path + new for old, new in names.items()}):
         return Requantization(**options)

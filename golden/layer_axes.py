@@ -102,9 +102,10 @@ class AxesDesign(LayerDesign):
     @classmethod
     def take_options(cls, table: Table, *, port: bool) -> dict[str, Any]:
         """See `LayerDesign`."""
-        del port
         engines = table.table("engines")
-        return {f"{axis}_engine": EngineChoice.take(engines.table(axis)) for axis in AXES}
+        return {
+            f"{axis}_engine": EngineChoice.take(engines.table(axis), port=port) for axis in AXES
+        }
 
     @property
     def n_passes(self) -> int:

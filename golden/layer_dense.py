@@ -91,7 +91,11 @@ class DenseLayerDesign(LayerDesign):
         if axis not in AXIS_CHOICES:
             raise refusal("axis", f"one of {', '.join(AXIS_CHOICES)}", repr(axis))
         engines = table.table("engines")
-        choices = [DenseChoice.take(engines.table(name)) for name in AXES if axis in (HALVES, name)]
+        choices = [
+            DenseChoice.take(engines.table(name), port=port)
+            for name in AXES
+            if axis in (HALVES, name)
+        ]
         if choices[0] != choices[-1]:
             rule = "as engines.height, since both halves share an engine"
             raise refusal("engines.width", rule, f"{choices[-1].engine}")

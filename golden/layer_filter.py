@@ -78,11 +78,7 @@ class FilterDesign(LayerDesign):
     @classmethod
     def take_options(cls, table: Table, *, port: bool) -> dict[str, Any]:
         """See `LayerDesign`."""
-        choice = EngineChoice.take(table.table("engines").table("plane"))
-        if not port and "start_bits" in choice.options:
-            rule = "left out without weights_port = true"
-            raise refusal("engines.plane.start_bits", rule, choice.options["start_bits"])
-        return {"plane_engine": choice}
+        return {"plane_engine": EngineChoice.take(table.table("engines").table("plane"), port=port)}
 
     @abstractmethod
     def _check_own(self) -> None:

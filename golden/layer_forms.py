@@ -43,7 +43,7 @@ class SerialDesign(AxesDesign):
         if not order or not set(order) <= set(AXES) or len(set(order)) != len(order):
             raise refusal("order", '"height" and "width" in any order, or one of them', list(order))
         if len(order) == 1:
-            choice = EngineChoice.take(table.table("engines").table(order[0]))
+            choice = EngineChoice.take(table.table("engines").table(order[0]), port=port)
             # The other axis has no lines, so its engine is never made.
             return {"order": order, "height_engine": choice, "width_engine": choice}
         options = super().take_options(table, port=port)
@@ -126,7 +126,10 @@ class MetaFormerDesign(AxesDesign):
         options = super().take_options(table, port=port)
         options["between"] = take_requantization(table, "between", port=port)
         options["shared_engine"] = table.take("shared_engine", bool, False)
-        if port and table.is_table("residual"):
+        if table.is_table("residual"):
+            if not port:
+                rule = "true or false without weights_port = true: the weights file has its scale"
+                raise refusal("residual", rule, "a table")
             return options | {"residual": True, "skip": Skip.take(table.table("residual"))}
         residual = table.take("residual", bool, False)
         if port and residual:

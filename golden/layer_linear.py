@@ -166,7 +166,7 @@ class LinearLayerDesign(LayerDesign):
         engines, kernels = table.table("engines"), table.table("kernels")
         choices, shapes, lengths = [], [], []
         for axis in order:
-            choices.append(EngineChoice.take(engines.table(axis)))
+            choices.append(EngineChoice.take(engines.table(axis), port=port))
             entries = kernels.table(axis)
             with entries.naming():
                 shape = Taps(

@@ -3,18 +3,19 @@
 import os
 import sys
 import tomllib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from golden.design import TARGETS, LineDesign, Requantization
 from golden.direct import DirectDesign
 from golden.errors import ParameterError
 from golden.example import example_weights
 from golden.fermat import FermatDesign
-from golden.fft import FftDesign, exact_widths
+from golden.fft import EXACT_WIDTHS, FftDesign, exact_widths
 from golden.interval import Interval
 from golden.layer import LayerDesign
 from golden.names import check_module_name
@@ -88,11 +89,13 @@ def line_options(command: Command) -> Command:
             default="accumulator",
             help="Every bit of y, or scaled, rounded and clipped.  [accumulator]",
         ),
-        click.option("--output-bits", type=int, default=8, help="Requantised width.  [8]"),
-        click.option("--output-low", type=int, help="Lower clip.  [all of the range]"),
-        click.option("--output-high", type=int, help="Upper clip.  [all of the range]"),
+        click.option("--output-bits", type=int, help="With --output requantized: width.  [8]"),
+        click.option("--output-low", type=int, help="Likewise: lower clip.  [all of the range]"),
+        click.option("--output-high", type=int, help="Likewise: upper clip.  [all of the range]"),
         click.option(
-            "--zero-point", type=int, help="With --weights-port: added before the clip.  [0]"
+            "--zero-point",
+            type=int,
+            help="Likewise, with --weights-port: added before the clip.  [0]",
         ),
         click.option("--target", default="generic", help=f"{', '.join(TARGETS)}.  [generic]"),
         *PORT_OPTIONS,
@@ -132,9 +135,11 @@ def main(context: click.Context, preset: str | None, list_presets: bool, out: Pa
     python -m hw.build direct --length 14 --channels 96 --rows 14 --weights kernels.npz
     """
     if context.invoked_subcommand is not None:
+        _leave_out_ahead(context, f"left out ahead of {context.invoked_subcommand}")
         return
     presets = load_presets()
     if list_presets:
+        _leave_out_ahead(context, "left out with --list-presets", but="list_presets")
         for name, options in presets.items():
             click.echo(f"{name}: {' '.join(_arguments(options))}")
         return
@@ -145,6 +150,14 @@ def main(context: click.Context, preset: str | None, list_presets: bool, out: Pa
         for name in names:
             arguments = [*_arguments(presets[name]), "--name", name, "--out", str(out)]
             main(arguments, standalone_mode=False)
+
+
+def _leave_out_ahead(context: click.Context, rule: str, *, but: str | None = None) -> None:
+    """Refuse options of all presets' builds that were given and would have no effect."""
+    for key, value in context.params.items():
+        given_here = context.get_parameter_source(key) is ParameterSource.COMMANDLINE
+        if given_here and key != but:
+            raise ParameterError(key, rule, "given" if value is True else value)
 
 
 def _arguments(options: dict[str, Any]) -> list[str]:
@@ -170,21 +183,11 @@ def direct(**options: Any) -> None:
 
 @main.command()
 @line_options
-@click.option(
-    "--operand-bits", type=int, default=18, help="Width of a multiplier's data operand.  [18]"
-)
-@click.option(
-    "--twiddle-bits", type=int, default=17, help="Width of a twiddle; sums have one more.  [17]"
-)
-@click.option(
-    "--spectrum-bits", type=int, default=18, help="Width that a bin and its sums fit.  [18]"
-)
-@click.option(
-    "--guard-bits", type=int, default=2, help="Bits of adders and delays below operands.  [2]"
-)
-@click.option(
-    "--result-f-bits", type=int, default=0, help="Fraction bits before the last rounding.  [0]"
-)
+@click.option("--operand-bits", type=int, help="Width of a multiplier's data operand.  [18]")
+@click.option("--twiddle-bits", type=int, help="Width of a twiddle; sums have one more.  [17]")
+@click.option("--spectrum-bits", type=int, help="Width that a bin and its sums fit.  [18]")
+@click.option("--guard-bits", type=int, help="Bits of adders and delays below operands.  [2]")
+@click.option("--result-f-bits", type=int, help="Fraction bits before the last rounding.  [0]")
 @click.option("--exact", is_flag=True, help="Take the narrowest widths proved to be exact.")
 def fft(**options: Any) -> None:
     """FFT engine: about 1.5 * log2(N) multiplications a sample, error bounded by proof.
@@ -192,8 +195,11 @@ def fft(**options: Any) -> None:
     Two lines share a complex transform. Lengths 2^m from 4 to 4096 take N cycles a group of lines,
     others from 3 to 2048 a transform of 2^m >= 2 * N - 1 points and as many cycles.
     """
-    own = ("operand_bits", "twiddle_bits", "spectrum_bits", "guard_bits", "result_f_bits")
-    finish = exact_widths if options["exact"] else None
+    own = ("guard_bits", *EXACT_WIDTHS)
+    finish = None
+    if options["exact"]:
+        _leave_out(options, EXACT_WIDTHS, "left out with --exact, which chooses it")
+        finish = exact_widths
     build(FftDesign, options, finish, **{key: options.pop(key) for key in own})
 
 
@@ -232,15 +238,18 @@ def build(
     """Build what the command line describes, changed by ``finish``, and say where it went."""
     names = PortNames(options["clock"], options["reset"], options["reset_active"])
     requantization = _requantization(options)
+    if not options["weights_port"]:
+        _leave_out(options, ["start_bits"], "left out without --weights-port")
     common = {
         key: options[key]
         for key in (
-            *("length", "channels", "rows", "data_bits", "weight_bits"),
+            *("length", "channels", "rows", "lanes", "data_bits", "weight_bits"),
             *("start_bits", "target"),
         )
     }
-    if options["lanes"] is not None:
-        common["lanes"] = options["lanes"]
+    common, own = (
+        {key: value for key, value in told.items() if value is not None} for told in (common, own)
+    )
     own_name = f"parc_{design_class.engine}_{options['length']}"
     common["name"] = own_name if options["name"] is None else options["name"]
     common["requantization"] = requantization
@@ -270,15 +279,25 @@ def finish_build(
 
 def _requantization(options: dict[str, Any]) -> Requantization | None:
     if options["output"] == "accumulator":
+        idle = ("output_bits", "output_low", "output_high", "zero_point")
+        _leave_out(options, idle, "left out without --output requantized")
         return None
     if options["zero_point"] is not None and not options["weights_port"]:
         raise ParameterError("zero_point", "in --weights", "on the command line")
+    bits = {} if options["output_bits"] is None else {"bits": options["output_bits"]}
     return Requantization(
-        bits=options["output_bits"],
+        **bits,
         low=options["output_low"],
         high=options["output_high"],
         zero_point=options["zero_point"],
     )
+
+
+def _leave_out(options: dict[str, Any], idle: Iterable[str], rule: str) -> None:
+    """Refuse those of the options ``idle`` that were given: they would have no effect."""
+    for key in idle:
+        if options[key] is not None:
+            raise ParameterError(key, rule, options[key])
 
 
 def _weights(options: dict[str, Any], requantization: Requantization | None) -> LineWeights | None:

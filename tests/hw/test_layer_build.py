@@ -79,7 +79,7 @@ KEYS = (
         ),
         (
             {"engines": f'{{height = {DIRECT}, width = {{engine = "direct", ring = 9}}}}'},
-            "engines.width.ring must be one of the keys engine, macs, start_bits, not 'ring'",
+            "engines.width.ring must be one of the keys engine, macs, not 'ring'",
         ),
         (
             {"width": "11", "engines": f'{{height = {DIRECT}, width = {{engine = "fermat"}}}}'},
@@ -93,7 +93,8 @@ KEYS = (
         ({"between": "{low = 5, high = 4}"}, "between.low must be at most between.high (4), not 5"),
         (
             {"output": "{bits = 8, zero_point = 3}"},
-            "output.zero_point must be one of the keys bits, low, high, not 'zero_point'",
+            "output.zero_point must be in the weights file, as output.zero_point, without "
+            "weights_port = true, not 3",
         ),
         (
             {"between": None, "data_bits": "16"},
@@ -107,6 +108,11 @@ KEYS = (
         (
             {"residual": "true", "shared_engine": "true"},
             "residual must be false with shared_engine = true, not true",
+        ),
+        (
+            {"residual": "{multiplier = 1, shift = 0}"},
+            "residual must be true or false without weights_port = true: the weights file has "
+            "its scale, not a table",
         ),
         (
             {"residual": "true", "weights_port": "true"},
