@@ -38,6 +38,8 @@ class Requantization:
         Clip; None takes the whole range of ``bits``.
     zero_point
         Used where weights are loaded; else the weights' own holds. None is 0.
+    zero_point_port
+        Whether zero points are loaded too, one a channel, with multiplier and shift.
 
     Raises
     ------
@@ -49,6 +51,7 @@ class Requantization:
     low: int | None = None
     high: int | None = None
     zero_point: int | None = None
+    zero_point_port: bool = False
 
     def __post_init__(self) -> None:
         check_range("output_bits", self.bits, 2, 32)
@@ -61,6 +64,9 @@ class Requantization:
             raise ParameterError("output_low", f"at most --output-high ({high})", low)
         if self.zero_point is not None:
             check_range("zero_point", self.zero_point, low, high)
+            if self.zero_point_port:
+                rule = "left out where zero points are loaded"
+                raise ParameterError("zero_point", rule, self.zero_point)
 
     @property
     def _bounds(self) -> tuple[int, int]:
@@ -263,8 +269,10 @@ class LineDesign(ABC):
             return [math.ceil(off) for off in sums]
         if weights is None:
             return [loaded_off(off, clip) for off in sums]
-        scales = zip(*weights.scales(), sums, ranges, strict=True)
-        return [Scaling(m, s, self.zero_point, clip).results_off(off, y) for m, s, off, y in scales]
+        each = zip(*weights.scales(), weights.zero_points(), sums, ranges, strict=True)
+        return [
+            Scaling(int(m), int(s), int(z), clip).results_off(off, y) for m, s, z, off, y in each
+        ]
 
     @property
     def summands(self) -> int:
@@ -299,11 +307,26 @@ class LineDesign(ABC):
         return self.requantization.clip
 
     @property
-    def zero_point(self) -> int:
-        """What requantisation adds: as the weights have it, or as given where they are loaded."""
+    def zero_points(self) -> Interval:
+        """Range of what requantisation adds; where it is no single value, a table holds it."""
         if self.weights is not None and self.weights.zero_point is not None:
-            return self.weights.zero_point
-        return (self.requantization and self.requantization.zero_point) or 0
+            return Interval.of(self.weights.zero_point)
+        if self.requantization is not None and self.requantization.zero_point_port:
+            return self.requantization.clip
+        given = (self.requantization and self.requantization.zero_point) or 0
+        return Interval(given, given)
+
+    @property
+    def zero_points_vary(self) -> bool:
+        """Whether a table holds what requantisation adds, a channel each."""
+        return self.zero_points.low != self.zero_points.high
+
+    @property
+    def zero_point(self) -> int | list[int] | None:
+        """What requantisation adds: to all channels, to each, or None where that is loaded."""
+        if not self.zero_points_vary:
+            return self.zero_points.low
+        return None if self.weights is None else [int(z) for z in self.weights.zero_points()]
 
     @property
     def output_bits(self) -> int:
@@ -335,6 +358,8 @@ class LineDesign(ABC):
         if self.requantization is not None:
             for name, scale in zip(("multiplier", "shift"), weights.scales(), strict=True):
                 tables[name] = np.broadcast_to(scale[:, None], table)
+        if self.zero_points_vary:
+            tables["zero_point"] = np.broadcast_to(weights.zero_points()[:, None], table)
         return tables
 
     @property
@@ -406,13 +431,11 @@ class LineDesign(ABC):
         if self.requantization is None:
             return accumulators
         multiplier, shift = weights.scales()
-        if weights.zero_point is None:
-            raise ValueError("Weights must hold zero point, not None")
         return requantize(
             accumulators,
             multiplier[channel, None],
             shift[channel, None],
-            zero_point=weights.zero_point,
+            zero_point=weights.zero_points()[channel, None],
             low=self.output_range.low,
             high=self.output_range.high,
         )

@@ -26,6 +26,11 @@ class Interval:
         return cls(-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
 
     @classmethod
+    def of(cls, values: npt.ArrayLike) -> "Interval":
+        """Return the smallest interval that contains all of ``values``."""
+        return cls(int(np.min(values)), int(np.max(values)))
+
+    @classmethod
     def union(cls, intervals: Iterable["Interval"]) -> "Interval":
         """Return the smallest interval that contains every one of ``intervals``."""
         members = list(intervals)

@@ -157,11 +157,22 @@ class LayerDesign(ABC):
         return self.output.bits if self.output else self.output_range.bits
 
     @property
-    def zero_point(self) -> int:
-        """What requantisation at the end adds: found in the weights, or given where they load."""
-        if self.weights is not None and self.output is not None:
-            return int(self.weights["output.zero_point"])
-        return (self.output and self.output.zero_point) or 0
+    def zero_point(self) -> int | list[int] | None:
+        """What requantisation at the end adds; see `stated_zero_point`."""
+        return self.stated_zero_point("output")
+
+    def stated_zero_point(self, key: str) -> int | list[int] | None:
+        """Return what requantisation ``key`` adds: to all channels, to each, or None if loaded.
+
+        Found in the weights, or given where they are loaded.
+        """
+        form: Requantization | None = getattr(self, key)
+        if self.weights is not None and form is not None:
+            stated: int | list[int] = np.asarray(self.weights[f"{key}.zero_point"], int).tolist()
+            return stated
+        if form is not None and form.zero_point_port:
+            return None
+        return (form and form.zero_point) or 0
 
     @property
     def engines(self) -> Mapping[str, LineDesign]:
@@ -242,8 +253,9 @@ def take_requantization(table: Table, key: str, *, port: bool) -> Requantization
     options |= {name: entries.take(name, int, None) for name in ("low", "high")}
     if port:
         options["zero_point"] = entries.take("zero_point", int, None)
+        options["zero_point_port"] = entries.take("zero_point_port", bool, False)
     else:
         rule = f"in the weights file, as {key}.zero_point, without weights_port = true"
-        entries.leave_out(["zero_point"], rule)
+        entries.leave_out(["zero_point", "zero_point_port"], rule)
     with entries.naming({old: entries.path + new for old, new in names.items()}):
         return Requantization(**options)

@@ -12,11 +12,10 @@ from golden.certificate import Errors, certified
 from golden.config import Table, refusal
 from golden.design import LineDesign, Requantization
 from golden.engines import EngineChoice
-from golden.errors import ParameterError
 from golden.example import example_weights
 from golden.interval import Integers, Interval
 from golden.layer import Arrays, LayerDesign
-from golden.weights import LineWeights, check_weights
+from golden.weights import LineWeights, check_weights, checked_scalars
 
 Axis: TypeAlias = Literal["height", "width"]
 AXES: tuple[Axis, Axis] = ("height", "width")
@@ -146,7 +145,7 @@ class AxesDesign(LayerDesign):
             rule = "false where height and width differ, or their engines"
             raise refusal("shared_engine", rule, "true")
         formats = [
-            None if form is None else (form.bits, form.clip, form.zero_point)
+            None if form is None else (form.bits, form.clip, form.zero_point, form.zero_point_port)
             for form in (self.between, self.output)
         ]
         if formats[0] is None or formats[0] != formats[1]:
@@ -197,17 +196,9 @@ class AxesDesign(LayerDesign):
         weights = None
         if self.weights is not None:
             weights = self._in_turns(self._pass_weights(self.weights))
-            self._check_zero_points(self.weights)
         return self._line(
             "shared", self.sections(0)[0].axis, self.output, bits, data, weights, 2 * self.channels
         )
-
-    @staticmethod
-    def _check_zero_points(arrays: Arrays) -> None:
-        first, second = (int(arrays[f"{key}.zero_point"]) for key in ("between", "output"))
-        if first != second:
-            rule = f"'between.zero_point' equal to 'output.zero_point' ({second})"
-            raise ParameterError("weights", rule, first, verb="must hold")
 
     def _pass_weights(self, arrays: Arrays) -> list[LineWeights]:
         """Return the kernels of each pass, channel by channel."""
@@ -274,10 +265,18 @@ class AxesDesign(LayerDesign):
         """Return the rows of ``arrays`` that belong to ``section``, held to their formats."""
         requantization = self._requantization(number)
         n_rows = self.n_rows(section.axis)
-        own = {
+        own: dict[str, Any] = {
             key: _filled_outside(array, section.rows, n_rows, fill=key.endswith(".multiplier"))
             for key, array in arrays.items()
         }
+        if requantization is not None:
+            key = self._key(number, section.axis, "zero_point")
+            each = checked_scalars(arrays, key, self.channels, requantization.clip)
+            own[key] = np.asarray(each)
+            if not isinstance(each, int):
+                mine = each[section.channels.start : section.channels.stop]
+                own[key] = np.full(n_rows, mine[0])
+                own[key][section.rows] = mine
         checked = check_weights(
             own,
             length=self.side(section.axis),
@@ -329,13 +328,24 @@ class AxesDesign(LayerDesign):
         for name, values in made.arrays().items():
             key = self._key(number, section.axis, name)
             if name == "zero_point":
-                arrays[key] = np.asarray(values, dtype=np.int64)
+                self._keep_zero_point(arrays, key, section, values)
                 continue
             if key not in arrays:
                 fill = int(name in SCALES)
                 rows = self.n_rows(section.axis)
                 arrays[key] = np.full((rows, *values.shape[1:]), fill, dtype=np.int64)
             arrays[key][section.rows] = values
+
+    def _keep_zero_point(
+        self, arrays: dict[str, Integers], key: str, section: Section, values: Any
+    ) -> None:
+        """Keep one for all channels as long as it is one."""
+        if not np.ndim(values):
+            arrays[key] = np.asarray(values, dtype=np.int64)
+            return
+        if key not in arrays or not arrays[key].ndim:
+            arrays[key] = np.zeros(self.channels, dtype=np.int64)
+        arrays[key][section.channels.start : section.channels.stop] = values
 
     @property
     def engines(self) -> Mapping[str, LineDesign]:
@@ -356,7 +366,7 @@ class AxesDesign(LayerDesign):
                 "bits": self.between.bits,
                 "low": self.between.clip.low,
                 "high": self.between.clip.high,
-                "zero_point": self.passes[0][0].design.zero_point,
+                "zero_point": self.stated_zero_point("between"),
             }
             parameters["between"] = between
         return parameters
@@ -469,7 +479,7 @@ class AxesDesign(LayerDesign):
     def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
         """See `LayerDesign`."""
         sets = self.sets(weights)
-        ports = zip(self.weight_streams, self.engines.items(), strict=True)
+        ports = zip(self.weight_streams, self.engines.items(), strict=False)
         return {port: engine.port_tables(sets[name]) for port, (name, engine) in ports}
 
 
@@ -501,7 +511,7 @@ def scatter(lines: Integers, sections: Sequence[Section], maps: Integers) -> Non
 
 
 def _joined(parts: Sequence[LineWeights]) -> LineWeights:
-    """Return all rows of ``parts``, which share their zero point."""
+    """Return all rows of ``parts``."""
     first = parts[0]
     if first.multiplier is None:
         scale: tuple[Integers | None, Integers | None] = (None, None)
@@ -514,12 +524,17 @@ def _joined(parts: Sequence[LineWeights]) -> LineWeights:
     weight, pe, bias = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("weight", "pe", "bias")
     )
-    return LineWeights(weight, pe, bias, *scale, first.zero_point)
+    if first.zero_point is None:
+        return LineWeights(weight, pe, bias)
+    zero_points = np.concatenate([part.zero_points() for part in parts])
+    same = bool((zero_points == zero_points[0]).all())
+    zero_point = int(zero_points[0]) if same else zero_points
+    return LineWeights(weight, pe, bias, *scale, zero_point)
 
 
 def _rows(weights: LineWeights, rows: slice | Integers) -> LineWeights:
     tables = {key: array[rows] for key, array in weights.arrays().items() if array.ndim}
-    return LineWeights(**tables, zero_point=weights.zero_point)  # type: ignore[arg-type]
+    return LineWeights(**{"zero_point": weights.zero_point, **tables})  # type: ignore[arg-type]
 
 
 def _filled_outside(array: Any, rows: slice, n_rows: int, *, fill: int) -> Any:

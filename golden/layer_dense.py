@@ -23,6 +23,7 @@ from golden.example import example_weights
 from golden.interval import Integers, Interval
 from golden.layer import Arrays, LayerDesign
 from golden.layer_axes import AXES, Axis, Section, gather, scatter
+from golden.weights import checked_scalars
 
 HALVES = "both"
 AXIS_CHOICES = (HALVES, *AXES)
@@ -181,7 +182,7 @@ class DenseLayerDesign(LayerDesign):
         parts = []
         for section, out in zip(self.sections, self.out_sections, strict=True):
             checked = check_dense_weights(
-                arrays,
+                self._own_zero_points(arrays, out.channels),
                 length=getattr(self, section.axis),
                 channels=len(out.channels),
                 groups=1,
@@ -197,11 +198,18 @@ class DenseLayerDesign(LayerDesign):
             for key, array in parts[0].items()
             if array.ndim
         }
-        zero_point = parts[0].get("zero_point")
-        return DenseWeights(
-            **tables,
-            zero_point=None if zero_point is None else int(zero_point),
-        )
+        if "zero_point" not in tables and "zero_point" in parts[0]:
+            return DenseWeights(**tables, zero_point=int(parts[0]["zero_point"]))
+        return DenseWeights(**tables)
+
+    def _own_zero_points(self, arrays: Arrays, channels: range) -> Arrays:
+        """Return ``arrays`` with the zero points of some of the channels that come out."""
+        if self.output is None:
+            return arrays
+        key, clip = "output.zero_point", self.output.clip
+        each = checked_scalars(arrays, key, self.out_channels, clip)
+        own = np.asarray(each)
+        return {**arrays, key: own[channels.start : channels.stop] if own.ndim else own}
 
     @property
     def weight_streams(self) -> Mapping[str, Mapping[str, int]]:

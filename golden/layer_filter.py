@@ -25,7 +25,7 @@ from golden.plane import SLACK, Floats, Plane, PlaneWeights, padded, plane_weigh
 from golden.plane_fermat import PlaneFermat
 from golden.plane_fft import PlaneFft
 from golden.quantize import BIAS_BITS, MAX_SHIFT, MULTIPLIER_BITS
-from golden.weights import checked_array
+from golden.weights import checked_array, checked_scalars
 
 ENGINES: Mapping[str, type[PlaneFft | PlaneFermat]] = {"fft": PlaneFft, "fermat": PlaneFermat}
 MAX_KERNEL_F_BITS = 16
@@ -129,7 +129,7 @@ class FilterDesign(LayerDesign):
             bias,
             checked_array(arrays, "multiplier", each, scales),
             checked_array(arrays, "shift", each, Interval(0, MAX_SHIFT)),
-            int(checked_array(arrays, "output.zero_point", (), self.output.clip)),
+            checked_scalars(arrays, "output.zero_point", self.channels, self.output.clip),
         )
 
     @cached_property

@@ -1,5 +1,6 @@
 """The forms of layers that lead every channel through line engines."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,7 +14,10 @@ from golden.interval import Integers, Interval
 from golden.layer import Arrays, take_requantization
 from golden.layer_axes import AXES, AxesDesign, Axis, Section
 from golden.layer_skip import WIDER, Skip
-from golden.weights import checked_array
+from golden.weights import checked_scalars
+
+SKIP_STREAM = "w_residual"
+"""Stream that residual maps' scales arrive on."""
 
 
 def check_even(channels: int) -> None:
@@ -100,12 +104,15 @@ class MetaFormerDesign(AxesDesign):
         clip: ``clip(round(y * multiplier / 2^shift) + zero_point + skipped, low, high)``.
     skip
         How the map is scaled, where weights arrive on ports; else the weights hold it.
+    skip_port
+        Whether that is loaded too, a channel each, on a port of its own.
     """
 
     form: ClassVar[str] = "metaformer"
 
     residual: bool = False
     skip: Skip | None = None
+    skip_port: bool = False
 
     def __post_init__(self) -> None:
         check_even(self.channels)
@@ -117,8 +124,8 @@ class MetaFormerDesign(AxesDesign):
             check_range("output.bits", self.output.bits, 2, 32 - WIDER)
         super().__post_init__()
         if self.residual and self.weights is not None:
-            checked_array(self.weights, "output.zero_point", (), self.output_range)
-            self.skipped  # noqa: B018 - raises where the weights do not hold it
+            checked_scalars(self.weights, "output.zero_point", self.channels, self.output_range)
+            self.skip_of(self.weights)
 
     @classmethod
     def take_options(cls, table: Table, *, port: bool) -> dict[str, Any]:
@@ -130,7 +137,10 @@ class MetaFormerDesign(AxesDesign):
             if not port:
                 rule = "true or false without weights_port = true: the weights file has its scale"
                 raise refusal("residual", rule, "a table")
-            return options | {"residual": True, "skip": Skip.take(table.table("residual"))}
+            own = table.table("residual")
+            if own.take("port", bool, False):
+                return options | {"residual": True, "skip_port": True}
+            return options | {"residual": True, "skip": Skip.take(own)}
         residual = table.take("residual", bool, False)
         if port and residual:
             rule = "a table of multiplier, shift and zero_point with weights_port = true"
@@ -138,16 +148,40 @@ class MetaFormerDesign(AxesDesign):
         return options | {"residual": residual}
 
     @property
-    def skipped(self) -> Skip:
-        """How the map that goes in is scaled."""
-        return self.skip if self.weights is None and self.skip else Skip.of(self.weights, self.data)
+    def skipped(self) -> Skip | None:
+        """How the map that goes in is scaled, or None where that is loaded."""
+        if self.weights is None:
+            return self.skip
+        return self.skip_of(self.weights)
+
+    def skip_of(self, arrays: Arrays) -> Skip:
+        """Return how ``arrays`` scale the map that goes in."""
+        return Skip.of(arrays, self.channels, self.data)
+
+    @property
+    def weight_streams(self) -> Mapping[str, Mapping[str, int]]:
+        """See `LayerDesign`."""
+        own = {"channels": self.channels, "beats_per_channel": 1}
+        return {**super().weight_streams, **({SKIP_STREAM: own} if self.skip_port else {})}
+
+    def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
+        """See `LayerDesign`."""
+        tables = dict(super().port_tables(weights))
+        if self.skip_port:
+            each = self.skip_of(weights).each(self.channels)
+            tables[SKIP_STREAM] = {name: values[:, None] for name, values in each.items()}
+        return tables
 
     def _requantization(self, number: int) -> Requantization | None:
         if not self.residual or number == 0:
             return super()._requantization(number)
         # Wide enough that no clip before the sum shows after it.
         assert self.output is not None
-        return Requantization(bits=self.output.bits + WIDER, zero_point=self.output.zero_point)
+        return Requantization(
+            bits=self.output.bits + WIDER,
+            zero_point=self.output.zero_point,
+            zero_point_port=self.output.zero_point_port,
+        )
 
     def _make_up(self, arrays: dict[str, Integers]) -> None:
         super()._make_up(arrays)
@@ -165,7 +199,7 @@ class MetaFormerDesign(AxesDesign):
     @property
     def own_parameters(self) -> dict[str, Any]:
         """See `LayerDesign`."""
-        residual = vars(self.skipped) if self.residual else None
+        residual = self.skipped.entry() if self.residual and self.skipped else self.residual or None
         return {"residual": residual} | super().own_parameters
 
     def model(self, maps: Integers, weights: Arrays | None = None) -> Integers:
@@ -174,7 +208,9 @@ class MetaFormerDesign(AxesDesign):
         if not self.residual or self.output is None:
             return results
         clip = self.output.clip
-        skipped = self.skipped.scale(maps, self.output.bits)
+        skip = self.skip_of(weights or {}) if self.skip_port else self.skipped
+        assert skip is not None
+        skipped = skip.scale(maps, self.output.bits)
         return np.asarray(np.clip(results + skipped, clip.low, clip.high))
 
     def sections(self, number: int) -> tuple[Section, ...]:

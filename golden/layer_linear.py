@@ -332,7 +332,7 @@ class LinearLayerDesign(LayerDesign):
             "bits": self.between.bits,
             "low": self.between.clip.low,
             "high": self.between.clip.high,
-            "zero_point": self.passes[0].design.zero_point,
+            "zero_point": self.stated_zero_point("between"),
         }
         return {
             "between": between,

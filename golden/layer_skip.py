@@ -1,6 +1,7 @@
 """The residual of a layer: how the map that goes in is scaled before it is added."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from golden.errors import check_range
 from golden.interval import Integers, Interval
 from golden.layer import Arrays
 from golden.quantize import MAX_MULTIPLIER, MAX_SHIFT, requantization, requantize
-from golden.weights import checked_array
+from golden.weights import checked_scalars
 
 WIDER = 2
 """Bits that a result has more than the output's before a residual map is added."""
@@ -25,37 +26,51 @@ class Skip:
     Parameters
     ----------
     multiplier, shift
-        As of `golden.quantize.requantize`.
+        As of `golden.quantize.requantize`; for all channels, or ``[C]``.
     zero_point
-        The sample that stands for 0.
+        The sample that stands for 0; as above.
     """
 
-    multiplier: int
-    shift: int
-    zero_point: int
+    multiplier: int | Integers
+    shift: int | Integers
+    zero_point: int | Integers
 
     @classmethod
     def take(cls, table: Table) -> "Skip":
         """Read it from a configuration."""
-        skip = cls(
-            table.take("multiplier", int),
-            table.take("shift", int),
-            table.take("zero_point", int, 0),
-        )
+        multiplier, shift = table.take("multiplier", int), table.take("shift", int)
+        skip = cls(multiplier, shift, table.take("zero_point", int, 0))
         with table.naming():
-            check_range("multiplier", skip.multiplier, 1, MAX_MULTIPLIER)
-            check_range("shift", skip.shift, 0, MAX_SHIFT)
+            check_range("multiplier", multiplier, 1, MAX_MULTIPLIER)
+            check_range("shift", shift, 0, MAX_SHIFT)
         return skip
 
     @classmethod
-    def of(cls, arrays: Arrays | None, data: Interval) -> "Skip":
+    def of(cls, arrays: Arrays | None, channels: int, data: Interval) -> "Skip":
         """Return what the arrays hold."""
         held = arrays or {}
+        scales, shifts = Interval(1, MAX_MULTIPLIER), Interval(0, MAX_SHIFT)
         return cls(
-            int(checked_array(held, "residual.multiplier", (), Interval(1, MAX_MULTIPLIER))),
-            int(checked_array(held, "residual.shift", (), Interval(0, MAX_SHIFT))),
-            int(checked_array(held, "residual.zero_point", (), data, default=0)),
+            checked_scalars(held, "residual.multiplier", channels, scales),
+            checked_scalars(held, "residual.shift", channels, shifts),
+            checked_scalars(held, "residual.zero_point", channels, data, default=0),
         )
+
+    @property
+    def varies(self) -> bool:
+        """Whether channels have their own."""
+        return any(np.ndim(value) for value in vars(self).values())
+
+    def each(self, channels: int) -> dict[str, Integers]:
+        """Return all values ``[C]`` by their names."""
+        return {
+            name: np.broadcast_to(np.asarray(value, np.int64), (channels,))
+            for name, value in vars(self).items()
+        }
+
+    def entry(self) -> dict[str, Any]:
+        """Return the manifest's entry."""
+        return {name: np.asarray(value).tolist() for name, value in vars(self).items()}
 
     @staticmethod
     def example(data_bits: int, output_bits: int) -> dict[str, Integers]:
@@ -69,17 +84,19 @@ class Skip:
         }
         return {f"residual.{name}": np.asarray(value, np.int64) for name, value in values.items()}
 
-    def clip(self, output_bits: int) -> Interval:
+    @staticmethod
+    def clip(output_bits: int) -> Interval:
         """Range of a scaled sample."""
         return Interval.signed(output_bits + 1)
 
     def scale(self, maps: Integers, output_bits: int) -> Integers:
-        """Return samples as they are added."""
+        """Return samples of maps ``[F, C, H, W]`` as they are added."""
         clip = self.clip(output_bits)
+        own = {name: value[:, None, None] for name, value in self.each(maps.shape[1]).items()}
         return requantize(
-            maps - self.zero_point,
-            np.array(self.multiplier),
-            np.array(self.shift),
+            maps - own["zero_point"],
+            own["multiplier"],
+            own["shift"],
             zero_point=0,
             low=clip.low,
             high=clip.high,

@@ -237,7 +237,7 @@ def plane_weights(
     bias: Integers | None = None,
     multiplier: Integers | None = None,
     shift: Integers | None = None,
-    zero_point: int | None = None,
+    zero_point: int | Integers | None = None,
 ) -> PlaneWeights:
     """Return weights of kernels ``[C, ...]``."""
     channels = len(kernels)

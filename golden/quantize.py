@@ -280,7 +280,7 @@ def requantize(
     multiplier: Integers,
     shift: Integers,
     *,
-    zero_point: int,
+    zero_point: int | Integers,
     low: int,
     high: int,
 ) -> Integers:
@@ -292,7 +292,7 @@ def requantize(
         Magnitudes below 2^45, so that the product stays below 2^62.
     multiplier, shift : int64 arrays
         1 to 2^17 - 1 and 0 to 47; they broadcast, so [C, 1, 1] against a map [C, H, W].
-    zero_point : int
+    zero_point : int, or int64 array that broadcasts
         The output that stands for 0.0.
     low, high : int
         Clip, within the output format. A ReLU has `low` equal to `zero_point`.

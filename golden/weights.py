@@ -29,7 +29,7 @@ class LineWeights:
     multiplier, shift
         ``[C]`` each, for requantised output: 1 to 2^17 - 1 and 0 to 47.
     zero_point
-        Added after the shift; a value of the output.
+        Added after the shift; a value of the output, the same for all channels or ``[C]``.
     """
 
     weight: Integers
@@ -37,7 +37,7 @@ class LineWeights:
     bias: Integers
     multiplier: Integers | None = None
     shift: Integers | None = None
-    zero_point: int | None = None
+    zero_point: int | Integers | None = None
 
     @property
     def channels(self) -> int:
@@ -92,6 +92,18 @@ class LineWeights:
         if self.multiplier is None or self.shift is None:
             raise ValueError("Weights must hold multiplier and shift, not None")
         return self.multiplier, self.shift
+
+    def zero_points(self) -> Integers:
+        """Return zero points ``[C]``.
+
+        Raises
+        ------
+        ValueError
+            Where there are none.
+        """
+        if self.zero_point is None:
+            raise ValueError("Weights must hold zero point, not None")
+        return np.broadcast_to(np.asarray(self.zero_point, dtype=np.int64), (self.channels,))
 
 
 def correlate(lines: Integers, kernels: Integers) -> Integers:
@@ -176,7 +188,7 @@ def check_weights(
         arrays, key("multiplier"), (channels,), Interval(1, (1 << MULTIPLIER_BITS) - 1)
     )
     shift = checked_array(arrays, key("shift"), (channels,), Interval(0, MAX_SHIFT))
-    zero_point = int(checked_array(arrays, key("zero_point"), (), requantized))
+    zero_point = checked_scalars(arrays, key("zero_point"), channels, requantized)
     return LineWeights(weight, pe, bias, multiplier, shift, zero_point)
 
 
@@ -220,6 +232,21 @@ def checked_array(
     outside = (array < allowed.low) | (array > allowed.high)
     _refuse_any(key, f"from {allowed.low} to {allowed.high}", array, outside)
     return array.astype(np.int64)
+
+
+def checked_scalars(
+    arrays: Mapping[str, npt.NDArray[np.generic]],
+    key: str,
+    channels: int,
+    allowed: Interval,
+    *,
+    default: int | None = None,
+) -> int | Integers:
+    """Return ``arrays[key]`` as `checked_array` does: a value, or one for each of ``channels``."""
+    each = key in arrays and np.ndim(arrays[key]) > 0
+    shape = (channels,) if each else ()
+    array = checked_array(arrays, key, shape, allowed, default=default)
+    return array if each else int(array)
 
 
 def _refuse_any(

@@ -22,6 +22,8 @@ def weights_layout(design: LineDesign) -> data.StructLayout:
     if design.requantization is not None:
         fields["multiplier"] = unsigned(MULTIPLIER_BITS)
         fields["shift"] = unsigned(MAX_SHIFT.bit_length())
+        if design.zero_points_vary:
+            fields["zero_point"] = signed(design.zero_points.bits)
     return data.StructLayout(fields | {"last": unsigned(1)})
 
 
@@ -162,7 +164,10 @@ class LineEngine(StreamComponent):
             self.event_w_last_missing.eq(port.event_last_missing),
         ]
         if scales:
-            m.d.comb += port.w.payload.scale.eq(Cat(beat.multiplier, MAX_SHIFT - beat.shift))
+            # As `hw.output.scale_layout` has it.
+            shift = (MAX_SHIFT - beat.shift)[: MAX_SHIFT.bit_length()]
+            zero_point = [beat.zero_point] if design.zero_points_vary else []
+            m.d.comb += port.w.payload.scale.eq(Cat(beat.multiplier, shift, *zero_point))
         wiring.connect(m, port.coefficients, core.coefficients)
         wiring.connect(m, port.starts, output.starts)
         wiring.connect(m, port.scales, output.scales)

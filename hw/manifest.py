@@ -175,6 +175,7 @@ def design_of(manifest: dict[str, Any], weights: LineWeights | None) -> LineDesi
             low=parameters["output_low"],
             high=parameters["output_high"],
             zero_point=parameters["zero_point"] if weights is None else None,
+            zero_point_port=weights is None and parameters["zero_point"] is None,
         )
     return design(
         name=manifest["name"],

@@ -21,14 +21,16 @@ def beat_layout(bits: int, lanes: int) -> data.StructLayout:
     return data.StructLayout({"samples": data.ArrayLayout(signed(bits), lanes), "last": 1})
 
 
-def scale_layout(shifts: Interval) -> data.StructLayout:
+def scale_layout(design: LineDesign) -> data.StructLayout:
     """Layout of a channel's word in the table of scales."""
-    return data.StructLayout(
-        {
-            "multiplier": unsigned(MULTIPLIER_BITS),
-            "shift": unsigned((shifts.high - shifts.low).bit_length()),
-        }
-    )
+    shifts = shift_range(design)
+    fields = {
+        "multiplier": unsigned(MULTIPLIER_BITS),
+        "shift": unsigned((shifts.high - shifts.low).bit_length()),
+    }
+    if design.zero_points_vary:
+        fields["zero_point"] = signed(design.zero_points.bits)
+    return data.StructLayout(fields)
 
 
 def shift_range(design: LineDesign) -> Interval:
@@ -40,7 +42,7 @@ def shift_range(design: LineDesign) -> Interval:
 
 def scale_bits(design: LineDesign) -> int:
     """Width of a channel's word in the table of scales; 0 without requantisation."""
-    return 0 if design.requantization is None else scale_layout(shift_range(design)).size
+    return 0 if design.requantization is None else scale_layout(design).size
 
 
 def has_start(design: LineDesign) -> bool:
@@ -198,7 +200,7 @@ class OutputStage(Component):
             accumulator=design.accumulator,
             shifts=self._shifts,
             clip=clip,
-            zero_point=design.zero_point,
+            zero_points=design.zero_points,
             output_bits=design.output_bits,
             target=design.target,
         )
@@ -211,21 +213,26 @@ class OutputStage(Component):
         if design.weights is None:
             wiring.connect(m, flipped(self.scales), table.load)
         words = delay(m, table.data, int(has_start(design)), name="scale")
-        word = scale_layout(self._shifts)(words)
+        word = scale_layout(self._design)(words)
         m.d.comb += [
             table.addr.eq(place.channel),
             requantize.multiplier.eq(word.multiplier),
             requantize.shift.eq(word.shift),
         ]
+        if design.zero_points_vary:
+            m.d.comb += requantize.zero_point.eq(word.zero_point)
         connect_streams(m, sums, requantize.i)
         return requantize.o
 
     def _scale_words(self) -> list[int] | None:
-        weights = self._design.weights
-        if weights is None or weights.multiplier is None or weights.shift is None:
+        design = self._design
+        weights = design.weights
+        if weights is None or weights.multiplier is None:
             return None
-        layout = scale_layout(self._shifts)
-        return [
-            packed(layout, {"multiplier": int(a), "shift": self._shifts.high - int(s)})
-            for a, s in zip(weights.multiplier, weights.shift, strict=True)
-        ]
+        layout = scale_layout(design)
+        words = []
+        for a, s, z in zip(*weights.scales(), weights.zero_points(), strict=True):
+            word = {"multiplier": int(a), "shift": self._shifts.high - int(s)}
+            own = {"zero_point": int(z)} if design.zero_points_vary else {}
+            words.append(packed(layout, word | own))
+        return words

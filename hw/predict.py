@@ -163,6 +163,10 @@ def output_stage(design: LineDesign, *, in_flight: int) -> Cost:
     whole = max(aligned - shifts.high, 1) + 1
     lane = Cost(luts=aligned * spread.bit_length() + shifts.high / 3)
     lane += adder(whole) + Cost(luts=1.5 * whole + 2 * design.output_bits)
+    if design.zero_points_vary:
+        ends = design.output_bits + 1
+        lane += Cost(luts=design.output_bits)
+        cost += adder(ends) + adder(ends)
     cost += Cost(luts=design.lanes * lane.luts)
     cost += product(lanes=design.lanes, a_bits=y, b_bits=MULTIPLIER_BITS + 1)
     return cost + table(design, depth=design.stored_channels, width=scale_bits(design))

@@ -1,6 +1,6 @@
 """Requantisation: from accumulators to results of a few bits, per channel."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, ValueLike, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
@@ -28,8 +28,8 @@ class Requantizer(Component):
         Range of the shifts that occur.
     clip
         Range of the results.
-    zero_point
-        Added before the clip.
+    zero_points
+        Range of what is added before the clip: one value, or what comes with each beat.
     output_bits
         Width of a result.
     target
@@ -41,6 +41,8 @@ class Requantizer(Component):
     multiplier : In, unsigned
     shift : In, unsigned
         ``max_shift - shift`` of the beat on `i`.
+    zero_point : In, signed
+        Of the beat on `i`; only where it may be more than one value.
     o : Out, flow of `lanes` results
         `latency` cycles later.
     """
@@ -48,6 +50,7 @@ class Requantizer(Component):
     i: Flow
     multiplier: Signal
     shift: Signal
+    zero_point: Signal
     o: Flow
 
     def __init__(
@@ -57,7 +60,7 @@ class Requantizer(Component):
         accumulator: Interval,
         shifts: Interval,
         clip: Interval,
-        zero_point: int,
+        zero_points: Interval,
         output_bits: int,
         target: str,
     ) -> None:
@@ -65,17 +68,18 @@ class Requantizer(Component):
         self._y_bits = accumulator.bits
         self._shifts = shifts
         self._clip = clip
-        self._zero_point = zero_point
+        self._zero_points = zero_points
         self._target = target
         self._o_shape = signed(output_bits)
-        super().__init__(
-            {
-                "i": In(FlowSignature(data.ArrayLayout(signed(self._y_bits), lanes))),
-                "multiplier": In(MULTIPLIER_BITS),
-                "shift": In(range(shifts.high - shifts.low + 1)),
-                "o": Out(FlowSignature(data.ArrayLayout(self._o_shape, lanes))),
-            }
-        )
+        ports = {
+            "i": In(FlowSignature(data.ArrayLayout(signed(self._y_bits), lanes))),
+            "multiplier": In(MULTIPLIER_BITS),
+            "shift": In(range(shifts.high - shifts.low + 1)),
+            "o": Out(FlowSignature(data.ArrayLayout(self._o_shape, lanes))),
+        }
+        if zero_points.low != zero_points.high:
+            ports["zero_point"] = In(signed(zero_points.bits))
+        super().__init__(ports)
 
     @staticmethod
     def latency_on(target: str, *, y_bits: int) -> int:
@@ -101,11 +105,28 @@ class Requantizer(Component):
         m.d.comb += [multiply.a.eq(self.i.payload), multiply.b.eq(self.multiplier)]
         shift = delay(m, self.shift, multiply.latency, name="shift")
         m.d.comb += self.o.valid.eq(delay_valid(m, self.i.valid, self.latency, name="valid"))
+        ends = self._ends(m, multiply.latency + 3)
         for lane in range(self._lanes):
             aligned = self._align(m, multiply.p[lane], shift, lane)
             rounded = self._round(m, aligned, lane)
-            m.d.comb += self.o.payload[lane].eq(self._saturate(m, rounded, lane))
+            m.d.comb += self.o.payload[lane].eq(self._saturate(m, rounded, lane, *ends))
         return m
+
+    def _ends(self, m: Module, cycles: int) -> tuple[ValueLike, ValueLike, ValueLike]:
+        """Return zero point and ends of the clip less it, ``cycles`` after they came on `i`.
+
+        All lanes have them in common.
+        """
+        clip = self._clip
+        if self._zero_points.low == self._zero_points.high:
+            zero_point = self._zero_points.low
+            return zero_point, clip.low - zero_point, clip.high - zero_point
+        before = delay(m, self.zero_point, cycles - 1, name="zero_point_before")
+        bits = max(clip.bits, self._zero_points.bits) + 1
+        low = Signal(signed(bits), reset_less=True)
+        high = Signal(signed(bits), reset_less=True)
+        m.d.sync += [low.eq(clip.low - before), high.eq(clip.high - before)]
+        return delay(m, before, 1, name="zero_point"), low, high
 
     def _align(self, m: Module, product: Signal, shift: Signal, lane: int) -> Signal:
         bits = self._y_bits + MULTIPLIER_BITS + self._shifts.high - self._shifts.low
@@ -128,8 +149,15 @@ class Requantizer(Component):
             m.d.sync += up.eq(aligned[point - 1] & odd_or_more)
         return rounded
 
-    def _saturate(self, m: Module, rounded: Signal, lane: int) -> Signal:
-        low, high = self._clip.low - self._zero_point, self._clip.high - self._zero_point
+    def _saturate(
+        self,
+        m: Module,
+        rounded: Signal,
+        lane: int,
+        zero_point: ValueLike,
+        low: ValueLike,
+        high: ValueLike,
+    ) -> Signal:
         below = Signal(name=f"below_{lane}", reset_less=True)
         above = Signal(name=f"above_{lane}", reset_less=True)
         shifted = Signal(self._o_shape, name=f"shifted_{lane}", reset_less=True)
@@ -138,7 +166,7 @@ class Requantizer(Component):
         m.d.sync += [
             below.eq(rounded < low),
             above.eq(rounded > high),
-            shifted.eq(rounded + self._zero_point),  # what it loses shows in the two before
+            shifted.eq(rounded + zero_point),  # what it loses shows in the two before
             result.eq(Mux(below, self._clip.low, inside)),
         ]
         return result

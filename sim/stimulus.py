@@ -8,6 +8,7 @@ from golden.design import LineDesign
 from golden.interval import Integers, Interval
 from golden.layer import Arrays, LayerDesign
 from golden.layer_axes import AxesDesign
+from golden.layer_forms import MetaFormerDesign
 from golden.quantize import requantization
 from golden.weights import LineWeights, correlate
 
@@ -91,20 +92,42 @@ def random_weights(design: LineDesign, generator: np.random.Generator) -> LineWe
     reach = 2.0 ** generator.uniform(-2, 2, design.channels)
     ratio = reach * (1 << design.output_bits) / (1 << design.accumulator.bits)
     multiplier, shift = requantization(np.clip(ratio, 2.0**-47, 1.0))
-    return LineWeights(kernels, pe, bias, multiplier, shift, design.zero_point)
+    zero_point: int | Integers = design.zero_points.low
+    if design.zero_points_vary:
+        ends = design.zero_points
+        zero_point = generator.integers(ends.low, ends.high, design.channels, endpoint=True)
+    return LineWeights(kernels, pe, bias, multiplier, shift, zero_point)
 
 
 def random_arrays(design: LayerDesign, generator: np.random.Generator) -> Arrays:
     """Return arrays for the weights ports of a layer, over the full range of its formats."""
     if isinstance(design, AxesDesign):
         engines = design.engines.items()
-        return design.arrays_of({name: random_weights(e, generator) for name, e in engines})
+        arrays = dict(design.arrays_of({n: random_weights(e, generator) for n, e in engines}))
+        if isinstance(design, MetaFormerDesign) and design.skip_port:
+            arrays |= random_skip(design, generator)
+        return arrays
     example = replace(design, example=True).weights
     assert example is not None
     arrays = {
         key: generator.permuted(array, axis=-1) for key, array in example.items() if array.ndim
     }
     for key in example.keys() - arrays.keys():
-        requantization = getattr(design, key.removesuffix(".zero_point"))
-        arrays[key] = np.array(requantization.zero_point or 0)
+        form = getattr(design, key.removesuffix(".zero_point"))
+        arrays[key] = np.array(form.zero_point or 0)
+        if form.zero_point_port:
+            channels = design.out_shape[0]
+            ends = form.clip
+            arrays[key] = generator.integers(ends.low, ends.high, channels, endpoint=True)
     return arrays
+
+
+def random_skip(design: MetaFormerDesign, generator: np.random.Generator) -> Arrays:
+    """Return arrays that scale a residual map so that sums are near the clip."""
+    assert design.output is not None
+    reach = 2.0 ** generator.uniform(-3, 0, design.channels)
+    multiplier, shift = requantization(reach * 2.0 ** (design.output.bits - design.data_bits))
+    ends = design.data
+    zero_point = generator.integers(ends.low, ends.high, design.channels, endpoint=True)
+    values = {"multiplier": multiplier, "shift": shift, "zero_point": zero_point}
+    return {f"residual.{name}": value for name, value in values.items()}

@@ -3,9 +3,10 @@
 from amaranth.hdl import Module
 
 from golden.layer_axes import AxesDesign
+from golden.layer_forms import SKIP_STREAM
 from hw.layer import plan
 from hw.layer.pace import cycles_per_frame
-from hw.layer.residual import Residual
+from hw.layer.residual import Residual, loads_layout
 from hw.layer.shared import SharedPasses
 from hw.layer.split import SplitPass
 from hw.layer.staged import Stage, StagedLayer
@@ -26,7 +27,10 @@ class AxesLayer(StagedLayer):
     def __init__(self, design: AxesDesign) -> None:
         self._plan = plan.AxesPlan(design)
         self._residual = None if self._plan.residual is None else Residual(self._plan.residual)
-        super().__init__(design, [_component(stage) for stage in self._plan.stages])
+        plan_of_sum = self._plan.residual
+        own = {} if plan_of_sum is None else {SKIP_STREAM: loads_layout(plan_of_sum)}
+        loads = {name: layout for name, layout in own.items() if name in design.weight_streams}
+        super().__init__(design, [_component(stage) for stage in self._plan.stages], loads)
 
     @property
     def latency(self) -> int:
@@ -51,6 +55,8 @@ class AxesLayer(StagedLayer):
     def _keep(self, m: Module, residual: Residual) -> Stream:
         """Give every sample to the residual sum too; return the stream to the first stage."""
         m.submodules.residual = residual
+        if SKIP_STREAM in self._streams:
+            self._load(m, SKIP_STREAM, residual)
         samples = self.i.signature.create(path=("samples",))
         m.d.comb += [
             samples.payload.eq(self.i.payload),

@@ -10,8 +10,10 @@ from golden.interval import Interval
 from golden.layer_axes import AxesDesign, Axis, Section
 from golden.layer_forms import MetaFormerDesign
 from golden.layer_skip import WIDER
+from golden.quantize import MAX_SHIFT
 from hw.layer.turn import Run, turn_latency
 from hw.line import line_latency
+from hw.primitives.memory import READ_LATENCY
 from hw.requantize import Requantizer
 from hw.streams import OutputBuffer
 
@@ -171,10 +173,32 @@ class Skipping:
         return self.output_bits + WIDER
 
     @property
+    def tabled(self) -> bool:
+        """Whether a table has the scales, a channel each: they differ, or are loaded."""
+        return self.layer.skipped is None or self.layer.skipped.varies
+
+    @property
+    def zero_points(self) -> Interval:
+        """Range of what stands for 0 in a sample."""
+        skip = self.layer.skipped
+        return self.layer.data if skip is None else Interval.of(skip.zero_point)
+
+    @property
+    def shifts(self) -> Interval:
+        """Range of the shifts that scale samples."""
+        skip = self.layer.skipped
+        return Interval(0, MAX_SHIFT) if skip is None else Interval.of(skip.shift)
+
+    @property
     def centred(self) -> Interval:
         """Range of a sample without its zero point."""
-        zero_point = self.layer.skipped.zero_point
-        return Interval(self.layer.data.low - zero_point, self.layer.data.high - zero_point)
+        data, zero_points = self.layer.data, self.zero_points
+        return Interval(data.low - zero_points.high, data.high - zero_points.low)
+
+    @property
+    def ahead(self) -> int:
+        """Cycles that samples wait for the table's word."""
+        return READ_LATENCY if self.tabled else 0
 
     @property
     def depth(self) -> int:
@@ -189,7 +213,7 @@ class Skipping:
     @property
     def in_flight(self) -> int:
         """Cycles from a sample that meets its result to the clipped sum."""
-        return self.scaling + 2
+        return self.ahead + self.scaling + 2
 
     @property
     def buffer_depth(self) -> int:

@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+from golden.layer import LayerDesign
 from golden.layer_axes import AxesDesign
 from hw.engines import predict_line
 from hw.layer import plan
+from hw.layer.residual import word_layout
 from hw.layer.turn import buffer_depth
-from hw.predict import Cost, adder, buffer, counter, product, ram
+from hw.predict import Cost, adder, buffer, counter, product, ram, rom
+from hw.predict import saved_by_rom as saved_by_rom_of_line
 
 
 def predict_axes(design: AxesDesign) -> Cost:
@@ -61,10 +64,40 @@ def _skipping(stage: plan.Skipping) -> Cost:
     cost = buffer(depth=stage.depth, width=lanes * stage.layer.data_bits)
     cost += buffer(depth=stage.buffer_depth, width=lanes * bits + 1)
     cost += product(lanes=lanes, a_bits=stage.centred.bits, b_bits=_SCALE_BITS)
+    if stage.tabled:
+        cost += _scales(stage)
     return cost + Cost(luts=lanes * _SUM_LUTS * bits)
 
 
+def _scales(stage: plan.Skipping) -> Cost:
+    """Cost of the table of scales, of counting through it, and of aligning products by it."""
+    layer, spread = stage.layer, stage.shifts.high - stage.shifts.low
+    width, aligned = word_layout(stage).size, stage.centred.bits + _SCALE_BITS + spread
+    cost = counter(plan.plane_beats(layer)) + counter(layer.channels)
+    cost += Cost(luts=layer.lanes * aligned * spread.bit_length())
+    if layer.skipped is not None:
+        return cost + rom(depth=layer.channels, width=width)
+    port = counter(layer.channels) + Cost(luts=_PORT_LUTS)
+    return cost + port + ram(depth=2 * layer.channels, width=width)
+
+
+def saved_by_rom(design: LayerDesign) -> Cost:
+    """Return what a layer with weights ports could do without if its weights were in ROM.
+
+    Whatever they are; see `hw.predict.saved_by_rom`.
+    """
+    saved = sum(map(saved_by_rom_of_line, design.engines.values()), Cost())
+    residual = plan.AxesPlan(design).residual if isinstance(design, AxesDesign) else None
+    if residual is None or residual.layer.skipped is not None:
+        return saved
+    channels, width = residual.layer.channels, word_layout(residual).size
+    saved += counter(channels) + Cost(luts=_PORT_LUTS)
+    return saved + ram(depth=2 * channels, width=width) - rom(depth=channels, width=width)
+
+
 _SCALE_BITS = 18
+_PORT_LUTS = 60
+"""Control of a port that fills one small table."""
 _CHOICE_LUTS = 0.6
 """Of a bit that one of two lanes gives."""
 _WALK_ADDERS = 2

@@ -1,9 +1,10 @@
 """Layers as a row of stages that planes pass: corner turns and engines."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from amaranth.hdl import Module, Signal
+from amaranth.lib import data
 
 from golden.layer import LayerDesign
 from hw.counter import Counter
@@ -26,19 +27,33 @@ class StagedLayer(LayerComponent):
 
     Each stage works on a plane while the next one works on the plane before.
 
+    Parameters
+    ----------
+    design
+        What the layer was told.
+    stages
+        In the order in which planes pass them.
+    loads
+        Layouts of streams beside those of the engines' weights.
+
     Members
     -------
     See `LayerComponent`; a `w` takes beats of `hw.line.weights_layout`.
     """
 
-    def __init__(self, design: LayerDesign, stages: Sequence[Stage]) -> None:
+    def __init__(
+        self,
+        design: LayerDesign,
+        stages: Sequence[Stage],
+        loads: Mapping[str, data.StructLayout] | None = None,
+    ) -> None:
         self._plane = design.height * design.width // design.lanes
         self._streams = list(design.weight_streams)
         self._out_beats = design.out_frame_beats
         self._stages = stages
         engines = design.engines.values()
-        loads = zip(self._streams, map(weights_layout, engines), strict=False)
-        super().__init__(design, dict(loads))
+        of_engines = zip(self._streams, map(weights_layout, engines), strict=False)
+        super().__init__(design, {**dict(of_engines), **(loads or {})})
 
     @property
     def _chain_latency(self) -> int:

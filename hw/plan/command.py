@@ -105,8 +105,6 @@ def main(
 def _remarks(planner: Planner) -> Iterator[str]:
     """Yield what engines and layers can't do."""
     network, target = planner.network, planner.target
-    if apart := network.held_apart:
-        yield f"{apart} layers share no unit with others of their shape: zero points differ"
     gaps = unable(network.layers, target.engines)
     for engine, lengths in gaps.items():
         yield f"{engine} engines do no lines of {', '.join(map(str, lengths))} samples"

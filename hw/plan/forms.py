@@ -28,11 +28,14 @@ class PlannedForm(ABC):
     ----------
     in_halves
         Whether arrays hold first halves of the channels, then second halves.
+    map_in_halves
+        Whether a map does.
     joins
         Whether layers can be channels of one map.
     """
 
     in_halves = False
+    map_in_halves = False
     joins = True
 
     @abstractmethod
@@ -58,8 +61,9 @@ class PlannedForm(ABC):
 class _Axes(PlannedForm):
     """Line engines along both axes, or one."""
 
-    def __init__(self, *, in_halves: bool = False) -> None:
+    def __init__(self, *, in_halves: bool = False, map_in_halves: bool = False) -> None:
         self.in_halves = in_halves
+        self.map_in_halves = map_in_halves
 
     def _lines(self, options: Options) -> dict[str, Lines]:
         sides = {axis: int(options[axis]) for axis in options.get("order", AXES)}
@@ -197,8 +201,8 @@ def _divisors(number: int) -> list[int]:
 
 FORMS: Mapping[str, PlannedForm] = {
     "serial": _Axes(),
-    "parallel": _Axes(),
-    "metaformer": _Axes(in_halves=True),
+    "parallel": _Axes(map_in_halves=True),
+    "metaformer": _Axes(in_halves=True, map_in_halves=True),
     "dense": _Dense(),
     "linear": _Linear(),
     "global_filter": _Filter(),

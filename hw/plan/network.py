@@ -19,7 +19,18 @@ from hw.layer.registry import LAYERS
 _FILE = "network.json"
 _OF_LAYER = ("name", "channels", "weights", "weights_port", "engines", "lanes", "target")
 """Keys of a configuration that the planner decides, or that layers of a kind differ in."""
-_SCALARS = {"residual": ("multiplier", "shift", "zero_point")}
+_SCALARS: Mapping[str, tuple[str, ...]] = {
+    "between": ("zero_point",),
+    "output": ("zero_point",),
+    "residual": ("multiplier", "shift", "zero_point"),
+}
+"""What holds for a whole layer, by the table of a configuration that has it."""
+_PORTS: Mapping[str, Mapping[str, bool]] = {
+    "between": {"zero_point_port": True},
+    "output": {"zero_point_port": True},
+    "residual": {"port": True},
+}
+"""The same where it arrives with the weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,18 +42,21 @@ class PlannedLayer:
     name
         Apart from the network's others.
     options
-        Its configuration as it reads with weights on ports, without what the planner decides.
-        Layers of the same options can share an engine.
+        Its configuration as it reads with weights on ports, without what the planner decides, and
+        without ``scalars``. Layers of the same options can share an engine.
     channels
         Of its map.
     weights
         Its file of weights, or None where only its shape is known.
+    scalars
+        What a configuration has of zero points and of the residual's scale, by its tables.
     """
 
     name: str
     options: Mapping[str, Any]
     channels: int
     weights: Path | None = None
+    scalars: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def form(self) -> str:
@@ -73,23 +87,41 @@ class PlannedNetwork:
     layers: Sequence[PlannedLayer]
     size: Size | None = field(default=None)
 
-    @property
-    def held_apart(self) -> int:
-        """Layers that could share a unit with others but for their zero points and scales."""
-        shapes: dict[str, set[str]] = {}
-        for layer in self.layers:
-            shapes.setdefault(json.dumps(without_scalars(layer.options)), set()).add(layer.kind)
-        return sum(len(kinds) for kinds in shapes.values() if len(kinds) > 1)
+
+def with_scalars(options: Mapping[str, Any], layers: Sequence[PlannedLayer]) -> dict[str, Any]:
+    """Return ``options`` with zero points and scales that ``layers`` have in common.
+
+    Those in which they differ come with their weights.
+    """
+    config = dict(options)
+    for key, port in _PORTS.items():
+        given = [layer.scalars.get(key, {}) for layer in layers]
+        if key in config and any(given):
+            same = all(scalars == given[0] for scalars in given)
+            config[key] = config[key] | (given[0] if same else port)
+    return config
 
 
-def without_scalars(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration with no zero points, and any scales: predictions need neither."""
+def for_prediction(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration with any zero points and scales: predictions need neither."""
     options = dict(config)
+    for key, names in _SCALARS.items():
+        if key in options:
+            options[key] = {k: v for k, v in options[key].items() if k not in names}
+    if options.get("residual") == {}:
+        options["residual"] = {"multiplier": 1, "shift": 0}
+    return options
+
+
+def in_rom(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration for ports as it reads where the weights hold all values."""
+    options = for_prediction(config)
+    del options["weights_port"]
     for key in ("between", "output"):
         if key in options:
-            options[key] = {k: v for k, v in options[key].items() if k != "zero_point"}
+            options[key] = {k: v for k, v in options[key].items() if k != "zero_point_port"}
     if "residual" in options:
-        options["residual"] = {"multiplier": 1, "shift": 0}
+        options["residual"] = True
     return options
 
 
@@ -155,21 +187,18 @@ def _of_config(path: Path) -> PlannedLayer:
     weights = path.parent / table.take("weights", str)
     for key in _OF_LAYER:
         options.pop(key, None)
-    _take_scalars(options, load_weights(weights))
-    return PlannedLayer(name, options, channels, weights)
+    scalars = _take_scalars(options, load_weights(weights))
+    return PlannedLayer(name, options, channels, weights, scalars)
 
 
-def _take_scalars(options: dict[str, Any], arrays: Arrays) -> None:
-    """Write into a configuration what holds for a whole layer and is found in its weights.
-
-    Where weights arrive on ports it must be there; and an engine has one of each.
-    """
-    for key in ("between", "output"):
-        if key in options and f"{key}.zero_point" in arrays:
-            options[key] = options[key] | {"zero_point": int(arrays[f"{key}.zero_point"])}
-    for key, names in _SCALARS.items():
-        if options.get(key) is True:
-            held = {name: arrays.get(f"{key}.{name}", np.int64(0)) for name in names}
-            options[key] = {name: int(value) for name, value in held.items()}
-        elif options.get(key) is False:
-            del options[key]
+def _take_scalars(options: dict[str, Any], arrays: Arrays) -> dict[str, dict[str, int]]:
+    """Take what holds for a whole layer and is found in its weights, by tables of ``options``."""
+    if options.get("residual") is True:
+        options["residual"] = {}
+    elif options.get("residual") is False:
+        del options["residual"]
+    return {
+        key: {name: int(arrays.get(f"{key}.{name}", np.int64(0))) for name in names}
+        for key, names in _SCALARS.items()
+        if key in options
+    }

@@ -6,18 +6,25 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from amaranth.hdl import Shape
+from amaranth.lib.data import StructLayout
+
 from golden.config import Table
 from golden.design import LineDesign, slot_bits
 from golden.errors import ParameterError
 from golden.layer import LayerDesign
+from golden.layer_axes import AxesDesign
 from hw.engines import ENGINES
+from hw.layer.plan import AxesPlan
+from hw.layer.predict import saved_by_rom
 from hw.layer.registry import LAYERS
+from hw.layer.residual import loads_layout
 from hw.line import weights_layout
 from hw.output import stage_latency
 from hw.plan.forms import FORMS
-from hw.plan.network import PlannedLayer, without_scalars
+from hw.plan.network import PlannedLayer, for_prediction, with_scalars
 from hw.plan.tables import EngineTable
-from hw.predict import Cost, saved_by_rom
+from hw.predict import Cost
 
 STORAGES = ("rom", "port", "reloaded")
 """Kernels of all layers in ROM; all of them loaded once; or those of one layer at a time."""
@@ -58,8 +65,7 @@ class Predicted:
 
     @cached_property
     def in_rom(self) -> Cost:
-        saved = (saved_by_rom(engine) for engine in self.design.engines.values())
-        return self.cost - sum(saved, Cost())
+        return self.cost - saved_by_rom(self.design)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +109,7 @@ class Option:
         streams = not FORMS[layer.form].joins and self.storage == "reloaded"
         return {
             "name": name,
-            **layer.options,
+            **with_scalars(layer.options, self.layers),
             **({"streamed": True} if streams else {}),
             "channels": self.channels,
             "lanes": self.lanes,
@@ -114,7 +120,7 @@ class Option:
 
     @cached_property
     def _predicted(self) -> "Predicted":
-        config = without_scalars(self.config("planned", "ecp5"))
+        config = for_prediction(self.config("planned", "ecp5"))
         return self.known.setdefault(json.dumps(config), Predicted(config))
 
     @property
@@ -170,7 +176,7 @@ class Option:
         """Bytes that are loaded for an image."""
         if self.storage != "reloaded":
             return 0
-        return self.turns * sum(map(set_bytes, self.design.engines.values()))
+        return self.turns * set_bytes(self.design)
 
     @property
     def operations(self) -> int:
@@ -195,11 +201,19 @@ def _latency_within(engine: LineDesign) -> int:
     return engine.cycles_per_group + pipeline + stage_latency(engine) + _TURN_CYCLES
 
 
-def set_bytes(engine: LineDesign) -> int:
-    """Return the bytes of a set of weights on the engine's port, each field in whole bytes."""
-    layout = weights_layout(engine)
-    beat = sum(slot_bits(width.shape.width) for name, width in layout if name != "last") // 8
-    return engine.channels * engine.coefficient_words * beat
+def set_bytes(design: LayerDesign) -> int:
+    """Return the bytes of a set of weights on a layer's ports, each field in whole bytes."""
+    engines = design.engines.values()
+    loads = [(e.channels * e.coefficient_words, weights_layout(e)) for e in engines]
+    residual = AxesPlan(design).residual if isinstance(design, AxesDesign) else None
+    if residual is not None and residual.layer.skip_port:
+        loads.append((design.channels, loads_layout(residual)))
+    return sum(beats * _beat_bytes(layout) for beats, layout in loads)
+
+
+def _beat_bytes(layout: StructLayout) -> int:
+    fields = (Shape.cast(field.shape) for name, field in layout if name != "last")
+    return sum(slot_bits(shape.width) for shape in fields) // 8
 
 
 def serving(option: Option, layers: Sequence[PlannedLayer], storage: str) -> Option:

@@ -10,7 +10,7 @@ from golden.interval import Integers
 from golden.weights import load_weights
 from hw.files import with_manifest
 from hw.plan.forms import FORMS
-from hw.plan.network import PlannedNetwork, without_scalars
+from hw.plan.network import PlannedNetwork, in_rom
 from hw.plan.option import Option
 from hw.plan.tables import EngineTable
 from hw.plan.target import Plan
@@ -151,27 +151,24 @@ def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:
     }
 
 
-def in_rom(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration for ports as it reads where the weights hold all values."""
-    options = without_scalars(config)
-    del options["weights_port"]
-    if "residual" in options:
-        options["residual"] = True
-    return options
-
-
 def joined(unit: Option) -> dict[str, Integers]:
     """Return the arrays of all layers of a unit, as those of one layer of all their channels."""
     held = [load_weights(layer.weights) for layer in unit.layers if layer.weights is not None]
     if len(held) == 1:
         return dict[str, Any](held[0])
-    in_halves = FORMS[unit.layers[0].form].in_halves
+    form = FORMS[unit.layers[0].form]
     out: dict[str, Any] = {}
     for key, first in held[0].items():
-        if first.ndim == 0:
-            out[key] = first
-            continue
         parts = [arrays[key] for arrays in held]
+        in_halves = form.in_halves
+        if first.ndim == 0:
+            if all(part == first for part in parts):
+                out[key] = first
+                continue
+            # What a layer has for all of its channels, the unit has for each, in a map's order.
+            channels = (layer.channels for layer in unit.layers)
+            parts = [np.full(n, part) for n, part in zip(channels, parts, strict=True)]
+            in_halves = form.map_in_halves
         if in_halves:
             halves = [np.split(part, 2) for part in parts]
             parts = [half for side in zip(*halves, strict=True) for half in side]

@@ -250,24 +250,33 @@ def test_rom_is_predicted_without_weights(engine):
     assert cost.luts == pytest.approx(predict(rom).luts, rel=0.15)
 
 
-def write_network(folder, zero_points=(3, 3)):
-    """A folder as hw.convert writes it: two MetaFormer layers and a parallel one."""
+def write_network(folder, *, alike=False):
+    """A folder as hw.convert writes it: two MetaFormer layers with residuals, two parallel ones.
+
+    Layers of a form differ in zero points and in their residuals' scales, unless ``alike``.
+    """
     folder.mkdir()
     entries = []
-    for name, form, channels, zero_point in (
-        ("one", "metaformer", 4, zero_points[0]),
-        ("two", "metaformer", 4, zero_points[1]),
-        ("three", "parallel", 8, 0),
+    for number, (name, form, channels) in enumerate(
+        [
+            ("one", "metaformer", 4),
+            ("two", "metaformer", 4),
+            ("three", "parallel", 8),
+            ("four", "parallel", 8),
+        ]
     ):
-        config = layer(name, form, channels, 4, 4).options | {"name": name, "channels": channels}
+        own = {"residual": True} if form == "metaformer" else {}
+        config = layer(name, form, channels, 4, 4, **own).options
+        config = config | {"name": name, "channels": channels}
         engines = {axis: {"engine": "direct"} for axis in ("height", "width")}
         (folder / "made.toml").write_bytes(to_toml(config | {"engines": engines}))
         arrays = dict(read_layer(folder / "made.toml").weights)
-        arrays["output.zero_point"] = np.int64(zero_point)
-        generator = np.random.default_rng(len(entries))
+        generator = np.random.default_rng(number)
         for key, array in arrays.items():
             if key.endswith("weight"):
                 arrays[key] = generator.permuted(array)
+            elif array.ndim == 0 and not alike:
+                arrays[key] = array + number
         np.savez(folder / f"{name}.npz", **arrays)
         config |= {"weights": f"{name}.npz", "engines": engines}
         (folder / f"{name}.toml").write_bytes(to_toml(config))
@@ -278,33 +287,81 @@ def write_network(folder, zero_points=(3, 3)):
     return folder
 
 
-def test_units_do_what_their_layers_do(tmp_path):
-    network = converted(write_network(tmp_path / "net"))
-    by_name = {layer.name: layer for layer in network.layers}
+def shared_unit(network, names, storage, **engine):
+    """A unit for two layers of a network of `write_network`."""
+    layers = tuple(layer for layer in network.layers if layer.name in names)
+    return Option(layers, {axis: engine for axis in ("height", "width")}, 2, storage)
+
+
+def in_turn(maps):
+    """Maps of layers as channels of one: first halves of all layers, then second halves."""
+    frames, layers, channels, height, width = maps.shape
+    halves = maps.reshape(frames, layers, 2, channels // 2, height, width).swapaxes(1, 2)
+    return halves.reshape(frames, layers * channels, height, width)
+
+
+def results_alone(folder, names, maps):
+    """What layers give for their maps, each by itself, as channels of one map."""
+    layers = [read_layer(folder / f"{name}.toml") for name in names]
+    results = [layer.model(maps[:, number]) for number, layer in enumerate(layers)]
+    return in_turn(np.stack(results, axis=1))
+
+
+SHARING = pytest.mark.parametrize(
+    "names", [("one", "two"), ("three", "four")], ids=["metaformer", "parallel"]
+)
+
+
+@SHARING
+@pytest.mark.parametrize("storage", ["rom", "port"])
+@pytest.mark.parametrize("alike", [False, True])
+def test_units_do_what_their_layers_do(names, storage, alike, tmp_path):
+    """Whatever their zero points are, and their residuals' scales."""
+    network = converted(write_network(tmp_path / "net", alike=alike))
     assert network.size == (32, 32)
-    engines = {axis: {"engine": "fermat"} for axis in ("height", "width")}
-    target = Target(LARGE, 150e6)
-    unit = Option((by_name["one"], by_name["two"]), engines, 2, "rom")
-    write_files(report.files(network, Plan(target, (unit,))), tmp_path / "plan")
-    design = read_layer(tmp_path / "plan" / "unit_one.toml")
-    assert design.channels == 8
+    unit = shared_unit(network, names, storage, engine="fermat")
+    write_files(report.files(network, Plan(Target(LARGE, 150e6), (unit,))), tmp_path / "plan")
+    design = read_layer(tmp_path / "plan" / f"unit_{names[0]}.toml")
+    channels = unit.layers[0].channels
+    assert design.channels == 2 * channels
     assert design.target == "ecp5"
-    maps = np.random.default_rng(1).integers(-128, 128, (2, 2, 4, 4, 4))
-    # First halves of all layers come first, then second halves.
-    halves = maps.reshape(2, 2, 2, 2, 4, 4)
-    together = halves.swapaxes(1, 2).reshape(2, 8, 4, 4)
-    results = design.model(together).reshape(2, 2, 2, 2, 4, 4).swapaxes(1, 2)
-    for number, name in enumerate(("one", "two")):
-        alone = read_layer(tmp_path / "net" / f"{name}.toml").model(maps[:, number])
-        assert np.array_equal(results[:, number].reshape(2, 4, 4, 4), alone)
+    maps = np.random.default_rng(1).integers(-128, 128, (2, 2, channels, 4, 4))
+    arrays = None
+    if storage == "port":
+        arrays = load_weights(tmp_path / "plan" / f"unit_{names[0]}_set.npz")
+        fields = {f for stream in design.port_tables(arrays).values() for f in stream}
+        assert ("zero_point" in fields) != alike
+    else:
+        # Only what differs is in a table.
+        assert design.passes[-1][0].design.zero_points_vary != alike
+    alone = [
+        read_layer(tmp_path / "net" / f"{name}.toml").model(maps[:, n])
+        for n, name in enumerate(names)
+    ]
+    assert np.array_equal(design.model(in_turn(maps), arrays), in_turn(np.stack(alone, axis=1)))
 
 
-def test_layers_of_other_zero_points_share_nothing(tmp_path):
-    for folder, zero_points, n_units in (("same", (3, 3), 2), ("apart", (3, 4), 3)):
-        network = converted(write_network(tmp_path / folder, zero_points))
+def test_layers_of_other_zero_points_share_units(tmp_path):
+    for folder, alike in (("same", True), ("apart", False)):
+        network = converted(write_network(tmp_path / folder, alike=alike))
         plan = Planner(network, Target(LARGE, 150e6)).cheapest(1e9)
-        assert len(plan.units) == n_units
-        assert network.held_apart == (2 if folder == "apart" else 0)
+        assert [len(unit.layers) for unit in plan.units] == [2, 2]
+
+
+def test_zero_points_cost_little(tmp_path):
+    """A table's field, an adder a lane: no multiplier, no cycle."""
+    units = [
+        shared_unit(
+            converted(write_network(tmp_path / str(alike), alike=alike)),
+            ("one", "two"),
+            "rom",
+            engine="fermat",
+        )
+        for alike in (True, False)
+    ]
+    same, apart = units
+    assert (same.cycles, same.cost.multipliers) == (apart.cycles, apart.cost.multipliers)
+    assert same.cost.luts < apart.cost.luts < 1.25 * same.cost.luts
 
 
 @pytest.mark.parametrize("name", ["one", "three"])

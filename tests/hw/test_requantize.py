@@ -28,36 +28,50 @@ def accumulators(
     return [v for v in values if y.low <= v <= y.high]
 
 
-@pytest.mark.parametrize(
-    ("lanes", "bits", "shifts", "clip", "zero_point"),
-    [
-        (1, 20, Interval(0, 47), Interval(-128, 127), 0),
-        (1, 45, Interval(0, 47), Interval(-128, 127), -7),
-        (3, 12, Interval(0, 0), Interval(-128, 127), 3),
-        (2, 9, Interval(1, 1), Interval(-8, 7), 0),
-        (1, 9, Interval(2, 4), Interval(0, 7), 0),
-        (1, 3, Interval(5, 47), Interval(-2, 1), -2),
-        (4, 24, Interval(6, 20), Interval(5, 100), 5),
-        (1, 30, Interval(3, 30), Interval(-(1 << 31), (1 << 31) - 1), 1 << 20),
-    ],
-)
-def test_equals_model(simulate, lanes, bits, shifts, clip, zero_point) -> None:
-    generator = np.random.default_rng(bits)
-    y = Interval.signed(bits)
+def only(value: int) -> Interval:
+    return Interval(value, value)
+
+
+def beats_of(generator, lanes, y, shifts, clip, zero_points):
+    """Values of all lanes, multiplier, shift and zero point of every beat."""
     beats = []
     scales = [
         *product([1, 2, 3, 4, 1 << 16, 98304, MAX_MULTIPLIER], range(shifts.low, shifts.high + 1))
     ]
     for index in generator.permutation(len(scales))[:40]:
         multiplier, shift = scales[index]
+        zero_point = int(generator.integers(zero_points.low, zero_points.high, endpoint=True))
         values = accumulators(multiplier, shift, y, clip, zero_point)
         values += generator.integers(y.low, y.high, 2 * lanes, endpoint=True).tolist()
         values += values[: -len(values) % lanes]
         for first in range(0, len(values), lanes):
-            beats.append((values[first : first + lanes], multiplier, shift))
+            beats.append((values[first : first + lanes], multiplier, shift, zero_point))
+    return beats
+
+
+@pytest.mark.parametrize(
+    ("lanes", "bits", "shifts", "clip", "zero_points"),
+    [
+        (1, 20, Interval(0, 47), Interval(-128, 127), only(0)),
+        (1, 45, Interval(0, 47), Interval(-128, 127), only(-7)),
+        (3, 12, Interval(0, 0), Interval(-128, 127), only(3)),
+        (2, 9, Interval(1, 1), Interval(-8, 7), only(0)),
+        (1, 9, Interval(2, 4), Interval(0, 7), only(0)),
+        (1, 3, Interval(5, 47), Interval(-2, 1), only(-2)),
+        (4, 24, Interval(6, 20), Interval(5, 100), only(5)),
+        (1, 30, Interval(3, 30), Interval(-(1 << 31), (1 << 31) - 1), only(1 << 20)),
+        (2, 20, Interval(0, 47), Interval(-128, 127), Interval(-128, 127)),
+        (1, 9, Interval(2, 4), Interval(3, 7), Interval(3, 5)),
+    ],
+)
+def test_equals_model(simulate, lanes, bits, shifts, clip, zero_points) -> None:
+    generator = np.random.default_rng(bits)
+    y = Interval.signed(bits)
+    beats = beats_of(generator, lanes, y, shifts, clip, zero_points)
     sums = np.array([beat[0] for beat in beats])
     multiplier = np.array([[beat[1]] for beat in beats])
     shift = np.array([[beat[2]] for beat in beats])
+    zero_point = np.array([[beat[3]] for beat in beats])
     expected = requantize(
         sums, multiplier, shift, zero_point=zero_point, low=clip.low, high=clip.high
     ).tolist()
@@ -68,7 +82,7 @@ def test_equals_model(simulate, lanes, bits, shifts, clip, zero_point) -> None:
         accumulator=y,
         shifts=shifts,
         clip=clip,
-        zero_point=zero_point,
+        zero_points=zero_points,
         output_bits=clip.bits,
         target="generic",
     )
@@ -77,7 +91,9 @@ def test_equals_model(simulate, lanes, bits, shifts, clip, zero_point) -> None:
     async def testbench(ctx):
         for cycle in range(len(beats) + LATENCY):
             if cycle < len(beats):
-                values, multiplier, shift = beats[cycle]
+                values, multiplier, shift, zero_point = beats[cycle]
+                if zero_points.low != zero_points.high:
+                    ctx.set(dut.zero_point, zero_point)
                 for lane, value in enumerate(values):
                     ctx.set(dut.i.payload[lane], value)
                 ctx.set(dut.multiplier, multiplier)

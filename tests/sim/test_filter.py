@@ -22,7 +22,8 @@ CASES = {
     "global fft 16 x 4": "channels = 2, engine = fft, weights_port = true, output.bits = 6",
     "global fft 5 x 4": "channels = 1, engine = fft, kernel_f_bits = 2, target = ecp5",
     "global fft 7 x 7": "channels = 2, engine = fft, weights_port = true",
-    "global fermat 8 x 4": "channels = 2, engine = fermat, weights_port = true, output.bits = 8",
+    "global fermat 8 x 4": "channels = 2, engine = fermat, weights_port = true, "
+    "output.zero_point_port = true",
     "global fermat 7 x 7": "channels = 3, engine = fermat, weight_bits = 12, output.low = -3",
     "global fermat 14 x 14": "channels = 1, engine = fermat, kernel_f_bits = 1, target = ecp5",
     "global fermat 3 x 11": "channels = 2, engine = fermat",

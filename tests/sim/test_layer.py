@@ -90,6 +90,19 @@ CASES = {
         engines.height.engine = "direct"
         engines.width.engine = "fft"
     """,
+    "zero points and residual's scales loaded": """
+        form = "metaformer"
+        channels = 4
+        height = 4
+        width = 4
+        lanes = 2
+        weights_port = true
+        residual.port = true
+        between.zero_point_port = true
+        output = {bits = 7, low = -60, zero_point_port = true}
+        engines.height.engine = "direct"
+        engines.width.engine = "direct"
+    """,
     "metaformer on one engine": """
         form = "metaformer"
         channels = 4
@@ -140,6 +153,7 @@ Edit = Callable[[str], str]
 ANY, RESET, LAST = "all_paces", "reset_in_midstream", "wrong_last"
 METAFORMER, SPLIT = "metaformer", "parallel of two engines"
 RESIDUAL = "metaformer of two engines a pass"
+LOADED = "zero points and residual's scales loaded"
 MUTANTS = {
     "a corner not turned": (METAFORMER, ANY, "stage_2", r"\+ 3'h4", "+ 3'h1"),
     "a plane overwritten": (METAFORMER, ANY, "stage_0", r"i__ready = ", "i__ready = 1'h1 | "),
@@ -147,6 +161,10 @@ MUTANTS = {
     "a frame that never ends": (METAFORMER, ANY, "stage_4", r"<= last_1", "<= 1'h0"),
     "halves the wrong way": (SPLIT, ANY, "stage_1", r"joining_half \?", "~ joining_half ?"),
     "a residual too many": (RESIDUAL, ANY, "residual", r" \+ ", " - "),
+    "a clip that stands still": (
+        *(LOADED, ANY, "output.requantize"),
+        *(r"- \$signed\(zero_point_before_4\)", ""),
+    ),
 }
 """Layer, test that must fail, module that is broken, what is replaced in it, and by what."""
 

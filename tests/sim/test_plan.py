@@ -3,18 +3,21 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from hw.devices import Device
 from hw.files import write_files
 from hw.layer.config import read_layer
 from hw.plan import report
-from hw.plan.network import PlannedLayer, PlannedNetwork
+from hw.plan.network import PlannedLayer, PlannedNetwork, converted
 from hw.plan.option import Option
 from hw.plan.search import Planner
 from hw.plan.target import Plan, Target
 from sim.engine import simulate
+from sim.frames import run_frames
 from sim.runner import simulators
+from tests.hw.test_plan import SHARING, in_turn, results_alone, shared_unit, write_network
 
 SIMULATOR = simulators()[-1]
 """Icarus where it is: it compiles faster."""
@@ -106,9 +109,44 @@ def test_weights_of_other_forms_load_beside_frames(network, engines, tmp_path):
     assert unit.cycles == 2 * cycles_of(tmp_path)
 
 
+@SHARING
+def test_layers_of_other_zero_points_take_turns(names, tmp_path):
+    """Two layers as channels of one map, their zero points and residuals' scales in tables."""
+    network = converted(write_network(tmp_path / "net"))
+    unit = shared_unit(network, names, "rom", engine="direct")
+    plan = Plan(Target(SMALL, 1e8), (unit,))
+    write_files(report.files(network, plan), tmp_path / "plan")
+    design = read_layer(tmp_path / "plan" / f"unit_{names[0]}.toml")
+    shape = (2, 2, unit.layers[0].channels, 4, 4)
+    maps = np.random.default_rng(1).integers(-128, 128, shape)
+    result = run_frames(design, in_turn(maps), tmp_path / "build", simulator=SIMULATOR)
+    assert np.array_equal(result.maps, results_alone(tmp_path / "net", names, maps))
+
+
+def test_zero_points_are_loaded_beside_frames(tmp_path):
+    """Sets of other zero points and residual scales, one after the other, no cycle lost."""
+    network = converted(write_network(tmp_path / "net"))
+    options = {axis: {"engine": "direct", "macs": 3} for axis in ("height", "width")}
+    wide = [
+        replace(layer, channels=20, options=layer.options | {"height": 6, "width": 6}, weights=None)
+        for layer in network.layers[:2]
+    ]
+    unit = Option(tuple(wide), options, 1, "reloaded", slices=2)
+    assert unit.loads
+    plan = Plan(Target(SMALL, 1e8), (unit,))
+    write_files(report.files(PlannedNetwork("wide", wide), plan), tmp_path / "plan")
+    design = read_layer(tmp_path / "plan" / "unit_one.toml")
+    assert design.skip_port
+    simulate(design, "sim.bench_reload", simulator=SIMULATOR, folder=tmp_path / "b", groups=5)
+
+
 def test_dense_weights_stream_beside_frames(tmp_path):
-    network = layers("dense", 8, 8, 8)
+    network = [
+        replace(layer, scalars={"output": {"zero_point": number}})
+        for number, layer in enumerate(layers("dense", 8, 8, 8))
+    ]
     unit, design = planned(network, 11, tmp_path, engines=("direct",), storages=("reloaded",))
     assert design.streamed
+    assert design.engine.zero_points_vary
     hold_to_its_rate(design, tmp_path)
     assert unit.cycles == 2 * cycles_of(tmp_path)
