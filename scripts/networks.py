@@ -59,7 +59,8 @@ frame takes as many cycles as its slowest unit. Data and weights have 8 bits.
 
 - A unit is what `hw.build layer` makes. Layers of one shape may share one, and take turns: kernels
   of all in ROM (`rom`), as channels of one map, first halves of all layers first; or one layer's at
-  a time through the weights port (`reloaded`). Layers whose zero points differ share nothing.
+  a time through the weights port (`reloaded`). Zero points, and the scales of residual sums, that
+  differ stand in tables or come with the weights: a few LUTs, no multiplier, no cycle.
 - A set may be sent from the first result of a map on, and is there before the map ends: what loads
   more slowly is not offered, so no cycle is lost. Dense layers' weights are streamed, an output
   channel at a time, and their cycles count it.
