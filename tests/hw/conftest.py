@@ -1,6 +1,7 @@
 """Amaranth's own simulator, for components too small for a build."""
 
-from collections.abc import Callable, Coroutine
+import gc
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
@@ -20,3 +21,10 @@ def simulate() -> Simulate:
         simulator.run()
 
     return run
+
+
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """Let go of a test's objects while its filters of warnings hold."""
+    yield
+    gc.collect()

@@ -13,6 +13,12 @@ from hw.layer.registry import LAYERS
 from hw.manifest import describe_layer
 from hw.toml import to_toml
 
+# Components are made for what they promise, and never elaborated.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable"),
+    pytest.mark.usefixtures("collected"),
+]
+
 SHAPE = {"channels": 2, "height": 4, "width": 4, "data_bits": 4, "weight_bits": 4}
 FORMATS = {"between": {"bits": 6}, "output": {"bits": 6}}
 AXES = ("height", "width")

@@ -12,6 +12,12 @@ from hw.build import main, run
 from hw.line import LineEngine
 from hw.manifest import describe_line
 
+# Components are made for what they promise, and never elaborated.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable"),
+    pytest.mark.usefixtures("collected"),
+]
+
 BASE = {"length": 8}
 GIVEN = {
     "length": 16,
