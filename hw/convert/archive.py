@@ -5,8 +5,11 @@ evaluates the expressions of free dimensions. So the archive is looked through f
 own reader, and only what is plain data goes on.
 """
 
+import importlib
 import io
 import json
+import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -47,6 +50,7 @@ def load_program(path: Path, *, trust_pickle: bool) -> torch.export.ExportedProg
         raise ParameterError("model", rule, f"a file with {harm}") from None
     if free:
         raise ParameterError("model", "of fixed shapes", "with free dimensions")
+    _register_roundings()
     try:
         program: torch.export.ExportedProgram = load_pt2(io.BytesIO(content)).exported_programs[
             _MODEL
@@ -54,6 +58,15 @@ def load_program(path: Path, *, trust_pickle: bool) -> torch.export.ExportedProg
     except Exception as reason:  # as above
         raise _unreadable(path, reason) from None
     return program
+
+
+def _register_roundings() -> None:
+    """Make torch know the operators of models that it has quantised; without, they are refused."""
+    with warnings.catch_warnings():
+        # The module says that its place may change.
+        warnings.simplefilter("ignore")
+        with suppress(ImportError):
+            importlib.import_module("torch.ao.quantization.fx._decomposed")
 
 
 def first_line(reason: BaseException) -> str:

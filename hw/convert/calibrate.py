@@ -23,6 +23,8 @@ Progress = Callable[[int], object]
 
 _FAITHFUL = 60
 """Decibels by which a layer found must agree with the network on the images, both in float64."""
+_CUT = 20
+"""Decibels of a map over what is cut off by the ends of its format, where that is no activation."""
 _POOR = 20
 """Decibels under which integers are warned of."""
 
@@ -77,6 +79,34 @@ def load_calibration(path: Path) -> Calibration:
     return Calibration(images, None if labels is None else labels.astype(np.int64))
 
 
+def look_through(graph: Graph, calibration: Calibration) -> tuple[Graph, dict[str, Any] | None]:
+    """Return the network that a quantised one approximates, and what was done to it.
+
+    A rounding whose ends cut off little of the images' maps is left out; one whose ends cut off
+    more is an activation, and stays as a clamp.
+
+    Returns
+    -------
+    The graph, and None for a network that rounds nothing, or a dict: ``roundings``, how many there
+    are, and ``clamps``, the names of those that stay.
+    """
+    ends = graph.rounded()
+    if not ends:
+        return graph, None
+    cut = [Sqnr() for _ in ends]
+    for index in range(len(calibration.images)):
+        _, values = graph.run(calibration.image(index), {name for pair in ends for name in pair})
+        for (before, behind), ratio in zip(ends, cut, strict=True):
+            ratio.add(values[before].numpy(), values[behind].numpy())
+    passed = {
+        behind
+        for (_, behind), ratio in zip(ends, cut, strict=True)
+        if ratio.decibels is None or ratio.decibels >= _CUT
+    }
+    clamps = [behind for _, behind in ends if behind not in passed]
+    return graph.without(passed), {"roundings": len(ends), "clamps": clamps}
+
+
 def quantize_network(
     graph: Graph,
     layers: Sequence[FoundLayer],
@@ -88,6 +118,8 @@ def quantize_network(
     weight_bits: int = 8,
 ) -> tuple[list[IntegerLayer], list[Left]]:
     """Run the images through ``graph``, and give every layer its formats and integers.
+
+    Formats that the model itself has for maps are taken.
 
     Returns
     -------
@@ -110,22 +142,37 @@ def quantize_network(
             agreement.add(y, layer.respond(x))
         progress(1)
     _check_faithful(layers, agreements)
-    choose = OBSERVERS[observer]
+    choose = _Chooser(graph, seen, OBSERVERS[observer], bits)
     done, left = [], []
     for layer in layers:
-        between = None
-        if layer.between:
-            joined = Samples()
-            for name in layer.between:
-                joined.join(seen[name])
-            between = _with_embeddings(choose(joined, bits), layer, 1)
-        data = _with_embeddings(choose(seen[layer.entry], bits), layer, 0)
-        formats = Formats(data, choose(seen[layer.exit], bits), between)
+        between = _with_embeddings(choose(*layer.between), layer, 1) if layer.between else None
+        data = _with_embeddings(choose(layer.entry), layer, 0)
+        formats = Formats(data, choose(layer.exit), between)
         try:
             done.append(to_integers(layer, formats, weight_bits=weight_bits))
         except ValueError as reason:
             left.append(Left(layer.name, str(reason)))
     return done, left
+
+
+@dataclass(frozen=True)
+class _Chooser:
+    """Chooses formats: the model's own, or by what has been seen of the values."""
+
+    graph: Graph
+    seen: Mapping[str, Samples]
+    observe: Callable[[Samples, int], Activation]
+    bits: int
+
+    def __call__(self, *names: str) -> Activation:
+        """Return one format for all the values of these names."""
+        given = {self.graph.formats.get(name) for name in names}
+        if len(given) == 1 and (own := given.pop()) is not None:
+            return own
+        joined = Samples()
+        for name in names:
+            joined.join(self.seen[name])
+        return self.observe(joined, self.bits)
 
 
 def _check_faithful(layers: Sequence[FoundLayer], agreements: Sequence[Agreement]) -> None:

@@ -15,6 +15,7 @@ from hw.command import table
 from hw.convert.calibrate import (
     Calibration,
     load_calibration,
+    look_through,
     measure,
     quantize_network,
     warnings_of,
@@ -80,6 +81,7 @@ def main(
     data = load_calibration(calibration)
     graph = _read(model, state, size, data.images.shape[1], trust_pickle=trust_pickle)
     _check_images(data, graph)
+    graph, rounded = look_through(graph, data)
     found, left = find_passes(graph)
     layers = compose(graph, found)
     if not layers:
@@ -107,6 +109,8 @@ def main(
         "left": [vars(item) for item in left],
         "warnings": warned,
     }
+    if rounded is not None:
+        report["quantised"] = rounded | {"formats": _formats_taken(graph, done)}
     files = _files(model, graph, done, report)
     inputs = [path for path in (calibration, state, Path(model)) if path is not None]
     write_product(files, NETWORK, out, inputs=inputs)
@@ -161,6 +165,24 @@ def _check_images(data: Calibration, graph: Graph) -> None:
         )
 
 
+def _formats_taken(graph: Graph, layers: Sequence[IntegerLayer]) -> dict[str, list[str]]:
+    """Return which formats of which layers are the model's own."""
+    taken = {}
+    for layer in layers:
+        found, formats = layer.found, layer.formats
+        pairs = [
+            ("data", [found.entry], formats.data),
+            ("between", found.between, formats.between),
+            ("output", [found.exit], formats.output),
+        ]
+        taken[found.name] = [
+            key
+            for key, names, chosen in pairs
+            if names and all(graph.formats.get(name) == chosen for name in names)
+        ]
+    return taken
+
+
 def _bar(label: str, length: int) -> "AbstractContextManager[Any]":
     return click.progressbar(
         length=length, label=label, file=sys.stderr, show_pos=True, hidden=not sys.stderr.isatty()
@@ -196,10 +218,20 @@ def _report(layers: Sequence[IntegerLayer], report: dict[str, Any]) -> str:
     lines.append(
         f"network on {report['images']} images: SQNR of the output {_ratio(report['output'])} dB"
     )
+    if "quantised" in report:
+        lines.append(_quantised(report["quantised"]))
     if "float_accuracy" in report:
         before, after = report["float_accuracy"], report["integer_accuracy"]
         lines.append(f"accuracy: {before:.2%} in float, {after:.2%} with ParC in integers")
     return "\n".join(lines)
+
+
+def _quantised(figures: dict[str, Any]) -> str:
+    taken = [f"{key} of {name}" for name, keys in figures["formats"].items() for key in keys]
+    text = f"quantised model: {figures['roundings']} roundings looked through"
+    if figures["clamps"]:
+        text += f", but for {len(figures['clamps'])} that clip like an activation"
+    return f"{text}; its own formats for {', '.join(taken) or 'no layer'}"
 
 
 def _ratio(decibels: float | None) -> str:

@@ -8,15 +8,28 @@ from typing import Any, Literal, NoReturn
 import torch
 
 from golden.errors import ParameterError
+from golden.quantize import Activation
 from hw.convert.archive import first_line
+from hw.convert.quantized import Levels, LevelsOf
 
 Value = Any
 """A torch tensor, in float64 where it is real, or a plain number or sequence of them."""
 Values = dict[str, Value]
 
-Kind = Literal["conv", "inverse_fft", "same", "shape", "other"]
+Kind = Literal[
+    "conv",
+    "inverse_fft",
+    "same",
+    "shape",
+    "quantize",
+    "clip",
+    "dequantize",
+    "fake_quantize",
+    "other",
+]
 """What the search for ParC begins at; what gives back its first input, unless as another type of
-number; what depends on the shapes of its inputs alone; all else."""
+number; what depends on the shapes of its inputs alone; what makes integers of its first input,
+narrows them, makes real numbers of them, or does all at once; all else."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,8 @@ class Node:
     factors
         Names of inputs that it multiplies with each other, one as often as it is a factor: it is
         affine in any one of them.
+    levels
+        Of one that rounds: the integers and what they stand for.
     """
 
     name: str
@@ -62,6 +77,7 @@ class Node:
     key: str = ""
     terms: frozenset[str] = frozenset()
     factors: tuple[str, ...] = ()
+    levels: LevelsOf | None = None
 
     @property
     def place(self) -> str:
@@ -93,6 +109,8 @@ class Graph:
         Of the image: ``[1, channels, height, width]``.
     shapes
         Of every real tensor that depends on the input.
+    formats
+        Of maps that the model itself says how to round.
     """
 
     nodes: list[Node]
@@ -101,6 +119,7 @@ class Graph:
     output: str
     input_shape: tuple[int, ...]
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    formats: dict[str, Activation] = field(default_factory=dict)
 
     @cached_property
     def producers(self) -> dict[str, int]:
@@ -185,6 +204,35 @@ class Graph:
                 values.update(zip(node.outputs, _run_node(node, values), strict=False))
         return values[exit]
 
+    def rounded(self) -> list[tuple[str, str]]:
+        """Return the values before and behind every rounding: a clamp to its ends."""
+        ends = ((node.inputs[0], node.outputs[0]) for node in self.nodes if node.levels)
+        return list(ends)
+
+    def without(self, passed: Set[str]) -> "Graph":
+        """Return the graph without the roundings that make the values ``passed``.
+
+        Their formats are those of the values they round, the first where there are several.
+        """
+        names: dict[str, str] = {}
+        kept: list[Node] = []
+        formats: dict[str, Activation] = {}
+        for node in self.nodes:
+            node = _renamed(node, names)
+            name = node.outputs[0]
+            if node.levels is None or name not in passed:
+                kept.append(node)
+            else:
+                names[name] = node.inputs[0]
+                name = node.inputs[0]
+            activation = node.levels(self.constants).activation() if node.levels else None
+            if activation is not None:
+                formats.setdefault(name, activation)
+        output = names.get(self.output, self.output)
+        return Graph(
+            kept, self.constants, self.input, output, self.input_shape, self.shapes, formats
+        )
+
     @cached_property
     def _dead_after(self) -> list[list[str]]:
         last = {name: max(readers) for name, readers in self.consumers.items()}
@@ -249,6 +297,8 @@ class _Folding:
         self.names: dict[str, str] = {}
         self._input = input
         self._met: dict[tuple[str, tuple[str, ...]], Node] = {}
+        # By the name of integers: what they were made of, and how.
+        self._integers: dict[str, tuple[str, Levels]] = {}
         # Nodes that read the image, if only its shape, and the names of what they make.
         self._touched: list[Node] = []
         self._touched_names = {input}
@@ -262,7 +312,7 @@ class _Folding:
                 pairs = zip(node.outputs, same.outputs, strict=True)
                 self.names.update((mine, self.names.get(other, other)) for mine, other in pairs)
                 return
-        node = _renamed(node, self.names)
+        node = self._looked_through(_renamed(node, self.names))
         made = _run_node(node, self.values)
         if node.kind == "same" and _alike(made[0], self.values[node.inputs[0]]):
             self.names[node.outputs[0]] = node.inputs[0]
@@ -274,6 +324,25 @@ class _Folding:
         if node.kind != "shape" and not self.varying.isdisjoint(node.inputs):
             self.kept.append(node)
             self.varying.update(node.outputs)
+
+    def _looked_through(self, node: Node) -> Node:
+        """Return a clamp for a node that ends a rounding, and note what begins one."""
+        if node.levels is None or self.varying.isdisjoint(node.inputs[:1]):
+            return node
+        if not self.varying.isdisjoint(node.inputs[1:]):
+            return replace(node, levels=None)
+        levels = node.levels(self.values)
+        if node.kind == "fake_quantize":
+            return _clamp(node, node.inputs[0], levels)
+        if node.kind == "quantize":
+            self._integers[node.outputs[0]] = (node.inputs[0], levels)
+        elif (begun := self._integers.get(node.inputs[0])) is not None:
+            source, steps = begun
+            if node.kind == "clip":
+                self._integers[node.outputs[0]] = (source, steps.within(levels))
+            elif levels.same_steps(steps):
+                return _clamp(node, source, steps)
+        return replace(node, levels=None)
 
     def check(self, image: torch.Tensor) -> None:
         """Run all again on another image: what was folded must stay, and so must every shape."""
@@ -312,18 +381,36 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
     if names.keys().isdisjoint(node.inputs):
         return node
     new = {name: names.get(name, name) for name in node.inputs}
-    run = node.run
+    run, levels = node.run, node.levels
 
-    def run_renamed(values: Mapping[str, Value]) -> Sequence[Value]:
-        return run({name: values[other] for name, other in new.items()})
+    def back(values: Mapping[str, Value]) -> Values:
+        return {name: values[other] for name, other in new.items() if other in values}
 
     return replace(
         node,
         inputs=tuple(dict.fromkeys(new.values())),
-        run=run_renamed,
+        run=lambda values: run(back(values)),
+        levels=levels and (lambda values: levels(back(values))),
         weight=node.weight and new[node.weight],
         terms=frozenset(new[name] for name in node.terms),
         factors=tuple(new[name] for name in node.factors),
+    )
+
+
+def _clamp(node: Node, source: str, levels: Levels) -> Node:
+    """Return what holds ``source`` within the ends of ``levels``, in the place of ``node``."""
+
+    def run(values: Mapping[str, Value]) -> Sequence[Value]:
+        return [levels.clip(values[source])]
+
+    return Node(
+        node.name,
+        (source,),
+        node.outputs[:1],
+        run,
+        scope=node.scope,
+        line=node.line,
+        levels=lambda _values: levels,
     )
 
 

@@ -20,6 +20,8 @@ from hw.convert.affine import Affine, of_onnx
 from hw.convert.archive import first_line
 from hw.convert.graph import Graph, Kind, Node, Value, build
 from hw.convert.operators import conv2d
+from hw.convert.quantized import ROUNDINGS, rounds
+from hw.convert.read_qdq import in_integers, kind_of, levels_of
 from hw.convert.read_torch import check_shape
 
 OPSETS = (11, onnx.defs.onnx_opset_version())
@@ -46,6 +48,7 @@ _RANDOM = frozenset(
     ]
 )
 Attributes = Mapping[str, Any]
+Compute = Callable[[Sequence[Value], Attributes], Sequence[Value]]
 
 
 def read_onnx(path: Path, size: tuple[int, int]) -> Graph:
@@ -72,7 +75,8 @@ def read_onnx(path: Path, size: tuple[int, int]) -> Graph:
         counts = f"{len(inputs)} and {len(graph.output)}"
         _refuse("a network of one input and one output", f"of {counts}")
     shape = check_shape(_dimensions(inputs[0]), size)
-    nodes = [_read_node(node, i, opset) for i, node in enumerate(graph.node)]
+    types = _types(graph)
+    nodes = [_read_node(node, i, opset, types) for i, node in enumerate(graph.node)]
     return build(
         nodes, constants, input=inputs[0].name, output=graph.output[0].name, input_shape=shape
     )
@@ -84,9 +88,22 @@ def _opset(model: onnx.ModelProto) -> int:
     if not OPSETS[0] <= opset <= OPSETS[1]:
         _refuse(f"of opset {OPSETS[0]} to {OPSETS[1]}", opset)
     for node in model.graph.node:
-        if node.domain not in _STANDARD:
+        if in_integers(node):
+            rule = "quantised by QuantizeLinear and DequantizeLinear around operators of reals"
+            _refuse(rule, f"by {node.op_type}, which computes in integers itself")
+        if node.domain not in _STANDARD and kind_of(node) is None:
             _refuse("of ONNX's own operators", f"with {node.domain}.{node.op_type}")
     return int(opset)
+
+
+def _types(graph: onnx.GraphProto) -> dict[str, int]:
+    """Return ONNX's types of the numbers that are constants, by name."""
+    types = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    for node in graph.node:
+        values = [a.t for a in node.attribute if a.name == "value"]
+        if node.op_type == "Constant" and values:
+            types[node.output[0]] = values[0].data_type
+    return types
 
 
 def _dimensions(value: onnx.ValueInfoProto) -> list[str]:
@@ -100,7 +117,7 @@ def _dimensions(value: onnx.ValueInfoProto) -> list[str]:
     return names
 
 
-def _read_node(node: onnx.NodeProto, index: int, opset: int) -> Node:
+def _read_node(node: onnx.NodeProto, index: int, opset: int, types: Mapping[str, int]) -> Node:
     name = node.name or f"{node.op_type}_{index}"
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     # A branch or a loop's body reads values of the graph around it unseen.
@@ -109,12 +126,13 @@ def _read_node(node: onnx.NodeProto, index: int, opset: int) -> Node:
         _refuse("free of control flow", f"with {node.op_type}")
     if node.op_type in _RANDOM:
         _refuse("a network without random numbers", f"with {name}")
-    compute = _TORCH.get(node.op_type) or _reference(node, opset)
-
-    def run(values: Mapping[str, Value]) -> Sequence[Value]:
-        return compute([values[i] if i else None for i in node.input], attributes)
-
-    kind = _kind(node, attributes)
+    rounding = kind_of(node)
+    levels = levels_of(node, types) if rounding else None
+    kind = rounding or _kind(node, attributes)
+    if levels and kind in ROUNDINGS:
+        run = rounds(kind, node.input[0], levels)
+    else:
+        run = _running(node, _TORCH.get(node.op_type) or _reference(node, opset), attributes)
     given = tuple(dict.fromkeys(i for i in node.input if i))
     outputs = tuple(o or f"{name}:{i}" for i, o in enumerate(node.output))
     weight = node.input[1] if kind == "conv" else None
@@ -130,7 +148,14 @@ def _read_node(node: onnx.NodeProto, index: int, opset: int) -> Node:
         key=_key(node, given),
         terms=frozenset(_among(node, affine.terms)),
         factors=tuple(_among(node, affine.factors)),
+        levels=levels,
     )
+
+
+def _running(
+    node: onnx.NodeProto, compute: Compute, attributes: Attributes
+) -> Callable[[Mapping[str, Value]], Sequence[Value]]:
+    return lambda values: compute([values[i] if i else None for i in node.input], attributes)
 
 
 def _kind(node: onnx.NodeProto, attributes: Attributes) -> Kind:
@@ -173,9 +198,7 @@ def _scope(node: onnx.NodeProto) -> str:
     return parts[-2] if len(parts) > 1 else ""
 
 
-def _reference(
-    node: onnx.NodeProto, opset: int
-) -> Callable[[Sequence[Value], Attributes], Sequence[Value]]:
+def _reference(node: onnx.NodeProto, opset: int) -> Compute:
     """Return what runs ``node`` alone in onnx's own implementation."""
     inputs, outputs = (
         [onnx.helper.make_value_info(n, onnx.TypeProto()) for n in dict.fromkeys(names) if n]
@@ -266,7 +289,7 @@ def _slice(x: Sequence[Value], _a: Attributes) -> Sequence[Value]:
     return [torch.from_numpy(np.ascontiguousarray(array))]
 
 
-_TORCH: dict[str, Callable[[Sequence[Value], Attributes], Sequence[Value]]] = {
+_TORCH: dict[str, Compute] = {
     "Add": lambda x, _: [x[0] + x[1]],
     "BatchNormalization": _batch_norm,
     "Cast": _cast,

@@ -20,35 +20,32 @@ from hw.convert.archive import first_line, load_program
 from hw.convert.blame import explained, line_of
 from hw.convert.graph import Graph, Kind, Node, Value, build, placed, to_double
 from hw.convert.operators import conv2d, convolution
+from hw.convert.quantized import ROUNDINGS, Levels, LevelsOf, rounds
+from hw.convert.quantized import levels as levels_of
 
-_KINDS: dict[str, Kind] = {
-    "aten.conv2d": "conv",
-    "aten.convolution": "conv",
-    "aten._convolution": "conv",
-    "aten.fft_irfft": "inverse_fft",
-    "aten.fft_irfft2": "inverse_fft",
-    "aten.fft_irfftn": "inverse_fft",
-    "aten.fft_ifft": "inverse_fft",
-    "aten.fft_ifft2": "inverse_fft",
-    "aten._fft_c2r": "inverse_fft",
+_INVERSE_FFT = ["fft_irfft", "fft_irfft2", "fft_irfftn", "fft_ifft", "fft_ifft2", "_fft_c2r"]
+_SAME = ["alias", "clone", "contiguous", "detach", "dropout", "lift_fresh_copy", "to", "_to_copy"]
+_FAKE_QUANTIZE = [
+    f"{kind}_affine{more}"
+    for kind in ("fake_quantize_per_tensor", "fake_quantize_per_channel")
+    for more in ("", "_cachemask")
+] + [
+    "_fake_quantize_learnable_per_channel_affine",
+    "_fake_quantize_learnable_per_tensor_affine",
+    "_fake_quantize_per_tensor_affine_cachemask_tensor_qparams",
+]
+_KINDS: Mapping[str, Kind] = {
+    **{f"aten.{name}": "conv" for name in ("conv2d", "convolution", "_convolution")},
+    **{f"aten.{name}": "inverse_fft" for name in _INVERSE_FFT},
+    **{f"aten.{name}": "same" for name in _SAME},
+    **{f"aten.{name}": "fake_quantize" for name in _FAKE_QUANTIZE},
+    "quantized_decomposed.quantize_per_tensor": "quantize",
+    "quantized_decomposed.quantize_per_channel": "quantize",
+    "quantized_decomposed.dequantize_per_tensor": "dequantize",
+    "quantized_decomposed.dequantize_per_channel": "dequantize",
 }
 _TRAINING = {torch.ops.aten.dropout.default: "train", torch.ops.aten.batch_norm.default: "training"}
 """Operators that compute something else in training, and the argument that says so."""
-_SAME = frozenset(
-    f"aten.{name}"
-    for name in [
-        "alias",
-        "clone",
-        "contiguous",
-        "detach",
-        "dropout",
-        "lift_fresh_copy",
-        "positive",
-        "to",
-        "_to_copy",
-    ]
-)
-"""Operators that give back what they take, but for its type and place in memory."""
 _OF_SHAPE = frozenset(
     f"aten.{name}_like" for name in ("empty", "full", "ones", "zeros")
 ) | frozenset(f"aten.new_{name}" for name in ("empty", "full", "ones", "zeros"))
@@ -342,8 +339,32 @@ class _Reading:
         namespace, operation, overload = _operation(node)
         if operation in _RANDOM:
             _refuse("a network without random numbers", f"with {place}")
-        compute = _COMPUTE.get(node.target, node.target)
         inputs = tuple(dict.fromkeys(map(self.named, node.all_input_nodes)))
+        affine = of_torch(operation, overload) if _is_real(node) else Affine()
+        kind, run, levels = _kind(node, f"{namespace}.{operation}"), self._running(node), None
+        if kind in ROUNDINGS:
+            levels = self._levels_of(node)
+            run = rounds(kind, inputs[0], levels)
+        weight = None
+        if kind == "conv" and isinstance(node.args[1], fx.Node):
+            weight = self.named(node.args[1])
+        return Node(
+            node.name,
+            inputs,
+            _outputs(node),
+            run,
+            kind,
+            weight,
+            _scope(node),
+            _line(node),
+            key=self._key(node, inputs),
+            terms=frozenset(self._among(node, affine.terms)),
+            factors=tuple(self._among(node, affine.factors)),
+            levels=levels,
+        )
+
+    def _running(self, node: fx.Node) -> Callable[[Mapping[str, Value]], Sequence[Value]]:
+        compute = _COMPUTE.get(node.target, node.target)
         several = isinstance(node.meta["val"], (list, tuple))
 
         def run(values: Mapping[str, Value]) -> Sequence[Value]:
@@ -354,26 +375,25 @@ class _Reading:
             made = compute(*arguments, **keywords)
             return [to_double(value) for value in (made if several else [made])]
 
-        kind = _kind(node, f"{namespace}.{operation}")
-        weight = None
-        if kind == "conv" and isinstance(node.args[1], fx.Node):
-            weight = self.named(node.args[1])
-        affine = of_torch(operation, overload) if _is_real(node) else Affine()
-        return Node(
-            node.name,
-            inputs,
-            tuple(f"{node.name}:{i}" for i in range(len(node.meta["val"])))
-            if several
-            else (node.name,),
-            run,
-            kind,
-            weight,
-            _scope(node),
-            _line(node),
-            key=self._key(node, inputs),
-            terms=frozenset(self._among(node, affine.terms)),
-            factors=tuple(self._among(node, affine.factors)),
-        )
+        return run
+
+    def _levels_of(self, node: fx.Node) -> LevelsOf:
+        """Return what gives the levels of a node that quantises or dequantises."""
+        arguments = _arguments(node)
+
+        def of(values: Mapping[str, Value]) -> Levels:
+            given = {
+                name: values[self.named(a)] if isinstance(a, fx.Node) else a
+                for name, a in arguments.items()
+                if name not in ("input", "self")
+            }
+            scale, zero_point = (
+                given.get(name, given.get(f"{name}s")) for name in ("scale", "zero_point")
+            )
+            ends = (given["quant_min"], given["quant_max"])
+            return levels_of(scale, zero_point, ends, given.get("axis"))
+
+        return of
 
     def _key(self, node: fx.Node, inputs: Sequence[str]) -> str:
         """Return what ``node`` does, its inputs by number."""
@@ -392,6 +412,14 @@ class _Reading:
         return found
 
 
+def _outputs(node: fx.Node) -> tuple[str, ...]:
+    """Return a node's name, or one for each member of what it gives."""
+    value = node.meta["val"]
+    if not isinstance(value, (list, tuple)):
+        return (node.name,)
+    return tuple(f"{node.name}:{index}" for index in range(len(value)))
+
+
 def _operation(node: fx.Node) -> tuple[str, str, str]:
     """Return an operator's namespace, name and overload."""
     namespace, name = node.target._schema.name.split("::")
@@ -401,7 +429,7 @@ def _operation(node: fx.Node) -> tuple[str, str, str]:
 def _kind(node: fx.Node, operation: str) -> Kind:
     if operation in _OF_SHAPE and node.all_input_nodes == [node.args[0]]:
         return "shape"
-    return "same" if operation in _SAME else _KINDS.get(operation, "other")
+    return _KINDS.get(operation, "other")
 
 
 def _is_real(node: fx.Node) -> bool:
