@@ -55,7 +55,7 @@ def estimate(
     ]
 
     def run(folder: Path) -> None:
-        (folder / LOG).write_text(tool.run(commands, folder))
+        (folder / LOG).write_text(tool.run(commands, folder), encoding="utf-8")
 
     inputs = product.sources | {LIBRARY: library, CONSTRAINTS: b"set_load 0.0\n"}
     kept = cache.run(Step(inputs, (tool.version, *commands), run, (STATISTICS, LOG, NETLIST)))

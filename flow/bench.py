@@ -247,6 +247,6 @@ def results_file(results: Sequence[Result], layers: Sequence[LayerResult]) -> by
         "schema": 1,
         "results": [result.entry() for result in results],
         "layers": [layer.entry() for layer in layers],
-        "peers": json.loads(PEERS.read_text()),
+        "peers": json.loads(PEERS.read_text(encoding="utf-8")),
     }
     return (json.dumps(entries, indent=2) + "\n").encode()

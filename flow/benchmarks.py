@@ -141,7 +141,7 @@ def _full_device(results: Sequence[Result]) -> Iterator[str]:
 
 
 def _peers() -> Iterator[str]:
-    peers = json.loads(PEERS.read_text())
+    peers = json.loads(PEERS.read_text(encoding="utf-8"))
     yield "## Other open cores\n"
     yield f"{peers['note']}\n"
     yield (
@@ -228,7 +228,7 @@ _TITLES = {
 def plots(results: Sequence[Result]) -> dict[str, bytes]:
     """Return the document's plots, SVG, by name."""
     here = [result for result in results if result.case.device == DEVICE and result.report]
-    peers = json.loads(PEERS.read_text())["convolutions"]
+    peers = json.loads(PEERS.read_text(encoding="utf-8"))["convolutions"]
 
     def copies(peer: dict[str, Any]) -> int:
         return min(int(CAPACITY[k] * USABLE[k] / peer[k]) for k in CAPACITY if peer.get(k))

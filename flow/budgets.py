@@ -57,7 +57,7 @@ class Budget:
 
 def load_budgets(path: Path = BUDGETS) -> list[Budget]:
     """Return the committed budgets."""
-    return [Budget(**entry) for entry in json.loads(path.read_text())]
+    return [Budget(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
 
 
 def budgets_file(budgets: Sequence[Budget]) -> bytes:

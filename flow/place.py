@@ -72,7 +72,7 @@ def place(
         try:
             nextpnr.run(arguments, folder, limit_s=LIMIT_S)
         except OutOfTimeError:
-            (folder / REPORT).write_text("null")
+            (folder / REPORT).write_text("null", encoding="utf-8")
 
     inputs = {name: text.format(clock=clock).encode() for name, text in device.files.items()}
     step = Step(inputs | {NETLIST: netlist}, (nextpnr.version, *arguments), run, (REPORT,))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from golden.errors import ParameterError
+from golden.errors import ParameterError, first_line
 from hw.build import main
 
 
@@ -44,7 +44,7 @@ def load_product(manifest: Path) -> Product:
         Where one cannot be read, or a file is not the one that the manifest describes.
     """
     try:
-        facts = json.loads(manifest.read_text())
+        facts = json.loads(manifest.read_bytes())
         # Models are for simulation: to synthesis the primitives are cells.
         names = [name for name in facts["files"] if name not in facts["models"]]
         sources = {name: (manifest.parent / name).read_bytes() for name in names}
@@ -56,9 +56,8 @@ def load_product(manifest: Path) -> Product:
     except (OSError, ValueError, KeyError, TypeError) as reason:
         if isinstance(reason, ParameterError):
             raise
-        text = str(reason).splitlines()[0]
         rule = "a readable manifest of hw.build"
-        raise ParameterError("manifest", rule, f"{manifest} ({text})") from None
+        raise ParameterError("manifest", rule, f"{manifest} ({first_line(reason)})") from None
 
 
 def build(name: str, arguments: Sequence[str], folder: Path) -> Product:

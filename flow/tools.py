@@ -132,7 +132,7 @@ def run_program(
     FlowError
         Where it fails, with its last lines, or (`OutOfTimeError`) takes more than ``limit_s``.
     """
-    with (folder / log).open("w") as file:
+    with (folder / log).open("w", encoding="utf-8") as file:
         try:
             done = subprocess.run(
                 command, cwd=folder, stdout=file, stderr=subprocess.STDOUT, timeout=limit_s
@@ -141,14 +141,19 @@ def run_program(
             name = log.removesuffix(".log")
             raise OutOfTimeError(f"{name} did not end in {limit_s:.0f} s") from None
     if done.returncode:
-        tail = (folder / log).read_text(errors="replace").splitlines()[-10:]
+        tail = (folder / log).read_text(errors="replace", encoding="utf-8").splitlines()[-10:]
         raise FlowError(f"{log.removesuffix('.log')} failed:\n" + "\n".join(tail))
 
 
 def _output_of(command: list[str], parameter: str) -> str:
     try:
         done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=True,
+            encoding="utf-8",
+            errors="replace",
         )
     except (OSError, subprocess.CalledProcessError) as reason:
         rule = "a program that runs"

@@ -1,12 +1,12 @@
 """Reading a TOML table key by key: what is missing, of another type or unknown is refused."""
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from golden.errors import ParameterError
+from golden.read import read_toml
 
 Value = TypeVar("Value", int, str, bool)
 NAMES = {int: "an integer", str: "a string", bool: "true or false", dict: "a table"}
@@ -41,11 +41,7 @@ class Table:
         ParameterError
             Where the file cannot be read, or is no TOML.
         """
-        try:
-            return cls(tomllib.loads(path.read_text()) | dict(changes))
-        except (OSError, ValueError) as reason:
-            text = reason.strerror if isinstance(reason, OSError) else reason
-            raise ParameterError("config", "a readable TOML file", f"{path} ({text})") from None
+        return cls(read_toml(path, "config") | dict(changes))
 
     @property
     def entries(self) -> dict[str, Any]:

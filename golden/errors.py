@@ -41,3 +41,9 @@ def check_range(parameter: str, value: int, low: int, high: int) -> None:
     """Raise `ParameterError` unless ``low <= value <= high``."""
     if not low <= value <= high:
         raise ParameterError(parameter, f"from {low} to {high}", value)
+
+
+def first_line(reason: object) -> str:
+    """Return what an exception says, on one line."""
+    lines = str(reason).strip().splitlines()
+    return lines[0].strip() if lines else type(reason).__name__

@@ -1,6 +1,5 @@
 """The integers that an engine is built from: kernels, embedding, bias and requantisation."""
 
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from golden.errors import ParameterError
 from golden.interval import Integers, Interval, partial_sums
 from golden.quantize import BIAS_BITS, MAX_SHIFT, MULTIPLIER_BITS
+from golden.read import read_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,16 +135,7 @@ def load_weights(path: Path, parameter: str = "weights") -> dict[str, npt.NDArra
     ParameterError
         When the file cannot be read, or is no ``.npz`` of plain arrays.
     """
-    try:
-        # Opened here, since NumPy leaves a file open that it finds to be no archive.
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("a single array")
-            return {key: archive[key] for key in archive.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as reason:
-        text = str(reason).splitlines()[0] if str(reason) else type(reason).__name__
-        raise ParameterError(parameter, "a readable .npz archive", f"{path} ({text})") from None
+    return read_arrays(path, parameter)
 
 
 def check_weights(

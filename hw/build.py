@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tomllib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from golden.fft import EXACT_WIDTHS, FftDesign, exact_widths
 from golden.interval import Interval
 from golden.layer import LayerDesign
 from golden.names import check_module_name
+from golden.read import read_toml
 from golden.weights import LineWeights, check_weights, load_weights
 from hw.axi import PortNames
 from hw.command import run_command
@@ -35,7 +35,7 @@ Command = Callable[..., None]
 def load_presets() -> dict[str, dict[str, Any]]:
     """Return the presets' tables by name: of line engines, and of layers their configurations."""
     layers = sorted(LAYER_PRESETS.glob("*.toml"))
-    return tomllib.loads(PRESETS.read_text()) | {
+    return read_toml(PRESETS, "preset") | {
         path.stem: {"engine": "layer", "config": os.path.relpath(path)} for path in layers
     }
 

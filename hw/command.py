@@ -1,10 +1,14 @@
 """What every command line of the project ends with: exit status, one line for bad input, tables."""
 
+import io
+import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import click
 
 from golden.errors import ParameterError
+from hw.yosys import YosysError
 
 _MODULE = "python -m "
 
@@ -21,18 +25,22 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
     arguments
         Instead of the process's own.
     """
+    _print_anything(sys.stdout)
     try:
         program = f"{_MODULE}{name}" if "." in name else name
         status = command.main(arguments, prog_name=program, standalone_mode=False)
     except ParameterError as error:
         known_as = error.known_as or name_of(command, error.parameter)
-        click.echo(f"{name}: {known_as} {error.complaint}", err=True)
-        return 2
+        return _complain(name, f"{known_as} {error.complaint}")
     except click.ClickException as error:
-        click.echo(f"{name}: {' '.join(error.format_message().split())}", err=True)
-        return error.exit_code
+        return _complain(name, error.format_message(), error.exit_code)
     except click.Abort:
         return 130
+    except OSError as error:  # a full disk, and the like, wherever it shows
+        place = f" ({error.filename})" if error.filename else ""
+        return _complain(name, f"{error.strerror or error}{place}")
+    except (MemoryError, YosysError) as error:
+        return _complain(name, str(error) or "Memory must suffice, and does not")
     return status if isinstance(status, int) else 0
 
 
@@ -40,6 +48,20 @@ def remark(text: str) -> None:
     """Say ``text`` on stderr, after the name of the command that runs."""
     name = click.get_current_context().command_path.removeprefix(_MODULE)
     click.echo(f"{name}: {text}", err=True)
+
+
+def _complain(name: str, text: str, status: int = 2) -> int:
+    """Print a complaint on one line, whatever it quotes, and return the exit status."""
+    line = " ".join(text.split())
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    click.echo(f"{name}: {line}", err=True)
+    return status
+
+
+def _print_anything(stream: TextIO) -> None:
+    """Let ``stream`` escape what its encoding lacks, as the locale's may, rather than fail."""
+    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        stream.reconfigure(errors="backslashreplace")
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

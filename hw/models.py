@@ -12,4 +12,8 @@ MODELS = {path.stem: path for path in sorted(_FOLDER.glob("*.v"))}
 def models_for(verilog: str) -> dict[str, str]:
     """Return the models of the primitives that ``verilog`` instantiates, by file name."""
     words = set(re.findall(r"\w+", verilog))
-    return {path.name: path.read_text() for name, path in MODELS.items() if name in words}
+    return {
+        path.name: path.read_text(encoding="utf-8")
+        for name, path in MODELS.items()
+        if name in words
+    }

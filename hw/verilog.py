@@ -1,13 +1,15 @@
 """From an Amaranth component to Verilog, the same to the byte every time."""
 
+import re
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from amaranth.back import rtlil  # type: ignore[attr-defined] # not in the stubs
 from amaranth.hdl import Elaboratable, Value
 from amaranth.hdl import _ir as ir
 
-from hw.yosys import run_yosys
+from hw.yosys import YosysError, run_yosys
 
 Ports = dict[str, tuple[Value, "ir.PortDirection"]]
 
@@ -20,10 +22,16 @@ def to_rtlil(component: Elaboratable, name: str, ports: Ports) -> str:
 
 
 def to_verilog(component: Elaboratable, name: str, ports: Ports) -> str:
-    """Return ``component`` as a Verilog-2001 module ``name`` with its submodules."""
+    """Return ``component`` as a Verilog-2001 module ``name`` with its submodules.
+
+    Raises
+    ------
+    YosysError
+        Where a part is missing of what Yosys wrote.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
-        (path / "design.il").write_text(to_rtlil(component, name, ports))
+        (path / "design.il").write_text(to_rtlil(component, name, ports), encoding="utf-8")
         attributes = " ".join(
             f"-remove {attribute}"
             for attribute in ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
@@ -44,4 +52,17 @@ def to_verilog(component: Elaboratable, name: str, ports: Ports) -> str:
             ],
             path,
         )
-        return (path / "design.v").read_text()
+        verilog = (path / "design.v").read_text(encoding="utf-8")
+    check_whole(verilog, name, ports)
+    return verilog
+
+
+def check_whole(verilog: str, name: str, ports: Collection[str]) -> None:
+    """Raise `YosysError` unless ``verilog`` ends well and its module ``name`` has all ``ports``.
+
+    Yosys does not tell of a disk that is full.
+    """
+    top = re.search(rf"^module {name}\((.*?)\);", verilog, re.MULTILINE | re.DOTALL)
+    found = {port.strip() for port in top[1].split(",")} if top else set()
+    if found != set(ports) or not verilog.endswith("endmodule\n"):
+        raise YosysError(f"Yosys must write all of {name}, not a part: the disk may be full")

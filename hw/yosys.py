@@ -27,9 +27,11 @@ def run_yosys(commands: list[str], folder: Path, *, program: Path | None = None)
         Where a command fails.
     """
     script = folder / "commands.ys"
-    script.write_text("\n".join(commands) + "\n")
+    script.write_text("\n".join(commands) + "\n", encoding="utf-8")
     command = [sys.executable, "-c", _MAIN] if program is None else [str(program), "-s"]
-    done = subprocess.run([*command, script.name], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, script.name], cwd=folder, capture_output=True, encoding="utf-8", errors="replace"
+    )
     script.unlink()
     log = done.stdout + done.stderr
     if done.returncode:

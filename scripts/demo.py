@@ -81,7 +81,7 @@ def simulate(name: str, arguments: Sequence[str], kernel: QuantizedKernel, x: In
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    manifest = json.loads((folder / f"demo_{name}.json").read_text())
+    manifest = json.loads((folder / f"demo_{name}.json").read_text(encoding="utf-8"))
     bits = {key: manifest["parameters"][key] for key in ("data_bits", "weight_bits")}
     integers = check_weights(load_weights(weights), **formats, **bits, requantized=None)
     design = design_of(manifest, integers)
@@ -108,7 +108,7 @@ def _send(
         with watching(folder / bench_map.PROGRESS, bar.update):
             simulation.run("sim.bench_map", folder=folder, env=env)
         bar.set_postfix_str("")
-    cycles = int((folder / bench_map.CYCLES).read_text())
+    cycles = int((folder / bench_map.CYCLES).read_text(encoding="utf-8"))
     return np.load(folder / bench_map.RESULTS), cycles
 
 

@@ -36,7 +36,7 @@ def convert(name: str, folder: Path) -> list[Path]:
     place = f"nets.zoo:{name.replace('-', '_')}"
     options = [f"--input-size={size}x{size}", f"--calibration={data}", f"--out={folder}"]
     subprocess.run([sys.executable, "-m", "hw.convert", place, *options], cwd=ROOT, check=True)
-    layers = json.loads((folder / "network.json").read_text())["layers"]
+    layers = json.loads((folder / "network.json").read_text(encoding="utf-8"))["layers"]
     expected = NETWORKS[name].layers()
     keys = ("form", "channels", "height", "width")
     shapes = [tuple(layer[key] for key in keys) for layer in layers]
@@ -62,7 +62,7 @@ def simulate(config: Path, frames: int) -> list[str]:
 
 
 def _is_dense(config: Path) -> bool:
-    return bool(tomllib.loads(config.read_text())["form"] == "dense")
+    return bool(tomllib.loads(config.read_text(encoding="utf-8"))["form"] == "dense")
 
 
 def _streamed(config: Path) -> tuple[LayerDesign, Arrays]:
@@ -71,7 +71,7 @@ def _streamed(config: Path) -> tuple[LayerDesign, Arrays]:
     In ROM its half a million weights take a C++ compiler gigabytes, and row by row a frame takes
     millions of cycles.
     """
-    options = tomllib.loads(config.read_text())
+    options = tomllib.loads(config.read_text(encoding="utf-8"))
     arrays = load_weights(config.parent / options.pop("weights"))
     design = LAYERS[options.pop("form")].design
     options["output"]["zero_point"] = int(arrays["output.zero_point"])

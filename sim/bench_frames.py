@@ -46,9 +46,9 @@ async def frames(dut: Any) -> None:
     bench.o.set_pace(always)
     for n_frames in range(1, len(maps) + 1):
         await bench.until(partial(_have_come, bench, n_frames))
-        (folder / PROGRESS).write_text(str(n_frames))
+        (folder / PROGRESS).write_text(str(n_frames), encoding="utf-8")
     await bench.run(bench.latency)
     slot = bench.job.manifest["streams"]["m_axis"]["slot_bits"]
     np.save(folder / RESULTS, unpack_maps(bench.o.beats, bench.design, slot))
-    (folder / CYCLES).write_text(str(bench.o.taken[-1] - bench.i.taken[0] + 1))
+    (folder / CYCLES).write_text(str(bench.o.taken[-1] - bench.i.taken[0] + 1), encoding="utf-8")
     bench.check_no_events()

@@ -57,9 +57,9 @@ async def whole_map(dut: Any) -> None:
     lanes = bench.design.lanes
     for n_groups in range(1, len(lines) // lanes + 1):
         await bench.until(partial(_have_come, bench, n_groups))
-        (folder / PROGRESS).write_text(str(n_groups * lanes))
+        (folder / PROGRESS).write_text(str(n_groups * lanes), encoding="utf-8")
     await bench.run(bench.latency + bench.cycles_per_group)
     slot = bench.job.manifest["streams"]["m_axis"]["slot_bits"]
     np.save(folder / RESULTS, unpack(bench.o.beats, bench.design, slot))
-    (folder / CYCLES).write_text(str(bench.o.taken[-1] - bench.i.taken[0] + 1))
+    (folder / CYCLES).write_text(str(bench.o.taken[-1] - bench.i.taken[0] + 1), encoding="utf-8")
     bench.check_no_events()

@@ -176,6 +176,13 @@ def _verilate(top: str, folder: Path) -> None:
         *(*QUIET, *flags, "design.v", str(_SOURCE)),
     ]
     environment = os.environ | verilator_environment(os.environ)
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
     if done.returncode:
         raise SimulationError(done.stdout + done.stderr)

@@ -66,8 +66,8 @@ def simulate(
     manifest = json.loads(files[f"{design.name}.json"])
     source = folder / f"{design.name}.v"
     if edit is not None:
-        source.write_text(edit(source.read_text()))
-    models = models_for(source.read_text())
+        source.write_text(edit(source.read_text(encoding="utf-8")), encoding="utf-8")
+    models = models_for(source.read_text(encoding="utf-8"))
     write_files({name: text.encode() for name, text in models.items()}, folder)
     sources = [source, *(folder / name for name in models)]
     # A primitive's pins are connected only where they are used.

@@ -81,5 +81,5 @@ def run_frames(
     env[bench_map.FOLDER] = str(folder)
     with watching(folder / bench_map.PROGRESS, progress):
         simulation.run("sim.bench_frames", folder=folder, env=env)
-    cycles = int((folder / bench_map.CYCLES).read_text())
+    cycles = int((folder / bench_map.CYCLES).read_text(encoding="utf-8"))
     return FramesResult(np.load(folder / bench_map.RESULTS), cycles)

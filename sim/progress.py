@@ -12,7 +12,7 @@ _PERIOD = 0.1
 @contextmanager
 def watching(shown: Path, progress: Callable[[int], object]) -> Iterator[None]:
     """Call ``progress`` with every increase of the number in ``shown``, from 0 on."""
-    shown.write_text("0")
+    shown.write_text("0", encoding="utf-8")
     done = threading.Event()
     watcher = threading.Thread(target=_watch, args=(shown, progress, done))
     watcher.start()
@@ -27,6 +27,6 @@ def _watch(shown: Path, progress: Callable[[int], object], done: threading.Event
     over, told = False, 0
     while not over:
         over = done.wait(_PERIOD)
-        if text := shown.read_text():
+        if text := shown.read_text(encoding="utf-8"):
             progress(int(text) - told)
             told = int(text)

@@ -106,7 +106,7 @@ class Harness(ABC):
         with self._folder() as folder:
             listing = f"mutate -list {count} -mode inv -seed {seed} -o mutations {TOP}.{module}"
             run_yosys([*_READ, listing], folder)
-            mutations = (folder / "mutations").read_text().splitlines()
+            mutations = (folder / "mutations").read_text(encoding="utf-8").splitlines()
         return [m for m in mutations if self._first_broken(timeout, mutation=m) is None]
 
     def _first_broken(
@@ -123,8 +123,8 @@ class Harness(ABC):
                 [str(ABC_PROGRAM), "-c", commands],
                 cwd=folder,
                 capture_output=True,
-                text=True,
                 check=True,
+                encoding="utf-8",
             )
         if "Property proved" in done.stdout or "UNSATISFIABLE" in done.stdout:
             return None
@@ -147,5 +147,5 @@ class Harness(ABC):
         ports["bad"] = (self.bad, ir.PortDirection.Output)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            (folder / "design.il").write_text(to_rtlil(m, TOP, ports))
+            (folder / "design.il").write_text(to_rtlil(m, TOP, ports), encoding="utf-8")
             yield folder

@@ -256,7 +256,9 @@ def _compile(
 
 def _public_ports(top: str, folder: Path) -> Path:
     control = folder / "ports.vlt"
-    control.write_text(f'`verilator_config\npublic_flat_rw -module "{top}" -port "*"\n')
+    control.write_text(
+        f'`verilator_config\npublic_flat_rw -module "{top}" -port "*"\n', encoding="utf-8"
+    )
     return control
 
 
@@ -283,7 +285,7 @@ def _runner(simulator: str) -> _Runner:
 def _digest(sources: Sequence[Path], top: str, simulator: str, options: Sequence[str]) -> str:
     digest = hashlib.sha256()
     versions = [importlib.metadata.version(package) for package in ("verilator", "cocotb")]
-    for text in (Path(__file__).read_text(), top, simulator, *versions, *options):
+    for text in (Path(__file__).read_text(encoding="utf-8"), top, simulator, *versions, *options):
         digest.update(f"{len(text)} {text}".encode())
     for source in sources:
         content = source.read_bytes()
@@ -292,5 +294,9 @@ def _digest(sources: Sequence[Path], top: str, simulator: str, options: Sequence
 
 
 def _tail(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else ["no log"]
+    lines = (
+        log.read_text(encoding="utf-8", errors="replace").splitlines()
+        if log.exists()
+        else ["no log"]
+    )
     return "\n".join(lines[-_LOG_LINES:])

@@ -9,6 +9,7 @@ import importlib
 import io
 import json
 import warnings
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +17,8 @@ import torch
 from torch.export.pt2_archive import constants as place
 from torch.export.pt2_archive._package import PT2ArchiveReader, load_pt2
 
-from golden.errors import ParameterError
+from golden.errors import ParameterError, first_line
+from golden.read import check_expansion
 
 _MODEL = "model"
 """What `torch.export.save` calls the network."""
@@ -40,6 +42,8 @@ def load_program(path: Path, *, trust_pickle: bool) -> torch.export.ExportedProg
     """
     try:
         content = path.read_bytes()
+        with zipfile.ZipFile(io.BytesIO(content)) as members:
+            check_expansion(members, len(content))
         archive = PT2ArchiveReader(io.BytesIO(content))
         harm = None if trust_pickle else _harm(archive)
         free = _has_free_dimensions(archive)
@@ -67,12 +71,6 @@ def _register_roundings() -> None:
         warnings.simplefilter("ignore")
         with suppress(ImportError):
             importlib.import_module("torch.ao.quantization.fx._decomposed")
-
-
-def first_line(reason: BaseException) -> str:
-    """Return what an exception says, on one line."""
-    lines = str(reason).strip().splitlines()
-    return lines[0].strip() if lines else type(reason).__name__
 
 
 def _unreadable(path: Path, reason: BaseException) -> ParameterError:

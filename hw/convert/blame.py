@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from hw.convert.archive import first_line
+from golden.errors import first_line
 
 _OTHERS = tuple(
     str(folder.resolve())

@@ -7,9 +7,8 @@ from typing import Any, Literal, NoReturn
 
 import torch
 
-from golden.errors import ParameterError
+from golden.errors import ParameterError, first_line
 from golden.quantize import Activation
-from hw.convert.archive import first_line
 from hw.convert.quantized import Levels, LevelsOf
 
 Value = Any

@@ -15,9 +15,8 @@ from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 from torch.nn import functional
 
-from golden.errors import ParameterError
+from golden.errors import ParameterError, first_line
 from hw.convert.affine import Affine, of_onnx
-from hw.convert.archive import first_line
 from hw.convert.graph import Graph, Kind, Node, Value, build
 from hw.convert.operators import conv2d
 from hw.convert.quantized import ROUNDINGS, rounds

@@ -14,9 +14,9 @@ import torch
 from torch import fx
 from torch.export.graph_signature import OutputKind
 
-from golden.errors import ParameterError
+from golden.errors import ParameterError, first_line
 from hw.convert.affine import Affine, of_torch
-from hw.convert.archive import first_line, load_program
+from hw.convert.archive import load_program
 from hw.convert.blame import explained, line_of
 from hw.convert.graph import Graph, Kind, Node, Value, build, placed, to_double
 from hw.convert.operators import conv2d, convolution

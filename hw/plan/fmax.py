@@ -20,7 +20,7 @@ def warnings(plan: Plan, measured: Path = _MEASURED) -> Iterator[str]:
     if not measured.is_file():
         yield f"whether engines reach it is not known: there is no {measured}"
         return
-    results = json.loads(measured.read_text())["results"]
+    results = json.loads(measured.read_text(encoding="utf-8"))["results"]
     device = plan.target.device.name
     clock = plan.target.clock / 1e6
     for engine, length in sorted(_used(plan)):

@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 
 from golden.config import Table
-from golden.errors import ParameterError
+from golden.errors import ParameterError, first_line
 from golden.layer import Arrays
 from golden.layer_axes import AXES
 from golden.networks import NETWORKS, LayerShape, Size
+from golden.read import read_json
 from golden.weights import load_weights
 from hw.layer.registry import LAYERS
 
 _FILE = "network.json"
 _OF_LAYER = ("name", "channels", "weights", "weights_port", "engines", "lanes", "target")
 """Keys of a configuration that the planner decides, or that layers of a kind differ in."""
+_MOST_PIXELS = 1 << 20
+"""Of a side of an image."""
 _SCALARS: Mapping[str, tuple[str, ...]] = {
     "between": ("zero_point",),
     "output": ("zero_point",),
@@ -150,17 +153,37 @@ def converted(folder: Path) -> PlannedNetwork:
     ParameterError
         Where a file is missing, or does not hold what it should.
     """
+    rule = f"a folder with a {_FILE} that hw.convert wrote"
+    listed = read_json(folder / _FILE, "network", rule)
     try:
-        listed = json.loads((folder / _FILE).read_text())
         configs = [folder / entry["config"] for entry in listed["layers"]]
-        size = listed["input"][-2:]
-    except (OSError, ValueError, LookupError, TypeError) as reason:
-        text = reason.strerror if isinstance(reason, OSError) else type(reason).__name__
-        rule = f"a folder with a {_FILE} that hw.convert wrote"
-        raise ParameterError("network", rule, f"{folder} ({text})") from None
+        height, width = (_checked_size(size) for size in listed["input"][-2:])
+    except (ValueError, LookupError, TypeError) as reason:
+        raise ParameterError("network", rule, f"{folder} ({type(reason).__name__})") from None
     if not configs:
         raise ParameterError("network", "a network with layers", f"{folder} (none)")
-    return PlannedNetwork(str(folder), [_of_config(path) for path in configs], tuple(size))
+    return PlannedNetwork(str(folder), [_checked(path) for path in configs], (height, width))
+
+
+def _checked_size(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError("a size is a whole number")
+    if not 1 <= value <= _MOST_PIXELS:
+        raise ValueError("a size is positive")
+    return value
+
+
+def _checked(path: Path) -> PlannedLayer:
+    """Return the layer of a configuration that can be told apart from others."""
+    try:
+        layer = _of_config(path)
+        json.dumps([layer.kind, for_prediction(layer.options)])
+    except (LookupError, ValueError, TypeError) as reason:
+        if isinstance(reason, ParameterError) and reason.parameter == "network":
+            raise
+        text = f"{path} ({first_line(reason)})"
+        raise ParameterError("network", "of layers as hw.convert writes them", text) from None
+    return layer
 
 
 def _of_shape(shape: LayerShape) -> list[PlannedLayer]:
@@ -184,6 +207,10 @@ def _of_config(path: Path) -> PlannedLayer:
     form = table.take("form", str)
     if form not in LAYERS:
         raise ParameterError("network", f"of layers of {', '.join(LAYERS)}", f"{form} in {path}")
+    for key in ("between", "output"):
+        table.table(key)
+    if not table.is_table("residual"):
+        table.take("residual", bool, False)
     weights = path.parent / table.take("weights", str)
     for key in _OF_LAYER:
         options.pop(key, None)
