@@ -103,7 +103,9 @@ def bound_operator(
     back = [[Reach(-ends, ends)] * (len(s.ranks) + 1) for s in flow.sections[flow.middle + 1 :]]
     length = int(entry.max()) + 1
     deviation = np.full((channels, length), error)
-    return Operator(ahead + back, deviation, (deviation / data.max_abs) ** 2 / length)
+    # Where samples can only be 0, nothing deviates.
+    power = (deviation / max(data.max_abs, 1)) ** 2 / length
+    return Operator(ahead + back, deviation, power)
 
 
 def _bound_ahead(flow: Flow, modulus: float) -> list[list[Reach]]:

@@ -58,7 +58,7 @@ class _Sums:
     def reach(self, data: Interval) -> Reach:
         """Return the range over samples of ``data``."""
         middle, half = (data.high + data.low) / 2, (data.high - data.low) / 2
-        away = self._magnitude * half * SLACK
+        away = self._magnitude * (half * SLACK + abs(middle) * (SLACK - 1))
         return Reach(self._total * middle - away, self._total * middle + away)
 
 

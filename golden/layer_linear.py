@@ -205,6 +205,15 @@ class LinearLayerDesign(LayerDesign):
             data, bits = passes[-1].design.output_range, passes[-1].design.output_bits
         return passes
 
+    @staticmethod
+    def _with_borders(data: Interval, bits: int) -> Interval | None:
+        """Return what samples of ``bits`` bits in ``data`` and zeros around them keep to.
+
+        None where that is all of the format.
+        """
+        samples = Interval.union([data, Interval(0, 0)])
+        return samples if samples != Interval.signed(bits) else None
+
     def _requantization(self, number: int) -> Requantization | None:
         return self.output if number == len(self.order) - 1 else self.between
 
@@ -228,7 +237,7 @@ class LinearLayerDesign(LayerDesign):
             "data_bits": bits,
             "weight_bits": self.weight_bits,
             "requantization": self._requantization(number),
-            "data_range": data if data != Interval.signed(bits) else None,
+            "data_range": self._with_borders(data, bits),
             "target": self.target,
         }
         if choice.engine == DirectDesign.engine:

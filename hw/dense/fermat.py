@@ -87,7 +87,7 @@ class DenseFermatCore(Core):
             self.i.ready.eq(store.open),
             store.take.eq(taken),
         ]
-        samples = words_of(m, self.i.payload.samples, taken)
+        samples = words_of(m, self.i.payload.samples, taken, design.data)
         bins = run_chain(m, "forward", (*design.forward.steps, design.fold), samples, design)
         m.d.comb += [
             store.w_en.eq(delay_valid(m, bins.valid, LEAD, name="bins_valid")),

@@ -7,12 +7,13 @@ from amaranth.hdl import Module, Value
 
 from golden import fermat_plan as plan
 from golden.fermat import FermatDesign
+from golden.interval import Interval
 from hw.delay import delay, delay_valid
 from hw.fermat.butterfly import Butterfly, PointTransform
 from hw.fermat.latency import step_latency
 from hw.fermat.reduction import Reduction
 from hw.fermat.rotation import Fold, Rotation
-from hw.fermat.words import LEAD
+from hw.fermat.words import LEAD, words_layout
 from hw.ports import View
 from hw.streams import Flow, FlowSignature, connect_streams
 
@@ -39,11 +40,16 @@ def latency_of(steps: Sequence[plan.Step]) -> int:
     return sum(map(step_latency, steps))
 
 
-def words_of(m: Module, samples: View, taken: Value) -> Flow:
-    """Return samples that are taken as a flow of words, away from the door's gates."""
-    flow = FlowSignature(samples.shape()).create(path=("samples",))
+def words_of(m: Module, samples: View, taken: Value, words: Interval) -> Flow:
+    """Return samples that are taken as a flow of words, away from the door's gates.
+
+    ``words`` is what samples keep to, which may need fewer bits than they come in.
+    """
+    layout = words_layout(words, len(samples))
+    flow = FlowSignature(layout).create(path=("samples",))
+    late = delay(m, samples, DOOR + LEAD, name="sample")
     m.d.comb += [
-        flow.payload.eq(delay(m, samples, DOOR + LEAD, name="sample")),
+        *(word.eq(sample) for word, sample in zip(flow.payload, late, strict=True)),
         flow.valid.eq(delay_valid(m, taken, DOOR, name="taken")),
     ]
     return flow

@@ -87,7 +87,7 @@ class FermatCore(Core):
             self.i.ready.eq(self.credit & self.available),
             self.take.eq(taken),
         ]
-        return words_of(m, self.i.payload.samples, taken)
+        return words_of(m, self.i.payload.samples, taken, self._design.data)
 
     def _leave(self, m: Module, sums: View, valid: Value) -> None:
         """Send out sums; as everywhere inside, ``valid`` is ahead of them."""

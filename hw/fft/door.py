@@ -5,7 +5,6 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from golden.fft import FftDesign
-from golden.fixed import SQ
 from hw.core import between_frames
 from hw.counter import Counter, Odometer
 from hw.delay import delay, delay_valid
@@ -26,7 +25,7 @@ class Door(Component):
     -------
     i : In, stream of beats
     o : Out, `BeatSignature` of samples
-        `AHEAD` cycles later.
+        `AHEAD` cycles later; in fewer bits where they keep to a narrower range.
     credit, available : In
         Nothing is taken unless both are high.
     take : Out
@@ -49,7 +48,7 @@ class Door(Component):
         super().__init__(
             {
                 "i": In(stream.Signature(beat_layout(design.data_bits, design.lanes))),
-                "o": Out(BeatSignature(SQ(design.data_bits, 0), design.pairs)),
+                "o": Out(BeatSignature(design.formats.sections[0].entry, design.pairs)),
                 "credit": In(1),
                 "available": In(1),
                 "take": Out(1),

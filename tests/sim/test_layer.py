@@ -114,6 +114,15 @@ CASES = {
         engines.height.engine = "direct"
         engines.width.engine = "direct"
     """,
+    "one value between": """
+        form = "metaformer"
+        channels = 2
+        height = 4
+        width = 4
+        between = {low = -7, high = -7}
+        engines.height.engine = "fermat"
+        engines.width.engine = "fft"
+    """,
     "height-alone": """
         form = "serial"
         order = ["height"]

@@ -65,6 +65,27 @@ CASES = {
         engines.height.engine = "direct"
         engines.width.engine = "fermat"
     """,
+    "samples of fewer bits between": """
+        order = ["width", "height"]
+        channels = 1
+        height = 5
+        width = 3
+        kernels.width = {taps = 2, origin = 1}
+        kernels.height = {taps = 3, origin = 2, stride = 2}
+        between = {bits = 8, low = -30, high = 52}
+        engines.width = {engine = "direct", macs = 1}
+        engines.height.engine = "fermat"
+    """,
+    "samples that zeros are not among": """
+        channels = 2
+        height = 4
+        width = 5
+        kernels.height.taps = 2
+        kernels.width.taps = 3
+        between = {bits = 8, low = 100, high = 120}
+        engines.height.engine = "direct"
+        engines.width.engine = "direct"
+    """,
 }
 
 
