@@ -45,6 +45,8 @@ def to_verilog(component: Elaboratable, name: str, ports: Ports) -> str:
                 # Multiplexers of more ways become functions, which Icarus 11 takes for system ones.
                 "pmuxtree",
                 "opt_clean",
+                # Modules whose instances nothing needed any more would be further tops.
+                f"hierarchy -top {name}",
                 "memory_collect",
                 f"attrmap {attributes}",
                 f"attrmap -modattr {attributes}",

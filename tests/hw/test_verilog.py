@@ -1,0 +1,87 @@
+"""Verilog as other tools take it."""
+
+import re
+
+import pytest
+from amaranth.hdl import Module, Signal
+from amaranth.hdl._ir import PortDirection
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.config import Table
+from hw.axi import PortNames
+from hw.counter import Counter
+from hw.generate import generate
+from hw.layer.registry import LAYERS
+from hw.verilog import to_verilog
+
+NAME = r"(\\\S+|\w+)"
+BETWEEN = {"between": {"bits": 8}}
+
+
+def engines(height, width):
+    return {"engines": {"height": {"engine": height}, "width": {"engine": width}}}
+
+
+LAYERS_OF = {
+    "serial": engines("fermat", "fft"),
+    "parallel": engines("fft", "direct"),
+    "metaformer": engines("direct", "fermat") | {"residual": True, "output": {"bits": 8}},
+    "dense direct": {"axis": "height", "engines": {"height": {"engine": "direct", "macs": 2}}},
+    "dense fft": {"axis": "height", "engines": {"height": {"engine": "fft"}}},
+    "dense fermat": engines("fermat", "fermat"),
+    "linear": engines("direct", "fft") | {"kernels": {a: {"taps": 3} for a in ("height", "width")}},
+    "global_filter": {"engines": {"plane": {"engine": "fft"}}},
+    "depthwise": {"kernel": 3, "engines": {"plane": {"engine": "fermat"}}},
+}
+TWO_PASSES = ("serial", "metaformer", "linear")
+
+
+def tops(verilog):
+    """Names of the modules that no other one has an instance of."""
+    modules = re.findall(rf"^module {NAME} *\(", verilog, re.MULTILINE)
+    instances = re.findall(rf"^  {NAME} +(?:#\(.*?\) *)?{NAME} *\($", verilog, re.M | re.S)
+    return sorted(set(modules) - {module for module, _ in instances})
+
+
+@pytest.mark.parametrize("case", LAYERS_OF)
+def test_a_layer_has_one_top(case):
+    form = case.split()[0]
+    options = {"name": "only", "channels": 2, "height": 4, "width": 4} | LAYERS_OF[case]
+    table = Table(options | (BETWEEN if form in TWO_PASSES else {}))
+    design = LAYERS[form].design.of_table(table, None, example=True)
+    verilog = generate(design, PortNames())["only.v"].decode()
+    assert tops(verilog) == ["only"]
+
+
+def test_every_form_is_among_the_layers():
+    assert {case.split()[0] for case in LAYERS_OF} == set(LAYERS)
+
+
+class Unread(wiring.Component):
+    """Counts steps in one module whose result nobody reads, and in one whose is."""
+
+    def __init__(self):
+        super().__init__({"i": In(1), "o": Out(1)})
+
+    def elaborate(self, platform):
+        del platform
+        m = Module()
+        m.submodules.unread, m.submodules.read = Counter(5), Counter(3)
+        m.d.comb += [m.submodules.unread.step.eq(self.i), m.submodules.read.step.eq(self.i)]
+        last = Signal()
+        m.d.sync += last.eq(m.submodules.unread.last)
+        m.d.comb += self.o.eq(m.submodules.read.last)
+        return m
+
+
+def test_a_module_that_nothing_needs_is_left_out():
+    component = Unread()
+    ports = {
+        "i": (component.i, PortDirection.Input),
+        "o": (component.o, PortDirection.Output),
+    }
+    verilog = to_verilog(component, "counting", ports)
+    assert tops(verilog) == ["counting"]
+    assert "counting.read" in verilog
+    assert "counting.unread" not in verilog
