@@ -8,7 +8,8 @@ from golden.config import Table, refusal
 from golden.design import LineDesign
 from golden.direct import DirectDesign
 from golden.fermat import FermatDesign
-from golden.fft import EXACT_WIDTHS, FftDesign, exact_widths
+from golden.fft import FftDesign
+from golden.fft_exact import EXACT_WIDTHS, exact_widths
 
 DESIGNS: Mapping[str, type[LineDesign]] = {
     design.engine: design for design in (DirectDesign, FftDesign, FermatDesign)

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -327,9 +327,9 @@ class FftDesign(LineDesign):
         `error_bound` is the most that a sum is off before it is rounded to an integer.
         """
         return {
-            "error_bound": _upwards(self.error_bound),
-            "error_bound_quantization": _upwards(float(self.operator.deviation.max())),
-            "error_bound_rounding": _upwards(float(self.noise.bound.max())),
+            "error_bound": upwards(self.error_bound),
+            "error_bound_quantization": upwards(float(self.operator.deviation.max())),
+            "error_bound_rounding": upwards(float(self.noise.bound.max())),
         }
 
     def accumulate(self, lines: Integers, weights: LineWeights) -> Integers:
@@ -377,50 +377,7 @@ class FftDesign(LineDesign):
         return z
 
 
-AnyFft = TypeVar("AnyFft", bound=FftDesign)
-
-EXACT_WIDTHS = ("spectrum_bits", "twiddle_bits", "operand_bits", "result_f_bits")
-"""What `exact_widths` chooses, whatever it was."""
-EXACT_BOUND = 0.5
-"""Below it a result is off by less than a half, and rounding brings back the integer."""
-_EXACT_F_BITS = 4
-
-
-def exact_widths(design: AnyFft) -> AnyFft:
-    """Return ``design`` with the narrowest widths whose proof makes its results exact.
-
-    Operands and factors grow together until the proof succeeds; then each width in turn shrinks as
-    far as it can: factors first, since they fill tables.
-
-    Raises
-    ------
-    ParameterError
-        Where the widest that the model and the target take do not suffice.
-    """
-    factors, operands = ("spectrum_bits", "twiddle_bits"), ("operand_bits",)
-    exact = replace(design, result_f_bits=_EXACT_F_BITS)
-    while exact.error_bound >= EXACT_BOUND:
-        wider = _resized(exact, 1, *factors, *operands)
-        if wider is None:
-            rule = "left out where the widest operands leave more than a half to be off"
-            raise ParameterError("exact", rule, f"given with {exact.error_bound:.3g}")
-        exact = wider
-    for width in (*factors, *operands, "result_f_bits"):
-        narrower = _resized(exact, -1, width)
-        while narrower is not None and narrower.error_bound < EXACT_BOUND:
-            exact, narrower = narrower, _resized(narrower, -1, width)
-    return exact
-
-
-def _resized(design: AnyFft, bits: int, *widths: str) -> AnyFft | None:
-    """Return ``design`` with ``bits`` more in each of ``widths``, or None where it can't be."""
-    try:
-        return replace(design, **{width: getattr(design, width) + bits for width in widths})
-    except ParameterError:
-        return None
-
-
-def _upwards(value: float) -> float:
+def upwards(value: float) -> float:
     """Return ``value`` with three decimals: no machine's last digit in a manifest."""
     return float(np.ceil(value * 1e3) / 1e3)
 

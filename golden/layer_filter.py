@@ -17,7 +17,7 @@ from golden.design import LineDesign
 from golden.engines import EngineChoice
 from golden.errors import check_range
 from golden.example import example_scales
-from golden.fft import exact_widths
+from golden.fft_exact import exact_widths
 from golden.fft_flow import Complexes
 from golden.interval import Integers, Interval
 from golden.layer import Arrays, LayerDesign

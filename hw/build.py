@@ -14,7 +14,8 @@ from golden.direct import DirectDesign
 from golden.errors import ParameterError
 from golden.example import example_weights
 from golden.fermat import FermatDesign
-from golden.fft import EXACT_WIDTHS, FftDesign, exact_widths
+from golden.fft import FftDesign
+from golden.fft_exact import EXACT_WIDTHS, exact_widths
 from golden.interval import Interval
 from golden.layer import LayerDesign
 from golden.names import check_module_name

@@ -16,7 +16,7 @@ from golden.dense import (
 from golden.design import Requantization
 from golden.errors import ParameterError
 from golden.example import example_weights
-from golden.fft import exact_widths
+from golden.fft_exact import exact_widths
 from golden.interval import Interval
 
 ROWS = 4

@@ -1,5 +1,6 @@
 """The FFT engine's model: against float64, at its worst, and within what is proved of it."""
 
+import re
 import time
 from dataclasses import replace
 
@@ -11,12 +12,12 @@ from golden.errors import ParameterError
 from golden.example import example_weights
 from golden.fft import (
     FftDesign,
-    exact_widths,
     exchange,
     multiply,
     spectrum_words,
     transform_length,
 )
+from golden.fft_exact import exact_widths
 from golden.fft_flow import Flow, bin_order
 from golden.fft_proof import factors
 from golden.fixed import SQ, Fixed
@@ -283,10 +284,47 @@ def test_exact_widths_are_exact_and_the_narrowest(length):
         assert narrower.error_bound >= 0.5 or not design.flow.twiddle_f_bits
 
 
-def test_exactness_out_of_reach_is_refused():
-    design = design_of(64, data_bits=18, weight_bits=18)
-    with pytest.raises(ParameterError, match=r"^Exact must be left out where the widest operands"):
-        exact_widths(design)
+def test_exactness_is_found_where_factors_must_leave_operands_more_room():
+    design = exact_widths(design_of(64, data_bits=10, weight_bits=10))
+    assert design.operand_bits > 31 > design.spectrum_bits
+    assert design.max_abs_error == 0
+    assert not errors(design, hard_lines(design)).any()
+
+
+OUT_OF_REACH = (
+    r"^Exact must be left out where sums stay up to (.+) off at the best widths "
+    r"\((?:(\d+) data bits or )?(?:(\d+) weight bits or )?(\d+) data and (\d+) weight bits would "
+    r"do\), not given$"
+)
+
+
+@pytest.mark.parametrize("target", ["generic", "ecp5"])
+@pytest.mark.parametrize("port", [False, True])
+def test_exactness_out_of_reach_is_refused_with_what_would_do(target, port):
+    """Each choice is exact, and none of a bit more."""
+    bits = {"generic": 14, "ecp5": 8}[target]
+    kernel = design_of(16, weight_bits=bits).weights.weight[0]
+
+    def design(data, weight):
+        ends = Interval.signed(weight)
+        rounded = np.clip(np.rint(kernel / 2 ** (bits - weight)), ends.low, ends.high)
+        weights = None if port else plain_weights(rounded)
+        own = {"data_bits": data, "weight_bits": weight, "weights": weights, "target": target}
+        return FftDesign(name="e", length=16, **own)
+
+    with pytest.raises(ParameterError) as refusal:
+        exact_widths(design(bits, bits))
+    found = re.match(OUT_OF_REACH, str(refusal.value))
+    assert found, refusal.value
+    assert float(found[1]) >= 0.5
+    data, weight, *both = (None if bits is None else int(bits) for bits in found.groups()[1:])
+    assert data or port
+    choices = [choice for choice in ((data, bits), (bits, weight), both) if all(choice)]
+    for choice in choices:
+        assert exact_widths(design(*choice)).max_abs_error == 0
+        more = [most if most == bits else most + 1 for most in choice]
+        with pytest.raises(ParameterError, match=r"^Exact must be left out"):
+            exact_widths(design(*more))
 
 
 def test_lanes_channels_and_tables_fall_into_place():
