@@ -64,6 +64,7 @@ def read_onnx(path: Path, size: tuple[int, int]) -> Graph:
     try:
         model = onnx.load(path)
         onnx.checker.check_model(model)
+        _check_text(model.graph)
     except Exception as reason:  # whatever protobuf and the checker raise
         _refuse("a readable ONNX file", f"{path} ({first_line(reason)})")
     opset = _opset(model)
@@ -79,6 +80,16 @@ def read_onnx(path: Path, size: tuple[int, int]) -> Graph:
     return build(
         nodes, constants, input=inputs[0].name, output=graph.output[0].name, input_shape=shape
     )
+
+
+def _check_text(graph: onnx.GraphProto) -> None:
+    """Raise where a name is no text: protobuf gives bytes that are not UTF-8 as they are."""
+    names = [value.name for value in (*graph.input, *graph.output, *graph.initializer)]
+    for node in graph.node:
+        names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+        names += [attribute.name for attribute in node.attribute]
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("a name in it is not UTF-8")
 
 
 def _opset(model: onnx.ModelProto) -> int:

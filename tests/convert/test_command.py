@@ -18,6 +18,7 @@ from torch import nn
 
 from hw.command import run_command
 from hw.convert.command import main
+from hw.files import with_manifest, write_product
 from hw.layer.config import read_layer
 from nets.digits import TASKS, digits, load_trained
 from nets.parc import ParC
@@ -52,6 +53,9 @@ def save_export(network, path, size=8, batch=1, **options):
 def test_a_trained_network_is_converted(tmp_path, images, capsys):
     model = save_export(load_trained("convnext"), tmp_path / "net.pt2")
     out = tmp_path / "out"
+    # Of a layer that is gone.
+    old = with_manifest({"parc_old.toml": b"", "parc_old.npz": b""}, "network.json", {})
+    write_product(old, "network.json", out)
     assert not run(model, "--input-size", "8x8", "--calibration", images, "-o", out)
     text = capsys.readouterr().out
     assert "accuracy: 100.00% in float, 100.00% with ParC in integers" in text
@@ -469,3 +473,20 @@ def test_a_missing_extra_is_named(missing, line, images, tmp_path):
     assert done.returncode == 2
     assert done.stderr == f"hw.convert: {line}\n"
     assert not (tmp_path / "out").exists()
+
+
+def test_names_that_are_no_text_are_refused(tmp_path, images, capsys):
+    path = tmp_path / "net.onnx"
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 1, 8, 8])
+        for name in ("image", "y")
+    ]
+    node = onnx.helper.make_node("Relu", ["image"], ["y"])
+    graph = onnx.helper.make_graph([node], "net", ends[:1], ends[1:])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    path.write_bytes(model.SerializeToString().replace(b"image", b"im\xffge"))
+    out = tmp_path / "out"
+    assert run(path, "--input-size", "8x8", "--calibration", images, "-o", out) == 2
+    line = capsys.readouterr().err
+    assert line.startswith("hw.convert: MODEL must be a readable ONNX file, not ")
+    assert line.count("\n") == 1
