@@ -4,6 +4,8 @@ import re
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 from amaranth.back import rtlil  # type: ignore[attr-defined] # not in the stubs
 from amaranth.hdl import Elaboratable, Value
@@ -14,10 +16,30 @@ from hw.yosys import YosysError, run_yosys
 Ports = dict[str, tuple[Value, "ir.PortDirection"]]
 
 
+def _emit_contents(emitter: Any, index: int, cell: Any) -> None:
+    """Write a memory's contents as `rtlil.ModuleEmitter.emit_memory` does, but a word at a time.
+
+    Amaranth 0.5 makes an object of every bit: two minutes for the kernels of a large layer.
+    """
+    words = "".join(f"{word:0{cell.width}b}" for word in reversed(cell.init))
+    facts = {"ABITS": 0, "WIDTH": cell.width, "WORDS": cell.depth, "PRIORITY": 0}
+    emitter.builder.cell(
+        "$meminit_v2",
+        ports={
+            "ADDR": emitter.sigspec(),
+            "DATA": f"{cell.width * cell.depth}'{words}",
+            "EN": f"{cell.width}'{'1' * cell.width}",
+        },
+        parameters={"MEMID": emitter.memories[index].memid, **facts},
+        src_loc=cell.src_loc,
+    )
+
+
 def to_rtlil(component: Elaboratable, name: str, ports: Ports) -> str:
     """Return ``component`` as RTLIL, without source lines: they would name a machine's folders."""
     fragment = ir.Fragment.get(component, None)  # type: ignore[no-untyped-call] # not in the stubs
-    text, _ = rtlil.convert_fragment(fragment, ports, name, emit_src=False)
+    with patch.object(rtlil.ModuleEmitter, "emit_memory", _emit_contents):
+        text, _ = rtlil.convert_fragment(fragment, ports, name, emit_src=False)
     return str(text)
 
 

@@ -66,6 +66,8 @@ class Memory(Component):
         writable: bool = True,
         target: str,
     ) -> None:
+        if len(init) > depth:
+            raise ValueError(f"Words must number at most {depth}, not {len(init)}")
         self._depth = depth
         self._width = width
         self._init = list(init)
@@ -90,9 +92,10 @@ class Memory(Component):
         array: memory.Memory[Any, Any] = memory.Memory(
             shape=unsigned(self._width),
             depth=self._depth,
-            init=self._init,
+            init=[],
             attrs=self._attributes(),
         )
+        _fill(array, self._init)
         m.submodules.array = array
         read = array.read_port()
         out = Signal(self._width, reset_less=True)
@@ -195,6 +198,15 @@ class Memory(Component):
             i_WEB=Const(0, 1),
             **ports,
         )
+
+
+def _fill(array: "memory.Memory[Any, Any]", words: Sequence[int]) -> None:
+    """Give ``array`` its contents, unsigned integers that fit.
+
+    Amaranth 0.5 takes each word through its checks of constants, seconds for a large ROM; the rows
+    themselves are a list.
+    """
+    array.init._elems[: len(words)] = words
 
 
 def blocks_on(target: str, *, depth: int, width: int, writable: bool) -> int:

@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from amaranth.hdl import Module, Signal
+from amaranth.back import rtlil
+from amaranth.hdl import Fragment, Module, Signal
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -13,7 +14,8 @@ from hw.axi import PortNames
 from hw.counter import Counter
 from hw.generate import generate
 from hw.layer.registry import LAYERS
-from hw.verilog import to_verilog
+from hw.primitives.memory import Memory
+from hw.verilog import to_rtlil, to_verilog
 
 NAME = r"(\\\S+|\w+)"
 BETWEEN = {"between": {"bits": 8}}
@@ -85,3 +87,35 @@ def test_a_module_that_nothing_needs_is_left_out():
     assert tops(verilog) == ["counting"]
     assert "counting.read" in verilog
     assert "counting.unread" not in verilog
+
+
+def rom(depth, words):
+    """A ROM of seven bits, and its ports."""
+    component = Memory(depth=depth, width=7, init=words, writable=False, target="generic")
+    directions = {"r_en": "Input", "r_addr": "Input", "r_data": "Output"}
+    ports = {
+        name: (getattr(component, name), PortDirection[direction])
+        for name, direction in directions.items()
+    }
+    return component, ports
+
+
+@pytest.mark.parametrize("words", [[], [1, 2, 127], [127, 0, 64, 3, 1]])
+def test_contents_are_written_as_amaranth_writes_them(words):
+    fragment = Fragment.get(rom(5, words)[0], None)
+    array = fragment.find_subfragment("array")
+    assert list(array._data.init) == [*words, *[0] * (5 - len(words))]
+    component, ports = rom(5, words)
+    ours = to_rtlil(component, "rom", ports)
+    component, ports = rom(5, words)
+    text, _ = rtlil.convert_fragment(Fragment.get(component, None), ports, "rom", emit_src=False)
+    assert ours == text
+    assert "$meminit_v2" in ours
+
+
+# The memory that is refused is never elaborated.
+@pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
+@pytest.mark.usefixtures("collected")
+def test_contents_must_fit():
+    with pytest.raises(ValueError, match=r"^Words must number at most 2, not 3$"):
+        rom(2, [1, 2, 3])
