@@ -4,7 +4,7 @@ import re
 
 import pytest
 from amaranth.back import rtlil
-from amaranth.hdl import Fragment, Module, Signal
+from amaranth.hdl import ClockDomain, Fragment, Module, Signal
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -64,11 +64,13 @@ class Unread(wiring.Component):
     """Counts steps in one module whose result nobody reads, and in one whose is."""
 
     def __init__(self):
+        self.sync = ClockDomain("sync")
         super().__init__({"i": In(1), "o": Out(1)})
 
     def elaborate(self, platform):
         del platform
         m = Module()
+        m.domains += self.sync
         m.submodules.unread, m.submodules.read = Counter(5), Counter(3)
         m.d.comb += [m.submodules.unread.step.eq(self.i), m.submodules.read.step.eq(self.i)]
         last = Signal()
@@ -82,6 +84,8 @@ def test_a_module_that_nothing_needs_is_left_out():
     ports = {
         "i": (component.i, PortDirection.Input),
         "o": (component.o, PortDirection.Output),
+        "clk": (component.sync.clk, PortDirection.Input),
+        "rst": (component.sync.rst, PortDirection.Input),
     }
     verilog = to_verilog(component, "counting", ports)
     assert tops(verilog) == ["counting"]
