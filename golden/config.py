@@ -77,6 +77,23 @@ class Table:
             raise refusal(self.path + key, "a list of strings", repr(value))
         return value
 
+    def sides(self, key: str, default: Any = REQUIRED) -> Any:
+        """Return what holds along rows and columns: ``[5, 3]``, or one number for both.
+
+        Returns
+        -------
+        tuple[int, int], along the height and along the width, or ``default``
+        """
+        value = self._entries.get(key)
+        if not isinstance(value, list):
+            value = self.take(key, int, default)
+            return (value, value) if key in self._entries else value
+        self._known.append(key)
+        if len(value) != 2 or any(type(side) is not int for side in value):
+            rule = "a whole number, or two in a list, along the height and along the width"
+            raise refusal(self.path + key, rule, repr(value))
+        return value[0], value[1]
+
     def is_table(self, key: str) -> bool:
         """Whether ``key`` holds a table."""
         return isinstance(self._entries.get(key), dict)

@@ -273,57 +273,61 @@ class GlobalFilterDesign(FilterDesign):
 class DepthwiseDesign(FilterDesign):
     """Every channel under a kernel of its own, with zeros around the map.
 
-    ``y[r, c] = bias + sum_(s, t) weight[s, t] * x[r + s - origin, c + t - origin]``: what
-    a depthwise convolution layer computes, the map's size kept.
+    ``y[r, c] = bias + sum_(s, t) weight[s, t] * x[r + s - oh, c + t - ow]``: what a depthwise
+    convolution layer computes, the map's size kept.
 
     Parameters
     ----------
     kernel
-        Taps along either axis, K.
+        Taps along the height and along the width, K_h and K_w.
     origin
-        Tap on the output's own position, along either axis; None takes (K - 1) // 2.
+        Tap on the output's own position, ``(oh, ow)``; None takes (K - 1) // 2 of either.
     """
 
     form: ClassVar[str] = "depthwise"
 
-    kernel: int
-    origin: int | None = None
+    kernel: tuple[int, int]
+    origin: tuple[int, int] | None = None
 
     def _check_own(self) -> None:
-        check_range("kernel", self.kernel, 1, 255)
+        for taps in self.kernel:
+            check_range("kernel", taps, 1, 255)
         if self.origin is not None:
-            check_range("origin", self.origin, 0, self.kernel - 1)
+            for place, taps in zip(self.origin, self.kernel, strict=True):
+                check_range("origin", place, 0, taps - 1)
 
     @classmethod
     def take_options(cls, table: Table, *, port: bool) -> dict[str, Any]:
         """See `LayerDesign`."""
-        own = {"kernel": table.take("kernel", int), "origin": table.take("origin", int, None)}
+        own = {"kernel": table.sides("kernel"), "origin": table.sides("origin", None)}
         return own | super().take_options(table, port=port)
 
     @property
-    def own_origin(self) -> int:
+    def own_origin(self) -> tuple[int, int]:
         """Tap on the output's own position."""
-        return (self.kernel - 1) // 2 if self.origin is None else self.origin
+        if self.origin is not None:
+            return self.origin
+        return (self.kernel[0] - 1) // 2, (self.kernel[1] - 1) // 2
 
     @property
     def plane(self) -> Plane:
         """See `FilterDesign`."""
-        taps, origin = (self.kernel,) * 2, (self.own_origin,) * 2
-        return padded(self.height, self.width, taps, origin)
+        return padded(self.height, self.width, self.kernel, self.own_origin)
 
     def wanted_kernels(self, arrays: Arrays) -> Integers:
         """See `FilterDesign`."""
-        shape = (self.channels, self.kernel, self.kernel)
+        shape = (self.channels, *self.kernel)
         taps = checked_array(arrays, "weight", shape, Interval.signed(self.weight_bits))
         return taps.reshape(self.channels, -1)
 
     def random_filters(self, generator: np.random.Generator) -> dict[str, Integers]:
         """See `FilterDesign`."""
         taps = Interval.signed(self.weight_bits)
-        shape = (self.channels, self.kernel, self.kernel)
+        shape = (self.channels, *self.kernel)
         return {"weight": generator.integers(taps.low, taps.high, shape, endpoint=True)}
 
     @property
     def own_parameters(self) -> dict[str, Any]:
-        """See `LayerDesign`."""
-        return {"kernel": self.kernel, "origin": self.own_origin}
+        """See `LayerDesign`. One number where it is the same along both axes."""
+        sides = {"kernel": self.kernel, "origin": self.own_origin}
+        return {key: side[0] if side[0] == side[1] else list(side) for key, side in sides.items()}

@@ -133,10 +133,13 @@ def of_padded(manifest, arrays, frame):
 
 def of_kernels(manifest, arrays, frame):
     """What depthwise kernels make of a frame, with zeros around it."""
-    taps, origin = (manifest["parameters"][key] for key in ("kernel", "origin"))
-    margin = (origin, taps - 1 - origin)
-    wide = np.pad(frame, ((0, 0), margin, margin))
-    windows = np.lib.stride_tricks.sliding_window_view(wide, (taps, taps), axis=(1, 2))
+    # One number, or two along height and width.
+    taps, origin = (
+        np.broadcast_to(manifest["parameters"][key], 2).tolist() for key in ("kernel", "origin")
+    )
+    margins = [(own, n - 1 - own) for own, n in zip(origin, taps, strict=True)]
+    wide = np.pad(frame, ((0, 0), *margins))
+    windows = np.lib.stride_tricks.sliding_window_view(wide, tuple(taps), axis=(1, 2))
     sums = np.einsum("chwst,cst->chw", windows, arrays["weight"].astype(np.int64))
     return ended(sums, manifest, arrays)
 

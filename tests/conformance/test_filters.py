@@ -17,6 +17,8 @@ GRID = [
     ("depthwise", (2, 7, 7), "fermat", "kernel = 5\noutput = {bits = 8}"),
     ("depthwise", (3, 6, 5), "fft", "kernel = 4\norigin = 0"),
     ("depthwise", (1, 5, 3), "fermat", "kernel = 9"),
+    ("depthwise", (2, 6, 7), "fermat", "kernel = [11, 3]\norigin = [4, 1]\noutput = {bits = 8}"),
+    ("depthwise", (1, 4, 6), "fft", "kernel = [1, 5]"),
 ]
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from golden.config import Table
 from golden.design import Requantization
 from golden.engines import EngineChoice
 from golden.errors import ParameterError
@@ -24,10 +25,21 @@ def global_filter(shape, engine, **options):
 
 
 def depthwise(shape, engine, kernel, **options):
+    """Sides are numbers, or pairs of them along the height and along the width."""
+    kernel, origin = (
+        side if isinstance(side, tuple) or side is None else (side, side)
+        for side in (kernel, options.pop("origin", None))
+    )
     options = {"channels": 2, "weights": None, "example": True} | options
     height, width = shape
     return DepthwiseDesign(
-        name="e", height=height, width=width, plane_engine=engine, kernel=kernel, **options
+        name="e",
+        height=height,
+        width=width,
+        plane_engine=engine,
+        kernel=kernel,
+        origin=origin,
+        **options,
     )
 
 
@@ -52,10 +64,10 @@ def by_definition(design, maps):
 
 def padded_sums(maps, kernels, origin):
     """A depthwise convolution layer, stated apart from the model: windows of a padded map."""
-    taps = kernels.shape[-1]
-    margin = (origin, taps - 1 - origin)
-    wide = np.pad(maps, ((0, 0), (0, 0), margin, margin))
-    windows = np.lib.stride_tricks.sliding_window_view(wide, (taps, taps), axis=(2, 3))
+    taps = kernels.shape[1:]
+    margins = [(own, n - 1 - own) for own, n in zip(origin, taps, strict=True)]
+    wide = np.pad(maps, ((0, 0), (0, 0), *margins))
+    windows = np.lib.stride_tricks.sliding_window_view(wide, taps, axis=(2, 3))
     return np.einsum("fchwst,cst->fchw", windows, kernels)
 
 
@@ -95,7 +107,10 @@ def test_global_filters_are_within_what_is_proved(shape, engine):
 
 @pytest.mark.parametrize(
     ("shape", "kernel", "origin"),
-    [((14, 14), 7, None), ((8, 16), 4, 2), ((7, 7), 13, None), ((5, 6), 2, 1), ((6, 9), 1, 0)],
+    [
+        *(((14, 14), 7, None), ((8, 16), 4, 2), ((7, 7), 13, None), ((5, 6), 2, 1), ((6, 9), 1, 0)),
+        *(((9, 7), (17, 5), None), ((6, 10), (2, 9), (1, 0)), ((5, 8), (1, 11), (0, 9))),
+    ],
 )
 @pytest.mark.parametrize("engine", [FFT, FERMAT], ids=["fft", "fermat"])
 def test_depthwise_kernels_are_those_of_the_definition(shape, kernel, origin, engine):
@@ -190,3 +205,24 @@ def test_sums_that_no_ring_holds_are_refused_with_their_bound():
     with pytest.raises(ParameterError) as refusal:
         global_filter((14, 14), EngineChoice("fermat", {"ring": 28}), weight_bits=16)
     assert str(refusal.value).startswith("engines.plane.ring must be a ring that holds |y| <= ")
+
+
+@pytest.mark.parametrize(
+    ("entries", "line"),
+    [
+        ({}, "kernel must be an integer, not left out"),
+        (
+            {"kernel": [3]},
+            "kernel must be a whole number, or two in a list, along the height and along the "
+            "width, not [3]",
+        ),
+        ({"kernel": [3, 256]}, "kernel must be from 1 to 255, not 256"),
+        ({"kernel": [3, 5], "origin": 3}, "origin must be from 0 to 2, not 3"),
+        ({"kernel": [5, 3], "origin": [4, 3]}, "origin must be from 0 to 2, not 3"),
+    ],
+)
+def test_kernels_that_are_none_are_refused_by_their_key(entries, line):
+    shape = {"channels": 1, "height": 6, "width": 6, "engines": {"plane": {"engine": "fermat"}}}
+    with pytest.raises(ParameterError) as error:
+        DepthwiseDesign.of_table(Table(shape | entries), None, example=True)
+    assert f"{error.value.known_as} {error.value.complaint}" == line
