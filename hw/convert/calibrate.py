@@ -130,24 +130,31 @@ def quantize_network(
     ParameterError
         Where a layer found is not what the network computes of these images.
     """
-    names = {n for layer in layers for n in (layer.entry, layer.exit, *layer.between)}
+    names = {n for layer in layers for n in (layer.entry, layer.exit)}
     seen = {name: Samples() for name in names}
+    seen_between = [Samples() for _ in layers]
     agreements = [Agreement() for _ in layers]
     for index in range(len(calibration.images)):
         _, values = graph.run(calibration.image(index), names)
         for name, value in values.items():
             seen[name].add(value.numpy())
-        for layer, agreement in zip(layers, agreements, strict=True):
-            x, y = (values[name].numpy()[0] for name in (layer.entry, layer.exit))
-            agreement.add(y, layer.respond(x))
+        for layer, agreement, middle in zip(layers, agreements, seen_between, strict=True):
+            x = layer.of_entry(values[layer.entry].numpy()[0])
+            y = layer.of_exit(values[layer.exit].numpy()[0])
+            passed, result = layer.stages(x)
+            agreement.add(y, result)
+            for part in passed:
+                middle.add(part)
         progress(1)
     _check_faithful(layers, agreements)
-    choose = _Chooser(graph, seen, OBSERVERS[observer], bits)
+    choose = _Chooser(graph, OBSERVERS[observer], bits)
     done, left = [], []
-    for layer in layers:
-        between = _with_embeddings(choose(*layer.between), layer, 1) if layer.between else None
-        data = _with_embeddings(choose(layer.entry), layer, 0)
-        formats = Formats(data, choose(layer.exit), between)
+    for layer, middle in zip(layers, seen_between, strict=True):
+        between = None
+        if layer.n_passes == 2:
+            between = _fitting(choose(middle, *layer.between), layer, 1)
+        data = _fitting(choose(seen[layer.entry], layer.entry), layer, 0)
+        formats = Formats(data, choose(seen[layer.exit], layer.exit), between)
         try:
             done.append(to_integers(layer, formats, weight_bits=weight_bits))
         except ValueError as reason:
@@ -160,19 +167,15 @@ class _Chooser:
     """Chooses formats: the model's own, or by what has been seen of the values."""
 
     graph: Graph
-    seen: Mapping[str, Samples]
     observe: Callable[[Samples, int], Activation]
     bits: int
 
-    def __call__(self, *names: str) -> Activation:
-        """Return one format for all the values of these names."""
+    def __call__(self, seen: Samples, *names: str) -> Activation:
+        """Return one format for all the values of these names, of which so much was seen."""
         given = {self.graph.formats.get(name) for name in names}
         if len(given) == 1 and (own := given.pop()) is not None:
             return own
-        joined = Samples()
-        for name in names:
-            joined.join(self.seen[name])
-        return self.observe(joined, self.bits)
+        return self.observe(seen, self.bits)
 
 
 def _check_faithful(layers: Sequence[FoundLayer], agreements: Sequence[Agreement]) -> None:
@@ -199,10 +202,16 @@ def warnings_of(figures: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _with_embeddings(data: Activation, layer: FoundLayer, number: int) -> Activation:
-    """Return ``data`` with steps large enough for the embeddings of pass ``number``."""
-    tables = [chain.passes[number].embedding for chain in layer.chains]
-    least = max(float(np.abs(table).max()) for table in tables) / data.high
+def _fitting(data: Activation, layer: FoundLayer, number: int) -> Activation:
+    """Return ``data`` as pass ``number`` needs it.
+
+    With steps large enough for its embeddings; and where there are zeros around the map, which
+    the hardware puts there as the integer 0, with that for its zero.
+    """
+    if layer.padded and data.zero_point:
+        ends = data.dequantize(np.array([data.low, data.high]))
+        data = Activation.symmetric(float(np.abs(ends).max()), data.bits)
+    least = max(chain.passes[number].most_embedded for chain in layer.chains) / data.high
     return replace(data, scale=max(data.scale, least))
 
 
@@ -232,7 +241,8 @@ def measure(
         image = calibration.image(index)
         exact, values = graph.run(image, names)
         for layer in layers:
-            x, y = (values[n].numpy()[0] for n in (layer.found.entry, layer.found.exit))
+            x = layer.found.of_entry(values[layer.found.entry].numpy()[0])
+            y = layer.found.of_exit(values[layer.found.exit].numpy()[0])
             ratios[layer.found.name].add(y, layer.respond(x))
         rounded, _ = graph.run(image, names, in_integers)
         whole.add(exact.numpy(), rounded.numpy())
@@ -253,14 +263,24 @@ def measure(
 
 def stand_ins(
     layers: Sequence[IntegerLayer],
-) -> dict[str, Callable[[Values], torch.Tensor]]:
+) -> dict[str, Callable[[Values, torch.Tensor], torch.Tensor]]:
     """Return what `Graph.run` replaces to have ``layers`` in integers; their inputs are watched."""
-    return {layer.found.exit: _stand_in(layer) for layer in layers}
+    by_exit: dict[str, list[IntegerLayer]] = {}
+    for layer in layers:
+        by_exit.setdefault(layer.found.exit, []).append(layer)
+    return {exit: _stand_in(several) for exit, several in by_exit.items()}
 
 
-def _stand_in(layer: IntegerLayer) -> Callable[[Values], torch.Tensor]:
-    def respond(values: Values) -> torch.Tensor:
-        return torch.from_numpy(layer.respond(values[layer.found.entry].numpy()[0]))[None]
+def _stand_in(layers: Sequence[IntegerLayer]) -> Callable[[Values, torch.Tensor], torch.Tensor]:
+    """Return what puts the channels that ``layers`` give in the place of a value's own."""
+
+    def respond(values: Values, value: torch.Tensor) -> torch.Tensor:
+        made = value.clone()
+        for layer in layers:
+            found = layer.found
+            y = layer.respond(found.of_entry(values[found.entry].numpy()[0]))
+            found.into_exit(made.numpy()[0], y)
+        return made
 
     return respond
 

@@ -24,6 +24,7 @@ from hw.convert.compose import compose
 from hw.convert.find import Left, find_passes
 from hw.convert.graph import Graph
 from hw.convert.integers import IntegerLayer
+from hw.convert.probe import LEAST_TAPS
 from hw.convert.read_torch import read_export, read_factory
 from hw.files import with_manifest, write_product
 
@@ -53,6 +54,12 @@ NETWORK = "network.json"
 @click.option("--bits", type=click.IntRange(2, 16), default=8, help="Width of maps.  [8]")
 @click.option("--weight-bits", type=click.IntRange(2, 16), default=8, help="Of weights.  [8]")
 @click.option(
+    "--least-taps",
+    type=click.IntRange(2),
+    default=LEAST_TAPS,
+    help=f"Of kernels with zeros around the map; shorter ones are left.  [{LEAST_TAPS}]",
+)
+@click.option(
     "--trust-pickle", is_flag=True, help="Load pickled objects of a .pt2 file: they can run code."
 )
 @click.option("-o", "--out", type=Path, required=True, help="Folder to write to.")
@@ -64,6 +71,7 @@ def main(
     observer: str,
     bits: int,
     weight_bits: int,
+    least_taps: int,
     trust_pickle: bool,
     out: Path,
 ) -> None:
@@ -82,7 +90,7 @@ def main(
     graph = _read(model, state, size, data.images.shape[1], trust_pickle=trust_pickle)
     _check_images(data, graph)
     graph, rounded = look_through(graph, data)
-    found, left = find_passes(graph)
+    found, left = find_passes(graph, least_taps=least_taps)
     layers = compose(graph, found)
     if not layers:
         raise ParameterError("model", "of ParC layers", _reasons(left) or "one without any")
@@ -102,11 +110,12 @@ def main(
         raise ParameterError("model", "of layers that the hardware can do", _reasons(left))
     with _bar("measuring", n_images) as bar:
         figures = measure(graph, done, data, bar.update)
-    warned = warnings_of(figures)
+    notes = [f"{layer.found.name}: {layer.found.note}" for layer in done if layer.found.note]
+    warned = [*warnings_of(figures), *notes]
     report = {
         "observer": observer,
         **figures,
-        "left": [vars(item) for item in left],
+        "left": [item.described() for item in left],
         "warnings": warned,
     }
     if rounded is not None:
@@ -121,7 +130,7 @@ def main(
 
 
 def _reasons(left: Sequence[Left]) -> str:
-    return "; ".join(f"{item.name}: {item.reason}" for item in left)
+    return "; ".join(f"{item.place}: {item.reason}" for item in left)
 
 
 def _parse_size(text: str) -> tuple[int, int]:
@@ -214,7 +223,7 @@ def _report(layers: Sequence[IntegerLayer], report: dict[str, Any]) -> str:
             (layer.found.name, layer.found.form, shape, _ratio(report["layers"][layer.found.name]))
         )
     lines = [table(rows)]
-    lines += [f"not converted: {item['name']}: {item['reason']}" for item in report["left"]]
+    lines += [f"not converted: {item['place']}: {item['reason']}" for item in report["left"]]
     lines.append(
         f"network on {report['images']} images: SQNR of the output {_ratio(report['output'])} dB"
     )

@@ -1,49 +1,79 @@
-"""Passes put together to layers: in series, side by side on halves of the channels, or both."""
+"""Steps put together to layers: in series, side by side on halves of the channels, or both.
 
-from collections.abc import Sequence
+Where a map is halved, which channels go which way is found by following them: whether a network
+slices, splits, shuffles or interleaves them. A layer then says which channels of its map it takes,
+in which order, and which of those that come out it gives.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations, islice
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from golden.parc import Floats
-from hw.convert.find import Found, Pass, apply, channel_affine, is_map, sole_step, step_back
+from hw.convert.computed import Computed
+from hw.convert.find import Found, affine, channel_affine, is_map, sole_step, step_back
+from hw.convert.flow import Flow
 from hw.convert.graph import Graph
+from hw.convert.probe import outer
 
-_MOST_STEPS = 8
-"""From a map to the halves that two chains take."""
+_MOST_STEPS = 16
+"""Nodes from a map to the halves that two chains take, or from theirs to the whole."""
+_MOST_PARTS = 16
+"""Layers that one step is cut into where its channels do not mix."""
 
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """One pass, or two in series.
+    """One step, or two in series.
 
     Parameters
     ----------
     passes
         In the order of application.
     values
-        Names of what goes in, between and out: one more than there are passes.
+        Names of what goes in and out, and between where the graph has it.
     nodes
         Indices of all that it computes.
+    scope
+        Path of the module that it came from.
+    takes
+        The channels of its entry that it is made of, in its order.
+    last
+        Of entry and exit: whether their channels stand behind height and width.
+    residual
+        Whether what goes in is added at the end.
     """
 
-    passes: tuple[Pass, ...]
+    passes: tuple[Computed, ...]
     values: tuple[str, ...]
     nodes: frozenset[int]
-    scope: str = ""
+    scope: str
+    takes: list[int]
+    last: tuple[bool, bool] = (False, False)
+    residual: bool = False
 
     @property
     def kind(self) -> tuple[str, ...]:
-        """The axes in order, "dense" before them where channels mix."""
-        axes = tuple(p.axis for p in self.passes)
-        return ("dense", *axes) if any(p.dense for p in self.passes) else axes
+        """The kinds of its passes in order."""
+        return tuple(word for computed in self.passes for word in computed.kind)
 
-    def respond(self, x: Floats) -> Floats:
-        """Return what it gives for a map ``[C, H, W]``, in float64."""
+    @property
+    def n_out(self) -> int:
+        """Channels that come out."""
+        return len(self.passes[-1].bias)
+
+    def stages(self, x: Floats) -> list[Floats]:
+        """Return what each pass gives for a map ``[C, H, W]``, in float64."""
+        results = []
         for computed in self.passes:
-            x = apply(computed, x)
-        return x
+            x = computed.apply(x)
+            results.append(x)
+        return results
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,17 +83,23 @@ class FoundLayer:
     Parameters
     ----------
     form
-        "serial", "parallel", "metaformer" or "dense".
+        One of `hw.layer.registry.LAYERS`.
     chains
         One, or one for each half of the channels.
     entry, exit
         Values of the graph that it takes and gives.
-    residual
-        Whether its input is added at the end.
     shape
         Channels, height and width of the input.
     scope
         Path of the module that it came from.
+    residual
+        Whether its input is added at the end.
+    takes, gives
+        The channels of the entry that it takes, and of the exit that it gives, in its order.
+    last
+        Of entry and exit: whether their channels stand behind height and width.
+    note
+        What it wastes.
     """
 
     form: str
@@ -75,17 +111,64 @@ class FoundLayer:
     residual: bool = False
     name: str = ""
     nodes: frozenset[int] = field(default_factory=frozenset)
+    takes: tuple[int, ...] = ()
+    gives: tuple[int, ...] = ()
+    last: tuple[bool, bool] = (False, False)
+    note: str = ""
+
+    @property
+    def n_passes(self) -> int:
+        """Passes in series."""
+        return len(self.chains[0].passes)
 
     @property
     def between(self) -> tuple[str, ...]:
-        """Values between two passes, one a chain that has two."""
-        return tuple(chain.values[1] for chain in self.chains if len(chain.passes) == 2)
+        """Values of the graph between two passes, one a chain; none where it has them not."""
+        return tuple(chain.values[1] for chain in self.chains if len(chain.values) == 3)
+
+    @property
+    def padded(self) -> bool:
+        """Whether the map is zero beyond its borders, so that its zero must be the integer 0."""
+        return any(computed.padded for chain in self.chains for computed in chain.passes)
+
+    def order(self) -> dict[str, Any]:
+        """Return which channels stand where, as far as it is not as usual."""
+        out: dict[str, Any] = {}
+        if self.takes != tuple(range(len(self.takes))):
+            out["input_channels"] = list(self.takes)
+        if self.gives != tuple(range(len(self.gives))):
+            out["output_channels"] = list(self.gives)
+        for key, last in zip(("input_layout", "output_layout"), self.last, strict=True):
+            if last:
+                out[key] = "HWC"
+        return out
+
+    def of_entry(self, value: Floats) -> Floats:
+        """Return what the layer takes of its entry's value: a map ``[C, H, W]``."""
+        return outer(value, last=self.last[0])[list(self.takes)]
+
+    def of_exit(self, value: Floats) -> Floats:
+        """Return what the layer gives of its exit's value: a map ``[C', H', W']``."""
+        return outer(value, last=self.last[1])[list(self.gives)]
+
+    def into_exit(self, value: Floats, y: Floats) -> None:
+        """Write what the layer gives, ``[C', H', W']``, into its exit's value."""
+        outer(value, last=self.last[1])[list(self.gives)] = y
+
+    def stages(self, x: Floats) -> tuple[list[Floats], Floats]:
+        """Return what passes between two passes, and what it gives, of what it takes.
+
+        Maps ``[C, H, W]`` in float64; where there are two chains, two pass between.
+        """
+        parts = zip(self.chains, np.split(x, len(self.chains)), strict=True)
+        stages = [chain.stages(part) for chain, part in parts]
+        y = np.concatenate([made[-1] for made in stages])
+        between = [made[0] for made in stages if len(made) == 2]
+        return between, x + y if self.residual else y
 
     def respond(self, x: Floats) -> Floats:
-        """Return what it gives for a map ``[C, H, W]``, in float64."""
-        parts = zip(self.chains, np.split(x, len(self.chains)), strict=True)
-        y = np.concatenate([chain.respond(part) for chain, part in parts])
-        return x + y if self.residual else y
+        """Return what it gives for what it takes, ``[C, H, W]``, in float64."""
+        return self.stages(x)[1]
 
 
 _HALVES = {
@@ -93,15 +176,22 @@ _HALVES = {
     (("dense", "height"), ("dense", "width")): "dense",
     (("height", "width"), ("width", "height")): "metaformer",
 }
+_ALONE = {"height": "serial", "width": "serial"}
+"""Forms by the first word of what a chain is; others are called like it."""
+_SERIES = ("height", "width", "linear")
+"""First words of steps that stand in series in one layer."""
 
 
 def compose(graph: Graph, found: Sequence[Found]) -> list[FoundLayer]:
     """Return the layers that ``found`` make up, in the order of the graph, each with a name."""
+    flow = Flow(graph)
     chains = _join_series(graph, found)
-    layers = _join_halves(graph, chains)
-    taken = {id(chain) for layer in layers for chain in layer.chains}
-    layers += [_single(graph, chain) for chain in chains if id(chain) not in taken]
-    layers = [_fold_outside(graph, layer) for layer in layers]
+    layers = list(_join_halves(graph, flow, chains))
+    taken = {id(chain.passes) for layer in layers for chain in layer.chains}
+    layers += [
+        layer for chain in chains if id(chain.passes) not in taken for layer in _alone(graph, chain)
+    ]
+    layers = [_fold_outside(graph, flow, layer) for layer in layers]
     layers.sort(key=lambda layer: max(layer.nodes))
     return _named(layers)
 
@@ -111,150 +201,355 @@ def _join_series(graph: Graph, found: Sequence[Found]) -> list[Chain]:
     seconds = set[str]()
     chains = []
     for item in found:
+        if item.name in seconds:
+            continue
         after = by_entry.get(item.exit)
-        if (
-            after is not None
-            and after.computed.axis != item.computed.axis
-            and not (item.computed.dense or after.computed.dense)
-            and item.exit != graph.output
-            and after.nodes.issuperset(graph.consumers[item.exit])
-            and item.name not in seconds
-        ):
+        if after is not None and after.name not in seconds and _follows(graph, item, after):
             seconds.add(after.name)
-            values = (item.entry, item.exit, after.exit)
-            nodes = item.nodes | after.nodes
-            scope = _common(item.scope, after.scope)
-            chains.append(Chain((item.computed, after.computed), values, nodes, scope))
-        elif item.name not in seconds:
-            chains.append(Chain((item.computed,), (item.entry, item.exit), item.nodes, item.scope))
+            chains.append(
+                Chain(
+                    (item.computed, after.computed),
+                    (item.entry, item.exit, after.exit),
+                    item.nodes | after.nodes,
+                    common_scope(item.scope, after.scope),
+                    item.takes,
+                    (item.last[0], after.last[1]),
+                )
+            )
+        else:
+            steps = item.computed.separated()
+            chains.append(
+                Chain(
+                    steps,
+                    (item.entry, item.exit),
+                    item.nodes,
+                    item.scope,
+                    item.takes,
+                    item.last,
+                )
+            )
     return chains
 
 
-def _join_halves(graph: Graph, chains: Sequence[Chain]) -> list[FoundLayer]:
-    by_exit = {chain.values[-1]: chain for chain in chains}
+def _follows(graph: Graph, item: Found, after: Found) -> bool:
+    """Whether two steps can be the passes of one layer."""
+    first, second = item.computed.kind, after.computed.kind
+    axes = {first[-1], second[-1]}
+    return (
+        first[0] in _SERIES
+        and second[0] in _SERIES
+        and len(first) == len(second)
+        and axes == {"height", "width"}
+        and item.exit != graph.output
+        and item.last[1] == after.last[0]
+        and after.takes == list(range(len(item.computed.bias)))
+        and after.nodes.issuperset(graph.consumers[item.exit])
+    )
+
+
+def _join_halves(graph: Graph, flow: Flow, chains: Sequence[Chain]) -> Iterator[FoundLayer]:
+    """Yield layers of two chains whose results are the channels of one map."""
+    taken = set[int]()
+    for whole, parts in _meetings(graph, flow, chains).items():
+        for pair in combinations(parts, 2):
+            if not taken.isdisjoint(id(chain.passes) for chain in pair):
+                continue
+            layer = _joined(graph, flow, pair, whole)
+            if layer is not None:
+                taken.update(id(chain.passes) for chain in pair)
+                yield layer
+
+
+def _meetings(graph: Graph, flow: Flow, chains: Sequence[Chain]) -> dict[str, list[Chain]]:
+    """Return chains by the map that their results become part of, with or without a residual."""
+    parts: dict[str, list[Chain]] = {}
+    for chain in chains:
+        for each in _with_own_residual(graph, flow, chain):
+            exit = each.values[-1]
+            if chain.last != (False, False) or exit == graph.output:
+                continue
+            for whole in islice(flow.meeting([exit]), 3):
+                if is_map(graph, whole):
+                    parts.setdefault(whole, []).append(each)
+    return parts
+
+
+def _with_own_residual(graph: Graph, flow: Flow, chain: Chain) -> Iterator[Chain]:
+    """Yield a chain, and the same with what it takes added, where the graph does so."""
+    yield chain
+    exit = chain.values[-1]
+    readers = graph.consumers.get(exit, [])
+    if len(readers) != 1 or exit == graph.output:
+        return
+    node = graph.nodes[readers[0]]
+    others = [name for name in graph.varying(node) if name != exit]
+    if len(others) != 1 or not node.affine_in({exit, others[0]}):
+        return
+    result = node.outputs[0]
+    shapes = {graph.shapes.get(name) for name in (exit, others[0], result)}
+    if len(shapes) != 1 or not is_map(graph, exit):
+        return
+    x, y = (_random(graph.shapes[exit], seed) for seed in (0, 1))
+    made = node.run(dict(graph.constants) | {others[0]: x, exit: y})[0]
+    if not torch.equal(made, x + y):
+        return
+    copied = _copies(graph, flow, chain.values[0], others[0])
+    if copied == chain.takes:
+        values = (*chain.values[:-1], result)
+        yield replace(chain, values=values, nodes=chain.nodes | {readers[0]}, residual=True)
+
+
+def _copies(graph: Graph, flow: Flow, source: str, name: str) -> list[int] | None:
+    """Return the channels of ``source`` that those of ``name`` are, or None if they are not."""
+    if source == name:
+        return list(range(graph.shapes[source][1]))
+    nodes = flow.between(source, name)
+    if nodes is None or len(nodes) > _MOST_STEPS or not is_map(graph, name):
+        return None
+    if graph.not_affine(nodes, source) is not None:
+        return None
+    x = _random(graph.shapes[source], 0)
+    made = graph.run_part(sorted(nodes), source, x, name)
+    return _channels_in(made.numpy()[0], x.numpy()[0])
+
+
+def _channels_in(made: Floats, given: Floats) -> list[int] | None:
+    """Return where each channel of ``made`` stands in ``given``, random numbers."""
+    if made.shape[1:] != given.shape[1:]:
+        return None
+    places = {channel.tobytes(): index for index, channel in enumerate(given)}
+    channels = [places.get(np.ascontiguousarray(channel).tobytes(), -1) for channel in made]
+    return None if min(channels) < 0 else channels
+
+
+def _joined(graph: Graph, flow: Flow, pair: tuple[Chain, ...], whole: str) -> FoundLayer | None:
+    """Return the layer of two chains that make up a map, if a form is like it."""
+    if (pair[0].kind, pair[1].kind) not in _HALVES:
+        pair = pair[::-1]
+    form = _HALVES.get((pair[0].kind, pair[1].kind))
+    residual = pair[0].residual
+    if form is None or pair[1].residual != residual or (residual and form != "metaformer"):
+        return None
+    if pair[0].n_out != pair[1].n_out or len(pair[0].takes) != len(pair[1].takes):
+        return None
+    behind = _assembled(graph, flow, pair, whole)
+    if behind is None:
+        return None
+    gives, nodes = behind
+    before = _common_source(graph, flow, pair)
+    if before is None:
+        return None
+    entry, takes, more = before
+    shape = graph.shapes[entry]
+    if form == "dense" and shape[2] != shape[3]:
+        return None  # halves of a dense layer share an engine, so each is a layer by itself
+    return FoundLayer(
+        form,
+        pair,
+        entry,
+        whole,
+        (len(takes), shape[2], shape[3]),
+        common_scope(pair[0].scope, pair[1].scope),
+        residual,
+        nodes=pair[0].nodes | pair[1].nodes | nodes | more,
+        takes=tuple(takes),
+        gives=tuple(gives),
+    )
+
+
+def _assembled(
+    graph: Graph, flow: Flow, pair: Sequence[Chain], whole: str
+) -> tuple[list[int], frozenset[int]] | None:
+    """Return the channels of ``whole`` that are those of two chains, and the nodes that do it."""
+    exits = [chain.values[-1] for chain in pair]
+    nodes = flow.between_all(exits, whole)
+    if nodes is None or len(nodes) > _MOST_STEPS:
+        return None
+    if any(not nodes.issuperset(graph.consumers[name]) for name in exits):
+        return None
+    if any(not graph.nodes[i].affine_in(set(graph.varying(graph.nodes[i]))) for i in nodes):
+        return None
+    x = torch.cat([_random(graph.shapes[name], seed) for seed, name in enumerate(exits)], 1)
+    values = dict(graph.constants)
+    values |= zip(exits, torch.split(x, pair[0].n_out, 1), strict=True)
+    with torch.no_grad():
+        for index in sorted(nodes):
+            node = graph.nodes[index]
+            values.update(zip(node.outputs, node.run(values), strict=False))
+    channels = _channels_in(values[whole].numpy()[0], x.numpy()[0])
+    if channels is None or sorted(channels) != list(range(x.shape[1])):
+        return None
+    return np.argsort(channels).tolist(), nodes
+
+
+def _common_source(
+    graph: Graph, flow: Flow, pair: Sequence[Chain]
+) -> tuple[str, list[int], frozenset[int]] | None:
+    """Return a map that has all channels which two chains take, which those are, and the nodes."""
+    entries = [chain.values[0] for chain in pair]
+    for source in islice(flow.common_source(*entries), _MOST_STEPS):
+        if not is_map(graph, source):
+            continue
+        takes, nodes = list[int](), frozenset[int]()
+        for chain, entry in zip(pair, entries, strict=True):
+            copied = _copies(graph, flow, source, entry)
+            if copied is None:
+                return None
+            takes += [copied[channel] for channel in chain.takes]
+            nodes |= flow.between(source, entry) or frozenset()
+        return (source, takes, nodes) if len(set(takes)) == len(takes) else None
+    return None
+
+
+def _alone(graph: Graph, chain: Chain) -> list[FoundLayer]:
+    """Return a chain as a layer, or as several where its channels fall apart."""
+    parts = list(_parts(chain))
+    note = ""
+    if len(parts) > _MOST_PARTS:
+        note = f"1 of {len(parts)} products counts: channels mix in groups, and no form has them"
+        parts = [(list(range(chain.n_out)), list(range(len(chain.takes))))]
+    word = chain.kind[0]
+    shape = graph.shapes[chain.values[0]]
+    sides = shape[1:3] if chain.last[0] else shape[2:]
     layers = []
-    for index, node in enumerate(graph.nodes):
-        parts = graph.varying(node)
-        if len(parts) != 2 or not all(name in by_exit for name in parts):
-            continue
-        first, second = (by_exit[name] for name in parts)
-        form = _HALVES.get((first.kind, second.kind))
-        exit = node.outputs[0]
-        if form is None or not _concatenates(graph, index, parts, exit):
-            continue
-        source = _common_source(graph, first, second)
-        if source is None:
-            continue
-        entry, before = source
-        shape = graph.shapes[entry]
-        if form == "dense" and shape[2] != shape[3]:
-            continue  # halves of a dense layer share an engine, so each is a layer by itself
+    for outputs, inputs in parts:
+        whole = len(parts) == 1
+        passes = chain.passes if whole else tuple(p.part(outputs, inputs) for p in chain.passes)
+        takes = tuple(int(chain.takes[channel]) for channel in inputs)
         layers.append(
             FoundLayer(
-                form,
-                (first, second),
-                entry,
-                exit,
-                (shape[1], shape[2], shape[3]),
-                _common(first.scope, second.scope),
-                nodes=first.nodes | second.nodes | before | {index},
+                _ALONE.get(word, word),
+                (replace(chain, passes=passes),),
+                chain.values[0],
+                chain.values[-1],
+                (len(takes), sides[0], sides[1]),
+                chain.scope,
+                nodes=chain.nodes,
+                takes=takes,
+                gives=tuple(outputs),
+                last=chain.last,
+                note=note,
             )
         )
     return layers
 
 
-def _concatenates(graph: Graph, index: int, parts: Sequence[str], exit: str) -> bool:
-    shapes = [graph.shapes[name] for name in parts]
-    whole = graph.shapes.get(exit)
-    if any(len(graph.consumers[name]) != 1 or name == graph.output for name in parts):
-        return False
-    if whole != (1, shapes[0][1] + shapes[1][1], *shapes[0][2:]) or shapes[0] != shapes[1]:
-        return False
-    if not graph.nodes[index].affine_in(set(parts)):
-        return False
-    tensors = [_random(shape, seed) for seed, shape in enumerate(shapes)]
-    values = dict(graph.constants) | dict(zip(parts, tensors, strict=True))
-    made = graph.nodes[index].run(values)[0]
-    return bool(torch.equal(made, torch.cat(tensors, 1)))
+def _parts(chain: Chain) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield outputs and inputs of what does not depend on the rest, inputs by number in `takes`."""
+    if not chain.passes[0].dense:
+        # A channel that is taken twice is taken by two layers.
+        rounds: dict[int, list[int]] = {}
+        met: dict[int, int] = {}
+        for output, channel in enumerate(chain.takes):
+            met[channel] = met.get(channel, 0) + 1
+            rounds.setdefault(met[channel], []).append(output)
+        for outputs in rounds.values():
+            yield outputs, outputs
+        return
+    used = np.abs(chain.passes[0].weight).max(axis=2)
+    yield from _groups(used > 1e-9 * used.max())
 
 
-def _common_source(graph: Graph, first: Chain, second: Chain) -> tuple[str, frozenset[int]] | None:
-    """Return the map whose halves two chains take, and the nodes that halve it."""
-    halves = (first.values[0], second.values[0])
-    front, nodes = set(halves), set[int]()
-    inside = first.nodes | second.nodes
-    while len(nodes) < _MOST_STEPS and (len(front) > 1 or not is_map(graph, min(front))):
-        made = [name for name in front if name in graph.producers]
-        if not made:
-            return None
-        index = max(graph.producers[name] for name in made)
-        nodes.add(index)
-        front -= set(graph.nodes[index].outputs)
-        front |= set(graph.varying(graph.nodes[index]))
-    (source,) = front if len(front) == 1 else ("",)
-    if not is_map(graph, source) or any(not inside.issuperset(graph.consumers[h]) for h in halves):
-        return None
-    if graph.not_affine(nodes, source) is not None:
-        return None
-    x = _random(graph.shapes[source], 0)
-    parts = [graph.run_part(sorted(nodes), source, x, half) for half in halves]
-    same_size = parts[0].shape == parts[1].shape
-    whole = same_size and torch.equal(torch.cat(parts, 1), x)
-    return (source, frozenset(nodes)) if whole else None
+def _groups(linked: npt.NDArray[np.bool_]) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield rows and columns of a matrix that have nothing in common with the others."""
+    left = set(range(len(linked)))
+    while left:
+        rows, grown = set[int](), {min(left)}
+        while grown != rows:
+            rows = grown
+            columns = np.flatnonzero(linked[sorted(rows)].any(axis=0))
+            grown = rows | set(np.flatnonzero(linked[:, columns].any(axis=1)).tolist())
+        left -= rows
+        yield sorted(rows), columns.tolist()
 
 
-def _single(graph: Graph, chain: Chain) -> FoundLayer:
-    shape = graph.shapes[chain.values[0]]
-    form = "dense" if "dense" in chain.kind else "serial"
-    return FoundLayer(
-        form,
-        (chain,),
-        chain.values[0],
-        chain.values[-1],
-        (shape[1], shape[2], shape[3]),
-        chain.scope,
-        nodes=chain.nodes,
-    )
+def _fold_outside(graph: Graph, flow: Flow, layer: FoundLayer) -> FoundLayer:
+    """Fold what scales or orders the channels of all that goes in or comes out, and the residual.
 
-
-def _fold_outside(graph: Graph, layer: FoundLayer) -> FoundLayer:
-    """Fold what scales the whole input or output, channel by channel, and the residual."""
+    Order does not matter to hardware: whoever sends the channels, sends them as they are taken.
+    """
+    if layer.residual or layer.last != (False, False) or not _is_whole(graph, layer):
+        return layer
     while (back := step_back(graph, layer.entry, layer.nodes)) is not None:
-        index, source = back
-        affine = channel_affine(graph, [index], source, layer.entry)
-        if affine is None or np.abs(affine[0]).min() <= 1e-9 * np.abs(affine[0]).max():
+        folded = _before(graph, flow, layer, *back)
+        if folded is None:
             break
-        layer = _scaled(layer, affine, at_entry=True)
-        layer = replace(layer, entry=source, nodes=layer.nodes | {index})
+        layer = replace(folded, nodes=folded.nodes | {back[0]})
     while (step := sole_step(graph, layer.exit)) is not None:
-        index, result = step
-        affine = channel_affine(graph, [index], layer.exit, result)
-        if affine is None:
+        folded = _behind(graph, flow, layer, *step)
+        if folded is None:
             break
-        layer = _scaled(layer, affine, at_entry=False)
-        layer = replace(layer, exit=result, nodes=layer.nodes | {index})
+        layer = replace(folded, nodes=folded.nodes | {step[0]})
     return _with_residual(graph, layer) if layer.form == "metaformer" else layer
 
 
-def _scaled(layer: FoundLayer, affine: Floats, *, at_entry: bool) -> FoundLayer:
-    """Return ``layer`` with a gain and an offset of each channel in its first or last passes."""
+def _before(
+    graph: Graph, flow: Flow, layer: FoundLayer, index: int, source: str
+) -> FoundLayer | None:
+    """Return ``layer`` with the node that makes its entry of ``source`` in it, if it can be."""
+    order = _permuted(graph, flow, source, layer.entry)
+    if order is not None:
+        return replace(layer, entry=source, takes=tuple(order[c] for c in layer.takes))
+    scaled = affine(graph, [index], source, layer.entry)
+    if scaled is None or np.abs(scaled[0]).min() <= 1e-9 * np.abs(scaled[0]).max():
+        return None
+    folded = _scaled_before(layer, *scaled)
+    return folded and replace(folded, entry=source)
+
+
+def _behind(
+    graph: Graph, flow: Flow, layer: FoundLayer, index: int, result: str
+) -> FoundLayer | None:
+    """Return ``layer`` with the node that makes ``result`` of its exit in it, if it can be."""
+    order = _permuted(graph, flow, layer.exit, result)
+    if order is not None:
+        return replace(layer, exit=result, gives=tuple(order.index(c) for c in layer.gives))
+    gains = channel_affine(graph, [index], layer.exit, result)
+    if gains is None:
+        return None
+    return replace(_scaled_behind(layer, gains[:, list(layer.gives)]), exit=result)
+
+
+def _permuted(graph: Graph, flow: Flow, source: str, name: str) -> list[int] | None:
+    """Return the channels of ``source`` in the order of ``name``, if it has them all in another."""
+    if not is_map(graph, source) or graph.shapes.get(name) != graph.shapes[source]:
+        return None
+    order = _copies(graph, flow, source, name)
+    return order if order and sorted(order) == list(range(len(order))) else None
+
+
+def _is_whole(graph: Graph, layer: FoundLayer) -> bool:
+    """Whether no other layer gives channels of the same exit."""
+    return len(layer.gives) == graph.shapes[layer.exit][1]
+
+
+def _scaled_before(layer: FoundLayer, gain: Floats, table: Floats) -> FoundLayer | None:
+    """Return ``layer`` with a gain and a table of each channel in its first passes."""
+    takes = list(layer.takes)
+    n_parts = len(layer.chains)
+    gains, tables = np.split(gain[takes], n_parts), np.split(table[takes], n_parts)
     chains = []
-    for chain, (gain, offset) in zip(
-        layer.chains, np.split(affine, len(layer.chains), axis=1), strict=True
-    ):
-        passes = list(chain.passes)
-        if at_entry:
-            length = passes[0].weight.shape[-1]
-            passes[0] = passes[0].after(gain, np.repeat(offset[:, None], length, axis=1))
-        else:
-            passes[-1] = passes[-1].before(gain, offset)
-        chains.append(replace(chain, passes=tuple(passes)))
+    for chain, each, added in zip(layer.chains, gains, tables, strict=True):
+        first = chain.passes[0].after(each, added)
+        if first is None:
+            return None
+        chains.append(replace(chain, passes=(first, *chain.passes[1:])))
+    return replace(layer, chains=tuple(chains))
+
+
+def _scaled_behind(layer: FoundLayer, gains: Floats) -> FoundLayer:
+    """Return ``layer`` with a gain and an offset of each channel in its last passes."""
+    parts = np.split(gains, len(layer.chains), axis=1)
+    chains = [
+        replace(chain, passes=(*chain.passes[:-1], chain.passes[-1].before(*each)))
+        for chain, each in zip(layer.chains, parts, strict=True)
+    ]
     return replace(layer, chains=tuple(chains))
 
 
 def _with_residual(graph: Graph, layer: FoundLayer) -> FoundLayer:
     readers = graph.consumers.get(layer.exit, [])
-    if len(readers) != 1 or layer.exit == graph.output:
+    if len(readers) != 1 or layer.exit == graph.output or layer.takes != layer.gives:
         return layer
     node = graph.nodes[readers[0]]
     parts = {layer.exit, layer.entry}
@@ -292,7 +587,7 @@ def _identifier(scope: str) -> str:
     return "".join(c if c.isalnum() and c.isascii() else "_" for c in scope)
 
 
-def _common(first: str, second: str) -> str:
+def common_scope(first: str, second: str) -> str:
     """Return the module that contains both."""
     a, b = first.split("."), second.split(".")
     same = 0

@@ -1,87 +1,48 @@
-"""ParC along one axis, found in a graph by what it computes.
+"""Convolutions that layers can do, found in a graph by what they compute.
 
-A search begins at every convolution whose kernels are lines and at every inverse Fourier
-transform. It goes back to the one map that the operation reads, through whatever lies between:
-concatenations, padding, products of spectra. The part of the graph from that map to the result is
-then run on impulses, which gives the kernels, and on random data, which shows whether it is ParC at
-all. What multiplies and adds before it, such as embeddings and batch norms, is folded in, found in
-the same way. So it does not matter how a network is written.
+A search begins at every operator that can mix positions: convolutions, transforms, products of
+matrices, and at last what only moves samples, as rolls and slices do. It goes back to a map that
+alone decides what the operator gives, and on to one that all of it passes, through whatever lies
+between: concatenations, padding, products of spectra, sums of shifted maps. That part of the graph
+is then run on impulses, which give the kernels, and on random data, which show that it is a form of
+layer. What multiplies and adds before it, such as embeddings and batch norms, is folded in, found
+in the same way. So it does not matter how a network is written.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 import torch
 
 from golden.errors import ParameterError
-from golden.parc import Axis, Floats, circulant
-from hw.convert.graph import Graph
+from golden.parc import Floats
+from hw.convert.computed import Computed, is_flat
+from hw.convert.flow import Flow
+from hw.convert.graph import Graph, Node, placed
+from hw.convert.mixing import is_laid_out, kernel_shape, mixes, moves, only_laid_out
+from hw.convert.probe import (
+    LEAST_TAPS,
+    ROUNDING,
+    TOLERANCE,
+    Match,
+    Refusal,
+    Response,
+    outer,
+    probe,
+    size_of,
+)
 
-_TOLERANCE = 1e-4
-"""Most that a convolution may differ from ParC, relative to what its input changes in a channel."""
-_ROUNDING = 1e-12
-"""Part of a channel's greatest result that may be rounding."""
 _MOST_NODES = 64
-"""In the part of a graph that makes one convolution."""
+"""In the part of a graph that makes one convolution, but for sums of moved maps."""
 _MOST_MAPS = 4
 """Tried as the input, and as the output, of one convolution."""
 
 
 @dataclass(frozen=True, eq=False)
-class Pass:
-    """ParC along one axis of a map.
-
-    Parameters
-    ----------
-    axis
-        Along which lines run.
-    weight
-        Kernels: float64 ``[C, N]``, or ``[C_out, C_in, N]`` where channels mix.
-    embedding
-        float64 ``[C_in, N]``, added to the lines first.
-    bias
-        float64 ``[C_out]``.
-    """
-
-    axis: Axis
-    weight: Floats
-    embedding: Floats
-    bias: Floats
-
-    @property
-    def dense(self) -> bool:
-        """Whether channels mix."""
-        return self.weight.ndim == 3
-
-    def after(self, gain: Floats, table: Floats) -> "Pass":
-        """Return the pass that takes x where this one took ``gain * x + table``.
-
-        ``gain`` is ``[C_in]`` without zeros, ``table`` ``[C_in, N]``. What the table adds to every
-        position goes into the bias.
-        """
-        # What this pass adds to its lines itself counts as the inner part of the table.
-        inner = table + self.embedding
-        mean = inner.mean(axis=1)
-        sums = self.weight.sum(axis=-1)
-        moved = sums @ mean if self.dense else sums * mean
-        embedding = (inner - mean[:, None]) / gain[:, None]
-        return replace(
-            self,
-            weight=self.weight * gain[:, None],
-            embedding=embedding,
-            bias=self.bias + moved,
-        )
-
-    def before(self, gain: Floats, offset: Floats) -> "Pass":
-        """Return the pass whose results are ``gain * y + offset``, both ``[C_out]``."""
-        column = gain.reshape(-1, *[1] * (self.weight.ndim - 1))
-        return replace(self, weight=self.weight * column, bias=self.bias * gain + offset)
-
-
-@dataclass(frozen=True, eq=False)
 class Found:
-    """A pass and its place in the graph.
+    """One step of a layer, and its place in the graph.
 
     Parameters
     ----------
@@ -95,41 +56,74 @@ class Found:
         Of the node that the search began at.
     scope
         Path of the module that it came from.
+    takes
+        The channels of the entry that it is made of, in its order.
+    last
+        Of entry and exit: whether their channels stand behind height and width.
     """
 
-    computed: Pass
+    computed: Computed
     entry: str
     exit: str
     nodes: frozenset[int]
     name: str
     scope: str
+    takes: list[int] = field(default_factory=list)
+    last: tuple[bool, bool] = (False, False)
 
 
 @dataclass(frozen=True)
 class Left:
-    """A convolution along lines that was not taken, and why."""
+    """A convolution that was not taken, and why.
+
+    Parameters
+    ----------
+    name
+        Of the node in the graph, or of the layer.
+    reason
+        And what the nearest form wants.
+    scope
+        Path of the module that it came from.
+    """
 
     name: str
     reason: str
+    scope: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where in the network it is, for messages."""
+        return placed(self.name, self.scope, "")
+
+    def described(self) -> dict[str, str]:
+        """Return it as reports have it."""
+        return {"name": self.name, "place": self.place, "reason": self.reason}
 
 
-def find_passes(graph: Graph) -> tuple[list[Found], list[Left]]:
-    """Return every ParC pass in ``graph``, and what looked like one but is none.
+def find_passes(graph: Graph, *, least_taps: int = LEAST_TAPS) -> tuple[list[Found], list[Left]]:
+    """Return all that ``graph`` has of the forms of layers, and what was near to one.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    least_taps
+        Of kernels with zeros around the map: shorter ones are left.
 
     Raises
     ------
     ParameterError
         Where kernels are as long as another size of map than the one they meet.
     """
-    found, left = [], []
-    for index, node in enumerate(graph.nodes):
-        if node.kind == "inverse_fft" or (node.kind == "conv" and _is_line(graph, index)):
-            result = _find_at(graph, index)
-            if isinstance(result, Found):
-                found.append(_fold_before(graph, result))
-            else:
-                left.append(result)
-    return found, left
+    search = _Search(graph, least_taps)
+    mixing = [index for index in range(len(graph.nodes)) if mixes(graph, index)]
+    moving = [index for index in range(len(graph.nodes)) if moves(graph, index)]
+    for index in mixing:
+        search.begin_at(index)
+    for index in moving:
+        search.begin_at(index, moving=True)
+    search.found.sort(key=lambda found: max(found.nodes))
+    return [search.fold_before(found) for found in search.found], search.left
 
 
 def is_map(graph: Graph, name: str) -> bool:
@@ -140,12 +134,10 @@ def is_map(graph: Graph, name: str) -> bool:
 
 def channel_affine(graph: Graph, nodes: list[int], entry: str, exit: str) -> Floats | None:
     """Return gain and offset ``[2, C]`` where ``exit = gain[c] * entry + offset[c]``, or None."""
-    found = _affine(graph, nodes, entry, exit)
-    if found is None:
+    found = affine(graph, nodes, entry, exit)
+    if found is None or not is_flat(found[1], (1, 2)):
         return None
     gain, table = found
-    if not _is_flat(table, axes=(1, 2)):
-        return None
     return np.stack([gain, table[:, 0, 0]])
 
 
@@ -175,207 +167,9 @@ def step_back(graph: Graph, name: str, within: frozenset[int]) -> tuple[int, str
     return (index, sources[0]) if len(sources) == 1 else None
 
 
-def _kernel_shape(graph: Graph, index: int) -> tuple[int, ...]:
-    weight = graph.nodes[index].weight
-    if weight is None:
-        return ()
-    constant = graph.constants.get(weight)
-    return graph.shapes.get(weight, ()) if constant is None else tuple(constant.shape)
-
-
-def _is_line(graph: Graph, index: int) -> bool:
-    shape = _kernel_shape(graph, index)
-    return len(shape) == 4 and (shape[2] == 1) != (shape[3] == 1)
-
-
-def _find_at(graph: Graph, core: int) -> Found | Left:
-    node = graph.nodes[core]
-    entries, exits = list(_entries(graph, core)), list(_exits(graph, core))
-    _check_length(graph, core, [entry for entry, _ in entries])
-    for entry, before in entries:
-        for exit, behind in exits:
-            if graph.shapes[entry][2:] == graph.shapes[exit][2:]:
-                nodes = frozenset(before | behind)
-                computed = _probe(graph, nodes, entry, exit)
-                if isinstance(computed, str):
-                    return Left(node.name, computed)
-                if reason := _few_taps(graph, core, computed):
-                    return Left(node.name, reason)
-                return Found(computed, entry, exit, nodes, node.name, node.scope)
-    return Left(node.name, "no map of the same height and width goes in and comes out")
-
-
-def _entries(graph: Graph, core: int) -> Iterator[tuple[str, set[int]]]:
-    """Yield maps that alone decide the core's result, and the nodes from there to the core."""
-    front, nodes, n_maps = set(graph.varying(graph.nodes[core])), {core}, 0
-    while len(nodes) <= _MOST_NODES and n_maps < _MOST_MAPS:
-        if len(front) == 1:
-            (name,) = front
-            if is_map(graph, name):
-                n_maps += 1
-                yield name, set(nodes)
-        made = [name for name in front if name in graph.producers]
-        if not made:
-            return
-        latest = max(made, key=lambda name: graph.producers[name])
-        index = graph.producers[latest]
-        nodes.add(index)
-        front -= set(graph.nodes[index].outputs)
-        front |= set(graph.varying(graph.nodes[index]))
-
-
-def _exits(graph: Graph, core: int) -> Iterator[tuple[str, set[int]]]:
-    """Yield maps that follow from the core's result alone, and the nodes in between."""
-    name, nodes = graph.nodes[core].outputs[0], set[int]()
-    for _ in range(_MOST_MAPS):
-        if is_map(graph, name):
-            yield name, set(nodes)
-        step = sole_step(graph, name)
-        if step is None:
-            return
-        index, name = step
-        nodes.add(index)
-
-
-def _check_length(graph: Graph, core: int, entries: list[str]) -> None:
-    """Refuse a kernel over a line that was wrapped for one of another length."""
-    shape = _kernel_shape(graph, core)
-    if not shape or len(entries) < 2:
-        return
-    axis = 2 if shape[3] == 1 else 3
-    wrapped, line = (graph.shapes[name][axis] for name in entries[:2])
-    if wrapped == 2 * line - 1 and shape[axis] != line:
-        name = "height" if axis == 2 else "width"
-        raise ParameterError(
-            "model",
-            "of kernels as long as its maps, or of some that it resizes",
-            f"with {shape[axis]} taps along a {name} of {line} in {graph.nodes[core].name}",
-        )
-
-
-def _few_taps(graph: Graph, core: int, computed: Pass) -> str:
-    shape = _kernel_shape(graph, core)
-    taps, length = max(shape[2:], default=0), computed.weight.shape[-1]
-    if shape and taps < length:
-        return f"{taps} taps on a circle of {length}: ParC has as many taps as samples"
-    return ""
-
-
-class _Response:
-    """What nodes of a graph make of maps ``[C, H, W]`` in the place of ``entry``.
-
-    Attributes
-    ----------
-    shape
-        Of the maps.
-    still
-        The result for a map of zeros.
-    """
-
-    def __init__(self, graph: Graph, nodes: frozenset[int], entry: str, exit: str) -> None:
-        self._graph, self._nodes, self._entry, self._exit = graph, sorted(nodes), entry, exit
-        self.shape = graph.shapes[entry][1:]
-        self.still = self.to(np.zeros(self.shape))
-
-    def to(self, x: Floats) -> Floats:
-        """Return the result for ``x``."""
-        value = torch.from_numpy(x)[None]
-        result: Floats = self._graph.run_part(self._nodes, self._entry, value, self._exit).numpy()
-        first: Floats = result[0]
-        return first
-
-    def to_impulses(self, places: Sequence[tuple[int, ...]]) -> Floats:
-        """Return what impulses at ``places`` change."""
-        x = np.zeros(self.shape)
-        for place in places:
-            x[place] = 1
-        return self.to(x) - self.still
-
-
-def _probe(graph: Graph, nodes: frozenset[int], entry: str, exit: str) -> Pass | str:
-    """Return the pass that ``nodes`` compute, or why it is none."""
-    if (bent := graph.not_affine(nodes, entry)) is not None:
-        return f"{bent.name} on the way is not linear"
-    response = _Response(graph, nodes, entry, exit)
-    x = np.random.default_rng(0).standard_normal(response.shape)
-    y, still = response.to(x), response.still
-    size = _size(y - still)
-    slack = _TOLERANCE * size + _ROUNDING * _size(y)
-    if (np.ptp(still, axis=(1, 2)) > slack).any():
-        return "it adds a position's value after the convolution"
-    axes: tuple[Axis, Axis] = ("height", "width")
-    for kernels in (_depthwise_kernels, _dense_kernels):
-        for axis in axes:
-            weight = kernels(response, axis)
-            if weight is None:
-                continue
-            embedding = np.zeros((response.shape[0], weight.shape[-1]))
-            computed = Pass(axis, weight, embedding, still[:, 0, 0])
-            if (_size(apply(computed, x) - y) <= slack).all():
-                return computed
-    return "it is not circular along one axis"
-
-
-def apply(computed: Pass, x: Floats) -> Floats:
-    """Return what a pass gives for a map ``[C, H, W]``, in float64."""
-    lines = np.swapaxes(x, 1, 2) if computed.axis == "height" else x
-    lines = lines + computed.embedding[:, None]
-    matrices = circulant(computed.weight)
-    if computed.dense:
-        y = np.einsum("oijk,irk->orj", matrices, lines, optimize=True)
-    else:
-        y = lines @ np.swapaxes(matrices, 1, 2)
-    y = y + computed.bias[:, None, None]
-    return np.swapaxes(y, 1, 2) if computed.axis == "height" else y
-
-
-def _depthwise_kernels(response: _Response, axis: Axis) -> Floats | None:
-    """Return kernels ``[C, N]``, if every channel stays on its own."""
-    channels = response.shape[0]
-    if response.still.shape[0] != channels:
-        return None
-    y = response.to_impulses([(channel, 0, 0) for channel in range(channels)])
-    # An impulse at sample 0 meets tap k in result -k.
-    line = y[:, :, 0] if axis == "height" else y[:, 0, :]
-    return np.roll(line[:, ::-1], 1, axis=1)
-
-
-def _dense_kernels(response: _Response, axis: Axis) -> Floats | None:
-    """Return kernels ``[C_out, C_in, N]``."""
-    channels, height, width = response.shape
-    across = width if axis == "height" else height
-    columns = []
-    # Impulses of several channels at once, each in a line of its own.
-    for first in range(0, channels, across):
-        now = range(first, min(first + across, channels))
-        lines = ((0, c - first) if axis == "height" else (c - first, 0) for c in now)
-        y = response.to_impulses([(c, *place) for c, place in zip(now, lines, strict=True)])
-        # [C_out, lines, N]
-        turned = np.swapaxes(y, 1, 2) if axis == "height" else y
-        columns.append(turned[:, : len(now)])
-    weight = np.concatenate(columns, axis=1)
-    return np.roll(weight[:, :, ::-1], 1, axis=2)
-
-
-def _fold_before(graph: Graph, found: Found) -> Found:
-    """Take what multiplies and adds in front of a pass into it, step by step."""
-    while (step := step_back(graph, found.entry, found.nodes)) is not None:
-        index, source = step
-        if graph.shapes.get(source) != graph.shapes[found.entry]:
-            break
-        affine = _affine(graph, [index], source, found.entry)
-        if affine is None:
-            break
-        gain, table = affine
-        across = np.swapaxes(table, 1, 2) if found.computed.axis == "height" else table
-        if not _is_flat(across, axes=(1,)) or np.abs(gain).min() <= 1e-9 * np.abs(gain).max():
-            break
-        computed = found.computed.after(gain, across[:, 0])
-        found = replace(found, computed=computed, entry=source, nodes=found.nodes | {index})
-    return found
-
-
-def _affine(graph: Graph, nodes: list[int], entry: str, exit: str) -> tuple[Floats, Floats] | None:
+def affine(
+    graph: Graph, nodes: list[int], entry: str, exit: str, *, last: bool = False
+) -> tuple[Floats, Floats] | None:
     """Return gain ``[C]`` and table ``[C, H, W]`` where ``exit = gain[c] * entry + table``."""
     shape = graph.shapes.get(entry)
     if shape is None or graph.shapes.get(exit) != shape or not is_map(graph, entry):
@@ -385,22 +179,226 @@ def _affine(graph: Graph, nodes: list[int], entry: str, exit: str) -> tuple[Floa
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(shape, generator=generator, dtype=torch.float64)
     zero, one, y = (
-        graph.run_part(nodes, entry, value, exit).numpy()[0]
+        outer(graph.run_part(nodes, entry, value, exit).numpy()[0], last=last)
         for value in (torch.zeros_like(x), torch.ones_like(x), x)
     )
     gain = (one - zero)[:, 0, 0]
-    error = _size(gain[:, None, None] * x.numpy()[0] + zero - y)
-    slack = _TOLERANCE * _size(y - zero) + _ROUNDING * _size(y)
+    error = size_of(gain[:, None, None] * outer(x.numpy()[0], last=last) + zero - y)
+    slack = TOLERANCE * size_of(y - zero) + ROUNDING * size_of(y)
     return (gain, zero) if (error <= slack).all() else None
 
 
-def _size(x: Floats) -> Floats:
-    """Return the greatest magnitude in each channel of ``[C, H, W]``."""
-    size: Floats = np.abs(x).max(axis=(1, 2))
-    return size
+@dataclass(frozen=True)
+class _Place:
+    """A part of the graph to try: its ends, the nodes between, and where channels stand."""
+
+    entry: str
+    exit: str
+    nodes: frozenset[int]
+    last: tuple[bool, bool]
 
 
-def _is_flat(table: Floats, axes: tuple[int, ...]) -> bool:
-    """Whether a table ``[C, H, W]`` is the same along ``axes``, but for rounding in a channel."""
-    spread = np.ptp(table, axis=axes, keepdims=True)
-    return bool((spread <= _ROUNDING * _size(table)[:, None, None]).all())
+class _Search:
+    """What has been found so far."""
+
+    def __init__(self, graph: Graph, least_taps: int) -> None:
+        self.found: list[Found] = []
+        self.left: list[Left] = []
+        self._graph, self._least, self._flow = graph, least_taps, Flow(graph)
+        self._taken = set[int]()
+
+    def begin_at(self, core: int, *, moving: bool = False) -> None:
+        """Search from a node, unless it is part of what was found."""
+        if core in self._taken:
+            return
+        node = self._graph.nodes[core]
+        places = list(self._sums(core) if moving else self._places(core))
+        refusals = []
+        for place in places:
+            result = self._try(core, place)
+            if isinstance(result, Match):
+                self.found.append(self._made(node, place, result))
+                self._taken |= place.nodes
+                return
+            if result.noted:
+                self._taken |= place.nodes
+            refusals.append(result)
+            if result.sure and len(kernel_shape(self._graph, core)) == 4:
+                break
+        self._leave(core, refusals)
+
+    def _made(self, node: Node, place: _Place, match: Match) -> Found:
+        return Found(
+            match.computed,
+            place.entry,
+            place.exit,
+            place.nodes,
+            node.name,
+            node.scope,
+            match.takes,
+            place.last,
+        )
+
+    def _leave(self, core: int, refusals: list[Refusal]) -> None:
+        node = self._graph.nodes[core]
+        is_line = sum(side > 1 for side in kernel_shape(self._graph, core)[2:]) == 1
+        noted = [refusal for refusal in refusals if refusal.noted]
+        if is_line or node.kind == "inverse_fft":
+            self._check_length(core)
+            none = Refusal("no map of the same height and width goes in and comes out", True)
+            noted = noted or refusals or [none]
+        if noted:
+            self.left.append(Left(node.name, noted[0].reason, node.scope))
+
+    def _try(self, core: int, place: _Place) -> Match | Refusal:
+        graph = self._graph
+        bent = graph.not_affine(place.nodes, place.entry)
+        if bent is not None:
+            return Refusal(f"{bent.name} on the way is not linear", False, sure=False)
+        response = Response(graph, place.nodes, (place.entry, place.exit), last=place.last)
+        taps = kernel_shape(graph, core)[2:]
+        return probe(
+            response,
+            least_taps=self._least,
+            taps=taps if len(taps) == 2 else (),
+            may_mix=place.last == (False, False),
+        )
+
+    def _places(self, core: int) -> Iterator[_Place]:
+        """Yield parts of the graph around a node, of the same height and width first."""
+        nearest: list[tuple[str, str, frozenset[int]]] = []
+        exits = list(islice(self._maps(self._flow.results(core)), _MOST_MAPS))
+        for entry in islice(self._maps(self._flow.sources(core)), _MOST_MAPS):
+            for exit in exits:
+                nodes = self._flow.between(entry, exit)
+                if nodes is not None and core in nodes and len(nodes) <= _MOST_NODES:
+                    nearest.append((entry, exit, nodes))
+        same, half = list[_Place](), list[_Place]()
+        seen = set[_Place]()
+        for part in nearest:
+            parts = [self._widened(*part), part]
+            # A convolution's own map has its channels where they belong.
+            for each in parts[::-1] if len(kernel_shape(self._graph, core)) == 4 else parts:
+                for place in self._laid_out(core, *each):
+                    if place not in seen:
+                        seen.add(place)
+                        (same if self._is_same_size(place) else half).append(place)
+        yield from same[:_MOST_MAPS]
+        yield from half[:1]
+
+    def _maps(self, names: Iterator[str]) -> Iterator[str]:
+        return (name for name in names if is_map(self._graph, name))
+
+    def _widened(
+        self, entry: str, exit: str, nodes: frozenset[int]
+    ) -> tuple[str, str, frozenset[int]]:
+        """Take in what only writes the map another way, where it does before and behind."""
+        given = entry, exit, nodes
+        for source in self._maps(self._flow.origins(entry)):
+            more = self._flow.between(source, entry)
+            if more is None or not only_laid_out(self._graph, more):
+                break
+            entry, nodes = source, nodes | more
+        for result in self._maps(self._flow.meeting([exit])):
+            more = self._flow.between(exit, result)
+            if more is None or not only_laid_out(self._graph, more):
+                break
+            exit, nodes = result, nodes | more
+        return given if given[0] == entry or given[1] == exit else (entry, exit, nodes)
+
+    def _laid_out(
+        self, core: int, entry: str, exit: str, nodes: frozenset[int]
+    ) -> Iterator[_Place]:
+        """Yield the part of the graph for every way in which channels can stand."""
+        plain = not is_laid_out(self._graph, nodes)
+        ways = [(False, False), (True, True), (False, True), (True, False)]
+        is_conv = self._graph.nodes[core].kind == "conv"
+        for last in ways[:1] if is_conv and plain else ways:
+            place = _Place(entry, exit, nodes, last)
+            before, behind = self._sizes(place)
+            halves = [-(-side // 2) for side in before]
+            pairs = zip(behind, before, halves, strict=True)
+            if all(side in (whole, half) for side, whole, half in pairs):
+                yield place
+
+    def _sizes(self, place: _Place) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return height and width at both ends."""
+        before, behind = (
+            self._graph.shapes[name][1:3] if last else self._graph.shapes[name][2:]
+            for name, last in zip((place.entry, place.exit), place.last, strict=True)
+        )
+        return before, behind
+
+    def _is_same_size(self, place: _Place) -> bool:
+        before, behind = self._sizes(place)
+        return before == behind
+
+    def _sums(self, core: int) -> Iterator[_Place]:
+        """Yield parts of the graph that add up moved maps, the largest first."""
+        graph = self._graph
+        for entry in islice(self._maps(self._flow.sources(core)), 1):
+            places: list[_Place] = []
+            for exit in self._maps(self._flow.results(core)):
+                nodes = self._flow.between(entry, exit)
+                if nodes is None or graph.not_affine(nodes, entry) is not None:
+                    break
+                if places and self._adds_itself(entry, places[-1], exit):
+                    # A residual, unless there is no layer so far.
+                    yield from places[: -_MOST_MAPS - 1 : -1]
+                    places = []
+                wide = self._widened(entry, exit, nodes)
+                place = _Place(*wide, (False, False))
+                if self._is_same_size(place):
+                    places.append(place)
+            yield from places[: -_MOST_MAPS - 1 : -1]
+
+    def _adds_itself(self, entry: str, place: _Place, exit: str) -> bool:
+        """Whether ``exit`` is the sum of moved maps and of the one that went in, as a residual."""
+        graph = self._graph
+        parts = graph.varying(graph.nodes[graph.producers[exit]])
+        if len(parts) < 2:
+            return False
+        for part in parts:
+            nodes = self._flow.between(entry, part) or frozenset()
+            moved = any(moves(graph, index) or mixes(graph, index) for index in nodes)
+            if not moved and part != place.exit:
+                return True
+        return False
+
+    def _check_length(self, core: int) -> None:
+        """Refuse a kernel over a line that was wrapped for one of another length."""
+        graph = self._graph
+        shape = kernel_shape(graph, core)
+        entries = list(islice(self._maps(self._flow.sources(core)), 2))
+        if len(shape) != 4 or len(entries) < 2:
+            return
+        axis = 2 if shape[3] == 1 else 3
+        wrapped, line = (graph.shapes[name][axis] for name in entries)
+        if wrapped == 2 * line - 1 and shape[axis] != line:
+            name = "height" if axis == 2 else "width"
+            place = placed(graph.nodes[core].name, graph.nodes[core].scope, "")
+            raise ParameterError(
+                "model",
+                "of kernels as long as its maps, or of some that it resizes",
+                f"with {shape[axis]} taps along a {name} of {line} in {place}",
+            )
+
+    def fold_before(self, found: Found) -> Found:
+        """Take what multiplies and adds in front of a step into it, one thing after the other."""
+        graph = self._graph
+        while True:
+            entry = found.entry
+            source = next(self._maps(self._flow.origins(entry)), None)
+            if source is None or not found.nodes.issuperset(graph.consumers[entry]):
+                return found
+            nodes = self._flow.between(source, entry)
+            if nodes is None or len(nodes) > _MOST_NODES or entry == graph.output:
+                return found
+            scaled = affine(graph, sorted(nodes), source, entry, last=found.last[0])
+            if scaled is None or np.abs(scaled[0]).min() <= 1e-9 * np.abs(scaled[0]).max():
+                return found
+            gain, table = (each[found.takes] for each in scaled)
+            computed = found.computed.after(gain, table)
+            if computed is None:
+                return found
+            found = replace(found, computed=computed, entry=source, nodes=found.nodes | nodes)

@@ -158,7 +158,7 @@ class Graph:
         self,
         image: torch.Tensor,
         watched: Iterable[str] = (),
-        replace: Mapping[str, Callable[[Values], Value]] | None = None,
+        replace: Mapping[str, Callable[[Values, Value], Value]] | None = None,
     ) -> tuple[torch.Tensor, Values]:
         """Run the network on one image.
 
@@ -169,8 +169,8 @@ class Graph:
         watched
             Names of values to return as well.
         replace
-            By a value's name: a function of the values watched so far, whose result takes the
-            value's place.
+            By a value's name: a function of the values watched so far and of the value itself,
+            whose result takes its place.
 
         Returns
         -------
@@ -186,7 +186,7 @@ class Graph:
             for index, node in enumerate(self.nodes):
                 made = _run_node(node, values)
                 for name, value in zip(node.outputs, made, strict=False):
-                    values[name] = replace[name](kept) if name in replace else value
+                    values[name] = replace[name](kept, value) if name in replace else value
                     if name in keep:
                         kept[name] = _copied(values[name])
                 for name in self._dead_after[index]:

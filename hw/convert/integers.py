@@ -1,21 +1,24 @@
 """Layers in integers: what `hw.build layer` reads, and the formats of what goes in and out."""
 
 import io
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from golden.config import Table, refusal
+from golden.errors import ParameterError
 from golden.interval import Integers
 from golden.layer import LayerDesign
 from golden.layer_axes import AXES
+from golden.layer_filter import MAX_KERNEL_F_BITS, kernels_of_spectra
 from golden.observe import describe
 from golden.parc import Floats
 from golden.quantize import Activation, QuantizedKernel, quantize_lines, requantization
 from hw.convert.compose import Chain, FoundLayer
-from hw.convert.find import Pass
+from hw.convert.computed import Band, Computed, Pass, Patch, Torus
 from hw.layer.registry import LAYERS
 from hw.toml import to_toml
 
@@ -62,7 +65,7 @@ class IntegerLayer:
     design: LayerDesign
 
     def respond(self, x: Floats) -> Floats:
-        """Return what the hardware gives for a map ``[C, H, W]``, back in float64."""
+        """Return what the hardware gives for what it takes, ``[C, H, W]``, back in float64."""
         integers = self.formats.data.quantize(x)
         return self.formats.output.dequantize(self.design.model(integers[None])[0])
 
@@ -77,6 +80,7 @@ class IntegerLayer:
         """Return the layer's entry in ``network.json``."""
         found, formats = self.found, self.formats
         channels, height, width = found.shape
+        out_channels, out_height, out_width = self.design.out_shape
         between = formats.between and describe(formats.between)
         return {
             "name": found.name,
@@ -84,12 +88,15 @@ class IntegerLayer:
             "weights": f"{found.name}.npz",
             "form": found.form,
             "channels": channels,
-            "out_channels": self.design.out_shape[0],
+            "out_channels": out_channels,
             "height": height,
             "width": width,
+            "out_height": out_height,
+            "out_width": out_width,
             "residual": found.residual,
             "input": found.entry,
             "output": found.exit,
+            **found.order(),
             "formats": {
                 "data": describe(formats.data),
                 "between": between,
@@ -101,40 +108,149 @@ class IntegerLayer:
 def to_integers(found: FoundLayer, formats: Formats, *, weight_bits: int) -> IntegerLayer:
     """Quantise a layer.
 
+    Where the map is zero beyond its borders, the zero point of what goes in must be 0.
+
     Raises
     ------
     ValueError
         Where a bias or a scale does not fit the hardware's formats.
     """
-    arrays = _kernels(found, formats, weight_bits)
+    arrays, own = _FORMS[found.form](found, formats, weight_bits)
     if formats.between is not None:
         arrays["between.zero_point"] = np.array(formats.between.zero_point)
     arrays["output.zero_point"] = np.array(formats.output.zero_point)
     if found.residual:
         arrays |= _residual(formats)
-    options = _options(found, formats, weight_bits)
+    options = _options(found, formats, weight_bits, own)
+    design = _first_that_does(options, arrays)
+    return IntegerLayer(found, formats, options, arrays, design)
+
+
+def _design(options: Mapping[str, Any], arrays: Mapping[str, Integers]) -> LayerDesign:
     table = Table(options)
     form, _ = table.take("form", str), table.take("weights", str)
     if form not in LAYERS:
         raise refusal("form", f"one of {', '.join(LAYERS)}", repr(form))
-    design = LAYERS[form].design.of_table(table, arrays, example=False)
-    return IntegerLayer(found, formats, options, arrays, design)
+    return LAYERS[form].design.of_table(table, arrays, example=False)
 
 
-def _kernels(found: FoundLayer, formats: Formats, weight_bits: int) -> dict[str, Integers]:
+def _first_that_does(options: dict[str, Any], arrays: Mapping[str, Integers]) -> LayerDesign:
+    """Return the design with the first engines that can do it, and write them into ``options``."""
+    names = list(options["engines"])
+    engines = _ENGINES.get(options["form"], ("direct",))
+    for engine in engines:
+        options["engines"] = {name: {"engine": engine} for name in names}
+        try:
+            return _design(options, arrays)
+        except ParameterError:
+            if engine == engines[-1]:
+                raise
+    raise AssertionError("a form has an engine")
+
+
+def _of_lines(
+    found: FoundLayer, formats: Formats, weight_bits: int
+) -> tuple[dict[str, Integers], dict[str, Any]]:
+    """Return arrays and own options of a form whose passes go through line engines."""
     passes: dict[str, list[QuantizedKernel]] = {}
     for chain in found.chains:
         for computed, data, output in _in_order(chain, formats):
             kernel = _quantize(computed, data, output, weight_bits)
-            passes.setdefault(computed.axis, []).append(kernel)
-    return {
+            passes.setdefault(computed.kind[-1], []).append(kernel)
+    keys = ("weight", "pe", "bias", "multiplier", "shift")
+    arrays = {
         f"{axis}.{key}": np.concatenate([np.asarray(getattr(kernel, key)) for kernel in kernels])
         for axis, kernels in passes.items()
-        for key in ("weight", "pe", "bias", "multiplier", "shift")
+        for key in keys
     }
+    axes = [axis for axis in AXES if axis in passes]
+    own: dict[str, Any] = {}
+    if found.form == "serial":
+        own["order"] = [computed.kind[-1] for computed in found.chains[0].passes]
+    if found.form == "dense":
+        own["out_channels"] = sum(len(chain.passes[0].weight) for chain in found.chains)
+        own["axis"] = "both" if len(found.chains) == 2 else axes[0]
+    return arrays, own | {"engines": dict.fromkeys(axes)}
 
 
-def _in_order(chain: Chain, formats: Formats) -> list[tuple[Pass, Activation, Activation]]:
+def _of_bands(
+    found: FoundLayer, formats: Formats, weight_bits: int
+) -> tuple[dict[str, Integers], dict[str, Any]]:
+    arrays, own = _of_lines(found, formats, weight_bits)
+    (chain,) = found.chains
+    bands = [computed for computed in chain.passes if isinstance(computed, Band)]
+    own["order"] = [band.axis for band in bands]
+    own["kernels"] = {
+        band.axis: {
+            "taps": band.weight.shape[-1],
+            "origin": band.origin,
+            "stride": band.stride,
+        }
+        for band in bands
+    }
+    return {key: array for key, array in arrays.items() if not key.endswith(".pe")}, own
+
+
+def _of_patch(
+    found: FoundLayer, formats: Formats, weight_bits: int
+) -> tuple[dict[str, Integers], dict[str, Any]]:
+    (computed,) = found.chains[0].passes
+    assert isinstance(computed, Patch)
+    kernel = _quantize(computed, formats.data, formats.output, weight_bits)
+    arrays = {key: np.asarray(getattr(kernel, key)) for key in ("bias", "multiplier", "shift")}
+    arrays["weight"] = kernel.weight.reshape(computed.weight.shape)
+    own = {"kernel": list(computed.taps), "origin": list(computed.origin)}
+    return arrays, own | {"engines": {"plane": None}}
+
+
+def _of_torus(
+    found: FoundLayer, formats: Formats, weight_bits: int
+) -> tuple[dict[str, Integers], dict[str, Any]]:
+    """Return a global filter: its spectrum in integers, and an accumulator finer than those."""
+    (computed,) = found.chains[0].passes
+    assert isinstance(computed, Torus)
+    height, width = computed.taps
+    f_bits = min(math.ceil(math.log2(2 * height * width) / 2), MAX_KERNEL_F_BITS)
+    # A filter convolves where a kernel correlates.
+    spectra = np.fft.rfft2(np.roll(computed.weight[:, ::-1, ::-1], (1, 1), axis=(1, 2)))
+    parts = np.stack([spectra.real, spectra.imag])
+    limit = 2 ** (weight_bits - 1) - 1
+    scale = np.abs(parts).max(axis=(0, 2, 3)) / limit
+    # A filter too faint to show in the output is rounded to zero, as kernels of lines are.
+    step = np.maximum(formats.output.scale, np.abs(computed.bias))
+    scale = np.maximum(scale, step * 2.0**f_bits / (formats.data.scale * 2.0**30))
+    integers = np.rint(parts / scale[:, None, None]).astype(np.int64)
+    step = formats.data.scale * scale / 2.0**f_bits
+    kernels = kernels_of_spectra(integers[0] + 1j * integers[1], width) * 2.0**f_bits
+    moved = formats.data.zero_point * np.rint(kernels).sum(axis=(1, 2))
+    multiplier, shift = requantization(step / formats.output.scale)
+    arrays = {
+        "spectrum_re": integers[0],
+        "spectrum_im": integers[1],
+        "bias": np.rint(computed.bias / step - moved).astype(np.int64),
+        "multiplier": multiplier,
+        "shift": shift,
+    }
+    return arrays, {"kernel_f_bits": f_bits, "engines": {"plane": None}}
+
+
+_FORMS: Mapping[
+    str, Callable[[FoundLayer, Formats, int], tuple[dict[str, Integers], dict[str, Any]]]
+] = {
+    **dict.fromkeys(("serial", "parallel", "metaformer", "dense"), _of_lines),
+    "linear": _of_bands,
+    "depthwise": _of_patch,
+    "global_filter": _of_torus,
+}
+"""What makes the arrays of a form, and the options that it alone has."""
+_ENGINES: Mapping[str, tuple[str, ...]] = {
+    "depthwise": ("fermat", "fft"),
+    "global_filter": ("fermat", "fft"),
+}
+"""Engines to try in their order; lines take the direct one until the planner chooses."""
+
+
+def _in_order(chain: Chain, formats: Formats) -> list[tuple[Computed, Activation, Activation]]:
     """Return the passes with the formats of what they take and give."""
     if len(chain.passes) == 1:
         return [(chain.passes[0], formats.data, formats.output)]
@@ -144,13 +260,14 @@ def _in_order(chain: Chain, formats: Formats) -> list[tuple[Pass, Activation, Ac
 
 
 def _quantize(
-    computed: Pass, data: Activation, output: Activation, weight_bits: int
+    computed: Computed, data: Activation, output: Activation, weight_bits: int
 ) -> QuantizedKernel:
     n_out = computed.weight.shape[0]
+    embedding = computed.embedding if isinstance(computed, Pass) else None
     # One scale for all kernels of an output channel, as if they were one.
     kernel = quantize_lines(
         computed.weight.reshape(n_out, -1),
-        embedding=None if computed.dense else computed.embedding,
+        embedding=None if computed.dense else embedding,
         bias=computed.bias,
         data=data,
         weight_bits=weight_bits,
@@ -158,7 +275,8 @@ def _quantize(
     )
     if not computed.dense:
         return kernel
-    pe = Activation(data.scale, 0, data.bits).quantize(computed.embedding)
+    assert embedding is not None
+    pe = Activation(data.scale, 0, data.bits).quantize(embedding)
     return replace(kernel, weight=kernel.weight.reshape(computed.weight.shape), pe=pe)
 
 
@@ -171,7 +289,9 @@ def _residual(formats: Formats) -> dict[str, Integers]:
     }
 
 
-def _options(found: FoundLayer, formats: Formats, weight_bits: int) -> dict[str, Any]:
+def _options(
+    found: FoundLayer, formats: Formats, weight_bits: int, own: Mapping[str, Any]
+) -> dict[str, Any]:
     channels, height, width = found.shape
     options: dict[str, Any] = {
         "form": found.form,
@@ -183,15 +303,9 @@ def _options(found: FoundLayer, formats: Formats, weight_bits: int) -> dict[str,
         "weight_bits": weight_bits,
         "weights": f"{found.name}.npz",
     }
-    if found.form == "serial":
-        options["order"] = [computed.axis for computed in found.chains[0].passes]
     if found.residual:
         options["residual"] = True
-    if found.form == "dense":
-        options["out_channels"] = sum(len(chain.passes[0].weight) for chain in found.chains)
-        options["axis"] = "both" if len(found.chains) == 2 else found.chains[0].passes[0].axis
-    axes = [a for a in AXES if any(a == p.axis for c in found.chains for p in c.passes)]
-    options["engines"] = {axis: {"engine": "direct"} for axis in axes}
+    options |= own
     if formats.between is not None:
         options["between"] = {"bits": formats.between.bits}
     options["output"] = {"bits": formats.output.bits}

@@ -246,20 +246,25 @@ def _tensor(array: Any) -> torch.Tensor:
 
 def _conv(x: Sequence[Value], a: Attributes) -> Sequence[Value]:
     data, weight, bias = x[0], x[1], x[2] if len(x) > 2 else None
-    if weight.ndim != 4:
-        raise ValueError(f"convolution of {weight.ndim - 2} dimensions")
-    strides, dilations = a.get("strides", [1, 1]), a.get("dilations", [1, 1])
-    pads = list(a.get("pads", [0, 0, 0, 0]))
+    n_axes = weight.ndim - 2
+    strides, dilations = (list(a.get(key, [1] * n_axes)) for key in ("strides", "dilations"))
+    pads = list(a.get("pads", [0] * 2 * n_axes))
     if (how := a.get("auto_pad", b"NOTSET")) in (b"SAME_UPPER", b"SAME_LOWER"):
-        for axis in range(2):
+        for axis in range(n_axes):
             size, step = data.shape[2 + axis], strides[axis]
             reach = (weight.shape[2 + axis] - 1) * dilations[axis] + 1
             total = max((-(-size // step) - 1) * step + reach - size, 0)
             less = total // 2
             ends = (less, total - less) if how == b"SAME_UPPER" else (total - less, less)
-            pads[axis], pads[axis + 2] = ends
-    padded = functional.pad(data, (pads[1], pads[3], pads[0], pads[2]))
-    return [conv2d(padded, weight, bias, strides, (0, 0), dilations, a.get("group", 1))]
+            pads[axis], pads[axis + n_axes] = ends
+    # Torch begins with the last axis.
+    around = [pads[axis + end] for axis in range(n_axes)[::-1] for end in (0, n_axes)]
+    padded = functional.pad(data, around)
+    compute = {1: functional.conv1d, 2: conv2d, 3: functional.conv3d}.get(n_axes)
+    if compute is None:
+        raise ValueError(f"convolution of {n_axes} dimensions")
+    none = [0] * n_axes
+    return [compute(padded, weight, bias, strides, none, dilations, a.get("group", 1))]
 
 
 def _batch_norm(x: Sequence[Value], a: Attributes) -> Sequence[Value]:

@@ -74,6 +74,9 @@ _COMPUTE: Mapping[Any, Callable[..., Value]] = {
     # Whatever is in memory would be no constant.
     torch.ops.aten.empty_like.default: torch.zeros_like,
     torch.ops.aten.new_empty.default: torch.ops.aten.new_zeros.default,
+    # Copies are left out, and with them the order in memory that they made.
+    torch.ops.aten.view.default: torch.reshape,
+    torch.ops.aten._unsafe_view.default: torch.reshape,
 }
 """What runs in the place of an operator."""
 

@@ -62,7 +62,9 @@ def test_a_trained_network_is_converted(tmp_path, images, capsys):
     network = json.loads((out / "network.json").read_text())
     assert network["input"] == [1, 8, 8]
     report = json.loads((out / "report.json").read_text())
-    assert report["left"] == []
+    assert {item["reason"] for item in report["left"]} == {
+        "7 x 7 taps, fewer than 9 (`depthwise` does them, --least-taps takes them)"
+    }
     for layer in network["layers"]:
         assert report["layers"][layer["name"]] > 25
         design = read_layer(out / layer["config"])
@@ -184,7 +186,11 @@ def test_bad_models_are_refused(tmp_path, images, capsys):
     dynamic = save_export(NoParc(), tmp_path / "dynamic.pt2", batch=2, dynamic_shapes=free)
     cases = [
         ("net", "a file .onnx or .pt2, or MODULE:FUNCTION, not net"),
-        (plain, "of ParC layers, not conv2d_1: it is not circular along one axis"),
+        (
+            plain,
+            "of ParC layers, not conv2d_1 in line: it mixes channels with zeros around the map: "
+            "`dense` is circular, of 8 taps",
+        ),
         (dynamic, "of fixed shapes, not with free dimensions"),
         (
             "nets.digits:none",
@@ -241,7 +247,7 @@ def test_kernels_for_another_size_are_refused(tmp_path, images, capsys, monkeypa
     line = refused(capsys, tmp_path / "out", "made_up:plain", *options)
     assert line == (
         "MODEL must be of kernels as long as its maps, or of some that it resizes, not with 6 taps "
-        "along a height of 8 in conv2d"
+        "along a height of 8 in conv2d in conv"
     )
     line = refused(capsys, tmp_path / "out", "made_up:embedded", *options)
     assert line == (

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from golden.parc import Kernel, metaformer, parallel, parc, serial
 from hw.convert.compose import compose
-from hw.convert.find import apply, find_passes
+from hw.convert.find import find_passes
 from hw.convert.read_onnx import read_onnx
 from hw.convert.read_torch import from_program
 from nets.parc import MetaFormer, Parallel, ParC
@@ -150,16 +150,16 @@ def check(graph):
     names = {name for layer in layers for name in (layer.entry, layer.exit)}
     _, values = graph.run(image, names)
     for layer in layers:
-        x, y = (values[name].numpy()[0] for name in (layer.entry, layer.exit))
+        x = layer.of_entry(values[layer.entry].numpy()[0])
+        y = layer.of_exit(values[layer.exit].numpy()[0])
         np.testing.assert_allclose(defined(layer, x), y, atol=1e-9)
     return layers, left
 
 
 def defined(layer, x):
     """What golden's definition gives for a layer's kernels."""
-    if layer.form == "dense":
-        parts = zip(layer.chains, np.split(x, len(layer.chains)), strict=True)
-        return np.concatenate([apply(chain.passes[0], part) for chain, part in parts])
+    if layer.form not in ("serial", "parallel", "metaformer"):
+        return layer.respond(x)
     kernels = [
         tuple(Kernel(p.weight, p.embedding, p.bias) for p in chain.passes) for chain in layer.chains
     ]
@@ -250,7 +250,7 @@ LAYERS = {
         "metaformer",
         True,
     ),
-    "grouped": (lambda: ParC(8, 6, axis="height", groups=2), "dense", False),
+    "mixing": (lambda: ParC(8, 6, axis="height", groups=1), "dense", False),
 }
 
 
@@ -279,25 +279,70 @@ def test_dense_halves_are_a_layer_on_a_square_map_and_two_on_another():
     assert [(layer.form, layer.shape) for layer in layers] == [("dense", (4, 7, 6))] * 2
 
 
-def test_halves_in_another_order_stay_apart():
-    class Swapped(Parallel):
-        def forward(self, x):
-            first, second = torch.chunk(x, 2, 1)
-            return torch.cat((self.width(first), self.height(second)), 1)
+class Swapped(Parallel):
+    """The first half along the width."""
 
-    graph = exported(Side([Swapped(8, 6)], 8), channels=8)
-    layers, _ = check(graph)
-    assert [layer.form for layer in layers] == ["serial", "serial"]
+    def forward(self, x):
+        first, second = torch.chunk(x, 2, 1)
+        return torch.cat((self.width(first), self.height(second)), 1)
 
 
-def test_halves_taken_the_other_way_round_stay_apart():
-    class Crossed(Parallel):
-        def forward(self, x):
-            first, second = torch.chunk(x, 2, 1)
-            return torch.cat((self.height(second), self.width(first)), 1)
+class Crossed(Parallel):
+    """The second half comes out first."""
 
-    layers, _ = check(exported(Side([Crossed(8, 6)], 8), channels=8))
-    assert [layer.form for layer in layers] == ["serial", "serial"]
+    def forward(self, x):
+        first, second = torch.chunk(x, 2, 1)
+        return torch.cat((self.height(second), self.width(first)), 1)
+
+
+class Interleaved(Parallel):
+    """Even channels along the height, odd ones along the width, each back in its place."""
+
+    def forward(self, x):
+        halves = self.height(x[:, 0::2]), self.width(x[:, 1::2])
+        return torch.stack(halves, 2).flatten(1, 2)
+
+
+class Shuffled(Parallel):
+    """Halves of a shuffled map, and what comes out shuffled again."""
+
+    def forward(self, x):
+        first, second = torch.chunk(functional.channel_shuffle(x, 4), 2, 1)
+        y = torch.cat((self.height(first), self.width(second)), 1)
+        return functional.channel_shuffle(y, 2)
+
+
+class Sliced(Parallel):
+    """Halves cut by slices into grouped convolutions, as the reference code has it."""
+
+    def forward(self, x):
+        h, w = x.shape[2:]
+        height = functional.conv2d(
+            torch.cat((x[:, :4], x[:, :4, : h - 1]), 2), self.height.weight, groups=4
+        )
+        width = functional.conv2d(
+            torch.cat((x[:, 4:], x[:, 4:, :, : w - 1]), 3), self.width.weight, groups=4
+        )
+        return torch.cat((height, width), 1)
+
+
+HALVES = {
+    Swapped: ([4, 5, 6, 7, 0, 1, 2, 3], [4, 5, 6, 7, 0, 1, 2, 3]),
+    Crossed: ([4, 5, 6, 7, 0, 1, 2, 3], range(8)),
+    Interleaved: ([0, 2, 4, 6, 1, 3, 5, 7], [0, 2, 4, 6, 1, 3, 5, 7]),
+    Shuffled: ([0, 2, 4, 6, 1, 3, 5, 7], [0, 2, 4, 6, 1, 3, 5, 7]),
+    Sliced: (range(8), range(8)),
+}
+
+
+@pytest.mark.parametrize("halves", HALVES)
+def test_halves_are_one_layer_however_they_are_cut(halves):
+    torch.manual_seed(0)
+    part = halves(8, 6)
+    (layer,), _ = check(exported(Side([part], 8), (6, 6), channels=8))
+    takes, gives = HALVES[halves]
+    assert layer.form == "parallel"
+    assert (layer.takes, layer.gives) == (tuple(takes), tuple(gives))
 
 
 def zero_padded(layer, x):
@@ -312,7 +357,9 @@ def blended(layer, x):
 def test_what_is_no_parc_is_left_with_a_reason():
     found, left = find_passes(exported(Side([Written("height", 7, zero_padded)])))
     assert not found
-    assert [item.reason for item in left] == ["it is not circular along one axis"]
+    assert [item.reason for item in left] == [
+        "7 x 1 taps, fewer than 9 (`linear` does them, --least-taps takes them)"
+    ]
 
 
 def test_a_short_kernel_on_a_circle_is_left():
@@ -322,7 +369,7 @@ def test_a_short_kernel_on_a_circle_is_left():
     found, left = find_passes(exported(Side([conv])))
     assert not found
     assert [item.reason for item in left] == [
-        "3 taps on a circle of 7: ParC has as many taps as samples"
+        "3 taps on a circle of 7: `serial`, the nearest form, has as many taps as samples"
     ]
 
 
@@ -342,5 +389,5 @@ def test_a_kernel_of_another_length_is_refused():
         find_passes(graph)
     assert str(error.value) == (
         "Model must be of kernels as long as its maps, or of some that it resizes, not with 5 taps "
-        "along a height of 7 in conv2d_1"
+        "along a height of 7 in conv2d_1 in parts.0"
     )
