@@ -33,28 +33,26 @@ def layers(engine):
     port, output = {"weights_port": True}, {"output": {"bits": 6}}
     skip = {"residual": {"multiplier": 3, "shift": 2, "zero_point": 1}}
     both, one = axes(engine), {"order": ["width"]} | axes(engine, ["width"])
-    yield {"form": "serial"} | both
-    yield {"form": "serial"} | both | FORMATS | port
-    yield {"form": "serial"} | both | FORMATS | {"shared_engine": True}
+    kernels = {axis: {"taps": 3} for axis in AXES}
+    if engine["engine"] == "direct":  # what engines have no part in
+        yield {"form": "serial"} | both
+        yield {"form": "serial"} | both | FORMATS | {"shared_engine": True}
+        yield {"form": "parallel"} | both | port
+        yield {"form": "metaformer"} | both | FORMATS | {"residual": True}
+        yield {"form": "metaformer"} | both | FORMATS | skip | port
+        yield {"form": "metaformer"} | both | FORMATS | port
+        yield {"form": "dense"} | both | port | {"streamed": True}
+        yield {"form": "linear", "kernels": {"width": {"taps": 3}}} | one | output
     yield {"form": "serial"} | one | port
     yield {"form": "parallel"} | both | output
-    yield {"form": "parallel"} | both | port
     yield {"form": "metaformer"} | both | FORMATS
-    yield {"form": "metaformer"} | both | FORMATS | {"residual": True}
-    yield {"form": "metaformer"} | both | FORMATS | skip | port
     yield {"form": "dense"} | both | output
-    yield {"form": "dense"} | both | port | {"streamed": True}
     for axis in AXES:
         yield {"form": "dense", "axis": axis} | axes(engine, [axis]) | port
-    kernels = {axis: {"taps": 3} for axis in AXES}
-    yield {"form": "linear", "kernels": kernels} | both
     yield {"form": "linear", "kernels": kernels} | both | FORMATS | port
-    yield {"form": "linear", "kernels": {"width": {"taps": 3}}} | one | output
     if engine["engine"] != "direct":
         plane = {"engines": {"plane": dict(engine)}}
         yield {"form": "global_filter"} | plane | output
-        yield {"form": "global_filter"} | plane | port
-        yield {"form": "depthwise", "kernel": 3} | plane
         yield {"form": "depthwise", "kernel": 3} | plane | output | port
     if engine["engine"] == "fft":
         yield {"form": "serial", "order": ["width"]} | axes(engine | {"exact": True}, ["width"])
@@ -84,6 +82,7 @@ VALUES = {
     "origin": [0],
     "out_channels": [6],
     "parts": [2],
+    "port": [True],
     "products": [2],
     "residual": [True],
     "result_f_bits": [1],
@@ -101,6 +100,7 @@ VALUES = {
     "weights_port": [True, False],
     "width": [8],
     "zero_point": [2],
+    "zero_point_port": [True],
 }
 """Values of every key, by the last part of its path; the first that is not there already counts."""
 SWITCHES = {"axis", "order"}
