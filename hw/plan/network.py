@@ -15,7 +15,7 @@ from golden.layer_axes import AXES
 from golden.networks import NETWORKS, LayerShape, Size
 from golden.read import read_json
 from golden.weights import load_weights
-from hw.layer.registry import LAYERS
+from hw.layer.config import read_layer
 
 _FILE = "network.json"
 _OF_LAYER = ("name", "channels", "weights", "weights_port", "engines", "lanes", "target")
@@ -174,16 +174,13 @@ def _checked_size(value: object) -> int:
 
 
 def _checked(path: Path) -> PlannedLayer:
-    """Return the layer of a configuration that can be told apart from others."""
+    """Return the layer of a configuration that `hw.build layer` takes."""
     try:
-        layer = _of_config(path)
-        json.dumps([layer.kind, for_prediction(layer.options)])
-    except (LookupError, ValueError, TypeError) as reason:
-        if isinstance(reason, ParameterError) and reason.parameter == "network":
-            raise
+        read_layer(path)
+        return _of_config(path)
+    except ParameterError as reason:
         text = f"{path} ({first_line(reason)})"
-        raise ParameterError("network", "of layers as hw.convert writes them", text) from None
-    return layer
+        raise ParameterError("network", "of layers that hw.build takes", text) from None
 
 
 def _of_shape(shape: LayerShape) -> list[PlannedLayer]:
@@ -204,13 +201,6 @@ def _of_config(path: Path) -> PlannedLayer:
     table = Table.read(path, {})
     options = table.entries
     name, channels = table.take("name", str), table.take("channels", int)
-    form = table.take("form", str)
-    if form not in LAYERS:
-        raise ParameterError("network", f"of layers of {', '.join(LAYERS)}", f"{form} in {path}")
-    for key in ("between", "output"):
-        table.table(key)
-    if not table.is_table("residual"):
-        table.take("residual", bool, False)
     weights = path.parent / table.take("weights", str)
     for key in _OF_LAYER:
         options.pop(key, None)
