@@ -1,5 +1,6 @@
 """The integers that an engine is built from: kernels, embedding, bias and requantisation."""
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -251,3 +252,13 @@ def _refuse_any(
 
 def _refuse(key: str, rule: str, value: object) -> None:
     raise ParameterError("weights", f"'{key}' {rule}", value, verb="must hold")
+
+
+def weights_archive(arrays: Mapping[str, npt.ArrayLike]) -> bytes:
+    """Return ``arrays`` as the ``.npz`` that weights are read from, the same for every NumPy."""
+    buffer = io.BytesIO()
+    # Not `allow_pickle=False`: before 2.1, NumPy takes that for one more array. Any, because mypy
+    # would hold the values against it.
+    values: dict[str, Any] = dict(arrays)
+    np.savez(buffer, **values)
+    return buffer.getvalue()

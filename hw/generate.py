@@ -1,14 +1,12 @@
 """From a design to its files: Verilog, manifest and instantiation template."""
 
-import io
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from golden.design import LineDesign
 from golden.layer import Arrays, LayerDesign
+from golden.weights import weights_archive
 from hw.axi import AxiWrapper, PortNames
 from hw.files import with_manifest
 from hw.layer.registry import LAYERS
@@ -66,10 +64,3 @@ def _loads(design: LineDesign | LayerDesign) -> list[str]:
     if isinstance(design, LayerDesign):
         return list(design.weight_streams)
     return ["w"] if design.weights is None else []
-
-
-def weights_archive(arrays: Arrays) -> bytes:
-    """Return ``arrays`` as the ``.npz`` that weights are read from."""
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **dict[str, Any](arrays))
-    return buffer.getvalue()

@@ -1,6 +1,5 @@
 """Layers in integers: what `hw.build layer` reads, and the formats of what goes in and out."""
 
-import io
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from golden.layer_filter import MAX_KERNEL_F_BITS, kernels_of_spectra
 from golden.observe import describe
 from golden.parc import Floats
 from golden.quantize import Activation, QuantizedKernel, quantize_lines, requantization
+from golden.weights import weights_archive
 from hw.convert.compose import Chain, FoundLayer
 from hw.convert.computed import Band, Computed, Pass, Patch, Torus
 from hw.layer.registry import LAYERS
@@ -71,10 +71,11 @@ class IntegerLayer:
 
     def files(self) -> dict[str, bytes]:
         """Return configuration and weights by file name."""
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **self.arrays)
         name = self.found.name
-        return {f"{name}.toml": to_toml(self.options), f"{name}.npz": buffer.getvalue()}
+        return {
+            f"{name}.toml": to_toml(self.options),
+            f"{name}.npz": weights_archive(self.arrays),
+        }
 
     def described(self) -> dict[str, Any]:
         """Return the layer's entry in ``network.json``."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from golden.interval import Integers
-from golden.weights import load_weights
+from golden.weights import load_weights, weights_archive
 from hw.files import with_manifest
 from hw.plan.forms import FORMS
 from hw.plan.network import PlannedNetwork, in_rom
@@ -104,9 +104,6 @@ def files(
     network: PlannedNetwork, plan: Plan, more: Mapping[str, bytes] | None = None
 ) -> dict[str, bytes]:
     """Return a configuration a unit with the weights that it holds, ``more``, and plan.json."""
-    # Only here is Yosys loaded, which takes its time.
-    from hw.generate import weights_archive
-
     out: dict[str, bytes] = {}
     for name, unit in named_units(plan):
         config = unit.config(name, plan.target.device.target)
