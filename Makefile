@@ -4,7 +4,11 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: help setup demo demo-network test soak bench budgets check-budgets lint clean
+NEW := sys.version_info >= (3, 11)
+# A venv of a Python that is too old, or gone, or one made without pip, is made anew.
+BROKEN := $(shell $(RUN) -c 'import sys, pip; assert $(NEW)' 2>/dev/null || echo broken)
+
+.PHONY: broken help setup demo demo-network test soak bench budgets check-budgets lint clean
 
 help:
 	@echo "make setup    install everything into $(VENV)"
@@ -18,8 +22,14 @@ help:
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints.txt
-	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+$(VENV)/pyvenv.cfg: $(BROKEN)
+	@$(PYTHON) -c 'import sys; assert $(NEW)' 2>/dev/null || \
+		{ echo 'PYTHON must be Python 3.11 or later, not $(PYTHON): make PYTHON=python3.12' >&2; exit 1; }
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo '$(PYTHON) must have venv and ensurepip: apt install python3-venv' >&2; exit 1; }
+
+$(READY): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
