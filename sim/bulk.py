@@ -19,6 +19,7 @@ from golden.interval import Integers
 from golden.layer import LayerDesign
 from hw.axi import PortNames
 from hw.generate import generate
+from sim.paths import plain
 from sim.runner import CACHE, QUIET, VERILATOR_ROOT, SimulationError, verilator_environment
 
 _SOURCE = Path(__file__).with_name("bulk.cpp")
@@ -173,7 +174,7 @@ def _verilate(top: str, folder: Path) -> None:
     command = [
         *(str(VERILATOR_ROOT / "bin" / "verilator"), "--cc", "--exe", "--build", "-j", "1"),
         *("--prefix", "Vtop", "--top-module", top, "--Mdir", ".", "--output-split", "0"),
-        *(*QUIET, *flags, "design.v", str(_SOURCE)),
+        *(*QUIET, *flags, "design.v", str(plain(_SOURCE))),
     ]
     environment = os.environ | verilator_environment(os.environ)
     done = subprocess.run(

