@@ -309,11 +309,13 @@ class Transform:
         return words
 
 
+@cache
 def forward_transform(ring: Ring, words: Interval) -> Transform:
     """``X[k] = sum_n x[n] * g^(n * k)``, with g the ring's root of unity."""
     return Transform(tuple(_steps(ring, words, _flow_of(ring), inverse=False)))
 
 
+@cache
 def inverse_transform(ring: Ring, words: Interval) -> Transform:
     """``N * y[n] = sum_k Y[k] * g^(-n * k)``, times ``sqrt(2) ^ excess``."""
     return Transform(tuple(_steps(ring, words, _flow_of(ring)[::-1], inverse=True)))

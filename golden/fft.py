@@ -68,6 +68,10 @@ def quantised(values: Complexes, f_bits: int) -> Integers:
     return np.rint(np.stack([scaled.real, scaled.imag], axis=-2)).astype(np.int64)
 
 
+_formats: dict[tuple[object, ...], Formats] = {}
+"""Formats that hold for any weights, kept."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FftDesign(LineDesign):
     """Two lines in each complex transform; see `LineDesign` for what all engines share.
@@ -234,13 +238,27 @@ class FftDesign(LineDesign):
     @cached_property
     def formats(self) -> Formats:
         """Shapes of every node."""
-        factors = [self._factor(product) for product in range(self.flow.n_products)]
-        widths = Widths(
+        if self.weights is not None:
+            return self._chosen
+        # Of any weights they follow from little, that designs of any lanes and channels share.
+        sums = (self.flow, self._norms, self.spectrum_f_bits, self.data, self.lanes > 1)
+        key = (*sums, self.entry.tobytes(), self._widths)
+        if key not in _formats:
+            _formats[key] = self._chosen
+        return _formats[key]
+
+    @property
+    def _widths(self) -> Widths:
+        return Widths(
             operand_bits=self.operand_bits,
             guard_bits=self.guard_bits,
             result_f_bits=self.result_f_bits,
         )
-        return choose_formats(self.flow, self.operator.reaches, factors, widths)
+
+    @property
+    def _chosen(self) -> Formats:
+        factors = [self._factor(product) for product in range(self.flow.n_products)]
+        return choose_formats(self.flow, self.operator.reaches, factors, self._widths)
 
     def _factor(self, product: int) -> Factor:
         if product != self.flow.middle:

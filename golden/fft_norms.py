@@ -8,6 +8,7 @@ inequality their sum.
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -81,7 +82,7 @@ def bound_operator(
     """
     modulus = data.max_abs * (2**0.5 if paired else 1)
     if flow.row is None or flow.size * (int(entry.max()) + 1) <= MAX_REACH:
-        ahead, _ = reach_ahead(flow, entry, data, paired=paired)
+        ahead = _reach_ahead(flow, entry.tobytes(), data, paired=paired)
     else:
         ahead = _bound_ahead(flow, modulus)
     root_energy = modulus * np.count_nonzero(entry >= 0) ** 0.5
@@ -106,6 +107,13 @@ def bound_operator(
     # Where samples can only be 0, nothing deviates.
     power = (deviation / max(data.max_abs, 1)) ** 2 / length
     return Operator(ahead + back, deviation, power)
+
+
+@lru_cache(maxsize=64)
+def _reach_ahead(flow: Flow, entry: bytes, data: Interval, *, paired: bool) -> list[list[Reach]]:
+    """Return what `reach_ahead` does, which designs of any channels and lanes have in common."""
+    ahead, _ = reach_ahead(flow, np.frombuffer(entry, np.int64), data, paired=paired)
+    return ahead
 
 
 def _bound_ahead(flow: Flow, modulus: float) -> list[list[Reach]]:

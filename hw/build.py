@@ -26,6 +26,7 @@ from hw.command import run_command
 from hw.files import write_product
 from hw.generate import generate
 from hw.layer.config import files_of, read_layer
+from hw.predict import NO_PREDICTION, PREDICTED
 
 PRESETS = Path(__file__).with_name("presets.toml")
 LAYER_PRESETS = Path(__file__).parent / "layer" / "presets"
@@ -276,6 +277,8 @@ def finish_build(
     files = generate(design, names, example=example)
     write_product(files, f"{design.name}.json", out, inputs=inputs)
     click.echo(" ".join(str(out / name) for name in files))
+    if design.target not in PREDICTED:
+        click.echo(f"{design.target}: {NO_PREDICTION}")
 
 
 def _requantization(options: dict[str, Any]) -> Requantization | None:

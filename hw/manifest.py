@@ -54,7 +54,7 @@ def describe_line(
             "cycles_per_group": design.cycles_per_group,
         },
         "certificate": design.certificate(),
-        "prediction": ENGINES[design.engine].predict(design).entry(),
+        "prediction": ENGINES[design.engine].predict(design).entry(design.target),
         "versions": _versions(),
     }
 
@@ -81,7 +81,7 @@ def describe_layer(
             "cycles_per_frame": layer.cycles_per_frame,
         },
         "certificate": design.certificate(),
-        "prediction": LAYERS[design.form].predict(design).entry(),
+        "prediction": LAYERS[design.form].predict(design).entry(design.target),
         "versions": _versions(),
     }
 

@@ -19,7 +19,10 @@ _ADDRESS_LUTS = 14
 _CHOICE = 1.6
 """What a bit costs for each row of blocks but one, where a memory is several rows deep."""
 MODELLED = "ecp5"
-"""Target that the counts hold for; builds for others are predicted as if for it."""
+"""Target that the counts hold for."""
+PREDICTED = (MODELLED, "generic")
+"""Targets that a build is predicted for: one for no device counts as if for `MODELLED`."""
+NO_PREDICTION = "no prediction for this target"
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,10 @@ class Cost:
         """Return the cost of ``count`` of it."""
         return Cost(count * self.multipliers, count * self.block_rams, count * self.luts)
 
-    def entry(self) -> dict[str, int | float | str]:
-        """Return the manifest's entry."""
+    def entry(self, target: str = MODELLED) -> dict[str, int | float | str]:
+        """Return the manifest's entry for a build for ``target``."""
+        if target not in PREDICTED:
+            return {"target": target, "remark": NO_PREDICTION}
         return {
             "target": MODELLED,
             "multipliers": self.multipliers,
@@ -72,12 +77,13 @@ class Working(Cost):
         """Return ``cost`` with ``work`` beside it."""
         return cls(cost.multipliers, cost.block_rams, cost.luts, work)
 
-    def entry(self) -> dict[str, int | float | str]:
-        """Return the manifest's entry."""
-        return super().entry() | {
-            "macs_per_cycle": round(self.work, 2),
-            "macs_per_cycle_and_multiplier": round(self.work / max(self.multipliers, 1), 2),
-        }
+    def entry(self, target: str = MODELLED) -> dict[str, int | float | str]:
+        """Return the manifest's entry for a build for ``target``."""
+        entry = super().entry(target) | {"macs_per_cycle": round(self.work, 2)}
+        if target in PREDICTED:
+            share = self.work / max(self.multipliers, 1)
+            entry["macs_per_cycle_and_multiplier"] = round(share, 2)
+        return entry
 
 
 def adder(bits: int) -> Cost:

@@ -45,15 +45,17 @@ What the planner makes of the ParC layers of published networks, the other layer
 
     python -m hw.plan parcnet-s --device lfe5u-85f-6 --clock 150 --fps 30 -o build/plan
 
-Nothing here was placed or measured. Cycles are exact: they are those of the layers that
-`hw.build layer` makes of the plan's configurations, and tests simulate some. Multipliers and block
-RAMs are counted from the parameters; LUTs are predicted, within 10 % of synthesis, for ECP5. All
-hold for any weights: known ones in ROM often take fewer, for one thing because their shifts are
-more alike (a unit for layer5 of parcnet-s may take 1,745 LUTs where 2,750 are planned). For
-the Artix-7 the same counts stand for DSP48s, RAMB18s and LUT6s, an estimate that was not compared
-with synthesis. The clock is given, {_MHZ:g} MHz, and a full device may not reach it: the planner
-warns where an engine alone was measured below it. LUTs may take 80 % of a device. Frames overlap: a
-frame takes as many cycles as its slowest unit. Data and weights have 8 bits.
+Nothing here was placed or measured. Cycles are exact, or at most so many where halves of the
+channels have engines of different rates: they are those of the layers that `hw.build layer` makes
+of the plan's configurations, and tests simulate some. Multipliers and block RAMs are counted from
+the parameters; LUTs are predicted, within 10 % of synthesis, for ECP5. All hold for any weights:
+known ones in ROM often take fewer, for one thing because their shifts are more alike (a unit for
+layer5 of parcnet-s may take 1,745 LUTs where 2,750 are planned). For the Artix-7 there is no
+prediction: ECP5's counts stand for DSP48s, RAMB18s and LUT6s, an estimate that was not compared
+with synthesis, and the planner says so. The clock is given, {_MHZ:g} MHz, and a full device may
+not reach it: the planner warns where an engine alone was measured below it. LUTs may take 80 % of
+a device. Frames overlap: a frame takes as many cycles as its slowest unit. Data and weights have
+8 bits.
 
 ## How a plan is made
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from golden.errors import ParameterError
 from golden.layer import LayerDesign
 from hw.devices import DEVICES
-from hw.predict import Cost
+from hw.predict import MODELLED, Cost
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,10 @@ class Family:
 
 
 PREDICTED_KBITS = 18
-"""Size of the block RAMs that predictions count: 1024 x 18, as in ECP5 and half a RAMB36."""
+"""Size of the block RAMs that predictions count: 1024 x 18, as in ECP5 and half a RAMB36.
+
+Of other targets' blocks about as many bits are taken.
+"""
 
 LARGEST: Mapping[str, Family] = {
     "ecp5": Family("LFE5U-85", DEVICES["lfe5u-85f-6"].block_rams, 18),
@@ -51,6 +54,7 @@ def check_capacity(design: LayerDesign, cost: Cost) -> None:
     """
     family = LARGEST.get(design.target)
     if family is not None and (needed := family.needed(cost)) > family.blocks:
-        rule = f"a family with {needed} block RAMs of {family.block_kbits} kb in a device"
+        about = "" if design.target == MODELLED else "about "
+        rule = f"a family with {about}{needed} block RAMs of {family.block_kbits} kb in a device"
         have = f"{design.target}, whose largest ({family.device}) has {family.blocks}"
         raise ParameterError("target", rule, have).renamed("target")

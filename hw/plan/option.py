@@ -148,6 +148,12 @@ class Option:
         """Cycles of the unit for an image, unstalled."""
         return self.turns * self._predicted.cycles
 
+    @property
+    def paced(self) -> bool:
+        """Whether `cycles` are the most, since halves of the channels differ in rate."""
+        design = self.design
+        return isinstance(design, AxesDesign) and AxesPlan(design).slow_split is not None
+
     @cached_property
     def loads(self) -> bool:
         """Whether a set of weights is loaded in time for the next map, and no cycle is lost.

@@ -14,6 +14,7 @@ from hw.plan.network import PlannedNetwork, in_rom
 from hw.plan.option import Option
 from hw.plan.tables import EngineTable
 from hw.plan.target import Plan
+from hw.predict import MODELLED, PREDICTED
 from hw.toml import to_toml
 
 PLAN = "plan.json"
@@ -80,7 +81,9 @@ def summary(plan: Plan, limits: Sequence[str] | None) -> Iterator[str]:
     """Yield lines on speed, on what limits it (unless ``limits`` is None), and on traffic."""
     target = plan.target
     clock = target.clock / 1e6
-    yield f"{plan.fps:,.1f} frames a second at {clock:g} MHz: {plan.cycles:,} cycles a frame, exact"
+    exact = "at most" if any(unit.paced for unit in plan.units) else "exact"
+    speed = f"{plan.fps:,.1f} frames a second at {clock:g} MHz"
+    yield f"{speed}: {plan.cycles:,} cycles a frame, {exact}"
     if limits is not None:
         most = f"{' and '.join(limits)} of {target.device.name}" if limits else "lanes of engines"
         if limits and limits[0] == "memory traffic":
@@ -98,6 +101,22 @@ def summary(plan: Plan, limits: Sequence[str] | None) -> Iterator[str]:
         yield f"{text}; {target.bandwidth / 1e9:g} GB/s allow {allowed}"
     if any(engine["engine"] == "fft" for unit in plan.units for engine in unit.engines.values()):
         yield "fft engines round: their manifests bound the error"
+    yield from remarks(plan)
+
+
+def remarks(plan: Plan) -> Iterator[str]:
+    """Yield what figures are not what they are called."""
+    target = plan.target.device.target
+    if target not in PREDICTED:
+        yield (
+            f"no prediction for {target}: multipliers, LUTs and block RAMs are what "
+            f"{MODELLED.upper()} would take, an estimate that was not compared with synthesis"
+        )
+    if paced := [name for name, unit in named_units(plan) if unit.paced]:
+        yield (
+            f"cycles of {', '.join(paced)} are the most: halves of the channels have engines of "
+            "different rates, and the manifest says exactly"
+        )
 
 
 def files(
@@ -131,6 +150,7 @@ def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:
         "frames_per_second": plan.fps,
         "cycles_per_frame": plan.cycles,
         "prediction": plan.cost.entry(),
+        "remarks": list(remarks(plan)),
         "traffic": {"map_bytes": plan.map_bytes, "weight_bytes": plan.weight_bytes},
         "operations": plan.operations,
         "units": [

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from golden.design import TARGETS
 from hw.build import load_presets, run
+from hw.toml import to_toml
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -275,3 +277,24 @@ def test_the_manifest_says_how_far_results_are_off(bits, tmp_path):
 def test_help_teaches(capsys):
     assert run(["--help"]) == 0
     assert "python -m hw.build direct --length 56" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_figures_are_claimed_for_their_own_target_alone(target, tmp_path, capsys):
+    """Counts hold for ECP5, which a build for no device is taken for; others get none."""
+    assert run(["direct", "--length", "4", "--target", target, "-o", str(tmp_path)]) == 0
+    layer = {"form": "parallel", "channels": 2, "height": 4, "width": 4, "target": target}
+    engines = {axis: {"engine": "direct"} for axis in ("height", "width")}
+    (tmp_path / "layer.toml").write_bytes(to_toml(layer | {"engines": engines}))
+    config = str(tmp_path / "layer.toml")
+    assert run(["layer", "--config", config, "--name", "layer", "-o", str(tmp_path)]) == 0
+    predicted = target in ("generic", "ecp5")
+    said = capsys.readouterr().out.count(f"{target}: no prediction for this target")
+    assert said == (0 if predicted else 2)
+    for name in ("parc_direct_4", "layer"):
+        entry = json.loads((tmp_path / f"{name}.json").read_text())["prediction"]
+        if predicted:
+            assert entry["target"] == "ecp5"
+            assert entry["multipliers"] > 0
+        else:
+            assert entry == {"target": target, "remark": "no prediction for this target"}

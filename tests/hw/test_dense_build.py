@@ -76,7 +76,7 @@ REFUSED = [
         "dense",
         {"engines.width": None, "axis": '"height"', "target": '"ice40"', "height": "128"}
         | {"weights_port": "true", "channels": "64", "width": "1"},
-        "target must be a family with 2498 block RAMs of 4 kb in a device, "
+        "target must be a family with about 2498 block RAMs of 4 kb in a device, "
         "not ice40, whose largest (HX8K) has 32",
     ),
     ("linear", {"kernels.height": "{}"}, "kernels.height.taps must be an integer, not left out"),

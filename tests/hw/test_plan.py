@@ -17,6 +17,8 @@ from hw.devices import DEVICES, Device
 from hw.engines import ENGINES
 from hw.files import with_manifest, write_files, write_product
 from hw.layer.config import read_layer
+from hw.layer.pace import cycles_per_frame
+from hw.layer.plan import AxesPlan
 from hw.layer.registry import LAYERS
 from hw.plan import report
 from hw.plan.command import _remarks, main
@@ -213,6 +215,30 @@ def test_what_hardware_refuses_is_said():
     assert said.startswith(
         "filter: no fermat engine, since engines.plane.ring must be a ring that holds"
     )
+
+
+def test_figures_of_another_device_are_called_so(capsys, tmp_path):
+    """Counts are ECP5's: a plan for another family says so, in text and in its file."""
+    for device, target in (("lfe5u-85f-6", "ecp5"), ("xc7a200t", "xc7")):
+        out = tmp_path / device
+        _, text, _ = run(capsys, "convnext-xt-parc", "--device", device, "-o", str(out))
+        said = "no prediction for xc7: multipliers, LUTs and block RAMs are what ECP5 would take"
+        assert (said in text) == (target == "xc7")
+        remarks = json.loads((out / "plan.json").read_text())["remarks"]
+        assert any(said in remark for remark in remarks) == (target == "xc7")
+
+
+def test_cycles_that_are_no_more_than_a_bound_are_called_so():
+    """Where halves differ in rate, frames take what `hw.layer.pace` counts, and no more."""
+    engines = {"height": {"engine": "direct", "macs": 3}, "width": {"engine": "direct", "macs": 3}}
+    (_, unit) = (
+        Option((layer("a", "metaformer", 8, height, 8),), engines, 1, "rom") for height in (8, 10)
+    )
+    assert unit.paced
+    plan = Plan(Target(LARGE, 150e6), (unit,))
+    assert "cycles a frame, at most" in next(report.summary(plan, None))
+    assert "cycles of unit_a are the most" in "".join(report.remarks(plan))
+    assert cycles_per_frame(AxesPlan(unit.design)) <= unit.cycles
 
 
 def test_traffic_limits():
