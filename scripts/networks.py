@@ -57,6 +57,24 @@ not reach it: the planner warns where an engine alone was measured below it. LUT
 a device. Frames overlap: a frame takes as many cycles as its slowest unit. Data and weights have
 8 bits.
 
+## Networks that were converted
+
+`hw.convert` gives each map a scale and a zero point of its own, and ParC-Net's layers a residual
+sum. Units are shared all the same, at the speed of the published shapes. The networks of `nets.zoo`
+with random parameters, on the LFE5U-85F at {_MHZ:g} MHz (`python -m hw.plan build/net`):
+
+| network | frames/s as published | converted | multipliers | LUTs | block RAMs |
+|---|--:|--:|--:|--:|--:|
+| resnet50-parc, 224 x 224 | 108.7 | 108.7 | 110 | 13,085 | 171 |
+| mobilenetv2-parc, 224 x 224 | 9,300.6 | 9,300.6 | 147 | 56,387 | 151 |
+| convnext-xt-parc, 224 x 224 | 27,901.8 | 27,901.8 | 147 | 56,332 | 113 |
+| convnext-t-parc, 224 x 224 | 13,950.9 | 13,950.9 | 147 | 56,378 | 151 |
+| parcnet-s, 256 x 256 | 2,288.8 | 2,288.8 | 155 | 66,887 | 131 |
+
+No accuracy is given away for it: each layer keeps its own formats. A residual sum takes a
+multiplier a lane. Where zero points and its scale are loaded, a unit of 24 x 8 x 8 with 2 lanes
+grows from 4,833 to 6,101 LUTs as synthesised, most of it the residual's shifter.
+
 ## How a plan is made
 
 - A unit is what `hw.build layer` makes. Layers of one shape may share one, and take turns: kernels
@@ -133,7 +151,7 @@ def _cells(network: PlannedNetwork, target: Target) -> Sequence[str]:
     except ParameterError:
         return "none", "", *_figures(planner.smallest()), "room: this is the least", ""
     limits = ", ".join(planner.limits(plan)) or "lanes"
-    speed = f"{plan.fps:,.1f}", f"{plan.cycles:,}"
+    speed = f"{plan.fps:,.1f}", f"{'' if plan.exact else '≤ '}{plan.cycles:,}"
     return *speed, *_figures(plan), limits, f"{plan.total_bytes * plan.fps / 1e9:.2f}"
 
 

@@ -1,6 +1,6 @@
 """What block RAM the largest devices have, and the refusal of maps that do not fit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from golden.errors import ParameterError
@@ -44,8 +44,10 @@ LARGEST: Mapping[str, Family] = {
 }
 
 
-def check_capacity(design: LayerDesign, cost: Cost) -> None:
+def check_capacity(design: LayerDesign, predict: Callable[[LayerDesign], Cost]) -> None:
     """Refuse a layer that the largest device of its target has no block RAM for.
+
+    ``predict`` says what it takes; it is asked only where the target's devices are known.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def check_capacity(design: LayerDesign, cost: Cost) -> None:
         Says how much it needs, and how much there is.
     """
     family = LARGEST.get(design.target)
-    if family is not None and (needed := family.needed(cost)) > family.blocks:
+    if family is not None and (needed := family.needed(predict(design))) > family.blocks:
         about = "" if design.target == MODELLED else "about "
         rule = f"a family with {about}{needed} block RAMs of {family.block_kbits} kb in a device"
         have = f"{design.target}, whose largest ({family.device}) has {family.blocks}"

@@ -29,7 +29,7 @@ def read_layer(path: Path, **changes: object) -> LayerDesign:
         arrays = None if file is None else load_weights(path.parent / file)
     example = file is None and not port
     design = LAYERS[form].design.of_table(table, arrays, example=example)
-    check_capacity(design, LAYERS[form].predict(design))
+    check_capacity(design, LAYERS[form].predict)
     return design
 
 

@@ -32,17 +32,21 @@ def picture(planner: Planner, plan: Plan) -> bytes:
     """Return an SVG: multipliers and LUTs against frames a second."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     fronts = {"any engine": planner}
+    unable = []
     for engine in planner.target.engines:
         try:
             alone = Planner(planner.network, replace(planner.target, engines=(engine,)))
         except ParameterError:
-            continue  # it cannot do some layer
+            unable.append(engine)  # of some layer, which the plan's remarks name
+            continue
         fronts[f"{engine} alone"] = alone
     all_points = {name: _points(one) for name, one in fronts.items()}
     taken = (plan.cost.multipliers, plan.cost.luts)
     for panel, (column, label) in zip(figure.subplots(1, 2), _PANELS, strict=True):
         for name, by_panel in all_points.items():
             _draw(panel, name, front(by_panel[column]))
+        for engine in unable:
+            panel.plot([], [], "--", color=_COLOURS[engine], label=f"{engine} alone: can't")
         panel.plot(plan.fps, taken[column], "k*", markersize=12, label="this plan")
         panel.set(xscale="log", yscale="log", xlabel="frames a second", ylabel=label)
         panel.grid(visible=True, which="both", alpha=0.3)

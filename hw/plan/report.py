@@ -81,7 +81,7 @@ def summary(plan: Plan, limits: Sequence[str] | None) -> Iterator[str]:
     """Yield lines on speed, on what limits it (unless ``limits`` is None), and on traffic."""
     target = plan.target
     clock = target.clock / 1e6
-    exact = "at most" if any(unit.paced for unit in plan.units) else "exact"
+    exact = "exact" if plan.exact else "at most"
     speed = f"{plan.fps:,.1f} frames a second at {clock:g} MHz"
     yield f"{speed}: {plan.cycles:,} cycles a frame, {exact}"
     if limits is not None:
@@ -149,6 +149,7 @@ def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:
         "clock_hz": target.clock,
         "frames_per_second": plan.fps,
         "cycles_per_frame": plan.cycles,
+        "exact": plan.exact,
         "prediction": plan.cost.entry(),
         "remarks": list(remarks(plan)),
         "traffic": {"map_bytes": plan.map_bytes, "weight_bytes": plan.weight_bytes},

@@ -71,6 +71,11 @@ class Plan:
         return max(unit.cycles for unit in self.units)
 
     @property
+    def exact(self) -> bool:
+        """Whether `cycles` are exact, and not the most."""
+        return not any(unit.paced for unit in self.units)
+
+    @property
     def map_bytes(self) -> int:
         """Bytes of maps that move for an image."""
         return sum(unit.map_bytes for unit in self.units)

@@ -65,6 +65,19 @@ LAYERS = {
         engines.height.engine = "fermat"
         engines.width.engine = "direct"
     """,
+    "loaded-residual": """
+        form = "metaformer"
+        channels = 24
+        height = 8
+        width = 8
+        lanes = 2
+        weights_port = true
+        residual.port = true
+        between.zero_point_port = true
+        output.zero_point_port = true
+        engines.height = {engine = "direct", macs = 2}
+        engines.width = {engine = "direct", macs = 2}
+    """,
     "dense-direct": """
         form = "dense"
         axis = "width"

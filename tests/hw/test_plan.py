@@ -173,6 +173,34 @@ def test_forms_that_an_engine_lacks_are_refused(name):
         Planner(network, Target(LARGE, 150e6, engines=("direct",)))
 
 
+def test_files_of_every_form_are_planned(tmp_path, capsys):
+    """From network.json to units whose models are those of its layers."""
+    net, out = tmp_path / "net", tmp_path / "plan"
+    net.mkdir()
+    entries = []
+    for name, planned in FORMS.items():
+        name = f"layer_{name}".replace(" ", "_")
+        chosen = next(FORMS_OF_PLANS[planned.form].tables(planned.options, 4, ("fermat",)))
+        own = planned.options | {"name": name, "channels": planned.channels}
+        own["engines"] = dict(chosen)
+        (net / f"{name}.toml").write_bytes(to_toml(own))
+        np.savez(net / f"{name}.npz", **read_layer(net / f"{name}.toml").weights)
+        (net / f"{name}.toml").write_bytes(to_toml(own | {"weights": f"{name}.npz"}))
+        entries.append({"name": name, "config": f"{name}.toml"})
+    (net / "network.json").write_text(json.dumps({"input": [3, 8, 8], "layers": entries}))
+    status, _, err = run(
+        capsys, str(net), "--weights", "rom", "--engines", "fermat", "-o", str(out)
+    )
+    assert (status, err) == (0, "")
+    generator = np.random.default_rng(1)
+    units = json.loads((out / "plan.json").read_text())["units"]
+    assert [unit["layers"] for unit in units] == [[entry["name"]] for entry in entries]
+    for unit in units:
+        alone = read_layer(net / f"{unit['layers'][0]}.toml")
+        maps = generator.integers(-128, 128, (1, alone.channels, alone.height, alone.width))
+        assert np.array_equal(read_layer(out / unit["config"]).model(maps), alone.model(maps))
+
+
 def products(name):
     """Multiplications of a layer of `FORMS`: results times taps."""
     return {
