@@ -199,11 +199,17 @@ def _among(node: onnx.NodeProto, places: Sequence[str]) -> list[str]:
 def _scope(node: onnx.NodeProto) -> str:
     """Return the module's path out of what torch's exporters note.
 
-    The newer one writes "['', 'stages.2', 'node']", the older one calls the node "/stages.2/Conv".
+    The newer one writes "['', 'stages.2', 'node']", the older one calls the node
+    "/stages/stages.2/Conv".
     """
     text = {p.key: p.value for p in node.metadata_props}.get("pkg.torch.onnx.name_scopes")
     if text is None:
-        return ".".join(node.name.split("/")[1:-1])
+        path: list[str] = []
+        for part in node.name.split("/")[1:-1]:
+            if path and part.startswith(f"{path[-1]}."):
+                path.pop()
+            path.append(part)
+        return ".".join(path)
     parts = [part.strip(" '\"") for part in text.strip("[]").split(",")]
     return parts[-2] if len(parts) > 1 else ""
 
