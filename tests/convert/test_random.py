@@ -149,8 +149,8 @@ def test_random_networks_are_found_right_or_not_at_all():
         # Half precision and steps: single precision can fall on another side.
         assert np.mean(np.abs(result.numpy() - expected) > 1e-3) < 0.05
         for layer, agreement in zip(layers, agreements, strict=True):
-            x, y = (values[name].numpy()[0] for name in (layer.entry, layer.exit))
-            agreement.add(y, layer.respond(x))
+            x = layer.of_entry(values[layer.entry].numpy()[0])
+            agreement.add(layer.of_exit(values[layer.exit].numpy()[0]), layer.respond(x))
     worst = {
         layer.name: agreement.decibels
         for layer, agreement in zip(layers, agreements, strict=True)

@@ -187,7 +187,8 @@ def test_layers_have_the_values_that_torch_computes(tmp_path):
         forms = {index: [] for index in range(len(WAYS))}
         for layer in layers:
             forms[int(layer.scope.split(".")[1])].append(layer.form)
-            x, y = (values[name].numpy()[0] for name in (layer.entry, layer.exit))
+            x = layer.of_entry(values[layer.entry].numpy()[0])
+            y = layer.of_exit(values[layer.exit].numpy()[0])
             np.testing.assert_allclose(layer.respond(x), y, atol=1e-9, err_msg=layer.scope)
         assert dict(zip(WAYS, forms.values(), strict=True)) == WAYS, route
 
