@@ -55,6 +55,8 @@ class LayerDesign(ABC):
     """
 
     form: ClassVar[str]
+    array_names: ClassVar[tuple[str, ...]]
+    """Keys that weights files of the form may have, whether or not a configuration uses all."""
 
     name: str
     channels: int

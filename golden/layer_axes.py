@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, ClassVar, Literal, TypeAlias, cast
 
 import numpy as np
 
@@ -20,6 +20,11 @@ from golden.weights import LineWeights, check_weights, checked_scalars
 Axis: TypeAlias = Literal["height", "width"]
 AXES: tuple[Axis, Axis] = ("height", "width")
 SCALES = ("multiplier", "shift")
+AXES_ARRAYS = (
+    *(f"{axis}.{name}" for axis in AXES for name in ("weight", "pe", "bias", *SCALES)),
+    *("between.zero_point", "output.zero_point"),
+)
+"""Keys of weights files of layers that have kernels along axes."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,8 @@ class AxesDesign(LayerDesign):
     shared_engine
         Whether one engine does both passes, plane by plane in the order of `turns`.
     """
+
+    array_names: ClassVar[tuple[str, ...]] = AXES_ARRAYS
 
     height_engine: EngineChoice
     width_engine: EngineChoice

@@ -22,7 +22,7 @@ from golden.errors import ParameterError, check_range
 from golden.example import example_weights
 from golden.interval import Integers, Interval
 from golden.layer import Arrays, LayerDesign
-from golden.layer_axes import AXES, Axis, Section, gather, scatter
+from golden.layer_axes import AXES, AXES_ARRAYS, Axis, Section, gather, scatter
 from golden.weights import checked_scalars
 
 HALVES = "both"
@@ -62,6 +62,7 @@ class DenseLayerDesign(LayerDesign):
     """
 
     form: ClassVar[str] = "dense"
+    array_names: ClassVar[tuple[str, ...]] = AXES_ARRAYS
 
     out_channels: int
     axis: str = HALVES

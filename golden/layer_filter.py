@@ -28,6 +28,8 @@ from golden.quantize import BIAS_BITS, MAX_SHIFT, MULTIPLIER_BITS
 from golden.weights import checked_array, checked_scalars
 
 ENGINES: Mapping[str, type[PlaneFft | PlaneFermat]] = {"fft": PlaneFft, "fermat": PlaneFermat}
+FILTER_ARRAYS = ("bias", "multiplier", "shift", "output.zero_point")
+"""Keys of weights files beside the filters' own."""
 MAX_KERNEL_F_BITS = 16
 
 
@@ -228,6 +230,7 @@ class GlobalFilterDesign(FilterDesign):
     """
 
     form: ClassVar[str] = "global_filter"
+    array_names: ClassVar[tuple[str, ...]] = ("spectrum_re", "spectrum_im", *FILTER_ARRAYS)
 
     kernel_f_bits: int = 0
 
@@ -285,6 +288,7 @@ class DepthwiseDesign(FilterDesign):
     """
 
     form: ClassVar[str] = "depthwise"
+    array_names: ClassVar[tuple[str, ...]] = ("weight", *FILTER_ARRAYS)
 
     kernel: tuple[int, int]
     origin: tuple[int, int] | None = None

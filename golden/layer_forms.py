@@ -12,8 +12,8 @@ from golden.engines import EngineChoice
 from golden.errors import ParameterError, check_range
 from golden.interval import Integers, Interval
 from golden.layer import Arrays, take_requantization
-from golden.layer_axes import AXES, AxesDesign, Axis, Section
-from golden.layer_skip import WIDER, Skip
+from golden.layer_axes import AXES, AXES_ARRAYS, AxesDesign, Axis, Section
+from golden.layer_skip import SKIP_ARRAYS, WIDER, Skip
 from golden.weights import checked_scalars
 
 SKIP_STREAM = "w_residual"
@@ -109,6 +109,7 @@ class MetaFormerDesign(AxesDesign):
     """
 
     form: ClassVar[str] = "metaformer"
+    array_names: ClassVar[tuple[str, ...]] = (*AXES_ARRAYS, *SKIP_ARRAYS)
 
     residual: bool = False
     skip: Skip | None = None

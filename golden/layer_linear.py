@@ -24,7 +24,7 @@ from golden.example import example_weights
 from golden.fft import FftDesign
 from golden.interval import Integers, Interval
 from golden.layer import Arrays, LayerDesign, take_requantization
-from golden.layer_axes import AXES, Axis, oriented
+from golden.layer_axes import AXES, AXES_ARRAYS, Axis, oriented
 from golden.parc import circular_length
 from golden.weights import LineWeights, check_weights
 
@@ -139,6 +139,7 @@ class LinearLayerDesign(LayerDesign):
     """
 
     form: ClassVar[str] = "linear"
+    array_names: ClassVar[tuple[str, ...]] = AXES_ARRAYS
 
     order: tuple[Axis, ...] = AXES
     choices: tuple[EngineChoice, ...]

@@ -16,6 +16,10 @@ WIDER = 2
 """Bits that a result has more than the output's before a residual map is added."""
 
 
+SKIP_ARRAYS = ("residual.multiplier", "residual.shift", "residual.zero_point")
+"""Keys of weights files that say how it is scaled."""
+
+
 @dataclass(frozen=True)
 class Skip:
     """How a residual map is scaled: ``round((x - zero_point) * multiplier / 2^shift)``.

@@ -1,8 +1,8 @@
 """The integers that an engine is built from: kernels, embedding, bias and requantisation."""
 
 import io
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -107,6 +107,10 @@ class LineWeights:
         return np.broadcast_to(np.asarray(self.zero_point, dtype=np.int64), (self.channels,))
 
 
+WEIGHT_NAMES = tuple(field.name for field in fields(LineWeights))
+"""Arrays of a line engine's file; those of a scale may stand by where sums leave whole."""
+
+
 def correlate(lines: Integers, kernels: Integers) -> Integers:
     """Circular cross-correlation of ``lines`` with ``kernels`` along the last axis, in integers.
 
@@ -137,6 +141,23 @@ def load_weights(path: Path, parameter: str = "weights") -> dict[str, npt.NDArra
         When the file cannot be read, or is no ``.npz`` of plain arrays.
     """
     return read_arrays(path, parameter)
+
+
+def check_names(
+    arrays: Mapping[str, npt.NDArray[np.generic]], known: Collection[str]
+) -> Mapping[str, npt.NDArray[np.generic]]:
+    """Return ``arrays`` once each has a ``known`` name: under another it would have no effect.
+
+    Raises
+    ------
+    ParameterError
+        Names the first of the others.
+    """
+    for name in arrays:
+        if name not in known:
+            rule = f"only {', '.join(known)}"
+            raise ParameterError("weights", rule, repr(name), verb="must hold")
+    return arrays
 
 
 def check_weights(

@@ -20,7 +20,13 @@ from golden.interval import Interval
 from golden.layer import LayerDesign
 from golden.names import check_module_name
 from golden.read import read_toml
-from golden.weights import LineWeights, check_weights, load_weights
+from golden.weights import (
+    WEIGHT_NAMES,
+    LineWeights,
+    check_names,
+    check_weights,
+    load_weights,
+)
 from hw.axi import PortNames
 from hw.command import run_command
 from hw.files import write_product
@@ -314,7 +320,8 @@ def _weights(options: dict[str, Any], requantization: Requantization | None) -> 
     requantized: Interval | None = requantization.clip if requantization else None
     if options["weights"] is None:
         return example_weights(**formats, requantized=requantized)
-    return check_weights(load_weights(options["weights"]), **formats, requantized=requantized)
+    arrays = check_names(load_weights(options["weights"]), WEIGHT_NAMES)
+    return check_weights(arrays, **formats, requantized=requantized)
 
 
 def run(arguments: list[str] | None = None) -> int:

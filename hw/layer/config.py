@@ -4,7 +4,7 @@ from pathlib import Path
 
 from golden.config import Table, refusal
 from golden.layer import LayerDesign
-from golden.weights import load_weights
+from golden.weights import check_names, load_weights
 from hw.layer.capacity import check_capacity
 from hw.layer.registry import LAYERS
 
@@ -27,6 +27,7 @@ def read_layer(path: Path, **changes: object) -> LayerDesign:
         raise refusal("weights", "left out with weights_port = true", repr(file))
     with table.naming():
         arrays = None if file is None else load_weights(path.parent / file)
+        check_names(arrays or {}, LAYERS[form].design.array_names)
     example = file is None and not port
     design = LAYERS[form].design.of_table(table, arrays, example=example)
     check_capacity(design, LAYERS[form].predict)

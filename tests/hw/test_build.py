@@ -131,6 +131,10 @@ def test_an_impossible_option_is_refused(options, message, capsys, tmp_path):
     ("changes", "message"),
     [
         ({"weight": None}, "an array 'weight', not only pe, bias, multiplier, shift, zero_point"),
+        (
+            {"bais": np.zeros(2)},
+            "only weight, pe, bias, multiplier, shift, zero_point, not 'bais'",
+        ),
         ({"weight": np.ones((2, 5))}, "'weight' of shape (2, 4), not (2, 5)"),
         ({"weight": np.full((2, 4), 0.5)}, "'weight' of whole numbers, not 0.5 at [0, 0]"),
         ({"weight": np.full((2, 4), 128)}, "'weight' from -128 to 127, not 128 at [0, 0]"),

@@ -181,6 +181,11 @@ def arrays(tmp_path):
     ("key", "array", "message"),
     [
         ("width.weight", None, "an array 'width.weight', not only"),
+        (
+            "width.bais",
+            np.zeros(2),
+            "only height.weight, height.pe, height.bias, height.multiplier",
+        ),
         ("width.weight", np.zeros((2, 3)), "'width.weight' of shape (2, 4), not (2, 3)"),
         (
             "height.weight",
