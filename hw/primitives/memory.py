@@ -206,7 +206,8 @@ def _fill(array: "memory.Memory[Any, Any]", words: Sequence[int]) -> None:
     Amaranth 0.5 takes each word through its checks of constants, seconds for a large ROM; the rows
     themselves are a list.
     """
-    array.init._elems[: len(words)] = words
+    init: Any = array.init
+    init._elems[: len(words)] = words
 
 
 def blocks_on(target: str, *, depth: int, width: int, writable: bool) -> int:
