@@ -1,5 +1,6 @@
 """Layers' models, held against plain integers and against the float64 definition."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -96,7 +97,8 @@ def plain(design, maps):
                 form = design.output if last else design.between
                 if form is None:
                     continue
-                zero_point = int(arrays["output.zero_point" if last else "between.zero_point"])
+                key = "output.zero_point" if last else "between.zero_point"
+                zero_point = own(arrays[key], channel)
                 y = rounded(
                     y,
                     arrays[f"{axis}.multiplier"][row],
@@ -104,17 +106,24 @@ def plain(design, maps):
                     zero_point,
                 )
                 if last and getattr(design, "residual", False):
-                    y = added(y, plane, arrays, form.bits)
+                    y = added(y, plane, arrays, channel, form.bits)
                 y = clipped(y, form.clip)
             planes.append(y)
         results.append(planes)
     return results
 
 
-def added(results, samples, arrays, bits):
-    zero_point = int(arrays["residual.zero_point"])
+def own(array, channel):
+    """What a channel has of an array that is one value for all, or one for each."""
+    return int(array[channel] if array.ndim else array)
+
+
+def added(results, samples, arrays, channel, bits):
+    multiplier, shift, zero_point = (
+        own(arrays[f"residual.{name}"], channel) for name in ("multiplier", "shift", "zero_point")
+    )
     centred = [[x - zero_point for x in line] for line in samples]
-    skipped = rounded(centred, arrays["residual.multiplier"], arrays["residual.shift"], 0)
+    skipped = rounded(centred, multiplier, shift, 0)
     limit = 1 << bits
     pairs = zip(results, skipped, strict=True)
     return [
@@ -145,6 +154,32 @@ def test_model_is_the_reference_layer(form, shape, options):
     maps = random_maps(design)
     assert design.model(maps).tolist() == plain(design, maps)
     assert design.certificate()["exact"]
+
+
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [
+        ("serial", {"between": NARROW}),
+        ("serial", {"between": OUTPUT, "shared_engine": True}),
+        ("parallel", {}),
+        ("metaformer", {"between": NARROW, "residual": True}),
+    ],
+)
+def test_each_channel_may_have_its_own_zero_point(form, options):
+    """And its own scale of the residual map; on one engine both passes may differ too."""
+    options = {"output": OUTPUT, **options}
+    shape = (4, 5, 5)
+    design = make(form, shape, weight_bits=5, **options)
+    generator = np.random.default_rng(3)
+    arrays = {
+        key: array + generator.integers(-2, 3, shape[0]) if array.ndim == 0 else array
+        for key, array in design.weights.items()
+    }
+    differing = replace(design, weights=arrays, example=False)
+    maps = random_maps(design)
+    assert differing.model(maps).tolist() == plain(differing, maps)
+    assert not np.array_equal(differing.model(maps), design.model(maps))
+    assert differing.zero_point == arrays["output.zero_point"].tolist()
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,15 @@ KEYS = (
             {"width": "1", "engines": f'{{height = {DIRECT}, width = {{engine = "direct"}}}}'},
             "width must be from 2 to 1024, not 1",
         ),
+        (
+            {"output": "{zero_point = 3, zero_point_port = true}", "weights_port": "true"},
+            "output.zero_point must be left out where zero points are loaded, not 3",
+        ),
+        (
+            {"output": "{zero_point_port = true}"},
+            "output.zero_point_port must be in the weights file, as output.zero_point, without "
+            "weights_port = true, not true",
+        ),
         ({"between": "{bits = 1}"}, "between.bits must be from 2 to 32, not 1"),
         ({"between": "{low = 5, high = 4}"}, "between.low must be at most between.high (4), not 5"),
         (
@@ -194,6 +203,12 @@ def arrays(tmp_path):
         ),
         ("height.shift", np.array([0, 48]), "'height.shift' from 0 to 47, not 48 at [1]"),
         ("between.zero_point", np.array(200), "'between.zero_point' from -128 to 127, not 200"),
+        ("output.zero_point", np.zeros(3), "'output.zero_point' of shape (2,), not (3,)"),
+        (
+            "between.zero_point",
+            np.array([0, 200]),
+            "'between.zero_point' from -128 to 127, not 200 at [1]",
+        ),
     ],
 )
 def test_bad_weights_are_refused(arrays, key, array, message, tmp_path, capsys):
