@@ -170,9 +170,9 @@ MUTANTS = {
     "a frame that never ends": (METAFORMER, ANY, "stage_4", r"<= last_1", "<= 1'h0"),
     "halves the wrong way": (SPLIT, ANY, "stage_1", r"joining_half \?", "~ joining_half ?"),
     "a residual too many": (RESIDUAL, ANY, "residual", r" \+ ", " - "),
-    "a clip that stands still": (
+    "a zero point taken off": (
         *(LOADED, ANY, "output.requantize"),
-        *(r"- \$signed\(zero_point_before_4\)", ""),
+        *(r"\+ \$signed\(zero_point_1\)", "- $signed(zero_point_1)"),
     ),
 }
 """Layer, test that must fail, module that is broken, what is replaced in it, and by what."""
