@@ -147,6 +147,8 @@ def _read(
     is_file = path.suffix in (".onnx", ".pt2")
     if state is not None and (is_file or ":" not in model):
         raise ParameterError("state", "left out with a file", state)
+    if trust_pickle and path.suffix != ".pt2":
+        raise ParameterError("trust_pickle", "left out but for a file .pt2", "given")
     if path.suffix == ".onnx":
         try:
             # Only here is onnx needed.

@@ -347,6 +347,9 @@ def test_bad_states_are_refused(tmp_path, images, capsys):
     model = save_export(load_trained("convnext"), tmp_path / "net.pt2")
     line = refused(capsys, out, model, *options)
     assert line == f"--state must be left out with a file, not {state}"
+    for other in ("net.onnx", "nets.zoo:resnet50"):
+        line = refused(capsys, out, other, *options[2:], "--trust-pickle")
+        assert line == "--trust-pickle must be left out but for a file .pt2, not given"
 
 
 class Evil:
