@@ -16,7 +16,7 @@ import torch
 
 from golden.parc import Floats
 from hw.convert.computed import Computed
-from hw.convert.find import Found, affine, channel_affine, is_map, sole_step, step_back
+from hw.convert.find import Found, affine, channel_affine, is_map
 from hw.convert.flow import Flow
 from hw.convert.graph import Graph
 from hw.convert.probe import outer
@@ -470,44 +470,47 @@ def _fold_outside(graph: Graph, flow: Flow, layer: FoundLayer) -> FoundLayer:
     """
     if layer.residual or layer.last != (False, False) or not _is_whole(graph, layer):
         return layer
-    while (back := step_back(graph, layer.entry, layer.nodes)) is not None:
-        folded = _before(graph, flow, layer, *back)
-        if folded is None:
-            break
-        layer = replace(folded, nodes=folded.nodes | {back[0]})
-    while (step := sole_step(graph, layer.exit)) is not None:
-        folded = _behind(graph, flow, layer, *step)
-        if folded is None:
-            break
-        layer = replace(folded, nodes=folded.nodes | {step[0]})
+    while (folded := _before(graph, flow, layer)) is not None:
+        layer = folded
+    while (folded := _behind(graph, flow, layer)) is not None:
+        layer = folded
     return _with_residual(graph, layer) if layer.form == "metaformer" else layer
 
 
-def _before(
-    graph: Graph, flow: Flow, layer: FoundLayer, index: int, source: str
-) -> FoundLayer | None:
-    """Return ``layer`` with the node that makes its entry of ``source`` in it, if it can be."""
-    order = _permuted(graph, flow, source, layer.entry)
+def _before(graph: Graph, flow: Flow, layer: FoundLayer) -> FoundLayer | None:
+    """Return ``layer`` with what makes its entry of a map in it, if it can be."""
+    entry = layer.entry
+    source = next((name for name in flow.origins(entry) if is_map(graph, name)), None)
+    if source is None or not layer.nodes.issuperset(graph.consumers[entry]):
+        return None
+    nodes = flow.between(source, entry)
+    if nodes is None or len(nodes) > _MOST_STEPS or entry == graph.output:
+        return None
+    layer = replace(layer, entry=source, nodes=layer.nodes | nodes)
+    order = _permuted(graph, flow, source, entry)
     if order is not None:
-        return replace(layer, entry=source, takes=tuple(order[c] for c in layer.takes))
-    scaled = affine(graph, [index], source, layer.entry)
+        return replace(layer, takes=tuple(order[c] for c in layer.takes))
+    scaled = affine(graph, sorted(nodes), source, entry)
     if scaled is None or np.abs(scaled[0]).min() <= 1e-9 * np.abs(scaled[0]).max():
         return None
-    folded = _scaled_before(layer, *scaled)
-    return folded and replace(folded, entry=source)
+    return _scaled_before(layer, *scaled)
 
 
-def _behind(
-    graph: Graph, flow: Flow, layer: FoundLayer, index: int, result: str
-) -> FoundLayer | None:
-    """Return ``layer`` with the node that makes ``result`` of its exit in it, if it can be."""
-    order = _permuted(graph, flow, layer.exit, result)
-    if order is not None:
-        return replace(layer, exit=result, gives=tuple(order.index(c) for c in layer.gives))
-    gains = channel_affine(graph, [index], layer.exit, result)
-    if gains is None:
+def _behind(graph: Graph, flow: Flow, layer: FoundLayer) -> FoundLayer | None:
+    """Return ``layer`` with what makes a map of its exit in it, if it can be."""
+    exit = layer.exit
+    result = next((name for name in flow.meeting([exit]) if is_map(graph, name)), None)
+    if result is None or exit == graph.output:
         return None
-    return replace(_scaled_behind(layer, gains[:, list(layer.gives)]), exit=result)
+    nodes = flow.between(exit, result)
+    if nodes is None or len(nodes) > _MOST_STEPS:
+        return None
+    layer = replace(layer, exit=result, nodes=layer.nodes | nodes)
+    order = _permuted(graph, flow, exit, result)
+    if order is not None:
+        return replace(layer, gives=tuple(order.index(c) for c in layer.gives))
+    gains = channel_affine(graph, sorted(nodes), exit, result)
+    return None if gains is None else _scaled_behind(layer, gains[:, list(layer.gives)])
 
 
 def _permuted(graph: Graph, flow: Flow, source: str, name: str) -> list[int] | None:

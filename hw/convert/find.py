@@ -24,6 +24,7 @@ from hw.convert.graph import Graph, Node, placed
 from hw.convert.mixing import is_laid_out, kernel_shape, mixes, moves, only_laid_out
 from hw.convert.probe import (
     LEAST_TAPS,
+    NO_SIZE,
     ROUNDING,
     TOLERANCE,
     Match,
@@ -141,32 +142,6 @@ def channel_affine(graph: Graph, nodes: list[int], entry: str, exit: str) -> Flo
     return np.stack([gain, table[:, 0, 0]])
 
 
-def sole_step(graph: Graph, name: str) -> tuple[int, str] | None:
-    """Return the node that alone reads ``name`` and nothing else, and the value it makes.
-
-    None where it makes more than one value that is read.
-    """
-    readers = graph.consumers.get(name, [])
-    if len(readers) != 1 or name == graph.output:
-        return None
-    node = graph.nodes[readers[0]]
-    used = [made for made in node.outputs if made in graph.consumers or made == graph.output]
-    alone = graph.varying(node) == [name] and len(used) == 1
-    return (readers[0], used[0]) if alone else None
-
-
-def step_back(graph: Graph, name: str, within: frozenset[int]) -> tuple[int, str] | None:
-    """Return the node that makes ``name`` of one value, and that value.
-
-    None where more than the nodes of ``within`` read ``name``.
-    """
-    index = graph.producers.get(name)
-    if index is None or name == graph.output or not within.issuperset(graph.consumers[name]):
-        return None
-    sources = graph.varying(graph.nodes[index])
-    return (index, sources[0]) if len(sources) == 1 else None
-
-
 def affine(
     graph: Graph, nodes: list[int], entry: str, exit: str, *, last: bool = False
 ) -> tuple[Floats, Floats] | None:
@@ -245,8 +220,7 @@ class _Search:
         noted = [refusal for refusal in refusals if refusal.noted]
         if is_line or node.kind == "inverse_fft":
             self._check_length(core)
-            none = Refusal("no map of the same height and width goes in and comes out", True)
-            noted = noted or refusals or [none]
+            noted = noted or refusals or [Refusal(NO_SIZE, True)]
         if noted:
             self.left.append(Left(node.name, noted[0].reason, node.scope))
 
@@ -254,7 +228,9 @@ class _Search:
         graph = self._graph
         bent = graph.not_affine(place.nodes, place.entry)
         if bent is not None:
-            return Refusal(f"{bent.name} on the way is not linear", False, sure=False)
+            return Refusal(
+                f"{bent.name} on the way is not linear: every form is", False, sure=False
+            )
         response = Response(graph, place.nodes, (place.entry, place.exit), last=place.last)
         taps = kernel_shape(graph, core)[2:]
         return probe(

@@ -29,6 +29,12 @@ _FAINT = 1e-6
 """Part of a channel's greatest tap that is none."""
 _SILENT = 1e-11
 """Part of the greatest channel's result under which a channel may be rounding alone."""
+_NO_CONVOLUTION = "its taps differ from place to place: every form has the same everywhere"
+NO_SIZE = (
+    "no map of the same height and width goes in and comes out: forms keep them, but for a stride "
+    "of 2 along one axis in `linear`"
+)
+_NO_BIAS = "it adds a value of each position after the convolution: every form adds one a channel"
 _AXES: tuple[Axis, Axis] = ("height", "width")
 
 
@@ -167,7 +173,7 @@ def probe(
     """
     strides = response.strides
     if strides is None:
-        return Refusal("its results are neither as many as its samples nor half of them", False)
+        return Refusal(NO_SIZE, False)
     first, last = _corners(response)
     if not (_spread(first, (0, 0)) or _spread(last, (-1, -1))):
         return Refusal("it does not mix positions", False, sure=False)
@@ -237,18 +243,20 @@ class _Single:
         self._response, self._owner, self._strides = response, owner, strides
         self._least, self._given = least_taps, tuple(taps)
         self._sides = response.shape[1:]
+        # Results that one sample changes: more than one, or samples only move.
+        self._most_moved = 0
 
     def match(self) -> Match | Refusal:
         table = self._table()
         if table is None:
-            return Refusal("its taps differ from place to place", False, sure=False)
+            return Refusal(_NO_CONVOLUTION, False, sure=False)
+        if self._most_moved <= 1:
+            return Refusal("it only moves the map", False, sure=False)
         loud = np.abs(table) > _FAINT * size_of(table)[:, None, None]
         used = tuple(
             np.flatnonzero(loud.any(axis=(0, 2 - axis))) - (side - 1)
             for axis, side in enumerate(self._sides)
         )
-        if loud.sum(axis=(1, 2)).max() <= 1:
-            return Refusal("it only moves the map", False, sure=False)
         refusal = self._position_table(table)
         if refusal is not None:
             return refusal
@@ -259,7 +267,7 @@ class _Single:
         y = self._response.to(x)
         error = size_of(made.apply(x[self._owner]) - y)
         if (error > self._response.slack(y)).any():
-            return Refusal("its taps differ from place to place", False, sure=False)
+            return Refusal(_NO_CONVOLUTION, False, sure=False)
         return Match(made, self._owner)
 
     def _position_table(self, table: Floats) -> Refusal | None:
@@ -268,7 +276,7 @@ class _Single:
         change = np.abs(table).sum(axis=(1, 2))
         slack = TOLERANCE * change + ROUNDING * size_of(still)
         if (np.ptp(still, axis=(1, 2)) > slack).any():
-            return Refusal("it adds a position's value after the convolution", True)
+            return Refusal(_NO_BIAS, True)
         return None
 
     @property
@@ -287,6 +295,8 @@ class _Single:
         for row, column in self._places():
             change = self._response.to_impulses((row, column), every)
             size = np.maximum(size, size_of(change))
+            changed = np.abs(change) > _FAINT * size_of(change)[:, None, None]
+            self._most_moved = max(self._most_moved, int(changed.sum(axis=(1, 2)).max()))
             rows = row - self._strides[0] * np.arange(out[1]) + height - 1
             columns = column - self._strides[1] * np.arange(out[2]) + width - 1
             place = np.ix_(rows, columns)
@@ -319,7 +329,9 @@ class _Single:
             return self._made_line(table, alone[0], used[alone[0]])
         wraps = [self._wraps(table, axis) for axis in range(2)]
         if self._strides != (1, 1):
-            return Refusal("a stride in both directions: `depthwise` has none", True)
+            most = max(len(offsets) for offsets in used)
+            reason = "it has a stride: `depthwise` and `global_filter` have none"
+            return Refusal(reason, most >= self._least)
         if all(wraps):
             height, width = self._sides
             if self._few(used):
@@ -347,7 +359,8 @@ class _Single:
         other = self._sides[1 - axis]
         taps = np.take(table, other - 1, axis=2 - axis)
         if self._strides[1 - axis] != 1:
-            return Refusal(f"a stride across its {name}: `linear` has one along it", True)
+            reason = f"it has a stride across its {name}: `linear` may have one along it"
+            return Refusal(reason, len(used) >= self._least)
         if self._strides[axis] == 1 and self._wraps(table, axis):
             if self._few((used,), axis):
                 return self._few_taps((side,), "serial")
@@ -422,14 +435,14 @@ def _probe_dense(
     y = response.to(x)
     slack = response.slack(y)
     if (np.ptp(response.still, axis=(1, 2)) > slack).any():
-        return Refusal("it adds a position's value after the convolution", True)
+        return Refusal(_NO_BIAS, True)
     bias = response.still.mean(axis=(1, 2))
     loud = np.abs(weight).max(axis=(0, 2))
     inputs = [c for c in takes if loud[c] > _FAINT * loud.max()]
     embedding = np.zeros((len(inputs), weight.shape[-1]))
     made = Pass(axis=name, weight=weight[:, inputs], embedding=embedding, bias=bias)
     if (size_of(made.apply(x[inputs]) - y) > slack).any():
-        return Refusal("its taps differ from place to place", False, sure=False)
+        return Refusal(_NO_CONVOLUTION, False, sure=False)
     return Match(made, inputs)
 
 

@@ -279,70 +279,12 @@ def test_dense_halves_are_a_layer_on_a_square_map_and_two_on_another():
     assert [(layer.form, layer.shape) for layer in layers] == [("dense", (4, 7, 6))] * 2
 
 
-class Swapped(Parallel):
-    """The first half along the width."""
-
-    def forward(self, x):
-        first, second = torch.chunk(x, 2, 1)
-        return torch.cat((self.width(first), self.height(second)), 1)
-
-
-class Crossed(Parallel):
-    """The second half comes out first."""
-
-    def forward(self, x):
-        first, second = torch.chunk(x, 2, 1)
-        return torch.cat((self.height(second), self.width(first)), 1)
-
-
-class Interleaved(Parallel):
-    """Even channels along the height, odd ones along the width, each back in its place."""
-
-    def forward(self, x):
-        halves = self.height(x[:, 0::2]), self.width(x[:, 1::2])
-        return torch.stack(halves, 2).flatten(1, 2)
-
-
-class Shuffled(Parallel):
-    """Halves of a shuffled map, and what comes out shuffled again."""
-
-    def forward(self, x):
-        first, second = torch.chunk(functional.channel_shuffle(x, 4), 2, 1)
-        y = torch.cat((self.height(first), self.width(second)), 1)
-        return functional.channel_shuffle(y, 2)
-
-
-class Sliced(Parallel):
-    """Halves cut by slices into grouped convolutions, as the reference code has it."""
-
-    def forward(self, x):
-        h, w = x.shape[2:]
-        height = functional.conv2d(
-            torch.cat((x[:, :4], x[:, :4, : h - 1]), 2), self.height.weight, groups=4
-        )
-        width = functional.conv2d(
-            torch.cat((x[:, 4:], x[:, 4:, :, : w - 1]), 3), self.width.weight, groups=4
-        )
-        return torch.cat((height, width), 1)
-
-
-HALVES = {
-    Swapped: ([4, 5, 6, 7, 0, 1, 2, 3], [4, 5, 6, 7, 0, 1, 2, 3]),
-    Crossed: ([4, 5, 6, 7, 0, 1, 2, 3], range(8)),
-    Interleaved: ([0, 2, 4, 6, 1, 3, 5, 7], [0, 2, 4, 6, 1, 3, 5, 7]),
-    Shuffled: ([0, 2, 4, 6, 1, 3, 5, 7], [0, 2, 4, 6, 1, 3, 5, 7]),
-    Sliced: (range(8), range(8)),
-}
-
-
-@pytest.mark.parametrize("halves", HALVES)
-def test_halves_are_one_layer_however_they_are_cut(halves):
+def test_many_groups_of_channels_stay_one_dense_layer_that_says_what_it_wastes():
     torch.manual_seed(0)
-    part = halves(8, 6)
-    (layer,), _ = check(exported(Side([part], 8), (6, 6), channels=8))
-    takes, gives = HALVES[halves]
-    assert layer.form == "parallel"
-    assert (layer.takes, layer.gives) == (tuple(takes), tuple(gives))
+    graph = exported(Side([ParC(34, 6, axis="width", groups=17)], 34), channels=34)
+    (layer,), _ = check(graph)
+    assert (layer.form, layer.shape) == ("dense", (34, *SIZE))
+    assert layer.note == "1 of 17 products counts: channels mix in groups, and no form has them"
 
 
 def zero_padded(layer, x):

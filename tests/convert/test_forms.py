@@ -1,5 +1,8 @@
 """Every form that can be built is found, however it is written and whatever it came through."""
 
+import json
+import sys
+import types
 import warnings
 
 import numpy as np
@@ -9,12 +12,15 @@ from torch import nn
 from torch.nn import functional
 
 from golden.parc import circulant
+from hw.build import run
+from hw.command import run_command
 from hw.convert.calibrate import Calibration, measure, quantize_network
+from hw.convert.command import main
 from hw.convert.compose import compose
 from hw.convert.find import find_passes
 from hw.convert.read_onnx import read_onnx
 from hw.convert.read_torch import from_program, read_export
-from nets.parc import MetaFormer, ParC, freeze
+from nets.parc import MetaFormer, Parallel, ParC, freeze
 
 CHANNELS, SIZE = 4, (10, 12)
 HEIGHT, WIDTH = SIZE
@@ -175,6 +181,57 @@ class ByHalves(MetaFormer):
         return torch.cat(halves, 1)
 
 
+class Halves(Parallel):
+    """One half of the channels along the height and one along the width; `write` cuts them."""
+
+    def __init__(self, write):
+        super().__init__(CHANNELS, HEIGHT)
+        self.width = ParC(CHANNELS // 2, WIDTH, axis="width")
+        self.write = write
+
+    def forward(self, x):
+        return self.write(self, x)
+
+
+def width_first(layer, x):
+    first, second = torch.chunk(x, 2, 1)
+    return torch.cat((layer.width(first), layer.height(second)), 1)
+
+
+def crossed(layer, x):
+    first, second = torch.chunk(x, 2, 1)
+    return torch.cat((layer.height(second), layer.width(first)), 1)
+
+
+def interleaved(layer, x):
+    return torch.stack((layer.height(x[:, 0::2]), layer.width(x[:, 1::2])), 2).flatten(1, 2)
+
+
+def shuffled(layer, x):
+    first, second = torch.chunk(x.view(1, 2, 2, *SIZE).transpose(1, 2).reshape(x.shape), 2, 1)
+    y = torch.cat((layer.height(first), layer.width(second)), 1)
+    return y.view(1, 2, 2, *SIZE).transpose(1, 2).reshape(x.shape)
+
+
+def sliced(layer, x):
+    half = CHANNELS // 2
+    wrapped = torch.cat((x[:, :half], x[:, :half, :-1]), 2)
+    height = functional.conv2d(wrapped, layer.height.weight, groups=half)
+    wrapped = torch.cat((x[:, half:], x[:, half:, :, :-1]), 3)
+    width = functional.conv2d(wrapped, layer.width.weight, groups=half)
+    return torch.cat((height, width), 1)
+
+
+HALVES = {
+    width_first: ([2, 3, 0, 1], [2, 3, 0, 1]),
+    crossed: ([2, 3, 0, 1], range(CHANNELS)),
+    interleaved: ([0, 2, 1, 3], [0, 2, 1, 3]),
+    shuffled: ([0, 2, 1, 3], [0, 2, 1, 3]),
+    sliced: (range(CHANNELS), range(CHANNELS)),
+}
+"""Which channels a layer takes and gives, in its order."""
+
+
 def multiplied():
     return nn.Conv2d(CHANNELS, 2 * CHANNELS, (9, 1), padding=(4, 0), groups=CHANNELS)
 
@@ -194,6 +251,7 @@ KINDS = {
     "stride": (lambda: depthwise((9, 1), padding=(4, 0), stride=(2, 1)), LINEAR),
     "inception": (Inception, [("linear", 1), ("linear", 1)]),
     "square": (lambda: depthwise(9, padding=4), [("depthwise", 4)]),
+    "oblong": (lambda: depthwise((9, 4), padding="same"), [("depthwise", 4)]),
     "stripes": (Stripes, [("depthwise", 4), ("depthwise", 4)]),
     "rolled": (Rolled, [("serial", 4)]),
     **{
@@ -207,6 +265,7 @@ KINDS = {
     "wrapped rows": (lambda: OfRows(True), [("serial", 4)]),
     "rows": (lambda: OfRows(False), LINEAR),
     "by halves": (lambda: ByHalves(CHANNELS, SIZE[0]), [("metaformer", 4)]),
+    **{write.__name__: (lambda write=write: Halves(write), [("parallel", 4)]) for write in HALVES},
     "groups": (lambda: ParC(CHANNELS, HEIGHT, axis="height", groups=2), [("dense", 2)] * 2),
     "multiplier": (multiplied, LINEAR * 2),
 }
@@ -263,11 +322,17 @@ def test_every_form_is_found_and_keeps_its_values(route, tmp_path):
     names = [n for n in KINDS if route is not by_traced_onnx or n not in TRANSFORMS]
     graph = read(route, names, tmp_path)
     layers = compose(graph, find_passes(graph)[0])
-    forms = {name: [] for name in names}
+    parts = {name: [] for name in names}
     for layer in layers:
-        part = names[int(layer.scope.split(".")[1])]
-        forms[part].append((layer.form, layer.shape[0]))
+        parts[names[int(layer.scope.split(".")[1])]].append(layer)
+    forms = {
+        name: [(layer.form, layer.shape[0]) for layer in layers] for name, layers in parts.items()
+    }
     assert forms == {name: KINDS[name][1] for name in names}
+    for write, (takes, gives) in HALVES.items():
+        (layer,) = parts[write.__name__]
+        assert (layer.takes, layer.gives) == (tuple(takes), tuple(gives)), write.__name__
+    assert [layer.residual for layer in parts["by halves"]] == [True]
     images = np.random.default_rng(0).normal(size=(1, CHANNELS, *SIZE))
     data = Calibration(images)
     done, misfits = quantize_network(graph, layers, data, progress=lambda _: None)
@@ -275,3 +340,106 @@ def test_every_form_is_found_and_keeps_its_values(route, tmp_path):
     figures = measure(graph, done, data, lambda _: None)
     assert min(figures["layers"].values()) > 25
     assert figures["output"] > 25
+
+
+BUILT = ["tokens", "both", "oblong", "interleaved"]
+"""One of each form that is no ParC, and one that orders channels otherwise than the graph."""
+
+
+def test_what_is_written_builds(tmp_path, monkeypatch, capsys):
+    made = types.ModuleType("made_up")
+    made.factory = lambda: Together(BUILT)
+    monkeypatch.setitem(sys.modules, "made_up", made)
+    images = np.random.default_rng(0).normal(size=(2, CHANNELS, *SIZE))
+    np.savez(tmp_path / "images.npz", x=images)
+    options = ["--input-size", f"{HEIGHT}x{WIDTH}", "--calibration", str(tmp_path / "images.npz")]
+    out = tmp_path / "net"
+    assert run_command(main, "convert", ["made_up:factory", *options, "-o", str(out)]) == 0
+    network = json.loads((out / "network.json").read_text())
+    forms = [layer["form"] for layer in network["layers"]]
+    assert sorted(forms) == sorted(form for name in BUILT for form, _ in KINDS[name][1])
+    (tokens,) = (layer for layer in network["layers"] if layer["form"] == "global_filter")
+    assert (tokens["input_layout"], tokens["output_layout"]) == ("HWC", "HWC")
+    (halves,) = (layer for layer in network["layers"] if layer["form"] == "parallel")
+    assert halves["input_channels"] == halves["output_channels"] == [0, 2, 1, 3]
+    for layer in network["layers"]:
+        built = tmp_path / layer["name"]
+        assert run(["layer", "--config", str(out / layer["config"]), "-o", str(built)]) == 0
+        manifest = json.loads((built / f"{layer['name']}.json").read_text())
+        assert (manifest["kind"], manifest["form"]) == ("layer", layer["form"])
+    capsys.readouterr()
+
+
+REFUSALS = {
+    "a table": (
+        lambda: Added(),
+        "it adds a value of each position after the convolution: every form adds one a channel",
+    ),
+    "small": (
+        lambda: depthwise(5, padding=2),
+        "5 x 5 taps, fewer than 9 (`depthwise` does them, --least-taps takes them)",
+    ),
+    "stride": (
+        lambda: depthwise(9, padding=4, stride=2),
+        "it has a stride: `depthwise` and `global_filter` have none",
+    ),
+    "across": (
+        lambda: depthwise((9, 1), padding=(4, 0), stride=(1, 2)),
+        "it has a stride across its height: `linear` may have one along it",
+    ),
+    "half a torus": (
+        lambda: nn.Sequential(nn.CircularPad2d((4, 4, 0, 0)), depthwise(9, padding=(4, 0))),
+        "circular along the width alone: `global_filter` is so along both axes, `depthwise` along "
+        "neither",
+    ),
+    "small torus": (
+        lambda: depthwise(9, padding=4, padding_mode="circular"),
+        "few taps on circles of 10 and 12: `global_filter`, the nearest form, has as many taps as "
+        "samples",
+    ),
+    "mixing": (
+        lambda: nn.Conv2d(CHANNELS, CHANNELS, (9, 1), padding=(4, 0)),
+        "it mixes channels with zeros around the map: `dense` is circular, of 10 taps",
+    ),
+    "another size": (
+        lambda: depthwise((9, 1)),
+        "no map of the same height and width goes in and comes out: forms keep them, but for a "
+        "stride of 2 along one axis in `linear`",
+    ),
+    "mirrored": (
+        lambda: depthwise((9, 1), padding=(4, 0), padding_mode="reflect"),
+        "its taps differ from place to place: every form has the same everywhere",
+    ),
+}
+
+
+class Added(nn.Module):
+    """A product of spectra that has a spectrum added."""
+
+    def forward(self, x):
+        ramp = torch.arange(float(HEIGHT))[:, None] * torch.ones(WIDTH)
+        spectrum = torch.fft.rfft2(ramp)
+        return torch.fft.irfft2(torch.fft.rfft2(x) * spectrum + spectrum, s=SIZE)
+
+
+def test_refusals_name_the_place_and_what_the_nearest_form_wants():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(CHANNELS, CHANNELS, 1), nn.Tanh(), nn.Identity())
+    for make, reason in REFUSALS.values():
+        network[2] = make()
+        graph = from_program(
+            torch.export.export(network.eval(), (torch.zeros(1, CHANNELS, *SIZE),)), SIZE
+        )
+        found, left = find_passes(graph)
+        assert not found
+        assert [item.reason for item in left] == [reason]
+        assert left[0].place.split()[1:] in (["in", "2"], ["in", "2.1"])
+
+
+def test_small_kernels_are_taken_where_they_are_asked_for():
+    network = nn.Sequential(depthwise(1), nn.Tanh(), depthwise((3, 5), padding=(1, 2)))
+    graph = from_program(
+        torch.export.export(network.eval(), (torch.zeros(1, CHANNELS, *SIZE),)), SIZE
+    )
+    (found,), _ = find_passes(graph, least_taps=5)
+    assert (found.computed.kind, found.computed.taps) == (("depthwise",), (3, 5))
