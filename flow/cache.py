@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -60,13 +59,12 @@ class Cache:
     def run(self, step: Step) -> dict[str, bytes]:
         """Return the outputs of ``step``: kept ones, or those of running it."""
         if self._folder is None:
-            with tempfile.TemporaryDirectory() as scratch:
-                return self._make(step, Path(scratch))
+            return self._make(step)
         kept = self._folder / step.digest
         if not kept.is_dir():
             self._folder.mkdir(parents=True, exist_ok=True)
+            outputs = self._make(step)
             with tempfile.TemporaryDirectory(dir=self._folder) as scratch:
-                outputs = self._make(step, Path(scratch) / "work")
                 fresh = Path(scratch) / "outputs"
                 fresh.mkdir()
                 for name, content in outputs.items():
@@ -77,12 +75,11 @@ class Cache:
         return {name: (kept / name).read_bytes() for name in step.outputs}
 
     @staticmethod
-    def _make(step: Step, folder: Path) -> dict[str, bytes]:
-        folder.mkdir(exist_ok=True)
-        for name, content in step.inputs.items():
-            (folder / name).write_bytes(content)
-        step.run(folder)
-        outputs = {name: (folder / name).read_bytes() for name in step.outputs}
-        shutil.rmtree(folder)
-        folder.mkdir()
-        return outputs
+    def _make(step: Step) -> dict[str, bytes]:
+        # Not in the cache's folder, which is the user's: abc takes no path with a space or a quote.
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            for name, content in step.inputs.items():
+                (folder / name).write_bytes(content)
+            step.run(folder)
+            return {name: (folder / name).read_bytes() for name in step.outputs}

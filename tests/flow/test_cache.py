@@ -53,3 +53,12 @@ def test_boundaries_between_parts_count() -> None:
         return Step({}, command, Path.touch, ())
 
     assert step("ab", "c").digest != step("a", "bc").digest
+
+
+def test_a_step_runs_apart_from_where_it_is_kept(tmp_path: Path) -> None:
+    def run(folder: Path) -> None:
+        assert not folder.is_relative_to(tmp_path)
+        (folder / "out").touch()
+
+    cache = Cache(tmp_path / "a user's folder, of which abc could read no file")
+    assert cache.run(Step({}, ("touch",), run, ("out",))) == {"out": b""}
