@@ -56,6 +56,7 @@ test: $(READY)
 
 soak: $(VENV)/torch
 	$(RUN) scripts/soak.py
+	$(RUN) scripts/soak_layers.py
 	$(RUN) scripts/soak_networks.py
 
 bench: $(VENV)/families

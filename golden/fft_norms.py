@@ -84,7 +84,7 @@ def bound_operator(
     if flow.row is None or flow.size * (int(entry.max()) + 1) <= MAX_REACH:
         ahead = _reach_ahead(flow, entry.tobytes(), data, paired=paired)
     else:
-        ahead = _bound_ahead(flow, modulus)
+        ahead = _bound_ahead(flow, modulus, data)
     root_energy = modulus * np.count_nonzero(entry >= 0) ** 0.5
     # Each is a perturbation of a product: its size, the values' norm, and the gains' norm.
     word = WORD_ERROR * 2**0.5 * 2.0**-spectrum_f_bits
@@ -116,8 +116,11 @@ def _reach_ahead(flow: Flow, entry: bytes, data: Interval, *, paired: bool) -> l
     return ahead
 
 
-def _bound_ahead(flow: Flow, modulus: float) -> list[list[Reach]]:
-    """Return what holds ahead of the spectrum: a node is a sum of samples times phases."""
+def _bound_ahead(flow: Flow, modulus: float, data: Interval) -> list[list[Reach]]:
+    """Return what holds ahead of the spectrum: a node is a sum of samples times phases.
+
+    What enters are samples as they come, and zeros.
+    """
     levels: list[list[Reach]] = []
     most = modulus
     for section in flow.sections[: flow.middle + 1]:
@@ -127,6 +130,9 @@ def _bound_ahead(flow: Flow, modulus: float) -> list[list[Reach]]:
             ends = np.array([[most], [most], [2**0.5 * most]]) * np.ones(flow.size)
             own.append(Reach(-ends, ends))
         levels.append(own)
+        if section is flow.sections[0]:
+            parts = np.array([[1], [1], [2]]) * np.ones(flow.size)
+            own[0] = Reach(min(data.low, 0) * parts, max(data.high, 0) * parts)
         most *= 1 + 2.0**-flow.twiddle_f_bits  # a twiddle may be longer than 1
     return levels
 

@@ -79,6 +79,7 @@ def describe_layer(
         "timing": {
             "latency_cycles": layer.latency,
             "cycles_per_frame": layer.cycles_per_frame,
+            "first_frames": layer.first_frames,
         },
         "certificate": design.certificate(),
         "prediction": LAYERS[design.form].predict(design).entry(design.target),

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Awaitable, Callable
 from functools import wraps
+from itertools import pairwise
 from typing import Any
 
 import cocotb
@@ -58,15 +59,16 @@ def paces_of(bench: LayerBench) -> dict[str, tuple[Gaps, Readiness]]:
 @layer_test
 async def latency_and_rate(bench: LayerBench) -> None:
     """Hold the layer, unstalled, to the manifest's timing, cycle for cycle."""
-    frame = bench.cycles_per_frame
-    n_frames = max(bench.job.groups, bench.latency // frame + 3)
+    first, frame = bench.first_frames, bench.cycles_per_frame
+    n_frames = max(bench.job.groups, bench.latency // frame + 3, len(first) + 3)
     await bench.exchange(bench.stimulus(n_frames), evenly(0), always)
     out_beats = bench.design.out_frame_beats
     starts = bench.o.taken[::out_beats]
-    first = bench.i.taken[0] + bench.latency
-    # The first frames find buffers empty: the last ones tell the rate.
-    assert starts[0] == first, (starts[0] - bench.i.taken[0], bench.latency)
-    assert starts[-1] - starts[-2] == frame, (starts[-1] - starts[-2], frame)
+    latency = starts[0] - bench.i.taken[0]
+    assert latency == bench.latency, (latency, bench.latency)
+    cycles = [after - before for before, after in pairwise(starts)]
+    promised = [*first, *[frame] * (len(cycles) - len(first))]
+    assert cycles == promised, (cycles, promised)
     if frame == out_beats:
         steady = bench.o.taken[out_beats:]
         assert steady == list(range(steady[0], steady[0] + len(steady))), "Frames must not pause"

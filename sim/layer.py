@@ -32,7 +32,7 @@ class LayerBench(Bench):
     ----------
     design
         What was built.
-    cycles_per_frame
+    cycles_per_frame, first_frames
         As the manifest promises.
     weights
         The arrays in effect.
@@ -43,6 +43,7 @@ class LayerBench(Bench):
         assert isinstance(job.design, LayerDesign)
         self.design = job.design
         self.cycles_per_frame: int = job.manifest["timing"]["cycles_per_frame"]
+        self.first_frames: list[int] = job.manifest["timing"]["first_frames"]
         self.weights: Arrays | None = job.design.weights
         self._streamed = getattr(job.design, "streamed", False)
 

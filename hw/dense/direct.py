@@ -37,7 +37,8 @@ class DenseDirectCore(DirectCore):
     As of `hw.core.Core`.
     """
 
-    def __init__(self, design: DenseDirectDesign) -> None:
+    def __init__(self, design: DenseDirectDesign, pace: int = 0) -> None:
+        self._pace = pace
         self._design: DenseDirectDesign = design
         self._unspent = Signal()
         Component.__init__(self, dense_ports(design, coefficient_bits=design.weight_bits))
@@ -63,7 +64,7 @@ class DenseDirectCore(DirectCore):
         sequence = m.submodules.sequence
         width = design.lanes * design.data_bits
         m.submodules.store = store = GroupStore(
-            design, width=width, taps=design.taps, passes=design.passes
+            design, width=width, taps=design.taps, passes=design.passes, pace=self._pace
         )
         m.submodules.channel = channel = Counter(design.channels_per_group)
         m.d.comb += self._unspent.eq(unspent_set(m, design, self))

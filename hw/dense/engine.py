@@ -18,7 +18,7 @@ class DenseEngine:
     Parameters
     ----------
     core
-        Makes a core of a design.
+        Makes a core of a design, with a `pace_of_groups`.
     predict
         What a design takes of a device.
     ahead
@@ -27,7 +27,7 @@ class DenseEngine:
         Cycles from an output channel's last step to its last result.
     """
 
-    core: Callable[[Any], Core]
+    core: Callable[..., Core]
     predict: Callable[[Any], Cost]
     ahead: Callable[[Any], int]
     behind: Callable[[Any], int]
@@ -59,6 +59,17 @@ def cycles_between_groups(design: DenseDesign) -> int:
     ahead = DENSE_ENGINES[type(design)].ahead(design)
     filled, read_twice = design.cycles_of_input, design.channels_per_group * _two_channels(design)
     return max(2 * filled, read_twice, filled + ahead + -(-read_twice // 2))
+
+
+def pace_of_groups(design: DenseDesign) -> int:
+    """Return the least cycles between two groups that make all of them alike; 0 where they are.
+
+    A group that began sooner would only have the next one wait the longer.
+    """
+    between = cycles_between_groups(design)
+    if between in (2 * design.cycles_of_input, 2 * design.cycles_of_output):
+        return 0
+    return -(-between // 2)
 
 
 def _two_channels(design: DenseDesign) -> int:

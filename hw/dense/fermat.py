@@ -52,7 +52,8 @@ class DenseFermatCore(Core):
     As of `hw.core.Core`.
     """
 
-    def __init__(self, design: DenseFermatDesign) -> None:
+    def __init__(self, design: DenseFermatDesign, pace: int = 0) -> None:
+        self._pace = pace
         self._design = design
         super().__init__(dense_ports(design, coefficient_bits=design.product.h.bits))
 
@@ -72,7 +73,7 @@ class DenseFermatCore(Core):
         m = Module()
         design = self._design
         width = words_layout(design.fold.o, design.lanes).size
-        store, order = hold_and_order(m, design, self, width=width)
+        store, order = hold_and_order(m, design, self, width=width, pace=self._pace)
         self._hold(m, store)
         sums = self._add_up(m, self._multiply(m, order, store), order)
         self._emit(m, sums)

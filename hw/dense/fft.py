@@ -61,7 +61,8 @@ class DenseFftCore(Core):
     As of `hw.core.Core`.
     """
 
-    def __init__(self, design: DenseFftDesign) -> None:
+    def __init__(self, design: DenseFftDesign, pace: int = 0) -> None:
+        self._pace = pace
         self._design = design
         self._sections = Sections(design, Registers.everywhere(design))
         super().__init__(dense_ports(design, coefficient_bits=2 * design.spectrum_bits))
@@ -82,7 +83,7 @@ class DenseFftCore(Core):
         m = Module()
         design = self._design
         width = 2 * design.pairs * design.operand.width
-        store, order = hold_and_order(m, design, self, width=width)
+        store, order = hold_and_order(m, design, self, width=width, pace=self._pace)
         self._hold(m, store)
         beats = self._add_up(m, self._multiply(m, order, store), order)
         emit(m, design, self._sections.behind(m, beats), self)

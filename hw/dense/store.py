@@ -1,6 +1,6 @@
 """Where all input lines of a group of channels are held while output lines are made of them."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
@@ -8,6 +8,9 @@ from golden.dense import DenseDesign
 from hw.counter import Counter, Odometer
 from hw.ports import Component, View
 from hw.primitives.memory import READ_LATENCY, Memory
+
+_LEAST_PACE = 2
+"""Cycles from a group's first step to the cycle in which the next one's can be allowed."""
 
 
 class GroupStore(Component):
@@ -26,6 +29,8 @@ class GroupStore(Component):
         Bits of a word.
     taps, passes
         Words from one pass to the next, and how often a line is played.
+    pace
+        Least cycles from the first step of a group of channels to that of the next, 0 for none.
 
     Members
     -------
@@ -61,12 +66,19 @@ class GroupStore(Component):
     latency = READ_LATENCY
 
     def __init__(
-        self, design: DenseDesign, *, width: int, taps: int | None = None, passes: int = 1
+        self,
+        design: DenseDesign,
+        *,
+        width: int,
+        taps: int | None = None,
+        passes: int = 1,
+        pace: int = 0,
     ) -> None:
         self._design = design
         self._width = width
         self._taps = taps or design.input_words
         self._passes = passes
+        self._pace = pace
         words = data.ArrayLayout(width, design.products)
         flags = ("last_position", "last_turn", "last_line", "last_channel")
         super().__init__(
@@ -103,7 +115,9 @@ class GroupStore(Component):
         ]
         # A register: much hangs on whether a step is taken.
         following = held + filled - released
-        m.d.sync += [held.eq(following), self.available.eq(following[:2] != 0)]
+        whole = Signal()
+        m.d.sync += [held.eq(following), whole.eq(following[:2] != 0)]
+        m.d.comb += self.available.eq(whole & self._due(m))
         with m.If(filled):
             m.d.sync += write_half.eq(~write_half)
         with m.If(released):
@@ -122,6 +136,22 @@ class GroupStore(Component):
         self._guard(m, released)
         self._walk(m, address)
         return m
+
+    def _due(self, m: Module) -> Value:
+        """Return whether the next step is within a group, or begins one no sooner than it may."""
+        if self._pace < _LEAST_PACE:
+            return Const(1)
+        fresh, due = Signal(init=1), Signal(init=1)
+        rest = Signal(range(self._pace))
+        with m.If(rest != 0):
+            m.d.sync += rest.eq(rest - 1)
+        with m.Else():
+            m.d.sync += due.eq(1)
+        with m.If(self.step):
+            m.d.sync += fresh.eq(self.last_channel)
+            with m.If(fresh):
+                m.d.sync += [due.eq(0), rest.eq(self._pace - _LEAST_PACE)]
+        return ~fresh | due
 
     def _guard(self, m: Module, released: Signal) -> None:
         """Let a group begin while a half is neither held nor promised to another."""

@@ -196,12 +196,12 @@ class Order(Component):
 
 
 def hold_and_order(
-    m: Module, design: DenseDesign, core: Any, *, width: int
+    m: Module, design: DenseDesign, core: Any, *, width: int, pace: int
 ) -> tuple[GroupStore, Order]:
     """Return a store of words of ``width`` bits, and what steps through it for ``core``."""
     unspent = unspent_set(m, design, core)
     m.submodules.order = order = Order(design)
-    m.submodules.store = store = GroupStore(design, width=width)
+    m.submodules.store = store = GroupStore(design, width=width, pace=pace)
     m.d.comb += [
         order.available.eq(store.available & (unspent if design.streamed else core.available)),
         order.credit.eq(core.credit),

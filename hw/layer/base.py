@@ -70,6 +70,11 @@ class LayerComponent(StreamComponent):
     def cycles_per_frame(self) -> int:
         """Cycles from a frame to the next in steady state, unstalled."""
 
+    @property
+    def first_frames(self) -> list[int]:
+        """Cycles from the first frame to the next, and so on, as long as they are others."""
+        return []
+
     def _check_framing(self, m: Module) -> None:
         """Drive the events of `i`."""
         check_framing(

@@ -1,11 +1,13 @@
 """Layers of lines: corner turns and line engines in a row."""
 
+from functools import cached_property
+
 from amaranth.hdl import Module
 
 from golden.layer_axes import AxesDesign
 from golden.layer_forms import SKIP_STREAM
 from hw.layer import plan
-from hw.layer.pace import cycles_per_frame
+from hw.layer.pace import paces
 from hw.layer.residual import Residual, loads_layout
 from hw.layer.shared import SharedPasses
 from hw.layer.split import SplitPass
@@ -40,7 +42,16 @@ class AxesLayer(StagedLayer):
     @property
     def cycles_per_frame(self) -> int:
         """See `LayerComponent`."""
-        return cycles_per_frame(self._plan)
+        return self._paces[-1]
+
+    @property
+    def first_frames(self) -> list[int]:
+        """See `LayerComponent`."""
+        return self._paces[:-1]
+
+    @cached_property
+    def _paces(self) -> list[int]:
+        return paces(self._plan)
 
     def _begin(self, m: Module) -> Stream:
         source = super()._begin(m)

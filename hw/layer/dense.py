@@ -2,7 +2,7 @@
 
 from golden.layer_axes import Section
 from golden.layer_dense import DenseLayerDesign
-from hw.dense.engine import DENSE_ENGINES, cycles_between_groups
+from hw.dense.engine import DENSE_ENGINES, cycles_between_groups, pace_of_groups
 from hw.layer import plan
 from hw.layer.predict import turn_cost
 from hw.layer.staged import StagedLayer
@@ -22,7 +22,10 @@ class DenseLayer(StagedLayer):
     def __init__(self, design: DenseLayerDesign) -> None:
         self._dense = design
         turns = [CornerTurn(**vars(turn)) for turn in _turns(design)]
-        engine = LineEngine(design.engine, DENSE_ENGINES[type(design.engine)].core(design.engine))
+        # Both halves of a frame may take different times, but not two frames.
+        pace = pace_of_groups(design.engine) if len(design.axes) == 1 else 0
+        core = DENSE_ENGINES[type(design.engine)].core(design.engine, pace)
+        engine = LineEngine(design.engine, core)
         super().__init__(design, [*turns[:1], engine, *turns[1:]])
 
     @property

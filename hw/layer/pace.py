@@ -5,6 +5,7 @@ and one is slower, a half begins while the other ends, and how far depends on wh
 buffer. Here the stages' control is stepped through cycle by cycle, beats counted and not computed.
 """
 
+import itertools
 from collections import deque
 from typing import Protocol
 
@@ -237,25 +238,37 @@ def _counted(stage: Stage, planes: int) -> Counted:
     return _line(stage.design)
 
 
-def cycles_per_frame(plan: AxesPlan) -> int:
-    """Return the cycles from a frame to the next in steady state, unstalled."""
+def paces(plan: AxesPlan) -> list[int]:
+    """Return the cycles from each frame to the next, unstalled, from the first on.
+
+    The last number holds for all that follow.
+    """
     if (split := plan.slow_split) is None:
-        return plan.cycles_per_frame
+        return [plan.cycles_per_frame]
     planes = split.designs[0].channels
+    frames = 3 + -(-SETTLED // min(planes, PLANES))
     if planes <= PLANES:
-        return _followed(plan, planes)
-    most, less = (_followed(plan, count) for count in (PLANES, PLANES - 1))
-    return most + (planes - PLANES) * (most - less)
+        return _settled(_followed(plan, planes, frames))
+    most, less = (_followed(plan, count, frames) for count in (PLANES, PLANES - 1))
+    return _settled([a + (planes - PLANES) * (a - b) for a, b in zip(most, less, strict=True)])
 
 
-def _followed(plan: AxesPlan, planes: int) -> int:
-    """Return the cycles of a frame with so many planes in a half."""
+def _settled(cycles: list[int]) -> list[int]:
+    """Return ``cycles`` of frames without what repeats at the end."""
+    steady = max(cycles[-2:])
+    while len(cycles) > 1 and cycles[-2] == steady:
+        cycles = cycles[:-1]
+    return [*cycles[:-1], steady]
+
+
+def _followed(plan: AxesPlan, planes: int, frames: int) -> list[int]:
+    """Return the cycles from each frame to the next, with so many planes in a half."""
     counted = [_counted(stage, planes) for stage in plan.stages]
     kept = _Buffer(plan.residual.depth) if plan.residual else None
     frame_beats = 2 * planes * plan.plane_beats
     starts: list[int] = []
     given, cycle = 0, 0
-    while len(starts) < 2 + -(-SETTLED // planes):
+    while len(starts) < frames:
         offers = [kept is None or kept.credit, *(stage.valid for stage in counted)]
         takes = [*(stage.ready for stage in counted), kept is None or kept.valid]
         for number, stage in enumerate(counted):
@@ -269,4 +282,4 @@ def _followed(plan: AxesPlan, planes: int) -> int:
                 starts.append(cycle)
             given += 1
         cycle += 1
-    return starts[-1] - starts[-2]
+    return [after - before for before, after in itertools.pairwise(starts)]

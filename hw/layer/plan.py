@@ -82,11 +82,33 @@ class Split:
         return [OutputBuffer.depth_for(cycles) for cycles in ahead] if any(ahead) else []
 
     @property
+    def at_full_rate(self) -> bool:
+        """Whether both engines take a beat a cycle."""
+        return all(design.cycles_per_group == design.length for design in self.designs)
+
+    @property
+    def _ways(self) -> list[int]:
+        """Cycles from a half's first sample through its engine and its buffer, unstalled."""
+        depths = self.buffer_depths or [None, None]
+        return [
+            line_latency(design) + (OutputBuffer.latency_of(depth) if depth else 0)
+            for design, depth in zip(self.designs, depths, strict=True)
+        ]
+
+    @property
+    def holds(self) -> list[int]:
+        """Cycles that the first result of a half is held back behind each engine.
+
+        So both halves take the same time, and a frame has no gap, the first one neither. Where an
+        engine takes less than a beat a cycle, halves wait for each other anyway.
+        """
+        ways = self._ways
+        return [max(ways) - way if self.at_full_rate else 0 for way in ways]
+
+    @property
     def latency(self) -> int:
         """Cycles from the first sample of a frame to its first result, unstalled."""
-        depths = self.buffer_depths
-        waiting = OutputBuffer.latency_of(depths[0]) if depths else 0
-        return line_latency(self.designs[0]) + waiting
+        return self._ways[0] + self.holds[0]
 
 
 @dataclass(frozen=True)
@@ -345,9 +367,7 @@ class AxesPlan:
     def slow_split(self) -> Split | None:
         """A stage in which a half's engine takes less than a sample a cycle, if there is one."""
         for stage in self.stages:
-            if isinstance(stage, Split) and any(
-                design.cycles_per_group != design.length for design in stage.designs
-            ):
+            if isinstance(stage, Split) and not stage.at_full_rate:
                 return stage
         return None
 

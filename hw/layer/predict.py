@@ -48,6 +48,8 @@ def _split(stage: plan.Split) -> Cost:
     cost = _engines(stage) + counter(stage.half_beats) + counter(stage.half_beats)
     for depth in stage.buffer_depths:
         cost += buffer(depth=depth, width=width)
+    for cycles in filter(None, stage.holds):
+        cost += counter(cycles + 1)
     return cost + Cost(luts=width)
 
 

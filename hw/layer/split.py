@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
@@ -18,8 +18,8 @@ class SplitPass(StreamComponent):
     """Sends the first half of a frame's beats through one engine, the second through another.
 
     Results leave in the order in which samples came. The engines' results come after different
-    times; those that come early wait in a buffer before the two join, so that neither engine is
-    held up when both take a beat a cycle.
+    times; those that come early wait in a buffer before the two join, as long as the others take,
+    so that neither engine is held up, and no frame has a gap, when both take a beat a cycle.
 
     Parameters
     ----------
@@ -94,11 +94,31 @@ class SplitPass(StreamComponent):
     def _join(self, m: Module, results: Sequence[Stream]) -> None:
         half = self._half(m, self.o.valid & self.o.ready, name="joining")
         first, second = results
+        ends = m.submodules.joining.last
+        let_go = [self._hold(m, number, result, ends) for number, result in enumerate(results)]
         m.d.comb += [
-            self.o.valid.eq(Mux(half, second.valid, first.valid)),
-            first.ready.eq(self.o.ready & ~half),
-            second.ready.eq(self.o.ready & half),
+            self.o.valid.eq(Mux(half, second.valid & let_go[1], first.valid & let_go[0])),
+            first.ready.eq(self.o.ready & ~half & let_go[0]),
+            second.ready.eq(self.o.ready & half & let_go[1]),
         ]
         for lane, sample in enumerate(self.o.payload.samples):
             wide = [result.payload.samples[lane] for result in results]
             m.d.comb += sample.eq(Mux(half, wide[1], wide[0]))
+
+    def _hold(self, m: Module, number: int, results: Stream, ends: Value) -> Value:
+        """Return whether ``results`` may leave: a half's first one has waited long enough.
+
+        ``ends`` is high with the last result of either half.
+        """
+        cycles = self._plan.holds[number]
+        if not cycles:
+            return Const(1)
+        fresh = Signal(name=f"fresh_{number}", init=1)
+        waited = Signal(range(cycles + 1), name=f"waited_{number}")
+        let_go = Signal(name=f"let_go_{number}")
+        m.d.comb += let_go.eq(~fresh | (waited == cycles))
+        with m.If(results.valid & results.ready):
+            m.d.sync += [fresh.eq(ends), waited.eq(0)]
+        with m.Elif(results.valid & ~let_go):
+            m.d.sync += waited.eq(waited + 1)
+        return let_go

@@ -6,6 +6,7 @@ import pytest
 from golden.errors import ParameterError
 from golden.fft_flow import Flow
 from golden.fft_proof import factors
+from golden.fixed import SQ
 from golden.interval import Interval
 from golden.plane import padded, plane_weights, wrapping
 from golden.plane_fermat import PlaneFermat
@@ -346,3 +347,11 @@ def test_refusals(kind, plane, options, message):
     with pytest.raises(ParameterError) as refusal:
         size()
     assert str(refusal.value).startswith(message)
+
+
+def test_large_transforms_take_samples_as_they_come(monkeypatch):
+    # Where there are too many samples to follow each, what enters is known all the same.
+    monkeypatch.setattr("golden.fft_norms.MAX_REACH", 0)
+    plane = padded(4, 4, (3, 3), (1, 1))
+    engine = PlaneFft(name="e", length=plane.length, plane=plane, weights=None)
+    assert engine.formats.sections[0].entry == SQ(engine.data_bits, 0)

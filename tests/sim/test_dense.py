@@ -54,6 +54,15 @@ CASES = {
         output = {bits = 8, low = 0}
         engines.width = {engine = "fermat", parts = 3}
     """,
+    "fft-paced": """
+        axis = "height"
+        channels = 5
+        out_channels = 1
+        height = 8
+        width = 4
+        lanes = 2
+        engines.height.engine = "fft"
+    """,
     "fft": """
         channels = 4
         out_channels = 4

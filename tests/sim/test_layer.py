@@ -103,6 +103,20 @@ CASES = {
         engines.height.engine = "direct"
         engines.width.engine = "direct"
     """,
+    "metaformer of halves that take different times": """
+        form = "metaformer"
+        channels = 2
+        height = 10
+        width = 8
+        lanes = 2
+        data_bits = 4
+        weight_bits = 4
+        residual = true
+        between = {bits = 8, high = 114}
+        output.bits = 3
+        engines.height.engine = "fermat"
+        engines.width.engine = "direct"
+    """,
     "metaformer on one engine": """
         form = "metaformer"
         channels = 4

@@ -1,0 +1,171 @@
+"""Layers made up at random: all forms, engines, lanes, clips and kinds of weights."""
+
+from typing import Any
+
+import numpy as np
+
+from golden.config import Table
+from golden.errors import ParameterError
+from golden.interval import Interval
+from golden.layer import LayerDesign
+from hw.layer.registry import LAYERS
+
+Options = dict[str, Any]
+
+SIDES = (2, 6)
+AXES = ("height", "width")
+NAME = "layer"
+"""Of every layer: what is built twice is built once."""
+
+
+class _Dice:
+    """Choices of one random number generator."""
+
+    def __init__(self, seed: int) -> None:
+        self._generator = np.random.default_rng(seed)
+
+    def often(self, part: float) -> bool:
+        """Return whether something happens that does in ``part`` of all cases."""
+        return bool(self._generator.random() < part)
+
+    def number(self, low: int, high: int) -> int:
+        """Return a number of both ends and what is between."""
+        return int(self._generator.integers(low, high, endpoint=True))
+
+    def one(self, *choices: Any) -> Any:
+        """Return one of ``choices``."""
+        return choices[self.number(0, len(choices) - 1)]
+
+
+def _engine(dice: _Dice, side: int) -> Options:
+    if dice.often(0.25):
+        return {"engine": "direct", "macs": dice.number(1, side)}
+    return {"engine": dice.one("direct", "fft", "fermat")}
+
+
+def _format(dice: _Dice, *, port: bool) -> Options:
+    """Return a requantisation, clipped on both sides, on one, to one value, or not at all."""
+    bits = dice.number(3, 10)
+    full = Interval.signed(bits)
+    ends = sorted(dice.number(full.low, full.high) for _ in range(2))
+    clip = {"low": ends[0], "high": ends[1]}
+    kept = dice.one((), (), ("low",), ("high",), ("low", "high"))
+    entries: Options = {"bits": bits} | {key: clip[key] for key in kept}
+    if dice.often(0.1):
+        entries |= {"low": ends[0], "high": ends[0]}
+    if port:
+        low = entries.get("low", full.low)
+        entries["zero_point"] = dice.number(low, entries.get("high", full.high))
+    return entries
+
+
+def _two_passes(dice: _Dice, options: Options) -> Options:
+    own: Options = {}
+    if dice.often(0.8):
+        own["between"] = _format(dice, port=options["port"])
+    order = dice.one(list(AXES), list(AXES[::-1]))
+    return own | {"order": order}
+
+
+def _serial(dice: _Dice, options: Options) -> Options:
+    if dice.often(0.3):
+        axis = dice.one(*AXES)
+        return {"order": [axis], "engines": {axis: options["engines"][axis]}}
+    return _two_passes(dice, options)
+
+
+def _parallel(dice: _Dice, options: Options) -> Options:
+    del dice, options
+    return {}
+
+
+def _metaformer(dice: _Dice, options: Options) -> Options:
+    own = _two_passes(dice, options)
+    del own["order"]
+    shared = options["height"] == options["width"] and dice.often(0.3)
+    if shared and "between" in own:
+        engines = options["engines"]
+        own |= {"shared_engine": True, "output": own["between"]}
+        own["engines"] = dict.fromkeys(AXES, engines["height"])
+    elif "output" in options and not options["port"]:
+        own["residual"] = dice.often(0.6)
+    return own
+
+
+def _dense(dice: _Dice, options: Options) -> Options:
+    own: Options = {"axis": dice.one("both", *AXES), "out_channels": dice.number(1, 4)}
+    axes = AXES if own["axis"] == "both" else (own["axis"],)
+    engine = options["engines"]["height"] | {"products": dice.one(1, 1, 2)}
+    own["engines"] = dict.fromkeys(axes, engine)
+    own["streamed"] = options["port"] and dice.often(0.5)
+    return own
+
+
+def _linear(dice: _Dice, options: Options) -> Options:
+    own = _two_passes(dice, options)
+    if dice.often(0.4):
+        own = {"order": [dice.one(*AXES)]}
+    own["kernels"] = {axis: _taps(dice) for axis in own["order"]}
+    own["engines"] = {axis: _short(options["engines"][axis]) for axis in own["order"]}
+    return own
+
+
+def _taps(dice: _Dice) -> Options:
+    taps = dice.number(1, 9)
+    return {"taps": taps, "origin": dice.number(0, taps - 1), "stride": dice.one(1, 1, 2)}
+
+
+def _short(engine: Options) -> Options:
+    """Return ``engine`` with no more multipliers than any kernel has taps."""
+    return engine | {"macs": 1} if "macs" in engine else engine
+
+
+def _plane(dice: _Dice, options: Options) -> Options:
+    own: Options = {"lanes": 1, "engines": {"plane": {"engine": dice.one("fft", "fermat")}}}
+    return own | ({"kernel": dice.number(1, 5)} if options["form"] == "depthwise" else {})
+
+
+_OWN = {
+    "serial": _serial,
+    "parallel": _parallel,
+    "metaformer": _metaformer,
+    "dense": _dense,
+    "linear": _linear,
+    "global_filter": _plane,
+    "depthwise": _plane,
+}
+
+
+def _options(dice: _Dice, form: str) -> Options:
+    """Return a configuration, which may be one that is refused."""
+    lanes = dice.one(1, 1, 2)
+    sides = {axis: lanes * dice.number(*SIDES) for axis in AXES}
+    if dice.often(0.3):
+        sides = dict.fromkeys(AXES, sides["height"])
+    options: Options = {"form": form, "port": dice.often(0.3), "lanes": lanes} | sides
+    options["channels"] = dice.number(1, 5)
+    options |= {"data_bits": dice.number(2, 9), "weight_bits": dice.number(2, 9)}
+    options["engines"] = {axis: _engine(dice, sides[axis]) for axis in AXES}
+    options["target"] = dice.one("generic", "generic", "ecp5")
+    if dice.often(0.6):
+        options["output"] = _format(dice, port=options["port"])
+    return options | _OWN[form](dice, options)
+
+
+def random_layer(seed: int) -> tuple[LayerDesign, Options]:
+    """Return a layer and its configuration, the same for the same ``seed``.
+
+    Forms take turns. What is refused is thrown again.
+    """
+    form = list(_OWN)[seed % len(_OWN)]
+    dice = _Dice(seed)
+    while True:
+        options = _options(dice, form)
+        entries = {key: value for key, value in options.items() if key not in ("form", "port")}
+        try:
+            design = LAYERS[form].design.of_table(
+                Table(entries | {"name": NAME}), None, example=not options["port"]
+            )
+        except ParameterError:
+            continue
+        return design, options
