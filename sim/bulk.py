@@ -76,7 +76,9 @@ def run_bulk(
     manifest = json.loads(files[f"{design.name}.json"])
     slots = [manifest["streams"][s]["slot_bits"] // 8 for s in ("s_axis", "m_axis")]
     beat_bytes = [str(slot * design.lanes) for slot in slots]
-    patience = 1000 + 10 * sum(manifest["timing"].values())
+    timing = manifest["timing"]
+    cycles = [value for value in timing.values() if isinstance(value, int)]
+    patience = 1000 + 10 * sum([*cycles, *timing.get("first_frames", [])])
     per_mille = [str(round(1000 * p)) for p in stalls]
     program = _build(design.name, files[f"{design.name}.v"])
     command = [str(program), str(frame.last_every), *beat_bytes, *per_mille, str(patience)]

@@ -121,7 +121,10 @@ def _short(engine: Options) -> Options:
 
 
 def _plane(dice: _Dice, options: Options) -> Options:
-    own: Options = {"lanes": 1, "engines": {"plane": {"engine": dice.one("fft", "fermat")}}}
+    # A map is transformed whole, and takes a simulator as long as several of other forms.
+    own: Options = {"lanes": 1, "channels": dice.number(1, 2)}
+    own |= {axis: dice.number(2, 6) for axis in AXES}
+    own["engines"] = {"plane": {"engine": dice.one("fft", "fermat")}}
     return own | ({"kernel": dice.number(1, 5)} if options["form"] == "depthwise" else {})
 
 
@@ -143,10 +146,10 @@ def _options(dice: _Dice, form: str) -> Options:
     if dice.often(0.3):
         sides = dict.fromkeys(AXES, sides["height"])
     options: Options = {"form": form, "port": dice.often(0.3), "lanes": lanes} | sides
-    options["channels"] = dice.number(1, 5)
+    options["channels"] = dice.number(1, 4)
     options |= {"data_bits": dice.number(2, 9), "weight_bits": dice.number(2, 9)}
     options["engines"] = {axis: _engine(dice, sides[axis]) for axis in AXES}
-    options["target"] = dice.one("generic", "generic", "ecp5")
+    options["target"] = "ecp5" if dice.often(0.1) else "generic"
     if dice.often(0.6):
         options["output"] = _format(dice, port=options["port"])
     return options | _OWN[form](dice, options)

@@ -89,11 +89,9 @@ class Split:
     @property
     def _ways(self) -> list[int]:
         """Cycles from a half's first sample through its engine and its buffer, unstalled."""
-        depths = self.buffer_depths or [None, None]
-        return [
-            line_latency(design) + (OutputBuffer.latency_of(depth) if depth else 0)
-            for design, depth in zip(self.designs, depths, strict=True)
-        ]
+        waits = [OutputBuffer.latency_of(depth) for depth in self.buffer_depths] or [0, 0]
+        ways = zip(map(line_latency, self.designs), waits, strict=True)
+        return [latency + wait for latency, wait in ways]
 
     @property
     def holds(self) -> list[int]:
