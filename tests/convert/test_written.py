@@ -16,7 +16,7 @@ from hw.convert.compose import compose
 from hw.convert.find import find_passes
 from hw.convert.read_onnx import read_onnx
 from hw.convert.read_torch import from_program, read_export, read_factory
-from nets.parc import Parallel, ParC
+from nets.parc import MetaFormer, Parallel, ParC
 
 CHANNELS, SIZE = 4, (6, 6)
 
@@ -29,6 +29,7 @@ class Around(nn.Module):
         self.write = write
         self.parc = ParC(CHANNELS, SIZE[0], axis="height")
         self.halves = Parallel(CHANNELS, SIZE[0])
+        self.meta = MetaFormer(CHANNELS, SIZE[0])
         self.norm = nn.BatchNorm2d(CHANNELS)
         dtype = PRECISIONS.get(write, torch.float32)
         self.cast = ParC(CHANNELS, SIZE[0], axis="width").to(dtype)
@@ -102,6 +103,11 @@ def stepped(layer, x):
     return layer.parc(torch.round(x * 1e6) / 1e6)
 
 
+def past_no_ops(layer, x):
+    y = functional.dropout(x.detach().clone(), 0.5, layer.training).to(x.dtype)
+    return layer.meta(y.contiguous()) + x.detach().contiguous()
+
+
 def in_half(layer, x):
     return layer.cast(x.half()).float() * 2
 
@@ -132,6 +138,7 @@ WAYS = {
     hard: [P],
     chosen: [P],
     stepped: [P],
+    past_no_ops: ["metaformer with its residual"],
     in_half: [P],
     in_bfloat16: [P],
     in_double: [P],
@@ -157,15 +164,17 @@ def read_all(network, folder, size=SIZE, channels=CHANNELS):
     image = torch.zeros(1, channels, *size)
     file, onnx, traced = (folder / name for name in ("net.pt2", "net.onnx", "traced.onnx"))
     with warnings.catch_warnings():
-        # torch.onnx uses what torch itself has deprecated.
+        # torch uses what it has itself deprecated.
         warnings.simplefilter("ignore")
         program = torch.export.export(network, (image,))
+        core = program.run_decompositions()
         torch.export.save(program, file)
         torch.onnx.export(program, (), onnx, dynamo=True, verbose=False)
         torch.onnx.export(network, (image,), traced, dynamo=False, opset_version=18)
     return {
         "module": from_program(program, size),
         "file": read_export(file, size),
+        "core": from_program(core, size),
         "onnx": read_onnx(onnx, size),
         "traced": read_onnx(traced, size),
     }
@@ -186,7 +195,8 @@ def test_layers_have_the_values_that_torch_computes(tmp_path):
         assert (np.abs(result.numpy() - expected) <= atol).all(), route
         forms = {index: [] for index in range(len(WAYS))}
         for layer in layers:
-            forms[int(layer.scope.split(".")[1])].append(layer.form)
+            form = f"{layer.form} with its residual" if layer.residual else layer.form
+            forms[int(layer.scope.split(".")[1])].append(form)
             x = layer.of_entry(values[layer.entry].numpy()[0])
             y = layer.of_exit(values[layer.exit].numpy()[0])
             np.testing.assert_allclose(layer.respond(x), y, atol=1e-9, err_msg=layer.scope)
