@@ -279,6 +279,21 @@ def test_dense_halves_are_a_layer_on_a_square_map_and_two_on_another():
     assert [(layer.form, layer.shape) for layer in layers] == [("dense", (4, 7, 6))] * 2
 
 
+class Interleaved(Parallel):
+    """Even channels along the height, odd ones along the width, each back in its place."""
+
+    def forward(self, x):
+        halves = self.height(x[:, 0::2]), self.width(x[:, 1::2])
+        return torch.stack(halves, 2).flatten(1, 2)
+
+
+def test_interleaved_halves_are_one_layer_that_orders_channels():
+    torch.manual_seed(0)
+    (layer,), _ = check(exported(Side([Interleaved(8, 6)], 8), (6, 6), channels=8))
+    assert layer.form == "parallel"
+    assert layer.takes == layer.gives == (0, 2, 4, 6, 1, 3, 5, 7)
+
+
 def test_many_groups_of_channels_stay_one_dense_layer_that_says_what_it_wastes():
     torch.manual_seed(0)
     graph = exported(Side([ParC(34, 6, axis="width", groups=17)], 34), channels=34)

@@ -11,13 +11,16 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from golden.observe import Sqnr
 from golden.parc import circulant
+from golden.quantize import Activation
 from hw.build import run
 from hw.command import run_command
 from hw.convert.calibrate import Calibration, measure, quantize_network
 from hw.convert.command import main
 from hw.convert.compose import compose
 from hw.convert.find import find_passes
+from hw.convert.integers import Formats, to_integers
 from hw.convert.read_onnx import read_onnx
 from hw.convert.read_torch import from_program, read_export
 from nets.parc import MetaFormer, Parallel, ParC, freeze
@@ -340,6 +343,19 @@ def test_every_form_is_found_and_keeps_its_values(route, tmp_path):
     figures = measure(graph, done, data, lambda _: None)
     assert min(figures["layers"].values()) > 25
     assert figures["output"] > 25
+
+
+@pytest.mark.parametrize("name", ["spectral", "rank-one", "einsum", "groups"])
+def test_zero_points_far_from_the_middle_are_taken_out(name, tmp_path):
+    graph = read(by_module, [name], tmp_path)
+    for layer in compose(graph, find_passes(graph)[0]):
+        x = np.random.default_rng(0).uniform(-1, 7, layer.shape)
+        (between, y), ratio = layer.stages(x), Sqnr()
+        data, output = (Activation.from_range(v.min(), v.max(), 8) for v in (x, y))
+        middle = [Activation.from_range(v.min(), v.max(), 8) for v in between]
+        integer = to_integers(layer, Formats(data, output, *middle), weight_bits=8)
+        ratio.add(y - y.mean(), integer.respond(x) - y.mean())
+        assert ratio.decibels > 25
 
 
 BUILT = ["tokens", "both", "oblong", "interleaved"]
