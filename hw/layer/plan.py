@@ -97,11 +97,19 @@ class Split:
     def holds(self) -> list[int]:
         """Cycles that the first result of a half is held back behind each engine.
 
-        So both halves take the same time, and a frame has no gap, the first one neither. Where an
-        engine takes less than a beat a cycle, halves wait for each other anyway.
+        So both halves take the same time, and a frame has no gap, the first one neither. See
+        `even`.
         """
         ways = self._ways
-        return [max(ways) - way if self.at_full_rate else 0 for way in ways]
+        return [max(ways) - way if self.even else 0 for way in ways]
+
+    @property
+    def even(self) -> bool:
+        """Whether results can be held back: the wait is counted for one half at a time.
+
+        Where an engine takes less than a beat a cycle, halves wait for each other anyway.
+        """
+        return self.at_full_rate and max(self._ways) - min(self._ways) < self.half_beats
 
     @property
     def latency(self) -> int:
@@ -363,9 +371,9 @@ class AxesPlan:
 
     @property
     def slow_split(self) -> Split | None:
-        """A stage in which a half's engine takes less than a sample a cycle, if there is one."""
+        """A stage in which a half waits for the other, if there is one."""
         for stage in self.stages:
-            if isinstance(stage, Split) and not stage.at_full_rate:
+            if isinstance(stage, Split) and not stage.even:
                 return stage
         return None
 

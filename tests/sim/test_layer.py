@@ -117,6 +117,16 @@ CASES = {
         engines.height.engine = "fermat"
         engines.width.engine = "direct"
     """,
+    "metaformer of halves shorter than their wait": """
+        form = "metaformer"
+        channels = 2
+        height = 3
+        width = 4
+        between.bits = 8
+        output.bits = 5
+        engines.height.engine = "fermat"
+        engines.width.engine = "direct"
+    """,
     "metaformer on one engine": """
         form = "metaformer"
         channels = 4
