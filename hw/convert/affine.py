@@ -40,6 +40,9 @@ _MOVES = """
 """
 """Those whose first argument alone is data: they move it, pick from it, or add it up."""
 _MOVED = ("self", "input", "x")
+_CONVOLUTIONS = """
+    conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution _convolution
+"""
 _CONVOLUTION = Affine(("bias",), ("input", "weight"))
 _TORCH: Mapping[str, Affine] = {
     **dict.fromkeys(_MOVES.split(), Affine(_MOVED)),
@@ -47,7 +50,7 @@ _TORCH: Mapping[str, Affine] = {
     **dict.fromkeys(("cat", "concat", "hstack", "stack", "vstack"), Affine(("tensors",))),
     **dict.fromkeys(("mul", "outer", "kron"), Affine((), ("self", "other"))),
     **dict.fromkeys(("bmm", "mm"), Affine((), ("self", "mat2"))),
-    **dict.fromkeys(("conv1d", "conv2d", "convolution", "_convolution"), _CONVOLUTION),
+    **dict.fromkeys(_CONVOLUTIONS.split(), _CONVOLUTION),
     **dict.fromkeys(("batch_norm", "_native_batch_norm_legit_no_training"), Affine(("input",))),
     "addmm": Affine(("self",), ("mat1", "mat2")),
     "baddbmm": Affine(("self",), ("batch1", "batch2")),

@@ -251,6 +251,10 @@ KINDS = {
         lambda: nn.Sequential(depthwise((9, 1), padding=(4, 0)), depthwise((1, 9), padding=(0, 4))),
         LINEAR,
     ),
+    "transposed": (
+        lambda: nn.ConvTranspose2d(CHANNELS, CHANNELS, (1, 9), padding=(0, 4), groups=CHANNELS),
+        LINEAR,
+    ),
     "stride": (lambda: depthwise((9, 1), padding=(4, 0), stride=(2, 1)), LINEAR),
     "inception": (Inception, [("linear", 1), ("linear", 1)]),
     "square": (lambda: depthwise(9, padding=4), [("depthwise", 4)]),
