@@ -176,7 +176,10 @@ class AxesDesign(LayerDesign):
                 for name, sections in self._shares(number)
             )
             passes.append(engines)
-            data = Interval.union(engine.design.output_range for engine in engines)
+            # With 0 among them: engines count on sums that are not all far from it.
+            data = Interval.union(
+                [Interval(0, 0), *(engine.design.output_range for engine in engines)]
+            )
             requantization = self._requantization(number)
             bits = data.bits if requantization is None else requantization.bits
         return tuple(passes)
