@@ -17,7 +17,7 @@ from hw.devices import DEVICES, Device
 from hw.engines import ENGINES
 from hw.files import with_manifest, write_files, write_product
 from hw.layer.config import read_layer
-from hw.layer.pace import cycles_per_frame
+from hw.layer.pace import paces
 from hw.layer.plan import AxesPlan
 from hw.layer.registry import LAYERS
 from hw.plan import report
@@ -266,7 +266,7 @@ def test_cycles_that_are_no_more_than_a_bound_are_called_so():
     plan = Plan(Target(LARGE, 150e6), (unit,))
     assert "cycles a frame, at most" in next(report.summary(plan, None))
     assert "cycles of unit_a are the most" in "".join(report.remarks(plan))
-    assert cycles_per_frame(AxesPlan(unit.design)) <= unit.cycles
+    assert max(paces(AxesPlan(unit.design))) <= unit.cycles
 
 
 def test_traffic_limits():
