@@ -10,7 +10,7 @@ transforms, so that an output line takes one product a word and input line, and 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from golden.fermat_plan import Fold, apply_all
 from golden.fermat_ring import Ring, limbs_of, rings
 from golden.fft import FftDesign, multiply
 from golden.fixed import SQ, Fixed
-from golden.interval import Integers, Interval, partial_sums
+from golden.interval import Integers, Interval, partial_sums, wrap
 from golden.weights import LineWeights, check_weights, correlate
 
 
@@ -240,6 +240,9 @@ def _divisors(number: int) -> Iterator[int]:
 class DenseDirectDesign(DenseDesign, DirectDesign):
     """Chains of ``macs`` taps side by side: N multiplications a sample and output channel."""
 
+    pairing: ClassVar[str] = "pairing"
+    """``products`` are the chains."""
+
     @property
     def turns(self) -> int:
         """Passes whose sums are added up to a line of results."""
@@ -266,9 +269,15 @@ class DenseDirectDesign(DenseDesign, DirectDesign):
 
     def accumulate(self, lines: Integers, weights: LineWeights) -> Integers:
         """Exact sums of a group ``[C_in, rows, N]``: ``[C_out, rows, N]``."""
-        return np.stack(
-            [correlate(lines, kernels[:, None]).sum(axis=0) for kernels in weights.weight]
+        sums = np.stack(
+            [
+                self.correlated(lines, kernels[:, None], self.constants(kernels)[:, None]).sum(0)
+                for kernels in weights.weight
+            ]
         )
+        # In pairs, only the result need fit its bits.
+        start = weights.start()[:, None]
+        return wrap(sums + start, self.accumulator.bits) - start if self.in_pairs else sums
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

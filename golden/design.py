@@ -2,8 +2,8 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -204,6 +204,25 @@ class LineDesign(ABC):
             return Interval.signed(self.start_bits)
         return Interval.signed(self.sum_range.bits)
 
+    def added(self, weights: LineWeights) -> Integers:
+        """Return ``[C, start_words]``: what is added to an engine's sums, the start table."""
+        return weights.start()
+
+    @cached_property
+    def added_table(self) -> Integers | None:
+        """What is added to an engine's sums, or None where it arrives on the port."""
+        return None if self.weights is None else self.added(self.weights)
+
+    @property
+    def added_bits(self) -> int:
+        """Width of a word of it."""
+        return self.start_range.bits
+
+    @property
+    def core_bits(self) -> int:
+        """Width of an engine's sums, before anything is added."""
+        return self.sum_range.bits
+
     @property
     def max_abs_error(self) -> int:
         """Most that a sum is off, proved; 0 where the engine is exact."""
@@ -354,7 +373,7 @@ class LineDesign(ABC):
         """
         table = (self.channels, self.coefficient_words)
         tables = dict(self.coefficients(weights))
-        tables["start"] = np.pad(weights.start(), ((0, 0), (0, table[1] - self.start_words)))
+        tables["start"] = np.pad(self.added(weights), ((0, 0), (0, table[1] - self.start_words)))
         if self.requantization is not None:
             for name, scale in zip(("multiplier", "shift"), weights.scales(), strict=True):
                 tables[name] = np.broadcast_to(scale[:, None], table)
@@ -376,6 +395,12 @@ class LineDesign(ABC):
     @abstractmethod
     def own_parameters(self) -> dict[str, Any]:
         """The engine's own entries among the manifest's parameters."""
+
+    @classmethod
+    def fields_of(cls, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields that a manifest's ``parameters`` hold."""
+        own = {field.name for field in fields(cls)} - {"weights"}
+        return {key: value for key, value in parameters.items() if key in own}
 
     @property
     def proof(self) -> dict[str, object]:

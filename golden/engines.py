@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from golden.config import Table, refusal
 from golden.design import LineDesign
-from golden.direct import DirectDesign
+from golden.direct import PAIRINGS, DirectDesign
 from golden.fermat import FermatDesign
 from golden.fft import FftDesign
 from golden.fft_exact import EXACT_WIDTHS, exact_widths
@@ -14,6 +14,16 @@ from golden.fft_exact import EXACT_WIDTHS, exact_widths
 DESIGNS: Mapping[str, type[LineDesign]] = {
     design.engine: design for design in (DirectDesign, FftDesign, FermatDesign)
 }
+
+
+def take_pairing(table: Table, key: str) -> bool | None:
+    """Read whether two taps share a multiplier; None where it is left open."""
+    named = table.take(key, str, None)
+    if named is None:
+        return None
+    if named not in PAIRINGS:
+        raise refusal(f"{table.path}{key}", f"one of {', '.join(PAIRINGS)}", repr(named))
+    return PAIRINGS[named]
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,7 @@ class EngineChoice:
 
     designs: ClassVar[Mapping[str, type[LineDesign]]] = DESIGNS
     told: ClassVar[frozenset[str]] = frozenset(
-        {*(field.name for field in fields(LineDesign)), "support"}
+        {*(field.name for field in fields(LineDesign)), "support", "paired"}
     )
     """Fields that are no options."""
 
@@ -58,6 +68,9 @@ class EngineChoice:
         if exact:
             table.leave_out(EXACT_WIDTHS, "left out with exact = true, which chooses it")
         options = {key: table.take(key, int, None) for key in own}
+        design = cls.designs[engine]
+        if issubclass(design, DirectDesign):
+            options["paired"] = take_pairing(table, design.pairing)
         return cls(engine, {k: v for k, v in options.items() if v is not None}, exact)
 
     @property

@@ -62,6 +62,13 @@ class Interval:
         return Interval(self.low * count, self.high * count)
 
 
+def wrap(values: Integers, bits: int) -> Integers:
+    """Return ``values`` modulo ``2^bits``, as two's complement words of ``bits`` bits, up to 62."""
+    half = 1 << (bits - 1)
+    wrapped: Integers = ((values + half) & ((1 << bits) - 1)) - half
+    return wrapped
+
+
 def partial_sums(weights: Integers, data: Interval) -> list[Interval]:
     """Range of ``sum(weights[..., :k + 1] * x)`` for every ``k``, exactly reachable.
 
