@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from golden.design import TARGETS, LineDesign, Requantization
-from golden.direct import DirectDesign
+from golden.direct import PAIRINGS, DirectDesign
 from golden.errors import ParameterError
 from golden.example import example_weights
 from golden.fermat import FermatDesign
@@ -179,14 +179,21 @@ def _arguments(options: dict[str, Any]) -> list[str]:
 
 @main.command()
 @line_options
-@click.option("--macs", type=int, help="Multipliers a lane, from 1 to N.  [N]")
+@click.option("--macs", type=int, help="Products a lane and cycle, from 1 to N.  [N]")
+@click.option(
+    "--products",
+    type=click.Choice(list(PAIRINGS)),
+    help="Two products a multiplier, or one.  [what takes fewer multipliers]",
+)
 def direct(**options: Any) -> None:
-    """Direct engine: one multiplier a tap, exact.
+    """Direct engine: two taps a multiplier, exact.
 
-    With --macs N a sample enters and a result leaves every cycle; with fewer multipliers P a group
-    of lines takes N * ceil(N / P) cycles.
+    With --macs N a sample enters and a result leaves every cycle; with fewer products P a group
+    of lines takes N * ceil(N / P) cycles. In pairs, P products take ceil(P / 2) + 1 multipliers.
     """
-    build(DirectDesign, options, macs=options.pop("macs"))
+    products = options.pop("products")
+    paired = None if products is None else PAIRINGS[products]
+    build(DirectDesign, options, macs=options.pop("macs"), paired=paired)
 
 
 @main.command()

@@ -68,7 +68,7 @@ def core_ports(design: LineDesign, *, depth: int, coefficient_bits: int) -> dict
     """
     ports: dict[str, Any] = {
         "i": In(stream.Signature(beat_layout(design.data_bits, design.lanes))),
-        "o": Out(FlowSignature(data.ArrayLayout(signed(design.sum_range.bits), design.lanes))),
+        "o": Out(FlowSignature(data.ArrayLayout(signed(design.core_bits), design.lanes))),
         "early": Out(1),
         "take": Out(1),
         "credit": In(1),

@@ -18,7 +18,7 @@ from hw.weights_port import WeightsPort
 def weights_layout(design: LineDesign) -> data.StructLayout:
     """Layout of a beat on the weights port: coefficient, start value, and scale if requantised."""
     fields = {name: signed(bits) for name, bits in design.coefficient_fields.items()}
-    fields["start"] = signed(design.start_range.bits)
+    fields["start"] = signed(design.added_bits)
     if design.requantization is not None:
         fields["multiplier"] = unsigned(MULTIPLIER_BITS)
         fields["shift"] = unsigned(MAX_SHIFT.bit_length())
@@ -145,7 +145,7 @@ class LineEngine(StreamComponent):
             words=design.coefficient_words,
             length=design.start_words,
             coefficient_bits=sum(design.coefficient_fields.values()),
-            start_bits=design.start_range.bits,
+            start_bits=design.added_bits,
             scale_bits=len(output.scales.data) if scales else 0,
             stride=design.coefficient_stride,
         )

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from golden.design import LineDesign, Requantization, slot_bits
@@ -168,7 +167,6 @@ def design_of(manifest: dict[str, Any], weights: LineWeights | None) -> LineDesi
     """Return the design that ``manifest`` describes, given its weights."""
     design = ENGINES[manifest["engine"]].design
     parameters = manifest["parameters"]
-    own = {field.name for field in fields(design)} - {"weights"}
     requantization = None
     if parameters["output"] == "requantized":
         requantization = Requantization(
@@ -182,5 +180,5 @@ def design_of(manifest: dict[str, Any], weights: LineWeights | None) -> LineDesi
         name=manifest["name"],
         weights=weights,
         requantization=requantization,
-        **{key: value for key, value in parameters.items() if key in own},
+        **design.fields_of(parameters),
     )

@@ -47,7 +47,7 @@ def scale_bits(design: LineDesign) -> int:
 
 def has_start(design: LineDesign) -> bool:
     """Whether there are start values to add."""
-    return design.start is None or bool(np.any(design.start))
+    return design.added_table is None or bool(np.any(design.added_table))
 
 
 def stage_latency(design: LineDesign) -> int:
@@ -111,7 +111,7 @@ class OutputStage(Component):
         self._depth = buffer_depth(design, in_flight=in_flight)
         self._shifts = shift_range(design)
         ports = {
-            "i": In(FlowSignature(data.ArrayLayout(signed(design.sum_range.bits), design.lanes))),
+            "i": In(FlowSignature(data.ArrayLayout(signed(design.core_bits), design.lanes))),
             "early": In(1),
             "take": In(1),
             "credit": Out(1),
@@ -120,7 +120,7 @@ class OutputStage(Component):
         }
         if design.weights is None:
             depth = design.stored_channels * design.start_words
-            ports["starts"] = In(LoadSignature(depth=depth, width=design.start_range.bits))
+            ports["starts"] = In(LoadSignature(depth=depth, width=design.added_bits))
             width = scale_bits(design)
             ports["scales"] = In(LoadSignature(depth=design.stored_channels, width=width))
         super().__init__(ports)
@@ -166,9 +166,9 @@ class OutputStage(Component):
         design = self._design
         if not has_start(design):
             return self.i
-        start = design.start
+        start = design.added_table
         words = None if start is None else [int(q) for q in start.flat]
-        width = design.start_range.bits
+        width = design.added_bits
         m.submodules.starts = table = Table(
             words=words,
             depth=design.stored_channels * design.start_words,

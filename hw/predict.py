@@ -158,7 +158,7 @@ def output_stage(design: LineDesign, *, in_flight: int) -> Cost:
     for size in (design.length, design.groups_per_channel, design.stored_channels):
         cost += counter(size)
     if has_start(design):
-        cost += table(design, depth=depth, width=design.start_range.bits)
+        cost += table(design, depth=depth, width=design.added_bits)
         walk = 2.5 * depth.bit_length() if design.start_words > 1 else 0
         cost += Cost(luts=design.lanes * adder(y).luts + walk)
     if design.requantization is None:
@@ -194,7 +194,7 @@ def saved_by_rom(design: LineDesign) -> Cost:
     depth = design.channels * design.coefficient_stride // n_units
     stored = [(depth, sum(design.coefficient_fields.values()))] * n_units
     if has_start(design):
-        stored.append((design.channels * design.start_words, design.start_range.bits))
+        stored.append((design.channels * design.start_words, design.added_bits))
     if design.requantization is not None:
         stored.append((design.channels, scale_bits(design)))
     saved = weights_port(design)

@@ -10,8 +10,8 @@ from hw.counter import Counter
 from hw.delay import delay, delay_valid
 from hw.dense.store import GroupStore
 from hw.dense.units import UnitTables, dense_ports, sum_tree, tree_latency, unspent_set
-from hw.direct.chain import Chain
 from hw.direct.core import DATA_STAGE, KERNEL_STAGE, DirectCore, pipeline_latency
+from hw.direct.pairs import chain_of
 from hw.direct.sequencer import Sequencer
 from hw.ports import Component, View, flipped
 from hw.primitives.memory import READ_LATENCY
@@ -105,7 +105,7 @@ class DenseDirectCore(DirectCore):
         x_old = self._remember(m, sequence, samples) if design.taps > 1 else None
         chains = []
         for unit in range(design.products):
-            m.submodules[f"chain_{unit}"] = chain = Chain(design)
+            m.submodules[f"chain_{unit}"] = chain = chain_of(design)(design)
             chains.append(chain)
             place = slice(
                 unit * len(chain.x_new.as_value()), (unit + 1) * len(chain.x_new.as_value())
@@ -119,6 +119,7 @@ class DenseDirectCore(DirectCore):
             ]
             if x_old is not None:
                 m.d.comb += chain.x_old.eq(x_old[place])
+        self._lead(m, sequence, chains)
         sums = [
             sum_tree(m, [chain.sums[lane] for chain in chains], name=f"tree_{lane}")
             for lane in range(design.lanes)

@@ -16,7 +16,7 @@ _CONTROL = 40
 def predict_direct(design: DenseDirectDesign) -> Cost:
     """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
     samples = design.lanes * design.data_bits
-    y = design.sum_range.bits
+    y = design.core_bits
     cost = _shared(design, held=samples, coefficient=design.weight_bits)
     cost += output_stage(design, in_flight=in_flight(design))
     cost += chain(design).times(design.products)

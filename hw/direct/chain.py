@@ -1,6 +1,7 @@
 """The direct engine's multipliers: a chain that partial sums run down."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
@@ -14,7 +15,7 @@ from hw.primitives.multiplier import SharedMultiplier, addend_attributes
 
 
 @dataclass
-class _Broadcast:
+class Broadcast:
     """What every tap of a segment sees: kernel side first, data side a cycle later."""
 
     new_kernel: Value
@@ -24,6 +25,20 @@ class _Broadcast:
     old: Value
     x_new: View
     x_old: View
+
+    def next_segment(self, m: Module, tap: int) -> "Broadcast":
+        """Return the same a cycle later, for the segment that begins with ``tap``."""
+        later: dict[str, Any] = {}
+        for field in fields(self):
+            waits = delay_valid if field.name in _STEPS else delay
+            later[field.name] = waits(
+                m, getattr(self, field.name), 1, name=f"{field.name}_at_{tap}"
+            )
+        return type(self)(**later)
+
+
+_STEPS = ("new_kernel", "new", "old")
+"""Of what taps see, what must be low from the first cycle of a reset."""
 
 
 class Chain(Component):
@@ -75,13 +90,23 @@ class Chain(Component):
                 "weight": In(signed(design.weight_bits)),
                 "x_new": In(samples),
                 "x_old": In(samples),
-                "sums": Out(data.ArrayLayout(signed(self._ranges[-1].bits), design.lanes)),
+                "sums": Out(data.ArrayLayout(signed(self._bits), design.lanes)),
                 "early": Out(1),
             }
+            | self._more_ports()
         )
 
-    @staticmethod
-    def latency_of(design: DirectDesign) -> int:
+    @property
+    def _bits(self) -> int:
+        """Width of what leaves."""
+        return self._ranges[-1].bits
+
+    def _more_ports(self) -> dict[str, Any]:
+        """Return ports that other kinds of chains have."""
+        return {}
+
+    @classmethod
+    def latency_of(cls, design: DirectDesign) -> int:
         """Cycles from a step on `new` to the last tap's sum."""
         product = SharedMultiplier.latency_on(design.target, a_bits=design.data_bits)
         return 1 + len(segment_starts(design)) + product + 1
@@ -94,19 +119,29 @@ class Chain(Component):
         bus = self._enter(m)
         for tap in range(self._design.taps):
             if tap in starts:
-                bus = self._next_segment(m, bus, tap)
+                bus = bus.next_segment(m, tap)
                 sums = [delay(m, s, 1, name=f"sum_into_{tap}_{j}") for j, s in enumerate(sums)]
                 if tap:
                     reached = delay_valid(m, reached, 1, name=f"reached_into_{tap}")
             reached, enable, sums = self._tap(m, tap, bus, reached, sums)
-        for lane, total in enumerate(sums):
+        leaving, wait = self._leave(m, sums)
+        for lane, total in enumerate(leaving):
             m.d.comb += self.sums[lane].eq(total)
-        latency = SharedMultiplier.latency_on(self._design.target, a_bits=self._design.data_bits)
-        m.d.comb += self.early.eq(delay_valid(m, enable, latency + 1 - self.EARLY, name="early"))
+        ahead = self._product_latency + 1 + wait - self.EARLY
+        m.d.comb += self.early.eq(delay_valid(m, enable, ahead, name="early"))
         return m
 
-    def _enter(self, m: Module) -> _Broadcast:
-        return _Broadcast(
+    @property
+    def _product_latency(self) -> int:
+        design = self._design
+        return SharedMultiplier.latency_on(design.target, a_bits=design.data_bits)
+
+    def _leave(self, m: Module, sums: list[Signal]) -> tuple[Sequence[Value], int]:
+        """Return the sums that leave, and how many cycles after the last tap's they do."""
+        return sums, 0
+
+    def _enter(self, m: Module) -> Broadcast:
+        return Broadcast(
             new_kernel=self.new,
             last_kernel=self.last,
             weight=self.weight,
@@ -116,61 +151,77 @@ class Chain(Component):
             x_old=self.x_old,
         )
 
-    @staticmethod
-    def _next_segment(m: Module, bus: _Broadcast, tap: int) -> _Broadcast:
-        def later(field: str) -> Any:
-            return delay(m, getattr(bus, field), 1, name=f"{field}_at_{tap}")
-
-        return _Broadcast(
-            new_kernel=delay_valid(m, bus.new_kernel, 1, name=f"new_kernel_at_{tap}"),
-            new=delay_valid(m, bus.new, 1, name=f"new_at_{tap}"),
-            old=delay_valid(m, bus.old, 1, name=f"old_at_{tap}"),
-            last_kernel=later("last_kernel"),
-            weight=later("weight"),
-            x_new=later("x_new"),
-            x_old=later("x_old"),
-        )
-
     def _tap(
-        self, m: Module, tap: int, bus: _Broadcast, reached: Value, sums_in: list[Signal]
+        self, m: Module, tap: int, bus: Broadcast, reached: Value, sums_in: list[Signal]
     ) -> tuple[Signal, Signal, list[Signal]]:
         """Build one tap; return the next one's `reached`, this one's enable and sums."""
-        design = self._design
+        next_reached, owned, enable = self._own(m, tap, bus, reached)
+        weight = self._keep(m, f"weight_{tap}", bus, reached & ~next_reached, bus.weight)
+        products = self._multiply(m, tap, bus, owned, weight)
+        carried: Sequence[Value] = sums_in or [Const(0)] * self._design.lanes
+        width = self._ranges[tap].bits
+        return next_reached, enable, self._add(m, tap, enable, carried, products, width)
+
+    def _own(
+        self, m: Module, tap: int, bus: Broadcast, reached: Value
+    ) -> tuple[Signal, Signal, Signal]:
+        """Return the next tap's `reached`, whether the new wave owns this one, and its enable."""
         next_reached = Signal(name=f"reached_{tap + 1}")
-        weight = Signal(signed(design.weight_bits), name=f"weight_{tap}", reset_less=True)
         with m.If(bus.new_kernel):
             m.d.sync += next_reached.eq(reached & ~bus.last_kernel)
-            with m.If(reached & ~next_reached):
-                m.d.sync += weight.eq(bus.weight)
-
         owned = Signal(name=f"owned_{tap}", reset_less=True)
         enable = Signal(name=f"enable_{tap}")
+        m.d.sync += owned.eq(reached)
+        m.d.comb += enable.eq(Mux(owned, bus.new, bus.old))
+        return next_reached, owned, enable
+
+    def _keep(self, m: Module, name: str, bus: Broadcast, now: Value, weight: Value) -> Signal:
+        """Take a weight off the bus in the step that the new wave reaches its tap."""
+        kept = Signal(signed(self._design.weight_bits), name=name, reset_less=True)
+        with m.If(bus.new_kernel & now):
+            m.d.sync += kept.eq(weight)
+        return kept
+
+    def _multiply(
+        self, m: Module, tap: int, bus: Broadcast, owned: Signal, weight: Signal
+    ) -> list[Value]:
+        """Return the products of a weight with the samples of the wave that owns its tap."""
+        design = self._design
         m.submodules[f"multiply_{tap}"] = multiply = SharedMultiplier(
             lanes=design.lanes,
             a_bits=design.data_bits,
             b_bits=design.weight_bits,
             target=design.target,
         )
-        m.d.sync += owned.eq(reached)
         m.d.comb += [
-            enable.eq(Mux(owned, bus.new, bus.old)),
             multiply.a.eq(Mux(owned, bus.x_new.as_value(), bus.x_old.as_value())),
             multiply.b.eq(weight),
         ]
-        step = delay_valid(m, enable, multiply.latency, name=f"step_{tap}")
+        return [multiply.p[lane] for lane in range(design.lanes)]
+
+    def _add(
+        self,
+        m: Module,
+        tap: int,
+        enable: Signal,
+        carried: Sequence[Value],
+        products: Sequence[Value],
+        width: int,
+    ) -> list[Signal]:
+        """Return a tap's sums, of ``width`` bits."""
+        step = delay_valid(m, enable, self._product_latency, name=f"step_{tap}")
         sums = []
-        for lane in range(design.lanes):
+        for lane, (before, product) in enumerate(zip(carried, products, strict=True)):
             total = Signal(
-                signed(self._ranges[tap].bits),
+                signed(width),
                 name=f"sum_{tap}_{lane}",
                 reset_less=True,
-                attrs=addend_attributes(design.target),
+                attrs=addend_attributes(self._design.target),
             )
-            carried = sums_in[lane] if sums_in else Const(0)
             with m.If(step):
-                m.d.sync += total.eq(carried + multiply.p[lane])
+                m.d.sync += total.eq(before + product)
             sums.append(total)
-        return next_reached, enable, sums
+        return sums
 
 
 _TAPS_NEAR = 8

@@ -10,6 +10,7 @@ from hw.accumulate import accumulate_turns
 from hw.core import Core, core_ports
 from hw.delay import delay, delay_valid
 from hw.direct.chain import Chain
+from hw.direct.pairs import chain_of
 from hw.direct.replay import LineReplay
 from hw.direct.sequencer import Sequencer
 from hw.output import OutputStage
@@ -25,7 +26,7 @@ DATA_STAGE = KERNEL_STAGE + 1
 
 def pipeline_latency(design: DirectDesign) -> int:
     """Cycles from the decision to take a step to the sum that it finishes."""
-    return KERNEL_STAGE + Chain.latency_of(design) + (design.turns > 1)
+    return KERNEL_STAGE + chain_of(design).latency_of(design) + (design.turns > 1)
 
 
 def latency(design: DirectDesign) -> int:
@@ -99,7 +100,8 @@ class DirectCore(Core):
         self, m: Module, sequence: Sequencer, samples: View
     ) -> tuple[Value, Sequence[Value]]:
         """Return partial sums a lane, and when they will be there, `Chain.EARLY` cycles ahead."""
-        m.submodules.chain = chain = Chain(self._design)
+        m.submodules.chain = chain = chain_of(self._design)(self._design)
+        self._lead(m, sequence, [chain])
         m.d.comb += [
             chain.new.eq(delay_valid(m, sequence.new, KERNEL_STAGE, name="new")),
             chain.old.eq(delay_valid(m, sequence.old, KERNEL_STAGE, name="old")),
@@ -110,6 +112,14 @@ class DirectCore(Core):
         if self._design.taps > 1:
             m.d.comb += chain.x_old.eq(self._remember(m, sequence, samples))
         return chain.early, [chain.sums[lane] for lane in range(self._design.lanes)]
+
+    def _lead(self, m: Module, sequence: Sequencer, chains: Sequence[Chain]) -> None:
+        """Tell chains in pairs where the waves stand."""
+        if not self._design.in_pairs:
+            return
+        for name in ("position", "old_position", "full"):
+            later = delay(m, getattr(sequence, name), DATA_STAGE, name=f"{name}_in_chain")
+            m.d.comb += [getattr(chain, name).eq(later) for chain in chains]
 
     def _stream_in(self, m: Module) -> View:
         """Let the samples step the engine as they come; return them `READ_LATENCY` cycles later."""
@@ -179,7 +189,7 @@ class DirectCore(Core):
             depth=design.taps - 1, width=len(samples.as_value()), target=design.target
         )
         keep = Signal()
-        m.d.comb += keep.eq(sequence.new & (sequence.position < design.taps - 1))
+        m.d.comb += keep.eq(sequence.new & ~sequence.full)
         m.d.comb += [
             ring.w_en.eq(delay_valid(m, keep, READ_LATENCY, name="keep")),
             ring.w_addr.eq(delay(m, sequence.position, READ_LATENCY, name="position")),
@@ -199,7 +209,7 @@ class DirectCore(Core):
             early,
             sums,
             ahead=Chain.EARLY,
-            width=design.sum_range.bits,
+            width=design.core_bits,
             length=design.length,
             turns=design.turns,
             target=design.target,

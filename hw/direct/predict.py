@@ -17,6 +17,9 @@ from hw.predict import (
 _TAP_LUTS = 2.1
 """A tap's share of control: its enable, and when it takes its weight."""
 
+_LEADING_LUTS = 12
+"""Control of what pairs share."""
+
 
 def predict(design: DirectDesign) -> Cost:
     """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
@@ -40,6 +43,8 @@ def predict(design: DirectDesign) -> Cost:
 
 def chain(design: DirectDesign) -> Cost:
     """Return what a chain of taps takes."""
+    if design.in_pairs:
+        return _chain_in_pairs(design)
     ranges = design.chain_ranges
     sums = sum((adder(r.bits) for r in ranges[1:]), Cost())
     choice = design.data_bits * design.taps if design.taps > 1 else 0
@@ -48,8 +53,23 @@ def chain(design: DirectDesign) -> Cost:
     return cost + Cost(each.multipliers * design.taps, 0, each.luts * design.taps)
 
 
+def _chain_in_pairs(design: DirectDesign) -> Cost:
+    n_pairs, odd = divmod(design.taps, 2)
+    whole = design.taps == design.length and not odd
+    total, operand = adder(design.chain_bits), adder(design.pair_bits)
+    # Neighbours' products are added up, and taken off; where they slide, once more for the old
+    # wave, and the chain's first sum has something to begin with.
+    lane = operand.times(2 * n_pairs) + total.times(n_pairs + odd + (1 if whole else 3))
+    lane += Cost(luts=0 if whole else design.chain_bits)
+    lane += Cost(n_pairs + odd + 1, 0, design.data_bits * (2 + odd))
+    cost = lane.times(design.lanes) + Cost(luts=_TAP_LUTS * design.taps + _LEADING_LUTS)
+    if whole or design.taps == 2:
+        return cost
+    return cost + ram(depth=design.taps - 1, width=2 * design.lanes * design.data_bits)
+
+
 def _folding(design: DirectDesign) -> Cost:
-    y = design.sum_range.bits
+    y = design.core_bits
     samples = design.lanes * design.data_bits
     cost = ram(depth=2 * design.length, width=samples)
     cost += accumulation(length=design.length, width=y, words=design.lanes)

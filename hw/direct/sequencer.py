@@ -29,6 +29,8 @@ class Sequencer(Component):
         Of those steps.
     last_position, last_line, last_channel, last_frame : Out
         The new wave's step is the last of its pass, line, channel, frame.
+    full : Out
+        The new wave's step is the last tap's too.
     take : Out
         A result will come of this cycle's steps.
     idle : Out
@@ -45,6 +47,7 @@ class Sequencer(Component):
     last_line: Signal
     last_channel: Signal
     last_frame: Signal
+    full: Signal
     take: Signal
     idle: Signal
 
@@ -62,6 +65,7 @@ class Sequencer(Component):
                 "last_line": Out(1),
                 "last_channel": Out(1),
                 "last_frame": Out(1),
+                "full": Out(1),
                 "take": Out(1),
                 "idle": Out(1),
             }
@@ -89,7 +93,10 @@ class Sequencer(Component):
         last_turn = Signal()
         m.d.comb += last_turn.eq(place.turn == design.turns - 1)
         finishes = self._follow(m, last_turn)
-        m.d.comb += self.take.eq(finishes | (self.new & last_turn & self._chain_full(m)))
+        m.d.comb += [
+            self.full.eq(self._chain_full(m)),
+            self.take.eq(finishes | (self.new & last_turn & self.full)),
+        ]
         return m
 
     def _chain_full(self, m: Module) -> Signal:

@@ -5,15 +5,13 @@ from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from golden.errors import ParameterError
+from golden.multipliers import DSP48_BITS, OPERAND_BITS, two_share
 from hw.delay import delay
 from hw.ports import Component, View
 
-_MULT18_BITS = 18
+_MULT18_BITS = OPERAND_BITS["ecp5"]
 _LIMB_BITS = _MULT18_BITS - 1
 """An operand wider than a multiplier goes in unsigned limbs of so many bits and a signed rest."""
-
-_DSP48_BITS = {"xc7": 25, "xcup": 27}
-"""Wider operand of a DSP48E1 and a DSP48E2; the other one has 18 bits."""
 
 _REGISTERS = {"generic": 2, "ecp5": 4, "ice40": 2, "xc7": 4, "xcup": 4}
 """Registers around a multiplier: operands and product, and on ECP5 one more on either side.
@@ -87,7 +85,7 @@ class SharedMultiplier(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if self._target in _DSP48_BITS:
+        if self._target in DSP48_BITS:
             self._share_blocks(m)
             return m
         build = self._limbs if self._target == "ecp5" else self._infer
@@ -98,9 +96,8 @@ class SharedMultiplier(Component):
     def _share_blocks(self, m: Module) -> None:
         """Give two lanes a DSP48 where it is wide enough, else each its own."""
         a_bits, b_bits = self._a_shape.width, self._b_shape.width
-        # The upper lane stands above a whole product of the lower one, and a borrow may pass.
-        wide_enough = 2 * a_bits + b_bits + 1 <= _DSP48_BITS[self._target]
-        paired = self._lanes // 2 * 2 if wide_enough else 0
+        shared = two_share(self._target, a_bits=a_bits, b_bits=b_bits)
+        paired = self._lanes // 2 * 2 if shared else 0
         for lane in range(0, paired, 2):
             low, high = self._pair(m, lane)
             m.d.comb += [self.p[lane].eq(low), self.p[lane + 1].eq(high)]

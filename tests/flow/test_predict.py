@@ -22,6 +22,8 @@ BUILDS = [
     "direct --length 56",
     "direct --length 56 --macs 14",
     "direct --length 16 --macs 1 --lanes 2",
+    "direct --length 56 --macs 14 --products single",
+    "direct --length 13 --lanes 2",
     "direct --length 14 --channels 16 --rows 14 --output requantized",
     "direct --length 14 --channels 16 --rows 14 --weights-port",
     "direct --length 32 --data-bits 12 --weight-bits 10",

@@ -8,7 +8,9 @@ import pytest
 from golden.design import Requantization
 from golden.direct import DirectDesign
 from golden.errors import ParameterError
-from golden.weights import LineWeights
+from golden.interval import wrap
+from golden.pairs import chain_sums, weight_products
+from golden.weights import LineWeights, correlate
 
 
 def plain(design, lines, weights):
@@ -66,6 +68,95 @@ def test_the_model_is_the_definition(length, channels, lanes, rows, requantized)
     )
     lines = generator.integers(-128, 128, (3 * rows * channels, length))
     assert design.model(lines).tolist() == plain(design, lines, weights)
+
+
+LENGTHS = (2, 3, 5, 7, 8, 13)
+
+
+@pytest.mark.parametrize(
+    ("length", "macs"), [(n, p) for n in LENGTHS for p in {2, 3, n - 1, n} if 2 <= p <= n]
+)
+@pytest.mark.parametrize("bits", [(8, 8), (2, 3), (11, 5)], ids=str)
+def test_pairs_are_the_definition(length, macs, bits):
+    generator = np.random.default_rng(length)
+    data_bits, weight_bits = bits
+    low, high = -(1 << (data_bits - 1)), (1 << (data_bits - 1)) - 1
+    weight = generator.integers(-(1 << weight_bits - 1), 1 << weight_bits - 1, (2, length))
+    weight[1, ::2] = -(1 << weight_bits - 1)
+    pe = generator.integers(low, high + 1, (2, length))
+    weights = LineWeights(weight, pe, np.array([-999, 7]))
+    design = DirectDesign(
+        name="e",
+        length=length,
+        channels=2,
+        macs=macs,
+        paired=True,
+        data_bits=data_bits,
+        weight_bits=weight_bits,
+        weights=weights,
+    )
+    lines = generator.choice([low, high, 0, -1, 1], (40, length))
+    lines[8:] = generator.integers(low, high + 1, (32, length))
+    assert design.model(lines).tolist() == plain(design, lines, weights)
+    assert design.chain_bits <= design.core_bits <= design.accumulator.bits
+    half = 1 << (design.added_bits - 1)
+    assert -half <= design.added_table.min() <= design.added_table.max() < half
+
+
+def test_products_that_neighbours_make_cancel_out_of_any_sum():
+    generator = np.random.default_rng(5)
+    lines, kernels = generator.integers(-8, 8, (3, 9)), generator.integers(-8, 8, (1, 6))
+    exact = correlate(lines, np.pad(kernels, ((0, 0), (0, 3)))) + weight_products(kernels)[:, None]
+    assert chain_sums(lines, kernels, bits=40).tolist() == exact.tolist()
+    assert chain_sums(lines, kernels, bits=6).tolist() == wrap(exact, 6).tolist()
+
+
+@pytest.mark.parametrize(
+    ("options", "paired"),
+    [
+        ({"length": 56}, True),
+        ({"length": 56, "macs": 4}, True),
+        ({"length": 56, "macs": 3}, False),  # as many multipliers either way
+        ({"length": 56, "macs": 1}, False),
+        ({"length": 56, "target": "ecp5", "weight_bits": 17}, True),
+        ({"length": 56, "target": "ecp5", "weight_bits": 18}, False),
+        ({"length": 56, "target": "ice40", "data_bits": 15}, True),
+        ({"length": 56, "target": "ice40", "data_bits": 16}, False),
+        ({"length": 56, "target": "xcup", "lanes": 1}, True),
+        ({"length": 56, "target": "xcup", "lanes": 2}, False),  # two lanes share a DSP48E2
+        ({"length": 56, "target": "xcup", "lanes": 3}, True),
+        ({"length": 56, "target": "xcup", "lanes": 2, "data_bits": 10}, True),
+    ],
+    ids=str,
+)
+def test_pairs_are_taken_where_they_spare_multipliers(options, paired):
+    assert DirectDesign(name="e", weights=None, **options).in_pairs is paired
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"macs": 1}, "Products must be single with --macs 1, not paired"),
+        (
+            {"target": "ecp5", "data_bits": 18},
+            "Products must be single with --data-bits or --weight-bits over 17 on ecp5, not paired",
+        ),
+    ],
+)
+def test_pairs_that_cannot_be_are_refused(options, message):
+    with pytest.raises(ParameterError) as refused:
+        DirectDesign(name="e", length=8, weights=None, paired=True, **options)
+    assert str(refused.value) == message
+
+
+def test_loaded_start_values_have_the_constants_taken_off():
+    weights = random_weights(np.random.default_rng(4), 2, 6, requantized=False)
+    design = DirectDesign(name="e", length=6, channels=2, paired=True, weights=None, start_bits=9)
+    bits = design.accumulator.bits
+    assert design.added_bits == bits
+    words = design.port_tables(weights)["start"]
+    products = (weights.weight[:, 0::2] * weights.weight[:, 1::2]).sum(axis=1)
+    assert (words == wrap(weights.start() - products[:, None], bits)).all()
 
 
 def test_the_accumulator_range_is_reached_and_never_left():

@@ -47,6 +47,10 @@ def refusal(capsys, arguments):
         ("--length 4 --macs 0", "--macs must be from 1 to 4, not 0"),
         ("--length 4 --macs 5", "--macs must be from 1 to 4, not 5"),
         (
+            "--length 4 --macs 1 --products paired",
+            "--products must be single with --macs 1, not paired",
+        ),
+        (
             "--length 4 --lanes 2 --rows 3",
             "--rows must be a positive multiple of --lanes (2), not 3",
         ),

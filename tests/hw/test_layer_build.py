@@ -79,7 +79,11 @@ KEYS = (
         ),
         (
             {"engines": f'{{height = {DIRECT}, width = {{engine = "direct", ring = 9}}}}'},
-            "engines.width.ring must be one of the keys engine, macs, not 'ring'",
+            "engines.width.ring must be one of the keys engine, macs, products, not 'ring'",
+        ),
+        (
+            {"engines": f'{{height = {DIRECT}, width = {{engine = "direct", products = "two"}}}}'},
+            "engines.width.products must be one of paired, single, not 'two'",
         ),
         (
             {"width": "11", "engines": f'{{height = {DIRECT}, width = {{engine = "fermat"}}}}'},

@@ -12,6 +12,7 @@ from golden.direct import DirectDesign
 from golden.example import example_weights
 from golden.weights import LineWeights
 from hw.axi import PortNames
+from hw.line import line_latency
 from sim.engine import simulate
 from sim.runner import simulators
 
@@ -81,6 +82,19 @@ CASES: dict[str, Case] = {
         "requantization": REQUANTIZED,
         "scale": ([1, 2**17 - 1, 40503], [0, 47, 42]),
     },
+    # In pairs by default are those above of 4 macs or more: here what is not, and the corners.
+    "single-8": {"length": 8, "paired": False, "channels": 2, "rows": 2, "lanes": 2},
+    "single-13-of-5-macs": {"length": 13, "macs": 5, "paired": False},
+    "single-port": {"length": 5, "paired": False, PORT: True, "requantization": RELU},
+    "paired-2": {"length": 2, "paired": True, "lanes": 2, "channels": 3, "rows": 4},
+    "paired-3": {"length": 3, "paired": True, "channels": 2, "data_bits": 2, "weight_bits": 2},
+    "paired-3-of-2-macs": {"length": 3, "macs": 2, "paired": True, "rows": 3},
+    "paired-4-of-3-macs": {"length": 4, "macs": 3, "paired": True, "channels": 2, "lanes": 2},
+    "paired-port-2": {"length": 2, "paired": True, PORT: True, "channels": 2},
+    "paired-ecp5": {"length": 20, "channels": 2, "target": "ecp5"},
+    "paired-ecp5-odd": {"length": 11, "macs": 9, "lanes": 2, "target": "ecp5"},
+    "paired-ice40": {"length": 6, "target": "ice40", "requantization": REQUANTIZED},
+    "paired-xcup": {"length": 9, "lanes": 3, "target": "xcup"},
     "port": {"length": 5, "channels": 2, PORT: True},
     "port-2": {"length": 2, PORT: True, "lanes": 4, "requantization": NARROW},
     "port-of-1-mac": {"length": 3, "macs": 1, PORT: True, "channels": 2, "rows": 2},
@@ -163,6 +177,29 @@ def test_cases_are_as_wide_as_they_say() -> None:
     folded = [design for design in designs if design.taps < design.length]
     assert {design.length % design.taps == 0 for design in folded} == {True, False}
     assert any(design.taps == 1 for design in folded)
+
+
+def test_pairs_come_in_every_shape() -> None:
+    designs = [design for design in map(design_of, CASES.values()) if design.in_pairs]
+    parities = {(d.length % 2, d.taps % 2, d.taps == d.length) for d in designs}
+    assert len(parities) == 6  # whole lines have one parity
+    assert {design.weights is None for design in designs} == {True, False}
+    assert {1, 2, 4} <= {design.lanes for design in designs}
+    assert any(d.padded_length > d.length for d in designs)
+
+
+@pytest.mark.parametrize("length", [5, 6])
+@pytest.mark.parametrize("macs", [None, 4])
+def test_pairs_add_few_cycles(length: int, macs: int | None) -> None:
+    for target in ("generic", "ecp5"):
+        paired, single = (
+            DirectDesign(
+                name="e", length=length, macs=macs, weights=None, target=target, paired=paired
+            )
+            for paired in (True, False)
+        )
+        assert 0 < line_latency(paired) - line_latency(single) <= 4
+        assert paired.cycles_per_group == single.cycles_per_group
 
 
 def test_ties_are_there() -> None:

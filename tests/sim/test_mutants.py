@@ -66,6 +66,26 @@ MUTANTS = {
 """Test that must fail, module that is broken, what is replaced in it, and by what."""
 
 
+MIDDLE = "chain.middle"
+WHOLE, SLIDING = (6, 6), (5, 4)
+"""Length and macs of chains in pairs: a whole even line, and part of an odd one."""
+PAIRED_MUTANTS = {
+    "a line's sums begin with the last one's": (WHOLE, MIDDLE, r"begins_2 \?", "1'h0 ?"),
+    "a line's ends are not multiplied": (WHOLE, MIDDLE, r"ends \? x_old", "1'h0 ? x_old"),
+    "even outputs have the odd sum": (WHOLE, MIDDLE, r"first_3 \? 1'h0", "first_3 ? 1'h1"),
+    "a kernel's weights change places": (WHOLE, "core.chain", r"\? weight_before", "? weight"),
+    "the old wave forgets the line's end": (
+        SLIDING,
+        "core.chain",
+        r"last_1 <= last",
+        "last_1 <= 1'h0",
+    ),
+    "products are kept too late": (SLIDING, MIDDLE, r"~ full", "full"),
+    "the new wave follows too early": (SLIDING, MIDDLE, r"\\new  & full", "\\\\new "),
+}
+"""Chain, module that is broken, what is replaced in it, and by what; `all_paces` must fail."""
+
+
 def run(design: DirectDesign, folder: Path, tests: list[str], edit: Edit | None = None) -> None:
     simulate(
         design,
@@ -90,6 +110,25 @@ def test_broken_verilog_is_found(name: str, tmp_path: Path) -> None:
     edit = in_module(module, pattern, replacement)
     with pytest.raises(SimulationError, match=f"^{test} failed"):
         run(folded(), tmp_path, [test], edit)
+
+
+def in_pairs(length: int, macs: int) -> DirectDesign:
+    formats = {"length": length, "channels": 2, "data_bits": 4, "weight_bits": 3}
+    weights = example_weights(**formats, requantized=None)
+    return DirectDesign(name="engine", macs=macs, rows=2, paired=True, weights=weights, **formats)
+
+
+@pytest.mark.parametrize("chain", [WHOLE, SLIDING])
+def test_unbroken_pairs_pass(chain: tuple[int, int], tmp_path: Path) -> None:
+    run(in_pairs(*chain), tmp_path, [ANY])
+
+
+@pytest.mark.parametrize("name", PAIRED_MUTANTS)
+def test_broken_pairs_are_found(name: str, tmp_path: Path) -> None:
+    chain, module, pattern, replacement = PAIRED_MUTANTS[name]
+    edit = in_module(module, pattern, replacement)
+    with pytest.raises(SimulationError, match=f"^{ANY} failed"):
+        run(in_pairs(*chain), tmp_path, [ANY], edit)
 
 
 def test_rounding_half_up_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
