@@ -76,8 +76,9 @@ def options_of(
 
 
 def _multipliers(tables: dict[str, EngineTable]) -> int:
-    """Return the fewest multipliers a lane of the largest engine."""
-    return max(int(t.get("macs", 1)) * int(t.get("products", 1)) for t in tables.values())
+    """Return the fewest multipliers a lane of the largest engine, single or in pairs."""
+    macs = ((int(t.get("macs", 1)), int(t.get("products", 1))) for t in tables.values())
+    return max(min(each, -(-each // 2) + 1) * chains for each, chains in macs)
 
 
 def sliced(options: Sequence[Option], most: int) -> Iterator[Option]:
