@@ -46,6 +46,12 @@ DIRECT = (
     "--length 100 --macs 50",
     "--length 100",
     "--length 14 --macs 5 --output requantized --target ecp5",
+    "--length 2 --products paired --lanes 2",
+    "--length 3 --macs 2 --products paired",
+    "--length 13 --products single --channels 2",
+    "--length 13 --macs 11 --channels 3 --lanes 2 --products single",
+    "--length 14 --macs 9 --products paired --lanes 3 --target xcup",
+    "--length 17 --macs 4 --products paired --output requantized --target ecp5",
     "--length 16 --lanes 3 --target xc7",
     "--length 7 --target ice40",
 )
