@@ -25,20 +25,24 @@ class Affine:
 
 
 _MOVES = """
-    _adaptive_avg_pool2d adaptive_avg_pool2d alias as_strided avg_pool2d channel_shuffle chunk clone
-    col2im constant_pad_nd contiguous cumsum detach diag_embed diagonal diff dropout expand
-    expand_as flatten flip gather im2col index index_select lift_fresh_copy masked_fill mean
-    movedim narrow native_channel_shuffle neg pad permute pixel_shuffle pixel_unshuffle positive
-    reflection_pad1d reflection_pad2d repeat repeat_interleave replication_pad1d replication_pad2d
-    reshape roll rot90 select slice split split_with_sizes squeeze sum swapaxes t take_along_dim
-    tile to _to_copy trace transpose tril triu unbind unflatten unfold unsqueeze
-    _unsafe_index _unsafe_view view view_as
-    _conj _conj_physical _neg_view conj_physical imag real resolve_conj resolve_neg
-    view_as_complex view_as_real
-    _fft_c2c _fft_c2r _fft_r2c fft_fft fft_fft2 fft_fftn fft_fftshift fft_hfft fft_ifft fft_ifft2
-    fft_ifftn fft_ifftshift fft_ihfft fft_irfft fft_irfft2 fft_irfftn fft_rfft fft_rfft2 fft_rfftn
+    _adaptive_avg_pool2d adaptive_avg_pool2d adjoint alias as_strided avg_pool1d avg_pool2d
+    broadcast_to channel_shuffle chunk clone col2im conj _conj conj_physical _conj_physical
+    constant_pad_nd contiguous cumsum detach diag_embed diagonal diff dropout dsplit expand
+    expand_as flatten flip gather hsplit im2col imag index index_select lift_fresh_copy mH mT
+    masked_fill mean moveaxis movedim narrow narrow_copy native_channel_shuffle neg _neg_view
+    negative numpy_T pad permute pixel_shuffle pixel_unshuffle positive ravel real
+    reflection_pad1d reflection_pad2d repeat repeat_interleave replication_pad1d
+    replication_pad2d reshape resolve_conj resolve_neg roll rot90 select slice split
+    split_with_sizes squeeze sum swapaxes swapdims t take_along_dim tensor_split tile to
+    _to_copy trace transpose tril triu unbind unflatten unfold unsafe_chunk _unsafe_index
+    unsafe_split unsafe_split_with_sizes _unsafe_view unsqueeze view view_as view_as_complex
+    view_as_real vsplit _fft_c2c _fft_c2r fft_fft fft_fft2 fft_fftn fft_fftshift fft_hfft
+    fft_ifft fft_ifft2 fft_ifftn fft_ifftshift fft_ihfft fft_irfft fft_irfft2 fft_irfftn
+    _fft_r2c fft_rfft fft_rfft2 fft_rfftn
 """
 """Those whose first argument alone is data: they move it, pick from it, or add it up."""
+_STACKS = "cat column_stack concat concatenate dstack hstack row_stack stack vstack"
+_CONVOLUTIONS = "_convolution conv1d conv2d conv3d conv_transpose1d conv_transpose2d convolution"
 _MOVED = ("self", "input", "x")
 _CONVOLUTIONS = """
     conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution _convolution
@@ -46,9 +50,12 @@ _CONVOLUTIONS = """
 _CONVOLUTION = Affine(("bias",), ("input", "weight"))
 _TORCH: Mapping[str, Affine] = {
     **dict.fromkeys(_MOVES.split(), Affine(_MOVED)),
-    **dict.fromkeys(("add", "sub", "rsub"), Affine(("self", "other"))),
-    **dict.fromkeys(("cat", "concat", "hstack", "stack", "vstack"), Affine(("tensors",))),
-    **dict.fromkeys(("mul", "outer", "kron"), Affine((), ("self", "other"))),
+    **dict.fromkeys(("add", "rsub", "sub", "subtract"), Affine(("self", "other"))),
+    **dict.fromkeys(_STACKS.split(), Affine(("tensors",))),
+    **dict.fromkeys(("inner", "kron", "mul", "multiply"), Affine((), ("self", "other"))),
+    **dict.fromkeys(("div", "divide", "true_divide"), Affine(("self",))),
+    **dict.fromkeys(("index_add", "index_copy"), Affine(("self", "source"))),
+    **dict.fromkeys(("scatter", "scatter_add"), Affine(("self", "src"))),
     **dict.fromkeys(("bmm", "mm"), Affine((), ("self", "mat2"))),
     **dict.fromkeys(_CONVOLUTIONS.split(), _CONVOLUTION),
     **dict.fromkeys(("batch_norm", "_native_batch_norm_legit_no_training"), Affine(("input",))),
@@ -57,16 +64,18 @@ _TORCH: Mapping[str, Affine] = {
     "addcmul": Affine(("self",), ("tensor1", "tensor2")),
     "complex": Affine(("real", "imag")),
     "copy": Affine(("src",)),
-    "div": Affine(("self",)),
     "dot": Affine((), ("self", "tensor")),
     "einsum": Affine((), ("tensors",)),
     "fill": Affine(("self", "value")),
     "index_put": Affine(("self", "values")),
     "linear": Affine(("bias",), ("input", "weight")),
+    "linalg_multi_dot": Affine((), ("tensors",)),
     "matmul": Affine((), ("self", "other")),
     "mv": Affine((), ("self", "vec")),
+    "outer": Affine((), ("self", "vec2")),
     "select_scatter": Affine(("self", "src")),
     "slice_scatter": Affine(("self", "src")),
+    "tensordot": Affine((), ("self", "other")),
     "where": Affine(("self", "other")),
 }
 _NONE = Affine()
@@ -75,13 +84,14 @@ _NONE = Affine()
 def of_torch(operation: str, overload: str) -> Affine:
     """Return what an operator ``aten.OPERATION`` is affine in, if it gives real or complex numbers.
 
-    A division that rounds is an overload with a mode.
+    A division that rounds is an overload with a mode, a scatter that may multiply one that reduces.
     """
-    if overload.endswith("_mode"):
+    if overload.endswith(("_mode", "reduce")):
         return _NONE
     if operation.startswith("upsample_"):
         return Affine(("self", "input"))
-    return _TORCH.get(operation, _NONE)
+    # What copies in the place of a view is called after it.
+    return _TORCH.get(operation) or _TORCH.get(operation.removesuffix("_copy"), _NONE)
 
 
 _FIRST = """
