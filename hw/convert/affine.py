@@ -42,7 +42,6 @@ _MOVES = """
 """
 """Those whose first argument alone is data: they move it, pick from it, or add it up."""
 _STACKS = "cat column_stack concat concatenate dstack hstack row_stack stack vstack"
-_CONVOLUTIONS = "_convolution conv1d conv2d conv3d conv_transpose1d conv_transpose2d convolution"
 _MOVED = ("self", "input", "x")
 _CONVOLUTIONS = """
     conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution _convolution
