@@ -141,7 +141,8 @@ class GroupStore(Component):
         """Return whether the next step is within a group, or begins one no sooner than it may."""
         if self._pace < _LEAST_PACE:
             return Const(1)
-        fresh, due = Signal(init=1), Signal(init=1)
+        fresh = Signal(init=1)
+        due = Signal(init=1)
         rest = Signal(range(self._pace))
         with m.If(rest != 0):
             m.d.sync += rest.eq(rest - 1)
