@@ -19,7 +19,11 @@ from hw.layer.config import read_layer
 from hw.plan.network import converted
 
 MUTATIONS = 300
-"""Of each kind of file; 20,000 were tried by hand."""
+"""Of each kind of file.
+
+By hand were tried 8,000 of .npz, 1,500 of TOML, 1,050 of plans' folders, and 250 each of .onnx,
+.pt2 and state dicts.
+"""
 FORMATS = {"length": 4, "channels": 2, "data_bits": 8, "weight_bits": 8}
 
 
