@@ -71,6 +71,9 @@ FFT = (
     "--length 16 --lanes 4 --channels 2 --output requantized --output-low 0",
     "--length 20 --lanes 2 --weight-bits 5",
     "--length 28 --lanes 2",
+    "--length 21 --lanes 2",
+    "--length 30 --lanes 3 --channels 2",
+    "--length 36 --lanes 2 --output requantized",
     "--length 32 --lanes 2 --data-bits 12",
     "--length 32 --lanes 1 --rows 2",
     "--length 56 --lanes 2 --channels 2",
@@ -80,6 +83,7 @@ FFT = (
     "--length 128 --lanes 2",
     "--length 256 --lanes 2",
     "--length 16 --lanes 2 --target ecp5",
+    "--length 14 --lanes 2 --target ecp5",
 )
 FERMAT = (
     "--length 2 --channels 3",

@@ -13,6 +13,7 @@ from golden.errors import ParameterError, check_range
 from golden.fft_flow import Complexes, Flow, Rank, bin_order
 from golden.fft_format import Factor, Formats, Widths, choose_formats
 from golden.fft_norms import KernelNorms, bound_noise, bound_operator, spectrum_factor
+from golden.fft_odd import ODD_POINTS, OddTransform, odd_part
 from golden.fft_proof import Floats, Noise, Operator, analyse, rounding_noise
 from golden.fixed import SQ, Fixed
 from golden.interval import Integers
@@ -26,8 +27,12 @@ MAX_ANALYSIS = 1 << 24
 
 
 def transform_length(length: int) -> int:
-    """Return the points of the transform: N itself, or a power of two from 2 * N - 1."""
-    if length & (length - 1) == 0 and length >= 4:
+    """Return the points of the transform: N itself, or a power of two from 2 * N - 1.
+
+    N itself where it is a power of two from 4, or one of `ODD_POINTS` times a power of two.
+    """
+    odd = odd_part(length)
+    if odd in ODD_POINTS or (odd == 1 and length >= 4):
         return length
     return 1 << (2 * length - 2).bit_length()
 
@@ -45,7 +50,7 @@ def spectrum_values(kernels: Integers, size: int) -> Complexes:
     Returns
     -------
     complex128 ``[C, size]``
-        Word p belongs to bin ``size - 1 - reversed(p)``.
+        Word p belongs to bin ``bin_order(size)[p]``.
     """
     spectrum = np.conj(np.fft.fft(kernels, size, axis=-1)) / size
     return np.asarray(spectrum[..., bin_order(size)])
@@ -56,7 +61,8 @@ def spectrum_words(kernels: Integers, size: int, f_bits: int) -> Integers:
 
     This is what the weights port takes: word p of a channel holds
     ``round(2**f_bits / size * sum_n w[n] * cos(2 * pi * k * n / size))`` as `re` and the same with
-    ``sin`` as `im`, for bin ``k = size - 1 - reversed(p)``, where `reversed` turns the
+    ``sin`` as `im`, for bin ``k = size - 1 - reversed(p)``, or `golden.fft_flow.bin_order`'s where
+    the points have an odd divisor; `reversed` turns the
     ``log2(size)`` bits of p about. Halves round to even.
     """
     return quantised(spectrum_values(kernels, size), f_bits)
@@ -122,7 +128,9 @@ class FftDesign(LineDesign):
     def _check_size(self) -> None:
         """Raise `ParameterError` where the transform is too long."""
         if self.length > 2048 and self.size != self.length:
-            raise ParameterError("length", "from 3 to 2048, or 4096", self.length)
+            odd = ", ".join(map(str, ODD_POINTS))
+            rule = f"from 3 to 2048, 4096, or one of {odd} times a power of two"
+            raise ParameterError("length", rule, self.length)
 
     @property
     def size(self) -> int:
@@ -260,7 +268,9 @@ class FftDesign(LineDesign):
         factors = [self._factor(product) for product in range(self.flow.n_products)]
         return choose_formats(self.flow, self.operator.reaches, factors, self._widths)
 
-    def _factor(self, product: int) -> Factor:
+    def _factor(self, product: int) -> Factor | OddTransform:
+        if odd := self.flow.odd_transform(product):
+            return odd
         if product != self.flow.middle:
             return Factor.of(self._twiddles(product).raw[None, None], self.flow.twiddle_f_bits)
         if self.weights is None:
@@ -303,7 +313,7 @@ class FftDesign(LineDesign):
     @property
     def _last_rounding(self) -> float:
         """Most that rounding results to integers adds."""
-        return 0.5 if self.formats.sections[-1].dropped > 0 else 0.0
+        return 0.5 if self.formats.rounds_last else 0.0
 
     @property
     def cycles_per_group(self) -> int:
@@ -391,8 +401,16 @@ class FftDesign(LineDesign):
                 z = exchange(z, rank).quantize(shape)
             z = z.quantize(shapes.operand)
             if number != numbers[-1]:
-                z = multiply(z, self._twiddles(number))
+                z = self._between(z, number)
         return z
+
+    def _between(self, z: Fixed, number: int) -> Fixed:
+        """Take operands ``z`` through what stands behind a section, exact."""
+        odd = self.flow.odd_transform(number)
+        if odd is None:
+            return multiply(z, self._twiddles(number))
+        i_bits = z.shape.i_bits + odd.points.bit_length()
+        return Fixed(odd.apply_raw(z.raw), SQ(i_bits, z.shape.f_bits + odd.f_bits))
 
 
 def upwards(value: float) -> float:

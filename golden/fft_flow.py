@@ -7,6 +7,10 @@ that order: either way one adder and one subtracter do, with no multiplexer befo
 So bin ``N - 1 - reversed(p)`` stands in place p between the two, `reversed` turning the bits of p
 about: see `bin_order`.
 
+Where the points are ``a * 2^m`` with an odd a, ranks are as along the columns of rows of a samples,
+with twiddles that allow for where a sample stands in its row, and a transform of a points of every
+row comes behind them: see `golden.fft_odd`.
+
 A plane of several rows is transformed along both axes on the same flow, row after row: samples of
 a column stand a row apart, so a rank along the columns has a delay of whole rows, and the ranks of
 the two axes need nothing between them, neither a factor nor a corner turn.
@@ -18,6 +22,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from golden.fft_odd import OddTransform, odd_part
 from golden.interval import Integers
 
 Complexes = npt.NDArray[np.complex128]
@@ -25,11 +30,17 @@ Complexes = npt.NDArray[np.complex128]
 
 def bin_order(size: int) -> Integers:
     """Return the bin that each place of the stream between the transforms holds."""
-    place = np.arange(size)
+    odd = odd_part(size)
+    rows = size // odd
+    place = np.arange(rows)
     reverse = np.zeros_like(place)
-    for bit in range(size.bit_length() - 1):
+    for bit in range(rows.bit_length() - 1):
         reverse = 2 * reverse + (place >> bit & 1)
-    return size - 1 - reverse
+    # Behind the rows' transforms: the bin that is congruent to the column's modulo 2^m, and to
+    # 2^m times the row's modulo a.
+    column = (rows - 1 - reverse)[:, None] * odd * pow(odd, -1, rows)
+    row = np.arange(odd) * rows * rows * pow(rows, -1, odd)
+    return np.asarray(((column + row) % size).reshape(-1))
 
 
 @dataclass(frozen=True)
@@ -82,7 +93,10 @@ class Rank:
 
 @dataclass(frozen=True)
 class Section:
-    """Ranks with no multiplication between them: two, or one where the sizes have an odd end."""
+    """Ranks with no multiplication between them: two, or one where the sizes have an odd end.
+
+    None where bins of an odd number of points meet their spectrum.
+    """
 
     ranks: tuple[Rank, ...]
     block: int
@@ -98,7 +112,7 @@ class Flow:
     Parameters
     ----------
     size
-        Points, a power of two from 4.
+        Points: a power of two from 4, or an odd number of `ODD_POINTS` times a power of two.
     twiddle_f_bits
         Fraction bits of a twiddle factor's parts, which reach 1.
     row
@@ -116,7 +130,9 @@ class Flow:
         row = self.row or self.size
         forward: list[Section] = []
         back: list[Section] = []
-        for points, unit in ((self.size, row), (row, 1)):
+        odd = self.odd
+        axes = ((self.size, row), (row, 1)) if odd == 1 else ((self.size, odd),)
+        for points, unit in axes:
             block = points
             while block > unit:
                 spans = (block // 2, block // 4) if block > 2 * unit else (unit,)
@@ -130,7 +146,28 @@ class Flow:
                 forward.append(ahead)
                 back.insert(0, behind)
                 block //= 4
+        if odd > 1:
+            bins = Section((), odd, 1)
+            if not forward:
+                forward, back = [bins], [bins]
+            return (*forward, bins, bins, *back)
         return (*forward, *back)
+
+    @property
+    def odd(self) -> int:
+        """Points of the transforms of an odd number behind the ranks, 1 where there are none."""
+        return odd_part(self.size)
+
+    def odd_transform(self, product: int) -> OddTransform | None:
+        """Return the transform that stands in place of ``product``, if one does."""
+        if self.odd == 1 or product not in (self.middle - 1, self.middle + 1):
+            return None
+        section = self.sections[self.middle - 1]
+        rows = section.block // self.odd if section.ranks else 1
+        row, column = np.divmod(np.arange(self.size), self.odd)
+        frequency = np.array(_FREQUENCIES[rows])[row % rows]
+        turns = 4 // rows * frequency * column * pow(self.odd, -1, rows) % 4
+        return OddTransform(self.odd, product > self.middle, self.twiddle_f_bits, turns)
 
     @property
     def bins(self) -> Integers:
@@ -154,21 +191,23 @@ class Flow:
 
         Each holds for `unit` samples.
         """
-        if product == self.middle:
+        if product == self.middle or self.odd_transform(product):
             raise ValueError("Product must be one with twiddles, not the spectrum's")
         inverse = product > self.middle
         section = self._twiddled(product)
         block = section.block // section.unit
-        place = np.arange(block)
-        # Differences come first in both ranks, so the four runs are those of k = 3, 1, 2, 0.
-        frequency = np.array([3, 1, 2, 0])[place // (block // 4)]
-        angle = 2 * np.pi * (place % (block // 4) * frequency) / block
+        place, column = np.arange(block), np.zeros(1, dtype=np.int64)
+        if self.odd > 1:
+            column = np.arange(self.odd) * pow(self.odd, -1, block)
+        frequency = np.array(_FREQUENCIES[4])[place // (block // 4), None]
+        steps = (place % (block // 4))[:, None] + column
+        angle = 2 * np.pi * (steps * frequency % block).reshape(-1) / block
         parts = np.stack([np.cos(angle), np.sin(angle) if inverse else -np.sin(angle)])
         return np.rint(parts * 2.0**self.twiddle_f_bits).astype(np.int64)
 
     def unit(self, product: int) -> int:
         """Return the samples in a row that a product's factor holds for."""
-        return self._twiddled(product).unit
+        return 1 if self.odd > 1 else self._twiddled(product).unit
 
     def spread(self, product: int) -> Integers:
         """Return `twiddles`, one for each sample: ``[2, size]``."""
@@ -177,6 +216,10 @@ class Flow:
 
     def _twiddled(self, product: int) -> Section:
         return self.sections[product + 1 if product > self.middle else product]
+
+
+_FREQUENCIES = {1: (0,), 2: (1, 0), 4: (3, 1, 2, 0)}
+"""Of the runs that ranks make of a block: differences come first."""
 
 
 def _ranks(spans: tuple[int, ...], *, inverse: bool) -> tuple[Rank, ...]:

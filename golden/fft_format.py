@@ -1,12 +1,14 @@
 """Binary points and widths of an FFT engine, chosen so that no input can leave them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from golden.fft_flow import Flow, Rank
+from golden.fft_odd import OddTransform
 from golden.fixed import SQ
 from golden.interval import Integers, Interval
 
@@ -56,6 +58,17 @@ class Factor:
         magnitude = moduli.sum(axis=1).max(axis=0) / 2.0**f_bits
         bits = np.bitwise_or.reduce(words.reshape(-1, words.shape[-1]), axis=0)
         return cls(magnitude, trailing_zeros(bits), f_bits)
+
+    growth: ClassVar[int | None] = None
+    """The operands of a complex product are a part, the other, and the sum of both."""
+
+    def magnitudes(self, off: Floats) -> Floats:
+        """Return how far products can be off, where operands are off by ``off`` ``[size]``."""
+        return off * self.magnitude
+
+    def grains(self, grain: Integers) -> Integers:
+        """Return exponents of which products are multiples, given those of the operands."""
+        return grain - self.f_bits + self.zeros
 
 
 def trailing_zeros(words: Integers) -> Integers:
@@ -113,9 +126,14 @@ class SectionFormat:
     leaving: Rounding | None
 
     @property
+    def leaves(self) -> SQ:
+        """Shape behind the last rank, or of what entered where there is none."""
+        return self.ranks[-1] if self.ranks else self.entry
+
+    @property
     def dropped(self) -> int:
         """Bits that rounding drops behind the last rank."""
-        return self.ranks[-1].f_bits - self.operand.f_bits
+        return self.leaves.f_bits - self.operand.f_bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +141,12 @@ class Formats:
     """Shapes of every node."""
 
     sections: tuple[SectionFormat, ...]
+
+    @property
+    def rounds_last(self) -> bool:
+        """Whether results are rounded to integers."""
+        last = self.sections[-1]
+        return last.dropped > 0 or not last.ranks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,10 +183,10 @@ class _Nodes:
         self.off = np.broadcast_to(off, (off.shape[0], *shape[1:])).reshape(-1)
         self.grain = np.broadcast_to(grain, (grain.shape[0], *shape[1:])).reshape(-1)
 
-    def multiply(self, factor: Factor) -> None:
+    def multiply(self, factor: Factor | OddTransform) -> None:
         """Go through a product, not rounded yet."""
-        self.off = self.off * factor.magnitude
-        self.grain = self.grain - factor.f_bits + factor.zeros
+        self.off = factor.magnitudes(self.off)
+        self.grain = factor.grains(self.grain)
 
     def round(self, f_bits: int) -> Rounding:
         """Go through a rounding."""
@@ -184,19 +208,32 @@ def _raw(reach: Reach, off: Floats, f_bits: int, rows: slice, extra: int = 0) ->
 _PARTS, _ALL = slice(0, 2), slice(0, 3)
 
 
-def _finest(reach: Reach, nodes: _Nodes, bits: int, most: int) -> int:
-    """Return the most fraction bits, up to ``most``, with which operands fit ``bits``."""
+def _both_ways(raw: Interval) -> Interval:
+    """Return the range of ``raw`` and its negatives: samples may turn by a right angle."""
+    return Interval(-raw.max_abs, raw.max_abs)
+
+
+def _finest(reach: Reach, nodes: _Nodes, bits: int, most: int, growth: int | None) -> int:
+    """Return the most fraction bits, up to ``most``, with which operands fit ``bits``.
+
+    Operands are the parts and their sum, or what has ``growth`` bits more than a part.
+    """
     largest = max(np.abs(reach.low).max(), np.abs(reach.high).max(), 2.0**-62)
     f_bits = min(most, bits - int(np.floor(np.log2(largest))))
+    rows = _ALL if growth is None else _PARTS
     while True:
         off = nodes.off + 2**0.5 * Rounding.to(f_bits, nodes.grain).bound
-        if _raw(reach, off, f_bits, _ALL).bits <= bits:
+        raw = _raw(reach, off, f_bits, rows)
+        if (raw if growth is None else _both_ways(raw)).bits + (growth or 0) <= bits:
             return f_bits
         f_bits -= 1
 
 
 def choose_formats(
-    flow: Flow, reaches: list[list[Reach]], factors: Sequence[Factor], widths: Widths
+    flow: Flow,
+    reaches: list[list[Reach]],
+    factors: Sequence[Factor | OddTransform],
+    widths: Widths,
 ) -> Formats:
     """Choose the finest binary points that no input can leave.
 
@@ -224,29 +261,47 @@ def choose_formats(
             nodes.meet(rank)
             offs.append(nodes.off)
         last = number == flow.n_products
-        operand_f_bits = 0 if last else _finest(levels[-1], nodes, widths.operand_bits, f_bits)
+        growth = None if last else factors[number].growth
+        operand_f_bits = 0
+        if not last:
+            bits = widths.operand_bits
+            operand_f_bits = _finest(levels[-1], nodes, bits, f_bits, growth)
         half = [0] * len(section.ranks)
         if operand_f_bits < f_bits:
             half[-1] = 1 << f_bits - operand_f_bits - 1
-        ranks = tuple(
+        shapes = tuple(
             SQ.holding(_raw(reach, off, f_bits, _PARTS, extra), f_bits)
             for reach, off, extra in zip(levels[1:], offs, half, strict=True)
         )
         rounds = not last and operand_f_bits < f_bits
         leaving = nodes.round(operand_f_bits) if rounds else None
-        operand_range = _raw(levels[-1], nodes.off, operand_f_bits, _PARTS if last else _ALL)
+        rows = _ALL if growth is None and not last else _PARTS
+        operand_range = _raw(levels[-1], nodes.off, operand_f_bits, rows)
+        if growth is not None:
+            operand_range = _both_ways(operand_range)
         operand = SQ.holding(operand_range, operand_f_bits)
-        sections.append(SectionFormat(entry, ranks, operand, entering, leaving))
+        sections.append(SectionFormat(entry, shapes, operand, entering, leaving))
         if last:
+            sections[-1] = _counted(sections[-1])
             break
         nodes.multiply(factors[number])
         product_f_bits = operand_f_bits + factors[number].f_bits
+        ranks = flow.sections[number + 1].ranks
         if number + 1 == flow.n_products:
-            f_bits = widths.result_f_bits
+            # Without an adder behind them, results are rounded to integers at once.
+            f_bits = widths.result_f_bits if ranks else 0
         else:
-            following = _Nodes(flow.size)
-            next_operand = _finest(reaches[number + 1][-1], following, widths.operand_bits, 62)
-            f_bits = next_operand + widths.guard_bits
+            # Likewise to operands; else those are rounded to behind the ranks.
+            following = _Nodes(flow.size) if ranks else nodes
+            growth = factors[number + 1].growth
+            reach = reaches[number + 1][-1]
+            f_bits = _finest(reach, following, widths.operand_bits, 62, growth)
+            f_bits += widths.guard_bits if ranks else 0
         f_bits = min(f_bits, product_f_bits)
         entering = nodes.round(f_bits)
     return Formats(tuple(sections))
+
+
+def _counted(section: SectionFormat) -> SectionFormat:
+    """Leave out the rounding of results to integers, where it is the one in front."""
+    return section if section.ranks else replace(section, entering=None)

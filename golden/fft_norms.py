@@ -93,6 +93,15 @@ def bound_operator(
     for product in range(flow.n_products):
         if product == flow.middle:
             continue
+        if odd := flow.odd_transform(product):
+            # Its norm takes the place of a factor's size, and the sides have a times the points.
+            off = float(np.linalg.norm(odd.matrix - odd.exact, 2)) / odd.points**0.5
+            error += off * (
+                root_energy * norms.root_square
+                if product < flow.middle
+                else flow.size**0.5 * modulus * norms.sum_abs
+            )
+            continue
         twiddle = float(np.abs(factors(flow, product) - factors(exact, product)).max())
         if product < flow.middle:
             error += twiddle * root_energy * norms.root_square
@@ -153,12 +162,13 @@ def bound_noise(
         ahead = number <= flow.middle
         if number == flow.middle + 1:
             points = 1
-        for rounding in (formats.sections[number].entering, formats.sections[number].leaving):
-            if rounding is formats.sections[number].leaving:
-                points <<= len(section.ranks)
+        shapes = formats.sections[number]
+        entered = points
+        points <<= len(section.ranks)
+        for rounding, so_far in ((shapes.entering, entered), (shapes.leaving, points)):
             if rounding is None:
                 continue
-            fan_out = flow.size / points
+            fan_out = flow.size / so_far
             if ahead:
                 root_gain = (fan_out / flow.size) ** 0.5 * norms.root_square
                 bound += 2**0.5 * root_gain * float(np.sqrt((rounding.bound**2).sum()))
@@ -166,5 +176,7 @@ def bound_noise(
             else:
                 bound += 2**0.5 * fan_out * rounding.bound.max()
                 power += fan_out * rounding.power.max()
+        if number < flow.n_products and (odd := flow.odd_transform(number)):
+            points *= odd.points
     shape = (channels, length)
     return Noise(np.full(shape, bound * SECOND_ORDER), np.full(shape, power))

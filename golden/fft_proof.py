@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from golden.fft_flow import Complexes, Flow
 from golden.fft_format import Formats, Reach
+from golden.fft_odd import OddTransform
 from golden.interval import Integers, Interval
 
 Floats = npt.NDArray[np.float64]
@@ -179,7 +180,7 @@ def _pass(
             z = rank.apply(z)
             sums[number][place].add(z, paired=paired)
         if number != sections[-1]:
-            z = z * factors(flow, number)
+            z = between(flow, number).apply(z)
     return z
 
 
@@ -187,6 +188,26 @@ def factors(flow: Flow, product: int) -> Complexes:
     """Return a product's twiddles as numbers, repeated to ``[size]``."""
     re, im = flow.spread(product) / 2.0**flow.twiddle_f_bits
     return np.asarray(re + 1j * im)
+
+
+@dataclass(frozen=True, eq=False)
+class Twiddles:
+    """Products with factors ``[size]``."""
+
+    values: Complexes
+
+    def apply(self, z: Complexes) -> Complexes:
+        """Return what becomes of ``[..., size]``."""
+        return z * self.values
+
+    def transpose(self, gains: Complexes) -> Complexes:
+        """Return gains from what comes, given those from what leaves."""
+        return gains * self.values
+
+
+def between(flow: Flow, product: int) -> Twiddles | OddTransform:
+    """Return what stands behind section ``product``; not the spectrum."""
+    return flow.odd_transform(product) or Twiddles(factors(flow, product))
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,13 +252,16 @@ def _gather(
     """Add up the roundings in ``sections``, the last first; return the gains in front of them."""
     bound, power = np.zeros(len(gains)), np.zeros(len(gains))
     for number in sections:
-        for rounding in (formats.sections[number].leaving, formats.sections[number].entering):
-            if rounding is formats.sections[number].entering:
-                for rank in reversed(flow.sections[number].ranks):
-                    gains = rank.transpose(gains)
+        shapes = formats.sections[number]
+        for rounding, ranks in (
+            (shapes.leaving, ()),
+            (shapes.entering, flow.sections[number].ranks),
+        ):
+            for rank in reversed(ranks):
+                gains = rank.transpose(gains)
             if rounding is not None:
                 bound += (np.abs(gains.real) + np.abs(gains.imag)) @ rounding.bound
                 power += (gains.real**2 + gains.imag**2) @ rounding.power
         if number != sections[-1]:
-            gains = gains * factors(flow, number - 1)
+            gains = between(flow, number - 1).transpose(gains)
     return bound, power, gains

@@ -208,7 +208,8 @@ def fft(**options: Any) -> None:
     """FFT engine: about 1.5 * log2(N) multiplications a sample, error bounded by proof.
 
     Two lines share a complex transform. Lengths 2^m from 4 to 4096 take N cycles a group of lines,
-    others from 3 to 2048 a transform of 2^m >= 2 * N - 1 points and as many cycles.
+    so do 3, 5, 7, 9, 15 and 21 times a power of two; others from 3 to 2048 take a transform of
+    2^m >= 2 * N - 1 points and as many cycles.
     """
     own = ("guard_bits", *EXACT_WIDTHS)
     finish = None

@@ -20,7 +20,7 @@ from hw.dense.units import (
     tree_latency,
 )
 from hw.fft.beats import AHEAD, Beats, BeatSignature, complexes, pair_layout
-from hw.fft.door import Door
+from hw.fft.door import Door, door_latency
 from hw.fft.pipeline import SPECTRUM_STAGE, Registers, transform_latency
 from hw.fft.product import ExactProduct, rounded, rounds_up
 from hw.fft.sections import Sections, emit, factor_of, spectra_words
@@ -34,7 +34,7 @@ _ROUNDING = 1
 def latency_ahead(design: DenseFftDesign) -> int:
     """Cycles from a line's first sample taken to its first bin's writing."""
     numbers = range(design.flow.middle + 1)
-    return AHEAD + transform_latency(design, Registers.everywhere(design), numbers)
+    return door_latency(design) + transform_latency(design, Registers.everywhere(design), numbers)
 
 
 def latency_behind(design: DenseFftDesign) -> int:

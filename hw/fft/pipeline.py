@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from golden.fft import FftDesign
-from hw.fft.beats import AHEAD
+from hw.fft.door import door_latency
+from hw.fft.odd import OddStage
 from hw.output import stage_latency
 from hw.primitives.multiplier import SharedMultiplier
 from hw.streams import OutputBuffer
@@ -40,8 +41,8 @@ class Registers:
 
     @staticmethod
     def _wanted(design: FftDesign) -> list[Place]:
-        products = range(design.flow.n_products)
-        sections = range(len(design.flow.sections))
+        products = [n for n in range(design.flow.n_products) if not design.flow.odd_transform(n)]
+        sections = [n for n, section in enumerate(design.flow.sections) if section.ranks]
         last = {number: len(design.flow.sections[number].ranks) - 1 for number in sections}
         wanted = [("total", number, 0) for number in products]
         wanted += [("rank", number, last[number]) for number in sections]
@@ -84,20 +85,25 @@ def transform_latency(design: FftDesign, registers: Registers, numbers: range) -
         n_ranks = len(design.flow.sections[number].ranks)
         cycles += sum(1 + registers.rank(number, p) for p in range(n_ranks))
     for number in numbers[:-1]:
-        operand = design.formats.sections[number].operand
-        cycles += SharedMultiplier.latency_on(design.target, a_bits=operand.width)
+        cycles += _multiplying(design, number)
         cycles += registers.total(number) + registers.carry(number)
     return cycles
 
 
+def _multiplying(design: FftDesign, number: int) -> int:
+    """Cycles that what stands behind a section takes at the least."""
+    before, after = design.formats.sections[number : number + 2]
+    if odd := design.flow.odd_transform(number):
+        return OddStage.latency_on(design.target, odd, before, after)
+    return SharedMultiplier.latency_on(design.target, a_bits=before.operand.width)
+
+
 def _least_latency(design: FftDesign) -> int:
     # A rank's first result waits for `span` samples: all together one less than a block each way.
-    cycles = AHEAD + 2 * (design.size - 1) + SPECTRUM_STAGE
+    cycles = door_latency(design) + 2 * (design.size - 1) + SPECTRUM_STAGE
     for shapes in design.formats.sections:
         cycles += len(shapes.ranks)
-    for shapes in design.formats.sections[:-1]:
-        cycles += SharedMultiplier.latency_on(design.target, a_bits=shapes.operand.width)
-    return cycles
+    return cycles + sum(_multiplying(design, n) for n in range(design.flow.n_products))
 
 
 def pipeline_latency(design: FftDesign) -> int:

@@ -3,13 +3,19 @@
 from golden.fft import FftDesign
 from golden.fft_flow import Rank
 from golden.fft_format import SectionFormat
+from golden.fft_odd import OddTransform
 from golden.fixed import SQ
+from hw.fft.odd import Schedule
 from hw.fft.pipeline import pipeline_latency
 from hw.fft.rank import SHORTEST_MEMORY, rank_parts
 from hw.predict import Cost, adder, counter, output_stage, product, ram, rom, table, weights_port
 
 _TWIDDLE_TABLE = 0.35
 """Of a table's LUTs, what twiddles take: many of their columns are alike."""
+_CHOICE_LUTS = 0.85
+"""Of a bit, for another value to choose from."""
+_STEPS_LUTS = 60
+"""Of the counts and constants of a transform of an odd number of points."""
 _ROUNDING_LUTS = 6
 """Whether anything remains below half a unit, for a part."""
 
@@ -43,9 +49,29 @@ def transforms(design: FftDesign) -> Cost:
             n_parts = len(rank_parts(design, number, place))
             cost += _rank(rank, shape, n_parts * design.pairs)
     for number in range(design.flow.n_products):
-        if number != design.flow.middle:
+        if odd := design.flow.odd_transform(number):
+            cost += _odd_stage(design, number, odd)
+        elif number != design.flow.middle:
             cost += _twiddle_product(design, number)
     return cost
+
+
+def _odd_stage(design: FftDesign, number: int, odd: OddTransform) -> Cost:
+    before, after = design.formats.sections[number : number + 2]
+    schedule = Schedule(odd)
+    parts, half, n_units = 2 * design.pairs, odd.half, len(schedule.units)
+    bits = before.operand.width + odd.growth
+    width = after.entry.width + before.operand.f_bits + odd.f_bits - after.entry.f_bits
+    multiplied = product(lanes=parts, a_bits=bits, b_bits=odd.constant_bits)
+    operands = [{(s.row.kind, s.operand) for s in schedule.steps(u)} for u in range(n_units)]
+    # A sample, its sum and difference, their total, and what the rows begin with.
+    sums = (6 + (half - 1) + 2 * odd.derives * (half > 1)) * bits
+    sums += (n_units + 1 + odd.derives * (half > 1)) * width
+    sums += 0 if after.ranks else after.entry.width
+    chosen = (half + sum(len(own) - 1 for own in operands)) * bits + 2 * half * width
+    turned = 2 * bits if any(odd.turns) else 0
+    luts = sums + _CHOICE_LUTS * chosen + turned + _ROUNDING_LUTS
+    return multiplied.times(n_units) + Cost(luts=parts * luts + _STEPS_LUTS)
 
 
 def door(design: FftDesign) -> Cost:

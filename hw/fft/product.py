@@ -172,7 +172,7 @@ class Product(Multipliers):
         self._registered = registered
         super().__init__(
             {
-                "i": In(BeatSignature(before.ranks[-1], pairs)),
+                "i": In(BeatSignature(before.leaves, pairs)),
                 "o": Out(BeatSignature(after.entry, pairs)),
             },
             operand_bits=before.operand.width,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
 from golden.fft import FftDesign
@@ -101,21 +101,24 @@ class RankStage(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         span = self._rank.span
-        place = Signal(range(4 * self._rank.quarter if self._rank.rotates else 2 * span))
-        left = Signal(range(2 * span))  # of the words that wait, and of those that take their place
+        # The word, and above it the run; `left` counts words that wait, and those in their place.
+        word_bits = (span - 1).bit_length()
+        runs = 4 if self._rank.rotates and not self._rank.inverse else 2
+        place = Signal(word_bits + runs.bit_length() - 1)
+        left = Signal(word_bits + 1)
         meets = Signal()
         leaves = Signal()
         m.d.comb += [
-            meets.eq(self.i.early & place.bit_select(span.bit_length() - 1, 1)),
+            meets.eq(self.i.early & place[word_bits]),
             leaves.eq(meets | left[-1]),
             self.o.early.eq(delay_valid(m, leaves, self.latency, name="leaves")),
         ]
         with m.If(self.i.early):
-            m.d.sync += place.eq(place + 1)
+            m.d.sync += place.eq(_next(place, span))
         with m.If(leaves):
-            m.d.sync += left.eq(left + 1)
+            m.d.sync += left.eq(_next(left, span))
 
-        turns = delay(m, place[-2:] == 0b01, AHEAD, name="turns") if self._rank.rotates else None
+        turns = delay(m, self._turned(place), AHEAD, name="turns") if self._rank.rotates else None
         meets_now = delay(m, meets, AHEAD, name="meets")
         waiting, stored = self._wait(m, place[: len(left) - 1], left[:-1], meets_now)
         operands = self._operands(m, turns, meets_now)
@@ -123,6 +126,13 @@ class RankStage(Component):
             wait, wait_or_half = waiting[number]
             self._meet(m, number, kept, met, carry, met_carry, wait, wait_or_half, stored[number])
         return m
+
+    def _turned(self, place: Value) -> Value:
+        """Return whether the sample at ``place`` turns: in the second of four quarters."""
+        quarter = self._rank.quarter
+        if quarter & (quarter - 1) == 0 or not self._rank.inverse:
+            return place[-2:] == 0b01
+        return ~place[-1] & (place[:-1] >= quarter)
 
     def _parts(self) -> Iterator[tuple[int, str]]:
         for pair in range(self._pairs):
@@ -227,7 +237,8 @@ class RankStage(Component):
         for number, word in enumerate(words):
             with m.If(store & (w_addr == number)):
                 m.d.sync += word.eq(stored)
-        return Mux(delay(m, left, AHEAD, name="r_addr"), words[1], words[0])
+        r_addr = delay(m, left, AHEAD, name="r_addr")
+        return Mux(r_addr, words[1], words[0]) if span == 2 else Array(words)[r_addr]
 
     def _meet(
         self,
@@ -254,6 +265,14 @@ class RankStage(Component):
         m.d["sync" if self._registered else "comb"] += result.eq(leaving)
         pair, part = list(self._parts())[number]
         m.d.comb += [stored.eq(staying), self.o.z[pair][part].eq(result)]
+
+
+def _next(place: Value, span: int) -> Value:
+    """Return the place after ``place``, whose low bits count to ``span``."""
+    if span & (span - 1) == 0:
+        return place + 1
+    word, run = place[: (span - 1).bit_length()], place[(span - 1).bit_length() :]
+    return Mux(word == span - 1, Cat(Const(0, len(word)), run + 1), place + 1)
 
 
 def _with(value: Value, below: Value) -> Value:

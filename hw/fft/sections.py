@@ -10,6 +10,7 @@ from hw.core import Core
 from hw.counter import Counter
 from hw.delay import delay_valid
 from hw.fft.beats import AHEAD, Beats
+from hw.fft.odd import OddStage
 from hw.fft.pipeline import Registers
 from hw.fft.product import Product, factor_layout, factor_words, rounded
 from hw.fft.rank import RankStage, rank_parts
@@ -40,8 +41,25 @@ class Sections:
                 wiring.connect(m, beats, rank.i)
                 beats = rank.o
             if number != numbers[-1]:
-                beats = self._multiply_by_twiddles(m, number, beats)
+                beats = self._between(m, number, beats)
         return beats
+
+    def _between(self, m: Module, number: int, beats: Beats) -> Beats:
+        """Lead ``beats`` through what stands behind a section."""
+        design = self._design
+        odd = design.flow.odd_transform(number)
+        if odd is None:
+            return self._multiply_by_twiddles(m, number, beats)
+        before, after = design.formats.sections[number : number + 2]
+        m.submodules[f"odd_{number}"] = stage = OddStage(
+            odd,
+            before=before,
+            after=after,
+            pairs=design.pairs,
+            target=design.target,
+        )
+        wiring.connect(m, beats, stage.i)
+        return stage.o
 
     def _rank(self, number: int, place: int) -> RankStage:
         design = self._design
@@ -86,6 +104,9 @@ class Sections:
         address = Signal(range(len(words) * unit), name=f"twiddle_{number}")
         with m.If(beats.early):
             m.d.sync += address.eq(address + 1)
+            if len(words) & (len(words) - 1):
+                with m.If(address == len(words) * unit - 1):
+                    m.d.sync += address.eq(0)
         factor = address[unit.bit_length() - 1 :] if unit > 1 else address
         m.d.comb += [table.addr.eq(factor), product.factor.eq(layout(table.data))]
         wiring.connect(m, beats, product.i)

@@ -28,6 +28,8 @@ BUILDS = [
     "direct --length 14 --channels 16 --rows 14 --weights-port",
     "direct --length 32 --data-bits 12 --weight-bits 10",
     "fft --length 64",
+    "fft --length 56",
+    "fft --length 20 --lanes 4",
     "fft --length 14 --channels 16 --rows 14 --output requantized",
     "fft --length 16 --channels 4 --weights-port",
     "fermat --length 8",

@@ -19,7 +19,8 @@ from golden.fft import (
 )
 from golden.fft_exact import exact_widths
 from golden.fft_flow import Flow, bin_order
-from golden.fft_proof import factors
+from golden.fft_norms import bound_noise
+from golden.fft_proof import between, rounding_noise
 from golden.fixed import SQ, Fixed
 from golden.interval import Interval
 from golden.weights import LineWeights, correlate
@@ -62,7 +63,10 @@ def random_lines(design, count, seed=1):
     return generator.integers(design.data.low, design.data.high, shape, endpoint=True)
 
 
-@pytest.mark.parametrize("size", [4, 8, 16, 32, 64, 128, 256])
+ODD_SIZES = [3, 5, 7, 9, 15, 21, 6, 14, 28, 56, 112, 12, 24, 48, 10, 20, 40, 18, 60, 84]
+
+
+@pytest.mark.parametrize("size", [4, 8, 16, 32, 64, 128, 256, *ODD_SIZES])
 def test_the_flow_is_a_transform_and_back(size):
     generator = np.random.default_rng(size)
     flow = Flow(size, 50)
@@ -76,9 +80,11 @@ def test_the_flow_is_a_transform_and_back(size):
             np.testing.assert_allclose(values, np.fft.fft(z)[bin_order(size)], atol=1e-10)
             values = values * spectrum[bin_order(size)] / size
         elif number < flow.n_products:
-            values = values * factors(flow, number)
+            values = between(flow, number).apply(values)
     np.testing.assert_allclose(values, np.fft.ifft(np.fft.fft(z) * spectrum), atol=1e-10)
-    assert flow.n_products == 2 * (-(-(size.bit_length() - 1) // 2) - 1) + 1
+    # Pairs of ranks, with products between them; transforms of an odd number stand in place of two.
+    pairs = -(-((size // flow.odd).bit_length() - 1) // 2)
+    assert flow.n_products == (2 * pairs - 1 if flow.odd == 1 else 2 * max(pairs, 1) + 1)
 
 
 def test_gains_are_the_transpose_of_the_flow():
@@ -87,6 +93,21 @@ def test_gains_are_the_transpose_of_the_flow():
         for rank in section.ranks:
             z, g = generator.normal(size=(2, 64)) + 1j * generator.normal(size=(2, 64))
             assert np.isclose(g @ rank.apply(z), rank.transpose(g) @ z)
+
+
+@pytest.mark.parametrize("size", [5, 14, 28, 36])
+def test_odd_transforms_are_as_exact_as_their_constants(size):
+    generator = np.random.default_rng(size)
+    z, g = generator.normal(size=(2, size)) + 1j * generator.normal(size=(2, size))
+    for flow in (Flow(size, 16), Flow(size, 40)):
+        for product in (flow.middle - 1, flow.middle + 1):
+            odd = flow.odd_transform(product)
+            assert np.isclose(g @ odd.apply(z), odd.transpose(g) @ z)
+            assert np.abs(odd.matrix - odd.exact).max() <= odd.points * 2.0**-flow.twiddle_f_bits
+            raw = generator.integers(-999, 999, (2, size))
+            made = odd.apply_raw(raw) / 2.0**odd.f_bits
+            exact = odd.apply(raw[0] + 1j * raw[1])
+            np.testing.assert_allclose(made[0] + 1j * made[1], exact, rtol=1e-12, atol=1e-9)
 
 
 def test_spectrum_words_are_as_documented():
@@ -102,7 +123,7 @@ def test_spectrum_words_are_as_documented():
 
 
 def test_transform_lengths():
-    lengths = {3: 8, 4: 4, 5: 16, 7: 16, 8: 8, 14: 32, 56: 128, 64: 64, 100: 256, 2048: 2048}
+    lengths = {3: 3, 4: 4, 7: 7, 8: 8, 11: 32, 14: 14, 56: 56, 64: 64, 84: 84, 100: 256, 2048: 2048}
     assert {length: transform_length(length) for length in lengths} == lengths
     assert transform_length(2047) == 4096
 
@@ -157,8 +178,8 @@ def sign_patterns(design):
         if number == design.flow.middle:
             columns = columns * spectrum
         elif number < design.flow.n_products:
-            columns = columns * factors(design.flow, number)
-    return np.concatenate(pairs)
+            columns = between(design.flow, number).apply(columns)
+    return np.concatenate(pairs) if pairs else np.zeros((0, 2, design.length), dtype=np.int64)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +190,9 @@ def sign_patterns(design):
         (8, {}),
         (16, {}),
         (14, {"data_bits": 12}),
+        (9, {}),
+        (20, {}),
+        (56, {}),
         (32, {"guard_bits": 0}),
         (64, {}),
         (64, {"data_bits": 16, "weight_bits": 12}),
@@ -242,7 +266,7 @@ def climb(design, generator, *, rounds, kept=8, tries=24):
     return int(error.max())
 
 
-@pytest.mark.parametrize("length", [4, 12, 16, 64])
+@pytest.mark.parametrize("length", [4, 7, 12, 13, 16, 56, 64])
 def test_loaded_kernels_are_proved_for_all_that_the_format_has(length):
     design = FftDesign(name="e", length=length, weights=None)
     generator = np.random.default_rng(length)
@@ -257,6 +281,16 @@ def test_loaded_kernels_are_proved_for_all_that_the_format_has(length):
     ):
         error = errors(design, lines, plain_weights(kernel))
         assert np.abs(error).max() <= design.max_abs_error
+
+
+@pytest.mark.parametrize("length", [13, 14, 16, 56, 64])
+def test_norms_bound_what_followed_roundings_come_to(length):
+    design = design_of(length)
+    flow, formats = design.flow, design.formats
+    followed = rounding_noise(flow, formats, design._values, design.outputs)
+    bounded = bound_noise(flow, formats, design._norms, channels=1, length=length)
+    assert (bounded.bound >= followed.bound).all()
+    assert (bounded.power >= 0.99 * followed.power).all()
 
 
 def test_sets_too_large_to_follow_are_bounded_by_their_norms(monkeypatch):
@@ -274,7 +308,7 @@ def test_what_is_exact_is_known_to_be():
     assert not errors(design, random_lines(design, 40)).any()
 
 
-@pytest.mark.parametrize("length", [5, 8, 16, 64])
+@pytest.mark.parametrize("length", [5, 8, 14, 16, 64])
 def test_exact_widths_are_exact_and_the_narrowest(length):
     design = exact_widths(design_of(length))
     assert design.max_abs_error == 0
@@ -355,7 +389,11 @@ def test_lanes_channels_and_tables_fall_into_place():
     ("options", "message"),
     [
         ({"length": 2}, "Length must be from 3 to 4096, not 2"),
-        ({"length": 2049}, "Length must be from 3 to 2048, or 4096, not 2049"),
+        (
+            {"length": 2049},
+            "Length must be from 3 to 2048, 4096, or one of 3, 5, 7, 9, 15, 21 times a power "
+            "of two, not 2049",
+        ),
         ({"operand_bits": 7}, "Operand bits must be from 8 to 40, not 7"),
         ({"twiddle_bits": 41}, "Twiddle bits must be from 6 to 40, not 41"),
         ({"spectrum_bits": 5}, "Spectrum bits must be from 6 to 40, not 5"),
