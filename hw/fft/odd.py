@@ -13,7 +13,7 @@ from hw.counter import Counter
 from hw.delay import delay, delay_valid
 from hw.fft.beats import AHEAD, Beats, BeatSignature
 from hw.fft.product import rounded, rounds_up
-from hw.ports import Component
+from hw.ports import Component, View
 from hw.primitives.adder import ONE, ZERO, Operands, bits_of, chosen_sum
 from hw.primitives.multiplier import SharedMultiplier
 
@@ -187,7 +187,7 @@ class OddStage(Component):
         working = self._work(m, gathered, complete)
         step = self._count(m, complete, _GATHERED - 1, name="step")
         rows = self._multiply(m, working, step)
-        results = self._combine(m, working, rows, step, complete)
+        results = self._combine(m, working, rows, complete)
         self._leave(m, results, complete)
         return m
 
@@ -265,7 +265,7 @@ class OddStage(Component):
         return gathered, complete
 
     @staticmethod
-    def _kept(m: Module, value: Signal, when: Value, name: str) -> Signal:
+    def _kept(m: Module, value: Value, when: Value, name: str) -> Signal:
         """Return ``value`` as it was when ``when`` was high last."""
         kept = Signal(value.shape(), name=name, reset_less=True)
         with m.If(when):
@@ -337,39 +337,70 @@ class OddStage(Component):
         return rows
 
     def _run(self, m: Module, unit: int, working: "Working", step: Signal) -> Rows:
-        odd, multiplying = self._odd, self._multiplying
+        """Return the rows of a multiplier."""
         steps = self._schedule.steps(unit)
-        multiplier = SharedMultiplier(
+        sums = self._accumulate(m, unit, working, step, self._products(m, unit, working, step))
+        ends = {
+            index: delay(
+                m,
+                _decoded(m, step, _only({index}, self._odd.points), f"ends_{index}", unit),
+                self._multiplying + 1,
+                name=f"ended_{index}_{unit}",
+            )
+            for index, s in enumerate(steps)
+            if s.last
+        }
+        rows: Rows = {}
+        for index, when in ends.items():
+            row = steps[index].row
+            rows[row.kind, row.number] = self._keep(m, sums, when, row)
+        cosines = {index: when for index, when in ends.items() if steps[index].row.kind == "cos"}
+        if self._odd.derives and cosines:
+            rows["cos", self._odd.half] = self._derive(m, working, sums, cosines)
+        return rows
+
+    def _products(self, m: Module, unit: int, working: "Working", step: Signal) -> View:
+        """Multiply what is worked on by its constants, step by step."""
+        odd, steps = self._odd, self._schedule.steps(unit)
+        m.submodules[f"multiplier_{unit}"] = multiplier = SharedMultiplier(
             lanes=2 * self._pairs,
             a_bits=self._before.operand.width + odd.growth,
             b_bits=odd.constant_bits,
             target=self._target,
         )
-        m.submodules[f"multiplier_{unit}"] = multiplier
+        places = [(s.row.kind, s.operand) for s in steps]
+        chosen = list(dict.fromkeys(places))
+        select = _decoded(m, step, list(map(chosen.index, places)), "select", unit)
         constants = [s.row.constants[s.operand] for s in steps]
-        chosen = list(dict.fromkeys((s.row.kind, s.operand) for s in steps))
-        select = _decoded(
-            m, step, [chosen.index((s.row.kind, s.operand)) for s in steps], "select", unit
-        )
         constant = _decoded(m, step, constants, "constant", unit, shape=signed(odd.constant_bits))
         m.d.comb += multiplier.b.eq(delay(m, constant, 1, name=f"constant_{unit}"))
-        # What a row begins with is chosen a cycle before its first product comes.
-        begins = _decoded(m, step, [s.first for s in steps], "begins", unit)
-        first = delay(m, begins, multiplying, name=f"first_{unit}")
-        based = [i for i, s in enumerate(steps) if s.first and s.row.kind == "cos"]
-        if based:
-            starts = _decoded(m, step, [i in based for i in range(len(steps))], "based", unit)
-            starts = delay(m, starts, multiplying - 1, name=f"starts_{unit}")
-            late = max(0, based[-1] + multiplying - odd.points)
-        sums: list[Signal] = []
         for number, (pair, part) in enumerate(self._parts):
-            name = f"{unit}_{pair}_{part}"
             operands = [
                 (working.meets if kind == "cos" else working.differs)[number][operand]
                 for kind, operand in chosen
             ]
             operand = _sized(Array(operands)[select], len(multiplier.a[number]))
-            m.d.comb += multiplier.a[number].eq(delay(m, operand, 1, name=f"operand_{name}"))
+            name = f"operand_{unit}_{pair}_{part}"
+            m.d.comb += multiplier.a[number].eq(delay(m, operand, 1, name=name))
+        return multiplier.p
+
+    def _accumulate(
+        self, m: Module, unit: int, working: "Working", step: Signal, products: View
+    ) -> list[Signal]:
+        """Add up a multiplier's products, row after row."""
+        odd, multiplying = self._odd, self._multiplying
+        steps = self._schedule.steps(unit)
+        begins = _decoded(m, step, [s.first for s in steps], "begins", unit)
+        first = delay(m, begins, multiplying, name=f"first_{unit}")
+        based = {i for i, s in enumerate(steps) if s.first and s.row.kind == "cos"}
+        if based:
+            # What a row begins with is chosen a cycle before its first product comes.
+            starts = _decoded(m, step, _only(based, len(steps)), "based", unit)
+            starts = delay(m, starts, multiplying - 1, name=f"starts_{unit}")
+            late = max(0, max(based) + multiplying - odd.points)
+        sums: list[Signal] = []
+        for number, (pair, part) in enumerate(self._parts):
+            name = f"{unit}_{pair}_{part}"
             total = Signal(signed(self._width), name=f"total_{name}", reset_less=True)
             start = [ZERO]
             if based:
@@ -377,7 +408,7 @@ class OddStage(Component):
                 begun = Signal(base.shape(), name=f"start_{name}", reset_less=True)
                 m.d.sync += begun.eq(Mux(starts, base, 0))
                 start = [ZERO] * (odd.f_bits - 1) + bits_of(begun, "start")
-            product = bits_of(multiplier.p[number], "product")
+            product = bits_of(products[number], "product")
             added = chosen_sum(
                 m,
                 first,
@@ -389,26 +420,7 @@ class OddStage(Component):
             )
             m.d.sync += total.eq(added)
             sums.append(total)
-        ends = {
-            index: delay(
-                m,
-                _decoded(m, step, [i == index for i in range(odd.points)], f"ends_{index}", unit),
-                multiplying + 1,
-                name=f"ended_{index}_{unit}",
-            )
-            for index, s in enumerate(steps)
-            if s.last
-        }
-        rows = {
-            (steps[index].row.kind, steps[index].row.number): self._keep(
-                m, sums, when, steps[index].row
-            )
-            for index, when in ends.items()
-        }
-        cosines = {index: when for index, when in ends.items() if steps[index].row.kind == "cos"}
-        if odd.derives and cosines:
-            rows["cos", odd.half] = self._derive(m, working, sums, cosines)
-        return rows
+        return sums
 
     def _keep(self, m: Module, sums: Sequence[Signal], when: Value, row: Row) -> list[Signal]:
         return [
@@ -445,54 +457,43 @@ class OddStage(Component):
             kept.append(left)
         return kept
 
-    def _combine(
-        self,
-        m: Module,
-        working: "Working",
-        rows: Rows,
-        step: Signal,
-        complete: Signal,
-    ) -> list[Value]:
+    def _combine(self, m: Module, working: "Working", rows: Rows, complete: Signal) -> list[Value]:
         """Return the results' parts one after the other, not rounded yet."""
-        odd, points, half = self._odd, self._odd.points, self._odd.half
-        wait = points + self._multiplying + 2
-        copies = delay_valid(m, complete, _GATHERED + wait - 1, name="copies")
-        q = self._count(m, complete, _GATHERED + wait - 1, name="q")
-        order = [min(k, points - k) for k in range(points)]
-        which = _decoded(m, q, order, "which", 0)
+        points, half = self._odd.points, self._odd.half
+        wait = _GATHERED + points + self._multiplying + 1
+        copies = delay_valid(m, complete, wait, name="copies")
+        q = self._count(m, complete, wait, name="q")
+        which = _decoded(m, q, [min(k, points - k) for k in range(points)], "which", 0)
         # A - j * B for the first results, A + j * B for the last; on the way back the other way.
-        adds = _decoded(m, q, [(k > half) == odd.inverse for k in range(points)], "adds", 0)
+        adds = _decoded(m, q, [(k > half) == self._odd.inverse for k in range(points)], "adds", 0)
         a: list[Value] = []
         b: list[Value] = []
         for number, (pair, part) in enumerate(self._parts):
-            full = delay(
-                m, working.full[number], self._multiplying + 1, name=f"full_late_{pair}_{part}"
-            )
-            sums: list[Value] = [(full << odd.f_bits).as_signed()]
-            if half == 1:
-                base = delay(
-                    m, working.base[number], self._multiplying + 2, name=f"base_late_{pair}_{part}"
-                )
-                sums.append((base << odd.f_bits - 1).as_signed())
-            else:
-                sums += [rows["cos", k][number] for k in range(1, half + 1)]
-            terms: list[Value] = [
-                Const(0, 1),
-                *(rows["sin", k][number] for k in range(1, half + 1)),
-            ]
-            for name, values, chosen in (("a", sums, a), ("b", terms, b)):
-                held: list[Value] = []
-                for k, value in enumerate(values):
-                    if isinstance(value, Const):
-                        held.append(value)
-                        continue
-                    keep = Signal(
-                        signed(self._width), name=f"{name}_{k}_{pair}_{part}", reset_less=True
-                    )
-                    with m.If(copies):
-                        m.d.sync += keep.eq(value)
-                    held.append(keep)
-                chosen.append(Array(held)[which])
+            name = f"{pair}_{part}"
+            terms = [rows["sin", k][number] for k in range(1, half + 1)]
+            sums = self._sums(m, working, rows, number)
+            held = [self._kept(m, v, copies, f"a_{k}_{name}") for k, v in enumerate(sums)]
+            turned = [self._kept(m, v, copies, f"b_{k + 1}_{name}") for k, v in enumerate(terms)]
+            a.append(Array(held)[which])
+            b.append(Array([Const(0, 1), *turned])[which])
+        return self._joined(m, a, b, delay(m, adds, 1, name="adding"))
+
+    def _sums(self, m: Module, working: "Working", rows: Rows, number: int) -> list[Value]:
+        """Return every A of a part, as wide as results."""
+        odd, multiplying = self._odd, self._multiplying
+        pair, part = self._parts[number]
+        name = f"{pair}_{part}"
+        full = delay(m, working.full[number], multiplying + 1, name=f"full_late_{name}")
+        sums: list[Value] = [_sized(full << odd.f_bits, self._width)]
+        if odd.half > 1:
+            return sums + [rows["cos", k][number] for k in range(1, odd.half + 1)]
+        base = delay(m, working.base[number], multiplying + 2, name=f"base_late_{name}")
+        return [*sums, _sized(base << odd.f_bits - 1, self._width)]
+
+    def _joined(
+        self, m: Module, a: Sequence[Value], b: Sequence[Value], adds: Value
+    ) -> list[Value]:
+        """Return A - j * B where ``adds``, else A + j * B: the parts, two cycles later."""
         results: list[Value] = []
         for number, (pair, part) in enumerate(self._parts):
             name = f"{pair}_{part}"
@@ -501,19 +502,17 @@ class OddStage(Component):
             other = delay(m, _sized(other, self._width), 1, name=f"other_{name}")
             added = Operands(bits_of(own, "own"), bits_of(other, "other"))
             taken = Operands(added.a, [~bit for bit in added.b], ONE)
-            result = Signal(signed(self._width), name=f"result_{name}", reset_less=True)
             then, otherwise = (added, taken) if part == "re" else (taken, added)
             total = chosen_sum(
                 m,
-                delay(m, adds, 1, name=f"adds_{name}"),
+                adds,
                 then,
                 otherwise,
                 width=self._width,
                 target=self._target,
                 name=f"combined_{name}",
             )
-            m.d.sync += result.eq(total)
-            results.append(result)
+            results.append(delay(m, total, 1, name=f"result_{name}"))
         return results
 
     def _leave(self, m: Module, results: Sequence[Value], complete: Signal) -> None:
@@ -587,6 +586,11 @@ def _times(value: Value, points: int) -> Value:
     for part in parts[1:]:
         total = total + part
     return total
+
+
+def _only(places: set[int], size: int) -> list[bool]:
+    """Return which of ``size`` steps are among ``places``."""
+    return [place in places for place in range(size)]
 
 
 def _decoded(
