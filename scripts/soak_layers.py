@@ -53,13 +53,13 @@ def outcome(seed: int, *, tests: tuple[str, ...]) -> str:
 def main(layers: int, first: int, again: bool, tests: tuple[str, ...], results: Path) -> None:
     """Build random layers, and hold every sample and every frame's cycles to model and manifest."""
     results.parent.mkdir(parents=True, exist_ok=True)
-    known = {} if again or not results.exists() else json.loads(results.read_text("utf-8"))
+    known = {} if again or not results.exists() else json.loads(results.read_text(encoding="utf-8"))
     seeds = [seed for seed in range(first, first + layers) if known.get(str(seed)) != PASSED]
     for seed in tqdm(seeds, unit="layer"):
         known[str(seed)] = outcome(seed, tests=tests)
         if known[str(seed)] != PASSED:
             tqdm.write(f"{seed}: {known[str(seed)]}")
-        results.write_text(json.dumps(known, indent=1), "utf-8")
+        results.write_text(json.dumps(known, indent=1), encoding="utf-8")
     failed = [seed for seed, result in known.items() if result != PASSED]
     click.echo(f"{len(known) - len(failed)} layers passed; failed: {', '.join(failed) or 'none'}")
     if failed:

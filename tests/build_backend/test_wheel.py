@@ -131,4 +131,4 @@ def test_it_works_among_a_users_packages_of_the_same_names(staged, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, **options)
     assert done.returncode == 0, done.stderr
     manifest = json.loads((folder / "build" / "parc_direct_4.json").read_text())
-    assert manifest["models"] == ["MULT18X18D.v"]
+    assert manifest["models"] == ["CCU2C.v", "MULT18X18D.v"]

@@ -81,6 +81,7 @@ VALUES = {
     "order": [["width", "height"], ["height"]],
     "origin": [0],
     "out_channels": [6],
+    "pairing": ["single"],
     "parts": [2],
     "port": [True],
     "products": [2],

@@ -41,6 +41,7 @@ GIVEN = {
     "name": "other",
     "out": "elsewhere",
     "macs": 3,
+    "products": "single",
     "operand_bits": 20,
     "twiddle_bits": 16,
     "spectrum_bits": 17,

@@ -63,7 +63,7 @@ def test_a_build(tmp_path, capsys):
         (
             "plan empty",
             "NETWORK must be a folder with a network.json that parc convert wrote, "
-            "not empty (No such file or directory)",
+            "not empty/network.json (No such file or directory)",
         ),
         (
             "implement no.json",
