@@ -31,8 +31,12 @@ def transform_length(length: int) -> int:
 
     N itself where it is a power of two from 4, or one of `ODD_POINTS` times a power of two.
     """
-    odd = odd_part(length)
-    if odd in ODD_POINTS or (odd == 1 and length >= 4):
+    return length if odd_part(length) in ODD_POINTS else radix_2_length(length)
+
+
+def radix_2_length(length: int) -> int:
+    """Return the points of a transform of a power of two: N itself from 4, else from 2 * N - 1."""
+    if odd_part(length) == 1 and length >= 4:
         return length
     return 1 << (2 * length - 2).bit_length()
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from golden.errors import ParameterError
-from golden.fft import FftDesign
+from golden.fft import FftDesign, radix_2_length
 from golden.fft_flow import Complexes, Flow
 from golden.fft_norms import KernelNorms
 from golden.fft_proof import Floats
@@ -23,12 +23,9 @@ MAX_POINTS = 1 << 16
 
 def transform_size(axis: Axis) -> int:
     """Return the points along ``axis``: a power of two."""
-    length = axis.length
-    if not axis.wraps:
-        return max(4, 1 << (axis.least_size - 1).bit_length())
-    return (
-        length if length & (length - 1) == 0 and length >= 4 else 1 << (2 * length - 2).bit_length()
-    )
+    if axis.wraps:
+        return radix_2_length(axis.length)
+    return max(4, 1 << (axis.least_size - 1).bit_length())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
