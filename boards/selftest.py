@@ -11,12 +11,12 @@ from amaranth.lib import memory
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
-from golden.design import LineDesign
-from golden.interval import Integers
-from golden.weights import LineWeights
-from hw.axi import AxiInstance
-from hw.ports import Component, Stream
-from hw.verilog import Ports, to_verilog
+from golden.line.design import LineDesign
+from golden.line.weights import LineWeights
+from golden.numbers.interval import Integers
+from hw.emit.axi import AxiInstance
+from hw.emit.verilog import Ports, to_verilog
+from hw.parts.ports import Component, Stream
 
 TOP = "selftest"
 N_GROUPS = 8
@@ -216,7 +216,7 @@ class BoardTop(Elaboratable):
     Attributes
     ----------
     ports
-        By name, for `hw.verilog.to_verilog`.
+        By name, for `hw.emit.verilog.to_verilog`.
     """
 
     def __init__(self, test: SelfTest) -> None:

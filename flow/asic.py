@@ -11,7 +11,7 @@ from flow.progress import Progress
 from flow.report import CriticalPath, Report
 from flow.synthesis import read_commands
 from flow.tools import FlowError, Yosys
-from golden.errors import ParameterError
+from golden.inputs.errors import ParameterError
 
 DEVICE = "asic"
 N_STEPS = 1

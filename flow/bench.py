@@ -12,8 +12,8 @@ from flow.implement import Means, implement, n_steps
 from flow.product import Product, build
 from flow.report import Report
 from flow.tools import FlowError, MissingToolError
-from golden.design import TARGETS
-from golden.errors import ParameterError
+from golden.inputs.errors import ParameterError
+from golden.line.design import TARGETS
 from hw.devices import DEVICES, USABLE
 
 LENGTHS = (8, 14, 16, 32, 56, 64, 112, 256)

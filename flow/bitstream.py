@@ -12,13 +12,13 @@ from flow.product import Product
 from flow.progress import Progress
 from flow.synthesis import synthesise
 from flow.tools import FlowError, Yosys, ecppack, nextpnr
-from golden.design import LineDesign
-from golden.errors import ParameterError
-from golden.interval import Interval
-from golden.weights import check_weights, load_weights
-from hw.axi import PortNames
-from hw.generate import generate
-from hw.manifest import design_of
+from golden.inputs.errors import ParameterError
+from golden.line.design import LineDesign
+from golden.line.weights import check_weights, load_weights
+from golden.numbers.interval import Interval
+from hw.emit.axi import PortNames
+from hw.emit.generate import generate
+from hw.emit.manifest import design_of
 
 N_STEPS = 3
 PINS = "board.lpf"

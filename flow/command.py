@@ -13,9 +13,9 @@ from flow.families import DEVICES, device_named
 from flow.implement import Means, implement, n_steps
 from flow.product import Product, load_product
 from flow.progress import progress
-from golden.errors import check_range
+from golden.inputs.errors import check_range
 from hw.command import run_command
-from hw.files import write_files
+from hw.emit.files import write_files
 
 
 @click.command()

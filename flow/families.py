@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from golden.errors import ParameterError
+from golden.inputs.errors import ParameterError
 
 
 @dataclass(frozen=True)

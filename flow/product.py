@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from golden.errors import ParameterError, first_line
+from golden.inputs.errors import ParameterError, first_line
 from hw.build import main
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from golden.errors import ParameterError
-from hw.yosys import YosysError, run_yosys
+from golden.inputs.errors import ParameterError
+from hw.emit.yosys import YosysError, run_yosys
 
 Version = tuple[int, ...]
 

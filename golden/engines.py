@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
-from golden.config import Table, refusal
-from golden.design import LineDesign
-from golden.direct import PAIRINGS, DirectDesign
-from golden.fermat import FermatDesign
-from golden.fft import FftDesign
-from golden.fft_exact import EXACT_WIDTHS, exact_widths
+from golden.direct.design import PAIRINGS, DirectDesign
+from golden.fermat.design import FermatDesign
+from golden.fft.design import FftDesign
+from golden.fft.exact import EXACT_WIDTHS, exact_widths
+from golden.inputs.config import Table, refusal
+from golden.line.design import LineDesign
 
 DESIGNS: Mapping[str, type[LineDesign]] = {
     design.engine: design for design in (DirectDesign, FftDesign, FermatDesign)

@@ -9,28 +9,28 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from golden.design import TARGETS, LineDesign, Requantization
-from golden.direct import PAIRINGS, DirectDesign
-from golden.errors import ParameterError
-from golden.example import example_weights
-from golden.fermat import FermatDesign
-from golden.fft import FftDesign
-from golden.fft_exact import EXACT_WIDTHS, exact_widths
-from golden.interval import Interval
-from golden.layer import LayerDesign
-from golden.names import check_module_name
-from golden.read import read_toml
-from golden.weights import (
+from golden.direct.design import PAIRINGS, DirectDesign
+from golden.fermat.design import FermatDesign
+from golden.fft.design import FftDesign
+from golden.fft.exact import EXACT_WIDTHS, exact_widths
+from golden.inputs.errors import ParameterError
+from golden.inputs.names import check_module_name
+from golden.inputs.read import read_toml
+from golden.layer.design import LayerDesign
+from golden.line.design import TARGETS, LineDesign, Requantization
+from golden.line.example import example_weights
+from golden.line.weights import (
     WEIGHT_NAMES,
     LineWeights,
     check_names,
     check_weights,
     load_weights,
 )
-from hw.axi import PortNames
+from golden.numbers.interval import Interval
 from hw.command import run_command
-from hw.files import write_product
-from hw.generate import generate
+from hw.emit.axi import PortNames
+from hw.emit.files import write_product
+from hw.emit.generate import generate
 from hw.layer.config import files_of, read_layer
 from hw.predict import NO_PREDICTION, PREDICTED
 

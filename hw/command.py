@@ -7,8 +7,8 @@ from typing import TextIO
 
 import click
 
-from golden.errors import ParameterError
-from hw.yosys import YosysError
+from golden.inputs.errors import ParameterError
+from hw.emit.yosys import YosysError
 
 _MODULE = "python -m "
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from golden.errors import ParameterError
+from golden.inputs.errors import ParameterError
 from hw.predict import Cost
 
 

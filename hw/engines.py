@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from golden.design import LineDesign
-from golden.direct import DirectDesign
-from golden.fermat import FermatDesign
-from golden.fft import FftDesign
-from hw.core import Core
+from golden.direct.design import DirectDesign
+from golden.fermat.design import FermatDesign
+from golden.fft.design import FftDesign
+from golden.line.design import LineDesign
 from hw.direct import core as direct
 from hw.direct.core import DirectCore
 from hw.direct.predict import predict as predict_direct
@@ -18,6 +17,7 @@ from hw.fermat.predict import predict as predict_fermat
 from hw.fft.core import FftCore
 from hw.fft.pipeline import pipeline_latency as fft_latency
 from hw.fft.predict import predict as predict_fft
+from hw.line.core import Core
 from hw.predict import Cost
 
 

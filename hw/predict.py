@@ -7,12 +7,12 @@ constants were fitted to synthesis, and `tests/flow/test_predict.py` holds them 
 
 from dataclasses import dataclass
 
-from golden.design import LineDesign
-from golden.quantize import MULTIPLIER_BITS
-from hw.output import buffer_depth, has_start, scale_bits, shift_range
+from golden.line.design import LineDesign
+from golden.numbers.quantize import MULTIPLIER_BITS
+from hw.line.output import buffer_depth, has_start, scale_bits, shift_range
+from hw.parts.streams import OutputBuffer
 from hw.primitives.memory import blocks_on, levels_on
 from hw.primitives.multiplier import multipliers_on
-from hw.streams import OutputBuffer
 
 _ADDRESS_LUTS = 14
 """What drives a block RAM's pins, on the average."""

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from golden.errors import ParameterError
-from golden.interval import Integers
-from golden.parc import Axis
-from golden.quantize import Activation, QuantizedKernel, quantize_lines, requantize
-from golden.weights import LineWeights, correlate
+from golden.inputs.errors import ParameterError
+from golden.line.weights import LineWeights, correlate
+from golden.numbers.interval import Integers
+from golden.numbers.quantize import Activation, QuantizedKernel, quantize_lines, requantize
+from golden.operator.parc import Axis
 
 Form = Literal["concat", "fft"]
 

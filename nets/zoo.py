@@ -1,4 +1,4 @@
-"""The published networks with ParC by the names of `golden.networks`, with random parameters.
+"""The published networks with ParC, named as in `golden.operator.networks`, of random parameters.
 
 ``python -m hw.convert nets.zoo:parcnet_s --input-size 256x256 ...`` takes one.
 """

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import click
 from click.shell_completion import CompletionItem
 
-from golden.errors import ParameterError
+from golden.inputs.errors import ParameterError
 from hw.command import name_of, run_command
 
 

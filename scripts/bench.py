@@ -14,10 +14,10 @@ from flow.cache import Cache
 from flow.families import device_named
 from flow.implement import Means, n_steps
 from flow.progress import progress
-from golden.errors import check_range
+from golden.inputs.errors import check_range
 from hw.command import run_command
+from hw.emit.files import write_files
 from hw.engines import ENGINES
-from hw.files import write_files
 
 
 @click.command()

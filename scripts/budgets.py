@@ -17,7 +17,7 @@ from flow.product import build
 from flow.progress import Progress, progress
 from flow.report import Report
 from hw.command import run_command
-from hw.files import write_files
+from hw.emit.files import write_files
 
 SEEDS = 3
 

@@ -16,13 +16,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from matplotlib.figure import Figure
 
-from golden.design import LineDesign
-from golden.interval import Integers
-from golden.parc import parc
-from golden.quantize import Activation, QuantizedKernel, quantize_lines
-from golden.weights import check_weights, correlate, load_weights
+from golden.line.design import LineDesign
+from golden.line.weights import check_weights, correlate, load_weights
+from golden.numbers.interval import Integers
+from golden.numbers.quantize import Activation, QuantizedKernel, quantize_lines
+from golden.operator.parc import parc
 from hw.command import table
-from hw.manifest import design_of
+from hw.emit.manifest import design_of
 from sim import bench_map
 from sim.bench import Job
 from sim.photograph import Floats, feature_map, position_aware_kernels

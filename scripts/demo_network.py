@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from matplotlib.figure import Figure
 
-from golden.interval import Integers
-from golden.parc import Floats
+from golden.numbers.interval import Integers
+from golden.operator.parc import Floats
 from hw.command import table
 from hw.convert.calibrate import Calibration, measure, quantize_network, stand_ins
 from hw.convert.compose import compose
@@ -25,7 +25,7 @@ from hw.convert.find import find_passes
 from hw.convert.graph import Graph
 from hw.convert.integers import IntegerLayer
 from hw.convert.read_torch import from_program
-from hw.files import write_files
+from hw.emit.files import write_files
 from nets.digits import TASKS, digits, load_trained
 from sim.frames import run_frames
 

@@ -10,13 +10,13 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from flow.progress import Progress, progress
-from golden.errors import ParameterError
-from golden.fermat import supported_lengths
-from golden.networks import NETWORKS, Size
+from golden.fermat.design import supported_lengths
+from golden.inputs.errors import ParameterError
+from golden.operator.networks import NETWORKS, Size
 from hw.command import run_command
 from hw.devices import DEVICES
+from hw.emit.files import write_files
 from hw.engines import ENGINES
-from hw.files import write_files
 from hw.plan.choices import unable
 from hw.plan.network import PlannedNetwork, published
 from hw.plan.search import Planner

@@ -10,10 +10,10 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from golden.design import LineDesign, Requantization
-from golden.direct import DirectDesign
-from golden.example import example_weights
-from golden.layer import LayerDesign
+from golden.direct.design import DirectDesign
+from golden.layer.design import LayerDesign
+from golden.line.design import LineDesign, Requantization
+from golden.line.example import example_weights
 from hw.build import LAYER_PRESETS
 from hw.layer.config import read_layer
 from sim.bulk import run_bulk

@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from golden.config import Table
-from golden.layer import Arrays, LayerDesign
-from golden.networks import NETWORKS
-from golden.weights import load_weights
+from golden.inputs.config import Table
+from golden.layer.design import Arrays, LayerDesign
+from golden.line.weights import load_weights
+from golden.operator.networks import NETWORKS
 from hw.command import table
 from hw.layer.config import read_layer
 from hw.layer.registry import LAYERS

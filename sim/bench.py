@@ -10,8 +10,8 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 
-from golden.design import LineDesign
-from golden.layer import LayerDesign
+from golden.layer.design import LayerDesign
+from golden.line.design import LineDesign
 from sim.stream import Beat, Gaps, Hush, Pulses, Readiness, Sink, Source, Stepper, Wires
 
 JOB = "BENCH_JOB"

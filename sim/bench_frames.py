@@ -8,9 +8,9 @@ from typing import Any
 import cocotb
 import numpy as np
 
-from golden.interval import Integers
-from golden.layer import LayerDesign
-from golden.weights import load_weights
+from golden.layer.design import LayerDesign
+from golden.line.weights import load_weights
+from golden.numbers.interval import Integers
 from sim.bench import JOB, Job
 from sim.bench_map import CYCLES, FOLDER, PROGRESS, RESULTS, samples_of
 from sim.layer import LayerBench

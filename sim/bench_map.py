@@ -8,8 +8,8 @@ from typing import Any
 import cocotb
 import numpy as np
 
-from golden.design import LineDesign
-from golden.interval import Integers
+from golden.line.design import LineDesign
+from golden.numbers.interval import Integers
 from sim.bench import JOB, Job
 from sim.line import LineBench
 from sim.stream import Beat, always, evenly

@@ -6,8 +6,8 @@ from typing import Any
 import cocotb
 import numpy as np
 
-from golden.design import LineDesign
-from golden.interval import Integers
+from golden.line.design import LineDesign
+from golden.numbers.interval import Integers
 from sim.bench import JOB, Job, check_beats
 from sim.layer import LayerBench
 from sim.line import LineBench

@@ -7,8 +7,8 @@ from typing import Any
 
 import cocotb
 
-from golden.interval import Integers
-from golden.weights import LineWeights
+from golden.line.weights import LineWeights
+from golden.numbers.interval import Integers
 from sim.bench import JOB, Job, check_beats
 from sim.line import LineBench
 from sim.stimulus import random_weights

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from golden.design import LineDesign
-from golden.interval import Integers
-from golden.layer import LayerDesign
-from hw.axi import PortNames
-from hw.generate import generate
+from golden.layer.design import LayerDesign
+from golden.line.design import LineDesign
+from golden.numbers.interval import Integers
+from hw.emit.axi import PortNames
+from hw.emit.generate import generate
 from sim.paths import plain
 from sim.runner import CACHE, QUIET, VERILATOR_ROOT, SimulationError, verilator_environment
 

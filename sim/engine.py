@@ -4,12 +4,12 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from golden.design import LineDesign
-from golden.layer import LayerDesign
-from hw.axi import PortNames
-from hw.files import write_files
-from hw.generate import generate
-from hw.models import models_for
+from golden.layer.design import LayerDesign
+from golden.line.design import LineDesign
+from hw.emit.axi import PortNames
+from hw.emit.files import write_files
+from hw.emit.generate import generate
+from hw.emit.models import models_for
 from sim.bench import Job
 from sim.runner import build
 

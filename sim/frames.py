@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from golden.interval import Integers
-from golden.layer import Arrays, LayerDesign
-from hw.axi import PortNames
-from hw.files import write_files
-from hw.generate import generate
-from hw.models import models_for
+from golden.layer.design import Arrays, LayerDesign
+from golden.numbers.interval import Integers
+from hw.emit.axi import PortNames
+from hw.emit.files import write_files
+from hw.emit.generate import generate
+from hw.emit.models import models_for
 from sim import bench_frames, bench_map
 from sim.bench import Job
 from sim.progress import watching

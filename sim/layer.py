@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from golden.interval import Integers
-from golden.layer import Arrays, LayerDesign
+from golden.layer.design import Arrays, LayerDesign
+from golden.numbers.interval import Integers
 from sim.bench import Bench, Job, field_words
 from sim.stimulus import random_arrays
 from sim.stream import Beat, Gaps, Readiness, evenly, random_gaps

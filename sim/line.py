@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from golden.design import LineDesign
-from golden.interval import Integers
-from golden.weights import LineWeights
+from golden.line.design import LineDesign
+from golden.line.weights import LineWeights
+from golden.numbers.interval import Integers
 from sim.bench import Bench, Job, field_words
 from sim.stimulus import random_lines, random_weights
 from sim.stream import Beat, Gaps, Readiness, evenly

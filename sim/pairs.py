@@ -7,7 +7,7 @@ from amaranth.hdl import C, ClockSignal, Instance, Module, Shape, Signal, Value,
 from amaranth.lib import memory
 from amaranth.lib.wiring import In, Out
 
-from hw.ports import Component
+from hw.parts.ports import Component
 
 OPERAND_BITS = 18
 PRODUCT_BITS = 2 * OPERAND_BITS

@@ -13,8 +13,8 @@ import pyosys
 from amaranth.hdl import Cat, ClockDomain, Module, Mux, Signal, Value
 from amaranth.hdl import _ir as ir
 
-from hw.verilog import Ports, to_rtlil
-from hw.yosys import run_yosys
+from hw.emit.verilog import Ports, to_rtlil
+from hw.emit.yosys import run_yosys
 
 ABC_PROGRAM = Path(pyosys.__file__).resolve().parent / "yosys-abc"
 TOP = "harness"

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from golden.config import Table
-from golden.errors import ParameterError
-from golden.interval import Interval
-from golden.layer import LayerDesign
+from golden.inputs.config import Table
+from golden.inputs.errors import ParameterError
+from golden.layer.design import LayerDesign
+from golden.numbers.interval import Interval
 from hw.layer.registry import LAYERS
 
 Options = dict[str, Any]

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from golden.design import LineDesign
-from golden.interval import Integers, Interval
-from golden.layer import Arrays, LayerDesign
-from golden.layer_axes import AxesDesign
-from golden.layer_forms import MetaFormerDesign
-from golden.quantize import requantization
-from golden.weights import LineWeights, correlate
+from golden.layer.axes import AxesDesign
+from golden.layer.design import Arrays, LayerDesign
+from golden.layer.forms import MetaFormerDesign
+from golden.line.design import LineDesign
+from golden.line.weights import LineWeights, correlate
+from golden.numbers.interval import Integers, Interval
+from golden.numbers.quantize import requantization
 
 
 def random_lines(

@@ -17,8 +17,8 @@ import torch
 from torch.export.pt2_archive import constants as place
 from torch.export.pt2_archive._package import PT2ArchiveReader, load_pt2
 
-from golden.errors import ParameterError, first_line
-from golden.read import check_expansion
+from golden.inputs.errors import ParameterError, first_line
+from golden.inputs.read import check_expansion
 
 _MODEL = "model"
 """What `torch.export.save` calls the network."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from golden.errors import first_line
+from golden.inputs.errors import first_line
 
 _OTHERS = tuple(
     str(folder.resolve())

@@ -8,12 +8,12 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
-from golden.errors import ParameterError
-from golden.interval import Integers
-from golden.observe import OBSERVERS, Agreement, Samples, Sqnr
-from golden.parc import Floats
-from golden.quantize import Activation
-from golden.weights import load_weights
+from golden.inputs.errors import ParameterError
+from golden.line.weights import load_weights
+from golden.numbers.interval import Integers
+from golden.numbers.observe import OBSERVERS, Agreement, Samples, Sqnr
+from golden.numbers.quantize import Activation
+from golden.operator.parc import Floats
 from hw.convert.compose import FoundLayer
 from hw.convert.find import Left
 from hw.convert.graph import Graph, Values

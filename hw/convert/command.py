@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from golden.errors import ParameterError
-from golden.observe import OBSERVERS
+from golden.inputs.errors import ParameterError
+from golden.numbers.observe import OBSERVERS
 from hw.command import table
 from hw.convert.calibrate import (
     Calibration,
@@ -26,7 +26,7 @@ from hw.convert.graph import Graph
 from hw.convert.integers import IntegerLayer
 from hw.convert.probe import LEAST_TAPS
 from hw.convert.read_torch import read_export, read_factory
-from hw.files import with_manifest, write_product
+from hw.emit.files import with_manifest, write_product
 
 NETWORK = "network.json"
 """What lists the layers."""

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from golden.parc import Floats
+from golden.operator.parc import Floats
 from hw.convert.computed import Computed
 from hw.convert.find import Found, affine, channel_affine, is_map
 from hw.convert.flow import Flow

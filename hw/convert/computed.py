@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from golden.parc import Axis, Floats, circulant
+from golden.operator.parc import Axis, Floats, circulant
 
 _ROUNDING = 1e-12
 """Part of a channel's greatest result that may be rounding."""

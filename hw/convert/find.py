@@ -16,8 +16,8 @@ from itertools import islice
 import numpy as np
 import torch
 
-from golden.errors import ParameterError
-from golden.parc import Floats
+from golden.inputs.errors import ParameterError
+from golden.operator.parc import Floats
 from hw.convert.computed import Computed, is_flat
 from hw.convert.flow import Flow
 from hw.convert.graph import Graph, Node, placed

@@ -7,8 +7,8 @@ from typing import Any, Literal, NoReturn
 
 import torch
 
-from golden.errors import ParameterError, first_line
-from golden.quantize import Activation
+from golden.inputs.errors import ParameterError, first_line
+from golden.numbers.quantize import Activation
 from hw.convert.quantized import Levels, LevelsOf
 
 Value = Any

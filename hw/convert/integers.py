@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from golden.config import Table, refusal
-from golden.errors import ParameterError
-from golden.interval import Integers
-from golden.layer import LayerDesign
-from golden.layer_axes import AXES
-from golden.layer_filter import MAX_KERNEL_F_BITS, kernels_of_spectra
-from golden.observe import describe
-from golden.parc import Floats
-from golden.quantize import Activation, QuantizedKernel, quantize_lines, requantization
-from golden.weights import weights_archive
+from golden.inputs.config import Table, refusal
+from golden.inputs.errors import ParameterError
+from golden.layer.axes import AXES
+from golden.layer.design import LayerDesign
+from golden.layer.filter import MAX_KERNEL_F_BITS, kernels_of_spectra
+from golden.line.weights import weights_archive
+from golden.numbers.interval import Integers
+from golden.numbers.observe import describe
+from golden.numbers.quantize import Activation, QuantizedKernel, quantize_lines, requantization
+from golden.operator.parc import Floats
 from hw.convert.compose import Chain, FoundLayer
 from hw.convert.computed import Band, Computed, Pass, Patch, Torus
+from hw.emit.toml import to_toml
 from hw.layer.registry import LAYERS
-from hw.toml import to_toml
 
 
 @dataclass(frozen=True)

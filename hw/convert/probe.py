@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from golden.parc import Axis, Floats
+from golden.operator.parc import Axis, Floats
 from hw.convert.computed import Band, Computed, Pass, Patch, Torus, along, lines_of
 from hw.convert.graph import Graph
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from golden.quantize import Activation
+from golden.numbers.quantize import Activation
 
 ROUNDINGS = frozenset({"quantize", "dequantize", "fake_quantize"})
 """Kinds of nodes that `rounds` runs."""

@@ -15,7 +15,7 @@ from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 from torch.nn import functional
 
-from golden.errors import ParameterError, first_line
+from golden.inputs.errors import ParameterError, first_line
 from hw.convert.affine import Affine, of_onnx
 from hw.convert.graph import Graph, Kind, Node, Value, build
 from hw.convert.operators import conv2d

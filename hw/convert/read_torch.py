@@ -14,7 +14,7 @@ import torch
 from torch import fx
 from torch.export.graph_signature import OutputKind
 
-from golden.errors import ParameterError, first_line
+from golden.inputs.errors import ParameterError, first_line
 from hw.convert.affine import Affine, of_torch
 from hw.convert.archive import load_program
 from hw.convert.blame import explained, line_of

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 
-from golden.dense import DenseDirectDesign
-from hw.counter import Counter
-from hw.delay import delay, delay_valid
+from golden.dense.design import DenseDirectDesign
 from hw.dense.store import GroupStore
 from hw.dense.units import UnitTables, dense_ports, sum_tree, tree_latency, unspent_set
 from hw.direct.core import DATA_STAGE, KERNEL_STAGE, DirectCore, pipeline_latency
 from hw.direct.pairs import chain_of
 from hw.direct.sequencer import Sequencer
-from hw.ports import Component, View, flipped
+from hw.parts.counter import Counter
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import Component, View, flipped
 from hw.primitives.memory import READ_LATENCY
 
 
@@ -34,7 +34,7 @@ class DenseDirectCore(DirectCore):
 
     Members
     -------
-    As of `hw.core.Core`.
+    As of `hw.line.core.Core`.
     """
 
     def __init__(self, design: DenseDirectDesign, pace: int = 0) -> None:

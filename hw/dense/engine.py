@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from golden.dense import DenseDesign, DenseDirectDesign, DenseFermatDesign, DenseFftDesign
-from hw.core import Core
+from golden.dense.design import DenseDesign, DenseDirectDesign, DenseFermatDesign, DenseFftDesign
 from hw.dense import direct, fermat, fft
 from hw.dense.predict import predict_direct, predict_fermat, predict_fft
+from hw.line.core import Core
 from hw.predict import Cost
 
 

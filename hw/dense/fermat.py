@@ -6,10 +6,7 @@ from typing import Any
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 
-from golden.dense import DenseFermatDesign
-from hw.accumulate import accumulate_turns
-from hw.core import Core
-from hw.delay import delay_valid
+from golden.dense.design import DenseFermatDesign
 from hw.dense.store import GroupStore
 from hw.dense.units import (
     Order,
@@ -23,10 +20,13 @@ from hw.fermat.chain import DOOR, latency_of, run_chain, steps_after, words_of
 from hw.fermat.product import Product
 from hw.fermat.rotation import Fold
 from hw.fermat.words import LEAD, words_layout
-from hw.output import OutputStage
-from hw.ports import flipped
-from hw.streams import Flow
-from hw.tables import Table
+from hw.line.core import Core
+from hw.line.output import OutputStage
+from hw.parts.accumulate import accumulate_turns
+from hw.parts.delay import delay_valid
+from hw.parts.ports import flipped
+from hw.parts.streams import Flow
+from hw.parts.tables import Table
 
 
 def latency_ahead(design: DenseFermatDesign) -> int:
@@ -49,7 +49,7 @@ class DenseFermatCore(Core):
 
     Members
     -------
-    As of `hw.core.Core`.
+    As of `hw.line.core.Core`.
     """
 
     def __init__(self, design: DenseFermatDesign, pace: int = 0) -> None:

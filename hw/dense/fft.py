@@ -6,10 +6,7 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, wiring
 
-from golden.dense import DenseFftDesign
-from hw.accumulate import accumulate_turns
-from hw.core import Core
-from hw.delay import delay, delay_valid
+from golden.dense.design import DenseFftDesign
 from hw.dense.store import GroupStore
 from hw.dense.units import (
     Order,
@@ -24,8 +21,11 @@ from hw.fft.door import Door, door_latency
 from hw.fft.pipeline import SPECTRUM_STAGE, Registers, transform_latency
 from hw.fft.product import ExactProduct, rounded, rounds_up
 from hw.fft.sections import Sections, emit, factor_of, spectra_words
-from hw.ports import flipped
-from hw.tables import Table
+from hw.line.core import Core
+from hw.parts.accumulate import accumulate_turns
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import flipped
+from hw.parts.tables import Table
 
 _ROUNDING = 1
 """Cycles for the rounding of a sum of products."""
@@ -54,11 +54,11 @@ class DenseFftCore(Core):
 
     Each pair of input lines is transformed once, and its bins are held. A pair of output lines
     takes as many cycles as the transform has points for each input channel of a unit, and one
-    transform back. `golden.dense.DenseFftDesign.accumulate` gives the results bit for bit.
+    transform back. `golden.dense.design.DenseFftDesign.accumulate` gives the results bit for bit.
 
     Members
     -------
-    As of `hw.core.Core`.
+    As of `hw.line.core.Core`.
     """
 
     def __init__(self, design: DenseFftDesign, pace: int = 0) -> None:

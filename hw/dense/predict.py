@@ -1,6 +1,6 @@
 """What dense engines take of a device, from their parameters alone."""
 
-from golden.dense import DenseDesign, DenseDirectDesign, DenseFermatDesign, DenseFftDesign
+from golden.dense.design import DenseDesign, DenseDirectDesign, DenseFermatDesign, DenseFftDesign
 from hw.dense.direct import in_flight
 from hw.dense.fermat import latency_behind as fermat_latency
 from hw.dense.fft import latency_behind as fft_latency

@@ -4,9 +4,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from golden.dense import DenseDesign
-from hw.counter import Counter, Odometer
-from hw.ports import Component, View
+from golden.dense.design import DenseDesign
+from hw.parts.counter import Counter, Odometer
+from hw.parts.ports import Component, View
 from hw.primitives.memory import READ_LATENCY, Memory
 
 _LEAST_PACE = 2

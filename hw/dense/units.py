@@ -8,16 +8,16 @@ from amaranth.hdl import Const, Module, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from golden.dense import DenseDesign
-from hw.core import between_frames, core_ports
-from hw.counter import Odometer
+from golden.dense.design import DenseDesign
 from hw.dense.store import GroupStore
-from hw.ports import Component, View
-from hw.tables import Ends, Load, LoadSignature, Table, walk_channels
+from hw.line.core import between_frames, core_ports
+from hw.parts.counter import Odometer
+from hw.parts.ports import Component, View
+from hw.parts.tables import Ends, Load, LoadSignature, Table, walk_channels
 
 
 def dense_ports(design: DenseDesign, *, coefficient_bits: int) -> dict[str, Any]:
-    """Return the members of a dense core: those of `hw.core.Core`."""
+    """Return the members of a dense core: those of `hw.line.core.Core`."""
     depth = design.stored_channels * design.coefficient_stride
     return core_ports(design, depth=depth, coefficient_bits=coefficient_bits)
 

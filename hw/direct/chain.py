@@ -8,9 +8,9 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from golden.direct import DirectDesign
-from hw.delay import delay, delay_valid
-from hw.ports import Component, View
+from golden.direct.design import DirectDesign
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import Component, View
 from hw.primitives.multiplier import SharedMultiplier, addend_attributes
 
 

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 
-from golden.direct import DirectDesign
-from hw.accumulate import accumulate_turns
-from hw.core import Core, core_ports
-from hw.delay import delay, delay_valid
+from golden.direct.design import DirectDesign
 from hw.direct.chain import Chain
 from hw.direct.pairs import chain_of
 from hw.direct.replay import LineReplay
 from hw.direct.sequencer import Sequencer
-from hw.output import OutputStage
-from hw.ports import View, flipped
+from hw.line.core import Core, core_ports
+from hw.line.output import OutputStage
+from hw.parts.accumulate import accumulate_turns
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import View, flipped
+from hw.parts.tables import Table
 from hw.primitives.memory import READ_LATENCY, Memory
-from hw.tables import Table
 
 KERNEL_STAGE = Table.latency
 """Cycles from the decision to step until the step's weight is on the chain's bus."""
@@ -47,7 +47,7 @@ class DirectCore(Core):
 
     Members
     -------
-    As of `hw.core.Core`.
+    As of `hw.line.core.Core`.
     """
 
     def __init__(self, design: DirectDesign) -> None:

@@ -1,4 +1,4 @@
-"""The chain in pairs: two taps share a multiplier; `golden.pairs` has the arithmetic."""
+"""The chain in pairs: two taps share a multiplier; `golden.direct.pairs` has the arithmetic."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -9,10 +9,10 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from golden.direct import DirectDesign
-from hw.delay import delay, delay_valid
+from golden.direct.design import DirectDesign
 from hw.direct.chain import Broadcast, Chain, segment_starts
-from hw.ports import Component, View, view
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import Component, View, view
 from hw.primitives.adder import ONE, ZERO, Bit, Bits, Operands, bits_of, chosen_sum
 from hw.primitives.memory import READ_LATENCY, Memory
 from hw.primitives.multiplier import SharedMultiplier

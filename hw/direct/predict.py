@@ -1,6 +1,6 @@
 """What the direct engine takes of a device, from its parameters alone."""
 
-from golden.direct import DirectDesign
+from golden.direct.design import DirectDesign
 from hw.direct.core import pipeline_latency
 from hw.predict import (
     Cost,

@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from golden.direct import DirectDesign
-from hw.counter import Counter
-from hw.output import beat_layout
-from hw.ports import Component, Stream, View
+from golden.direct.design import DirectDesign
+from hw.line.output import beat_layout
+from hw.parts.counter import Counter
+from hw.parts.ports import Component, Stream, View
 from hw.primitives.memory import READ_LATENCY, Memory
 
 

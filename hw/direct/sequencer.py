@@ -3,10 +3,10 @@
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out
 
-from golden.direct import DirectDesign
-from hw.core import between_frames
-from hw.counter import Counter, Odometer
-from hw.ports import Component
+from golden.direct.design import DirectDesign
+from hw.line.core import between_frames
+from hw.parts.counter import Counter, Odometer
+from hw.parts.ports import Component
 
 
 class Sequencer(Component):

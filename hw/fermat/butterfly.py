@@ -6,13 +6,13 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from golden import fermat_plan as plan
-from golden.interval import Interval
-from hw.counter import Counter, Odometer
-from hw.delay import BeatDelay, delay, delay_valid
+from golden.fermat import plan
+from golden.numbers.interval import Interval
 from hw.fermat.latency import step_latency
 from hw.fermat.words import LEAD, Word, WordsComponent, add_all, rotation, words_layout
-from hw.ports import Component, View, view
+from hw.parts.counter import Counter, Odometer
+from hw.parts.delay import BeatDelay, delay, delay_valid
+from hw.parts.ports import Component, View, view
 from hw.primitives.adder import ONE, Operands, bits_of, chosen_sum
 from hw.primitives.memory import Memory
 

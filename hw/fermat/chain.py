@@ -5,17 +5,17 @@ from typing import Any
 
 from amaranth.hdl import Module, Value
 
-from golden import fermat_plan as plan
-from golden.fermat import FermatDesign
-from golden.interval import Interval
-from hw.delay import delay, delay_valid
+from golden.fermat import plan
+from golden.fermat.design import FermatDesign
+from golden.numbers.interval import Interval
 from hw.fermat.butterfly import Butterfly, PointTransform
 from hw.fermat.latency import step_latency
 from hw.fermat.reduction import Reduction
 from hw.fermat.rotation import Fold, Rotation
 from hw.fermat.words import LEAD, words_layout
-from hw.ports import View
-from hw.streams import Flow, FlowSignature, connect_streams
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import View
+from hw.parts.streams import Flow, FlowSignature, connect_streams
 
 DOOR = 1
 """Cycles from taking a sample to its valid bit before the first stage."""

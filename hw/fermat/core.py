@@ -5,20 +5,20 @@ from typing import Any
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 
-from golden.fermat import FermatDesign
-from hw.core import Core, core_ports
-from hw.counter import Odometer
-from hw.delay import delay, delay_valid
+from golden.fermat.design import FermatDesign
 from hw.fermat.chain import DOOR, latency_of, run_chain, steps_after, words_of
 from hw.fermat.latency import step_latency
 from hw.fermat.product import Product
 from hw.fermat.rotation import Fold
 from hw.fermat.words import LEAD
-from hw.output import OutputStage
-from hw.ports import View, flipped
-from hw.streams import Flow, FlowSignature, connect_streams
-from hw.tables import Table, walk_channels
-from hw.weights_port import FRAMES_IN_FLIGHT_BITS
+from hw.line.core import Core, core_ports
+from hw.line.output import OutputStage
+from hw.line.weights_port import FRAMES_IN_FLIGHT_BITS
+from hw.parts.counter import Odometer
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import View, flipped
+from hw.parts.streams import Flow, FlowSignature, connect_streams
+from hw.parts.tables import Table, walk_channels
 
 FAR = 1 << 14
 """Words from which a table fills so many blocks that there are registers before and behind it."""
@@ -44,7 +44,7 @@ class FermatCore(Core):
 
     Members
     -------
-    As of `hw.core.Core`.
+    As of `hw.line.core.Core`.
     """
 
     def __init__(self, design: FermatDesign) -> None:

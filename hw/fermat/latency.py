@@ -1,7 +1,7 @@
 """Cycles that the steps of a transform take: what the stages keep to, and predictions add up."""
 
-from golden import fermat_plan as plan
-from hw.tables import Table
+from golden.fermat import plan
+from hw.parts.tables import Table
 
 
 def step_latency(step: plan.Step) -> int:
@@ -13,7 +13,7 @@ def step_latency(step: plan.Step) -> int:
     if isinstance(step, plan.Reduction):
         return Table.latency + 1
     if not isinstance(step, plan.Butterfly):
-        raise TypeError(f"Step must be one of golden.fermat_plan's, not {step!r}")
+        raise TypeError(f"Step must be one of golden.fermat.plan's, not {step!r}")
     if step.radix == 2:
         return step.delay + 1
     return step.radix * step.delay + 1 + (step.radix - 1).bit_length()

@@ -1,8 +1,8 @@
 """What the Fermat engine takes of a device, from its parameters alone."""
 
-from golden import fermat_plan as plan
-from golden.fermat import FermatDesign
-from golden.fermat_ring import fits
+from golden.fermat import plan
+from golden.fermat.design import FermatDesign
+from golden.fermat.ring import fits
 from hw.fermat.butterfly import PointTransform, WordStore
 from hw.fermat.core import pipeline_latency
 from hw.predict import Cost, adder, counter, output_stage, ram, rom, table, weights_port

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from amaranth.hdl import C, Cat, Module, Signal, Value, signed
 from amaranth.lib.wiring import In
 
-from golden import fermat_plan as plan
-from golden.interval import Interval
-from hw.delay import delay_valid
+from golden.fermat import plan
+from golden.numbers.interval import Interval
 from hw.fermat.words import (
     Word,
     WordsComponent,
@@ -18,6 +17,7 @@ from hw.fermat.words import (
     subtract,
     until,
 )
+from hw.parts.delay import delay_valid
 from hw.primitives.adder import bits_of, plain_sum
 from hw.primitives.multiplier import SharedMultiplier
 
@@ -26,7 +26,7 @@ class Product(WordsComponent):
     """Multiplies words modulo 2^b + 1 with the spectrum's word, which all lanes share.
 
     Limbs and their differences are multiplied, and the products added up in their places; see
-    `golden.fermat_plan.Product`. One beat a cycle, `latency` cycles.
+    `golden.fermat.plan.Product`. One beat a cycle, `latency` cycles.
 
     Members
     -------

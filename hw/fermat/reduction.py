@@ -2,11 +2,11 @@
 
 from amaranth.hdl import Module, Signal, signed
 
-from golden import fermat_plan as plan
-from hw.delay import delay, delay_valid
+from golden.fermat import plan
 from hw.fermat.latency import step_latency
 from hw.fermat.words import WordsComponent
-from hw.tables import Table
+from hw.parts.delay import delay, delay_valid
+from hw.parts.tables import Table
 
 
 class Reduction(WordsComponent):

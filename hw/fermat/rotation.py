@@ -5,12 +5,12 @@ from functools import partial
 from amaranth.hdl import Const, Module, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
-from golden import fermat_plan as plan
-from hw.counter import Counter
-from hw.delay import delay, delay_valid
+from golden.fermat import plan
 from hw.fermat.latency import step_latency
 from hw.fermat.words import LEAD, WordsComponent, rotation, words_layout
-from hw.ports import Component, View
+from hw.parts.counter import Counter
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import Component, View
 from hw.primitives.adder import Operands, bits_of, chosen_sum, plain_sum
 
 
@@ -106,7 +106,7 @@ class Level(Component):
 
 
 class Rotation(WordsComponent):
-    """Rotates flows of words through the levels of a `golden.fermat_plan.Rotation`.
+    """Rotates flows of words through the levels of a `golden.fermat.plan.Rotation`.
 
     One beat a cycle, `latency` cycles.
     """

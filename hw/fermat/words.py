@@ -8,13 +8,13 @@ from amaranth.hdl import Module, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from golden.fermat_ring import fits
-from golden.interval import Interval
-from hw.delay import delay
-from hw.ports import Component
+from golden.fermat.ring import fits
+from golden.numbers.interval import Interval
+from hw.parts.delay import delay
+from hw.parts.ports import Component
+from hw.parts.streams import Flow, FlowSignature
 from hw.primitives.adder import ONE, ZERO, Bit, Operands
 from hw.primitives.memory import READ_LATENCY
-from hw.streams import Flow, FlowSignature
 
 LEAD = READ_LATENCY
 """Cycles that the valid bit of a flow of words is ahead of its word.
@@ -55,7 +55,7 @@ class WordsComponent(Component):
 
 
 def rotation(word: Sequence[Bit], words: Interval, shift: int, bits: int) -> Operands:
-    """Return ``word * 2^shift`` modulo 2^bits + 1 as `golden.fermat_ring.rotate` makes it.
+    """Return ``word * 2^shift`` modulo 2^bits + 1 as `golden.fermat.ring.rotate` makes it.
 
     Only wires and inverters: ``low * 2^s - high`` is ``low * 2^s + ~high + 1``, and rounding the
     high part up takes the 1 away again.

@@ -4,8 +4,8 @@ from amaranth.hdl import Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import Out
 
-from golden.fixed import SQ
-from hw.ports import Interface, Path, View
+from golden.numbers.fixed import SQ
+from hw.parts.ports import Interface, Path, View
 
 AHEAD = 2
 """Cycles that a beat's `early` is ahead of its parts.

@@ -6,29 +6,29 @@ from typing import Any, ClassVar
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 
-from golden.fft import FftDesign
-from hw.core import Core, core_ports
-from hw.counter import Odometer
-from hw.delay import delay, delay_valid
+from golden.fft.design import FftDesign
 from hw.fft.beats import Beats
 from hw.fft.door import Door
 from hw.fft.pipeline import SPECTRUM_STAGE, Registers, pipeline_latency
 from hw.fft.sections import Sections, emit, factor_of, spectra_words, within_line
-from hw.ports import flipped
-from hw.tables import Table, walk_channels
-from hw.weights_port import BankFollower
+from hw.line.core import Core, core_ports
+from hw.line.weights_port import BankFollower
+from hw.parts.counter import Odometer
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import flipped
+from hw.parts.tables import Table, walk_channels
 
 
 class FftCore(Core):
     """Circular cross-correlation of every line with its channel's kernel, in fixed point.
 
-    `golden.fft.FftDesign.accumulate` gives its results bit for bit. A group takes as many cycles as
-    the transform has points. Nothing stalls and nothing waits for what comes next: a line's sums
+    `golden.fft.design.FftDesign.accumulate` gives its results bit for bit. A group takes as many
+    cycles as the transform has points. Nothing stalls and nothing waits for what comes next: a line's sums
     leave once the line is in.
 
     Members
     -------
-    As of `hw.core.Core`; the spectra are read when a line has passed the forward
+    As of `hw.line.core.Core`; the spectra are read when a line has passed the forward
     transform, but those in effect when its frame began.
     """
 

@@ -4,13 +4,13 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from golden.fft import FftDesign
-from hw.core import between_frames
-from hw.counter import Counter, Odometer
-from hw.delay import delay, delay_valid
+from golden.fft.design import FftDesign
 from hw.fft.beats import AHEAD, Beats, BeatSignature
-from hw.output import beat_layout
-from hw.ports import Component, Stream, View
+from hw.line.core import between_frames
+from hw.line.output import beat_layout
+from hw.parts.counter import Counter, Odometer
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import Component, Stream, View
 from hw.primitives.memory import READ_LATENCY, Memory
 
 

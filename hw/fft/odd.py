@@ -7,13 +7,13 @@ from functools import cached_property
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib.wiring import In, Out
 
-from golden.fft_format import SectionFormat
-from golden.fft_odd import OddTransform
-from hw.counter import Counter
-from hw.delay import delay, delay_valid
+from golden.fft.format import SectionFormat
+from golden.fft.odd import OddTransform
 from hw.fft.beats import AHEAD, Beats, BeatSignature
 from hw.fft.product import rounded, rounds_up
-from hw.ports import Component, View
+from hw.parts.counter import Counter
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import Component, View
 from hw.primitives.adder import ONE, ZERO, Operands, bits_of, chosen_sum
 from hw.primitives.multiplier import SharedMultiplier
 
@@ -102,7 +102,7 @@ class Schedule:
 
 
 class OddStage(Component):
-    """Transforms of blocks of samples, each a few products a cycle; see `golden.fft_odd`.
+    """Transforms of blocks of samples, each a few products a cycle; see `golden.fft.odd`.
 
     A block's samples are gathered, and pairs of them added and subtracted as the second comes.
     Then `Schedule.units` multipliers a part go through the block's products while the next block

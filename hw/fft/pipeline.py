@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from golden.fft import FftDesign
+from golden.fft.design import FftDesign
 from hw.fft.door import door_latency
 from hw.fft.odd import OddStage
-from hw.output import stage_latency
+from hw.line.output import stage_latency
+from hw.parts.streams import OutputBuffer
 from hw.primitives.multiplier import SharedMultiplier
-from hw.streams import OutputBuffer
 
 LATENCY_LIMIT = 80
 """Cycles that a whole engine may take besides two blocks."""

@@ -1,10 +1,10 @@
 """What the FFT engine takes of a device, from its parameters alone."""
 
-from golden.fft import FftDesign
-from golden.fft_flow import Rank
-from golden.fft_format import SectionFormat
-from golden.fft_odd import OddTransform
-from golden.fixed import SQ
+from golden.fft.design import FftDesign
+from golden.fft.flow import Rank
+from golden.fft.format import SectionFormat
+from golden.fft.odd import OddTransform
+from golden.numbers.fixed import SQ
 from hw.fft.odd import Schedule
 from hw.fft.pipeline import pipeline_latency
 from hw.fft.rank import SHORTEST_MEMORY, rank_parts

@@ -7,13 +7,13 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from golden.fft_format import SectionFormat
-from golden.fixed import SQ
-from hw.delay import delay, delay_valid
+from golden.fft.format import SectionFormat
+from golden.numbers.fixed import SQ
 from hw.fft.beats import Beats, BeatSignature, complexes, pair_layout
-from hw.ports import Component, View
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import Component, View
+from hw.parts.tables import packed
 from hw.primitives.multiplier import SharedMultiplier
-from hw.tables import packed
 
 
 def factor_layout(bits: int) -> data.StructLayout:

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
-from golden.fft import FftDesign
-from golden.fft_flow import Rank
-from golden.fixed import SQ
-from hw.delay import delay, delay_valid
+from golden.fft.design import FftDesign
+from golden.fft.flow import Rank
+from golden.numbers.fixed import SQ
 from hw.fft.beats import AHEAD, Beats, BeatSignature
-from hw.ports import Component
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import Component
 from hw.primitives.memory import Memory
 
 PARTS = ("re", "im")

@@ -5,17 +5,17 @@ from collections.abc import Callable
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 
-from golden.fft import FftDesign
-from hw.core import Core
-from hw.counter import Counter
-from hw.delay import delay_valid
+from golden.fft.design import FftDesign
 from hw.fft.beats import AHEAD, Beats
 from hw.fft.odd import OddStage
 from hw.fft.pipeline import Registers
 from hw.fft.product import Product, factor_layout, factor_words, rounded
 from hw.fft.rank import RankStage, rank_parts
-from hw.ports import View, view
-from hw.tables import Table, encode
+from hw.line.core import Core
+from hw.parts.counter import Counter
+from hw.parts.delay import delay_valid
+from hw.parts.ports import View, view
+from hw.parts.tables import Table, encode
 
 
 class Sections:

@@ -7,10 +7,10 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from golden.layer import LayerDesign
-from hw.line import check_framing
-from hw.output import beat_layout
-from hw.ports import Stream, StreamComponent
+from golden.layer.design import LayerDesign
+from hw.line.engine import check_framing
+from hw.line.output import beat_layout
+from hw.parts.ports import Stream, StreamComponent
 
 W_EVENTS = ("last_unexpected", "last_missing")
 

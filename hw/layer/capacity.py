@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from golden.errors import ParameterError
-from golden.layer import LayerDesign
+from golden.inputs.errors import ParameterError
+from golden.layer.design import LayerDesign
 from hw.devices import DEVICES
 from hw.predict import MODELLED, Cost
 

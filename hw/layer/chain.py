@@ -4,8 +4,8 @@ from functools import cached_property
 
 from amaranth.hdl import Module
 
-from golden.layer_axes import AxesDesign
-from golden.layer_forms import SKIP_STREAM
+from golden.layer.axes import AxesDesign
+from golden.layer.forms import SKIP_STREAM
 from hw.layer import plan
 from hw.layer.pace import paces
 from hw.layer.residual import Residual, loads_layout
@@ -13,9 +13,9 @@ from hw.layer.shared import SharedPasses
 from hw.layer.split import SplitPass
 from hw.layer.staged import Stage, StagedLayer
 from hw.layer.turn import CornerTurn
-from hw.line import LineEngine
-from hw.ports import Stream
-from hw.streams import connect_streams
+from hw.line.engine import LineEngine
+from hw.parts.ports import Stream
+from hw.parts.streams import connect_streams
 
 
 class AxesLayer(StagedLayer):
@@ -23,7 +23,7 @@ class AxesLayer(StagedLayer):
 
     Members
     -------
-    See `LayerComponent`; a `w` takes beats of `hw.line.weights_layout`.
+    See `LayerComponent`; a `w` takes beats of `hw.line.engine.weights_layout`.
     """
 
     def __init__(self, design: AxesDesign) -> None:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from golden.config import Table, refusal
-from golden.layer import LayerDesign
-from golden.weights import check_names, load_weights
+from golden.inputs.config import Table, refusal
+from golden.layer.design import LayerDesign
+from golden.line.weights import check_names, load_weights
 from hw.layer.capacity import check_capacity
 from hw.layer.registry import LAYERS
 

@@ -1,13 +1,13 @@
 """Layers that mix channels: a dense engine between corner turns."""
 
-from golden.layer_axes import Section
-from golden.layer_dense import DenseLayerDesign
+from golden.layer.axes import Section
+from golden.layer.dense import DenseLayerDesign
 from hw.dense.engine import DENSE_ENGINES, cycles_between_groups, pace_of_groups
 from hw.layer import plan
 from hw.layer.predict import turn_cost
 from hw.layer.staged import StagedLayer
 from hw.layer.turn import CornerTurn, Run
-from hw.line import LineEngine
+from hw.line.engine import LineEngine
 from hw.predict import Cost, Working, counter
 
 
@@ -16,7 +16,7 @@ class DenseLayer(StagedLayer):
 
     Members
     -------
-    See `LayerComponent`; `w` takes beats of `hw.line.weights_layout`.
+    See `LayerComponent`; `w` takes beats of `hw.line.engine.weights_layout`.
     """
 
     def __init__(self, design: DenseLayerDesign) -> None:

@@ -1,9 +1,9 @@
 """Layers of two-dimensional filters: a two-dimensional engine, and its maps' framing."""
 
-from golden.layer_filter import FilterDesign
-from golden.plane_fft import PlaneFft
+from golden.layer.filter import FilterDesign
+from golden.plane.fft import PlaneFft
 from hw.layer.staged import StagedLayer
-from hw.line import LineEngine
+from hw.line.engine import LineEngine
 from hw.plane.core import PlaneFermatCore, PlaneFftCore
 from hw.plane.predict import predict_fermat, predict_fft
 from hw.predict import Cost

@@ -6,20 +6,20 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from golden.design import LineDesign
-from golden.layer_axes import Axis
-from golden.layer_linear import LinearLayerDesign, LinearPass
-from hw.counter import Counter
+from golden.layer.axes import Axis
+from golden.layer.linear import LinearLayerDesign, LinearPass
+from golden.line.design import LineDesign
 from hw.engines import ENGINES
 from hw.layer import plan
 from hw.layer.predict import turn_cost
 from hw.layer.staged import StagedLayer
 from hw.layer.turn import CornerTurn, Run
-from hw.line import LineEngine, weights_layout
-from hw.output import beat_layout
-from hw.ports import Stream, StreamComponent, flipped
+from hw.line.engine import LineEngine, weights_layout
+from hw.line.output import beat_layout
+from hw.parts.counter import Counter
+from hw.parts.ports import Stream, StreamComponent, flipped
+from hw.parts.streams import connect_streams
 from hw.predict import Cost, counter
-from hw.streams import connect_streams
 
 
 class LinearEngine(StreamComponent):
@@ -32,7 +32,7 @@ class LinearEngine(StreamComponent):
     -------
     i, o : stream of beats, In and Out
         `last` of `o` ends a group.
-    w : In, stream of `hw.line.weights_layout`
+    w : In, stream of `hw.line.engine.weights_layout`
         Where weights are loaded.
     event_w_last_unexpected, event_w_last_missing : Out
         See `LineEngine`.
@@ -143,7 +143,7 @@ class LinearLayer(StagedLayer):
 
     Members
     -------
-    See `LayerComponent`; a `w` takes beats of `hw.line.weights_layout`.
+    See `LayerComponent`; a `w` takes beats of `hw.line.engine.weights_layout`.
     """
 
     def __init__(self, design: LinearLayerDesign) -> None:

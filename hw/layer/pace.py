@@ -9,15 +9,15 @@ import itertools
 from collections import deque
 from typing import Protocol
 
-from golden.design import LineDesign
-from golden.direct import DirectDesign
+from golden.direct.design import DirectDesign
+from golden.line.design import LineDesign
 from hw.engines import ENGINES
 from hw.layer.plan import AxesPlan, Line, Split, Stage, Turn
 from hw.layer.turn import buffer_depth as turn_buffer_depth
 from hw.layer.turn import turn_in_flight
-from hw.output import buffer_depth, stage_latency
+from hw.line.output import buffer_depth, stage_latency
+from hw.parts.streams import OutputBuffer
 from hw.primitives.memory import READ_LATENCY
-from hw.streams import OutputBuffer
 
 SETTLED = 16
 """Planes of a half after which the pace is steady: more than all buffers hold."""

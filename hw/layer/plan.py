@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from golden.design import LineDesign
-from golden.interval import Interval
-from golden.layer_axes import AxesDesign, Axis, Section
-from golden.layer_forms import MetaFormerDesign
-from golden.layer_skip import WIDER
-from golden.quantize import MAX_SHIFT
+from golden.layer.axes import AxesDesign, Axis, Section
+from golden.layer.forms import MetaFormerDesign
+from golden.layer.skip import WIDER
+from golden.line.design import LineDesign
+from golden.numbers.interval import Interval
+from golden.numbers.quantize import MAX_SHIFT
 from hw.layer.turn import Run, turn_latency
-from hw.line import line_latency
+from hw.line.engine import line_latency
+from hw.parts.requantize import Requantizer
+from hw.parts.streams import OutputBuffer
 from hw.primitives.memory import READ_LATENCY
-from hw.requantize import Requantizer
-from hw.streams import OutputBuffer
 
 STEADY_FRAMES = 3
 """Frames after which a layer has found its pace."""

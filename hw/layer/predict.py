@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from golden.layer import LayerDesign
-from golden.layer_axes import AxesDesign
+from golden.layer.axes import AxesDesign
+from golden.layer.design import LayerDesign
 from hw.engines import predict_line
 from hw.layer import plan
 from hw.layer.residual import word_layout

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from golden.layer import LayerDesign
-from golden.layer_axes import AxesDesign
-from golden.layer_dense import DenseLayerDesign
-from golden.layer_filter import DepthwiseDesign, GlobalFilterDesign
-from golden.layer_forms import MetaFormerDesign, ParallelDesign, SerialDesign
-from golden.layer_linear import LinearLayerDesign
+from golden.layer.axes import AxesDesign
+from golden.layer.dense import DenseLayerDesign
+from golden.layer.design import LayerDesign
+from golden.layer.filter import DepthwiseDesign, GlobalFilterDesign
+from golden.layer.forms import MetaFormerDesign, ParallelDesign, SerialDesign
+from golden.layer.linear import LinearLayerDesign
 from hw.layer.base import LayerComponent
 from hw.layer.chain import AxesLayer
 from hw.layer.dense import DenseLayer, predict_dense

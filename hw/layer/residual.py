@@ -6,20 +6,20 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, ValueLike, signed, uns
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.interval import Interval
-from golden.layer_skip import Skip
-from golden.quantize import MAX_SHIFT, MULTIPLIER_BITS
-from hw.core import between_frames
-from hw.counter import Odometer
-from hw.delay import delay, delay_valid
+from golden.layer.skip import Skip
+from golden.numbers.interval import Interval
+from golden.numbers.quantize import MAX_SHIFT, MULTIPLIER_BITS
 from hw.layer.base import W_EVENTS
 from hw.layer.plan import Skipping, plane_beats
-from hw.output import beat_layout
-from hw.ports import Stream, StreamComponent, View, flipped
-from hw.requantize import Requantizer
-from hw.streams import OutputBuffer, connect_streams
-from hw.tables import Table, packed
-from hw.weights_port import BankFollower, WeightsPort
+from hw.line.core import between_frames
+from hw.line.output import beat_layout
+from hw.line.weights_port import BankFollower, WeightsPort
+from hw.parts.counter import Odometer
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import Stream, StreamComponent, View, flipped
+from hw.parts.requantize import Requantizer
+from hw.parts.streams import OutputBuffer, connect_streams
+from hw.parts.tables import Table, packed
 
 
 def loads_layout(plan: Skipping) -> data.StructLayout:

@@ -4,12 +4,12 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from hw.counter import Odometer
 from hw.layer.plan import Shared, plane_beats
 from hw.layer.turn import CornerTurn
-from hw.line import LineEngine
-from hw.output import beat_layout
-from hw.ports import Stream, StreamComponent
+from hw.line.engine import LineEngine
+from hw.line.output import beat_layout
+from hw.parts.counter import Odometer
+from hw.parts.ports import Stream, StreamComponent
 
 
 class SharedPasses(StreamComponent):

@@ -6,12 +6,12 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from hw.counter import Counter
 from hw.layer.plan import Split
-from hw.line import LineEngine
-from hw.output import beat_layout
-from hw.ports import Stream, StreamComponent
-from hw.streams import OutputBuffer
+from hw.line.engine import LineEngine
+from hw.line.output import beat_layout
+from hw.parts.counter import Counter
+from hw.parts.ports import Stream, StreamComponent
+from hw.parts.streams import OutputBuffer
 
 
 class SplitPass(StreamComponent):

@@ -6,13 +6,13 @@ from typing import Any, TypeAlias
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data
 
-from golden.layer import LayerDesign
-from hw.counter import Counter
+from golden.layer.design import LayerDesign
 from hw.layer.base import W_EVENTS, LayerComponent
 from hw.layer.turn import CornerTurn
-from hw.line import weights_layout
-from hw.ports import Stream, flipped
-from hw.streams import connect_streams
+from hw.line.engine import weights_layout
+from hw.parts.counter import Counter
+from hw.parts.ports import Stream, flipped
+from hw.parts.streams import connect_streams
 
 Stage: TypeAlias = Any
 """A component with `i`, `o` and `latency`: a `CornerTurn`, or something around line engines.
@@ -38,7 +38,7 @@ class StagedLayer(LayerComponent):
 
     Members
     -------
-    See `LayerComponent`; a `w` takes beats of `hw.line.weights_layout`.
+    See `LayerComponent`; a `w` takes beats of `hw.line.engine.weights_layout`.
     """
 
     def __init__(

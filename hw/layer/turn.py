@@ -8,12 +8,12 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from hw.counter import Counter
-from hw.delay import delay, delay_valid
-from hw.output import beat_layout
-from hw.ports import StreamComponent, flipped
+from hw.line.output import beat_layout
+from hw.parts.counter import Counter
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import StreamComponent, flipped
+from hw.parts.streams import OutputBuffer, connect_streams
 from hw.primitives.memory import READ_LATENCY, Memory
-from hw.streams import OutputBuffer, connect_streams
 
 _ADDRESS_STAGE = 1
 """Cycles from a step of writer or reader to its address before the memory."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from golden.errors import ParameterError
+from golden.inputs.errors import ParameterError
 from hw.engines import ENGINES
 from hw.plan.forms import FORMS, powers
 from hw.plan.network import PlannedLayer

@@ -7,12 +7,12 @@ from typing import NoReturn
 
 import click
 
-from golden.errors import ParameterError
-from golden.networks import NETWORKS, Size
+from golden.inputs.errors import ParameterError
+from golden.operator.networks import NETWORKS, Size
 from hw.command import remark
 from hw.devices import device_named
+from hw.emit.files import write_product
 from hw.engines import ENGINES
-from hw.files import write_product
 from hw.plan import report
 from hw.plan.choices import unable
 from hw.plan.fmax import warnings

@@ -9,7 +9,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from golden.errors import ParameterError
+from golden.inputs.errors import ParameterError
 from hw.plan.search import Planner
 from hw.plan.sums import Pick
 from hw.plan.target import Plan

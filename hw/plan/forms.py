@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import gcd
 from typing import Any
 
-from golden.config import Table
-from golden.layer_axes import AXES, AxesDesign
-from golden.layer_dense import HALVES, DenseLayerDesign
-from golden.layer_filter import ENGINES as PLANE_ENGINES
-from golden.layer_filter import FilterDesign
-from golden.layer_linear import LinearLayerDesign, reduced
-from golden.parc import circular_length
+from golden.inputs.config import Table
+from golden.layer.axes import AXES, AxesDesign
+from golden.layer.dense import HALVES, DenseLayerDesign
+from golden.layer.filter import ENGINES as PLANE_ENGINES
+from golden.layer.filter import FilterDesign
+from golden.layer.linear import LinearLayerDesign, reduced
+from golden.operator.parc import circular_length
 from hw.plan.tables import FAR_APART, EngineTable, Lines, paired
 
 Options = Mapping[str, Any]

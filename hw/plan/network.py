@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from golden.config import Table
-from golden.errors import ParameterError, first_line
-from golden.layer import Arrays
-from golden.layer_axes import AXES
-from golden.networks import NETWORKS, LayerShape, Size
-from golden.read import read_json
-from golden.weights import load_weights
+from golden.inputs.config import Table
+from golden.inputs.errors import ParameterError, first_line
+from golden.inputs.read import read_json
+from golden.layer.axes import AXES
+from golden.layer.design import Arrays
+from golden.line.weights import load_weights
+from golden.operator.networks import NETWORKS, LayerShape, Size
 from hw.layer.config import read_layer
 
 _FILE = "network.json"
@@ -129,7 +129,7 @@ def in_rom(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def published(name: str, size: Size | None = None) -> PlannedNetwork:
-    """Return one of `golden.networks.NETWORKS`, all maps of 8 bits.
+    """Return one of `golden.operator.networks.NETWORKS`, all maps of 8 bits.
 
     Raises
     ------

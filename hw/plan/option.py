@@ -9,18 +9,18 @@ from typing import Any
 from amaranth.hdl import Shape
 from amaranth.lib.data import StructLayout
 
-from golden.config import Table
-from golden.design import LineDesign, slot_bits
-from golden.errors import ParameterError
-from golden.layer import LayerDesign
-from golden.layer_axes import AxesDesign
+from golden.inputs.config import Table
+from golden.inputs.errors import ParameterError
+from golden.layer.axes import AxesDesign
+from golden.layer.design import LayerDesign
+from golden.line.design import LineDesign, slot_bits
 from hw.engines import ENGINES
 from hw.layer.plan import AxesPlan
 from hw.layer.predict import saved_by_rom
 from hw.layer.registry import LAYERS
 from hw.layer.residual import loads_layout
-from hw.line import weights_layout
-from hw.output import stage_latency
+from hw.line.engine import weights_layout
+from hw.line.output import stage_latency
 from hw.plan.forms import FORMS
 from hw.plan.network import PlannedLayer, for_prediction, with_scalars
 from hw.plan.tables import EngineTable

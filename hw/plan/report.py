@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from golden.interval import Integers
-from golden.weights import load_weights, weights_archive
-from hw.files import with_manifest
+from golden.line.weights import load_weights, weights_archive
+from golden.numbers.interval import Integers
+from hw.emit.files import with_manifest
+from hw.emit.toml import to_toml
 from hw.plan.forms import FORMS
 from hw.plan.network import PlannedNetwork, in_rom
 from hw.plan.option import Option
 from hw.plan.tables import EngineTable
 from hw.plan.target import Plan
 from hw.predict import MODELLED, PREDICTED
-from hw.toml import to_toml
 
 PLAN = "plan.json"
 """What names a plan's files."""

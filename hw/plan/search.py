@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from golden.errors import ParameterError
+from golden.inputs.errors import ParameterError
 from hw.plan.choices import Refusal, options_of, reasons, sliced
 from hw.plan.forms import FORMS
 from hw.plan.network import PlannedLayer, PlannedNetwork

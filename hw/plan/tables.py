@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from golden.fermat import FermatDesign
-from golden.fermat_ring import rings
-from golden.fft import FftDesign, transform_length
+from golden.fermat.design import FermatDesign
+from golden.fermat.ring import rings
+from golden.fft.design import FftDesign, transform_length
 
 EngineTable = Mapping[str, str | int]
 """An engine's table in a configuration."""

@@ -3,15 +3,15 @@
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 
-from golden.plane_fermat import PlaneFermat
-from golden.plane_fft import PlaneFft
-from hw.delay import delay, delay_valid
+from golden.plane.fermat import PlaneFermat
+from golden.plane.fft import PlaneFft
 from hw.fermat.chain import DOOR
 from hw.fermat.core import FermatCore
 from hw.fft.core import FftCore
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import View, flipped
+from hw.parts.streams import Flow, FlowSignature
 from hw.plane.door import PlaneDoor, within_map
-from hw.ports import View, flipped
-from hw.streams import Flow, FlowSignature
 
 
 class PlaneFftCore(FftCore):

@@ -6,15 +6,15 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from golden.fixed import SQ
-from golden.plane import Axis
-from golden.plane_design import PlaneDesign
-from hw.core import between_frames
-from hw.counter import Counter, Odometer
-from hw.delay import delay
+from golden.numbers.fixed import SQ
+from golden.plane.design import PlaneDesign
+from golden.plane.kernels import Axis
 from hw.fft.beats import AHEAD, Beats, BeatSignature
-from hw.output import beat_layout
-from hw.ports import Component, Stream
+from hw.line.core import between_frames
+from hw.line.output import beat_layout
+from hw.parts.counter import Counter, Odometer
+from hw.parts.delay import delay
+from hw.parts.ports import Component, Stream
 from hw.primitives.memory import Memory
 
 

@@ -1,8 +1,8 @@
 """What a two-dimensional engine takes of a device, from its parameters alone."""
 
-from golden.plane_design import PlaneDesign
-from golden.plane_fermat import PlaneFermat
-from golden.plane_fft import PlaneFft
+from golden.plane.design import PlaneDesign
+from golden.plane.fermat import PlaneFermat
+from golden.plane.fft import PlaneFft
 from hw.fermat.predict import predict as predict_engine
 from hw.fft.predict import whole
 from hw.predict import Cost, counter, ram

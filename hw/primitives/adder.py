@@ -105,7 +105,7 @@ def chosen_sum(
     width
         Of the result.
     target
-        Device family, one of `golden.design.TARGETS`.
+        Device family, one of `golden.line.design.TARGETS`.
     name
         Of the cells.
     """

@@ -7,7 +7,7 @@ from amaranth.hdl import C, ClockSignal, Const, Instance, Module, Signal, unsign
 from amaranth.lib import memory
 from amaranth.lib.wiring import In, Out
 
-from hw.ports import Component
+from hw.parts.ports import Component
 
 READ_LATENCY = 2
 """Cycles from an address to its word, on every target: the array's register and its output's."""
@@ -41,7 +41,7 @@ class Memory(Component):
     writable
         False makes a ROM: the write port is left out.
     target
-        Device family, one of `golden.design.TARGETS`.
+        Device family, one of `golden.line.design.TARGETS`.
 
     Members
     -------

@@ -4,10 +4,10 @@ from amaranth.hdl import C, Cat, ClockSignal, Const, Instance, Module, Signal, V
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from golden.errors import ParameterError
-from golden.multipliers import DSP48_BITS, OPERAND_BITS, two_share
-from hw.delay import delay
-from hw.ports import Component, View
+from golden.inputs.errors import ParameterError
+from golden.numbers.multipliers import DSP48_BITS, OPERAND_BITS, two_share
+from hw.parts.delay import delay
+from hw.parts.ports import Component, View
 
 _MULT18_BITS = OPERAND_BITS["ecp5"]
 _LIMB_BITS = _MULT18_BITS - 1
@@ -39,7 +39,7 @@ class SharedMultiplier(Component):
     b_bits
         Width of the shared operand, two's complement; on ecp5 at most 18.
     target
-        Device family, one of `golden.design.TARGETS`.
+        Device family, one of `golden.line.design.TARGETS`.
 
     Members
     -------

@@ -14,8 +14,8 @@ from flow.product import Product, build
 from flow.simulation import simulated
 from flow.synthesis import synthesise
 from flow.tools import Yosys
-from golden.errors import ParameterError
-from hw.models import models_for
+from golden.inputs.errors import ParameterError
+from hw.emit.models import models_for
 from sim.runner import build as compile_for
 from sim.runner import simulators
 

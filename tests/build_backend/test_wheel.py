@@ -37,7 +37,7 @@ def staged(tmp_path_factory):
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("from golden.fft import a\n", "from parc_hdl.golden.fft import a\n"),
+        ("from golden.fft.design import a\n", "from parc_hdl.golden.fft.design import a\n"),
         ("from hw import a, b\n", "from parc_hdl.hw import a, b\n"),
         ("from  hw.x import (\n    a,\n)\n", "from  parc_hdl.hw.x import (\n    a,\n)\n"),
         ("import hw.x as y, json\n", "import parc_hdl.hw.x as y, json\n"),
@@ -47,7 +47,7 @@ def staged(tmp_path_factory):
         ("from hwloc import a\nimport golden_gate\n", None),
         ("from parc_hdl.command import run\n", None),
         ("from . import hw\n", None),
-        ('"""From golden.fft."""\nx = "golden"\n', None),
+        ('"""From golden.fft.design."""\nx = "golden"\n', None),
     ],
 )
 def test_imports_are_renamed(before, after):

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from golden.errors import ParameterError
-from golden.quantize import Activation
+from golden.inputs.errors import ParameterError
+from golden.numbers.quantize import Activation
 from hw.convert.calibrate import Calibration, measure, quantize_network, warnings_of
 from hw.convert.compose import compose
 from hw.convert.find import find_passes
 from hw.convert.integers import Formats, to_integers
 from hw.convert.read_torch import from_program
-from hw.toml import to_toml
+from hw.emit.toml import to_toml
 from nets.parc import MetaFormer, Parallel, ParC
 
 SIZE = (6, 5)

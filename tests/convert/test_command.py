@@ -18,7 +18,7 @@ from torch import nn
 
 from hw.command import run_command
 from hw.convert.command import main
-from hw.files import with_manifest, write_product
+from hw.emit.files import with_manifest, write_product
 from hw.layer.config import read_layer
 from nets.digits import TASKS, digits, load_trained
 from nets.parc import ParC

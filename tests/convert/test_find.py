@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from golden.parc import Kernel, metaformer, parallel, parc, serial
+from golden.operator.parc import Kernel, metaformer, parallel, parc, serial
 from hw.convert.compose import compose
 from hw.convert.find import find_passes
 from hw.convert.read_onnx import read_onnx

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from golden.observe import Sqnr
-from golden.parc import circulant
-from golden.quantize import Activation
+from golden.numbers.observe import Sqnr
+from golden.numbers.quantize import Activation
+from golden.operator.parc import circulant
 from hw.build import run
 from hw.command import run_command
 from hw.convert.calibrate import Calibration, measure, quantize_network

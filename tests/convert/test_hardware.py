@@ -4,12 +4,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from golden.quantize import Activation
+from golden.numbers.quantize import Activation
 from hw.convert.compose import compose
 from hw.convert.find import find_passes
 from hw.convert.integers import Formats, to_integers
 from hw.convert.read_torch import from_program
-from hw.files import write_files
+from hw.emit.files import write_files
 from hw.layer.config import read_layer
 from nets.parc import Parallel
 from sim.frames import run_frames

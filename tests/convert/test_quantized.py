@@ -14,8 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn import functional
 
-from golden.errors import ParameterError
-from golden.quantize import Activation
+from golden.inputs.errors import ParameterError
+from golden.numbers.quantize import Activation
 from hw.command import run_command
 from hw.convert.archive import _register_roundings
 from hw.convert.calibrate import Calibration, look_through, quantize_network

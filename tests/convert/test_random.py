@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from golden.observe import Agreement
+from golden.numbers.observe import Agreement
 from hw.convert.compose import compose
 from hw.convert.find import find_passes
 from hw.convert.read_torch import from_program

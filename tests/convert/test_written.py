@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from golden.errors import ParameterError
+from golden.inputs.errors import ParameterError
 from hw.convert.compose import compose
 from hw.convert.find import find_passes
 from hw.convert.read_onnx import read_onnx

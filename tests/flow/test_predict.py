@@ -11,8 +11,8 @@ from flow.netlist import Netlist
 from flow.product import build
 from flow.synthesis import synthesise
 from flow.tools import FlowError, Yosys
+from hw.emit.manifest import design_of
 from hw.engines import ENGINES
-from hw.manifest import design_of
 
 DEVICE = device_named("lfe5u-85f-6")
 LUT4_EQUIVALENTS = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 4}

@@ -3,8 +3,8 @@
 import pytest
 from amaranth.hdl import Module, Signal, Value
 
-from hw.delay import delay_valid
-from hw.weights_port import BankFollower, BankSwitch
+from hw.line.weights_port import BankFollower, BankSwitch
+from hw.parts.delay import delay_valid
 from sim.prove import Harness, Refuted
 
 TIMEOUT = 240

@@ -3,7 +3,7 @@
 import pytest
 from amaranth.hdl import Module, Mux, Signal, Value
 
-from hw.counter import Counter
+from hw.parts.counter import Counter
 from sim.prove import Harness, Refuted
 
 TIMEOUT = 60

@@ -3,7 +3,7 @@
 import pytest
 from amaranth.hdl import Module, Signal, Value
 
-from hw.streams import OutputBuffer
+from hw.parts.streams import OutputBuffer
 from sim.prove import Harness, Refuted
 
 TIMEOUT = 240

@@ -3,7 +3,7 @@
 import pytest
 from amaranth.hdl import Module, Mux, Signal, Value
 
-from golden.direct import DirectDesign
+from golden.direct.design import DirectDesign
 from hw.direct.replay import LineReplay
 from sim.prove import Harness, Refuted
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from golden.batch_norm import BatchNorm
-from golden.parc import Kernel, parc
+from golden.operator.batch_norm import BatchNorm
+from golden.operator.parc import Kernel, parc
 
 
 def norm_of(channels, seed=0):

@@ -7,18 +7,18 @@ from itertools import product
 import numpy as np
 import pytest
 
-from golden.certificate import Scaling, loaded_off, steps_apart
-from golden.config import Table
-from golden.dense import DenseDirectDesign, DenseFftDesign, DenseWeights
-from golden.design import Requantization
-from golden.direct import DirectDesign
-from golden.fft import FftDesign
-from golden.interval import Interval
-from golden.layer_filter import DepthwiseDesign, GlobalFilterDesign
-from golden.layer_forms import MetaFormerDesign, ParallelDesign, SerialDesign
-from golden.layer_linear import LinearLayerDesign
-from golden.quantize import requantize
-from golden.weights import LineWeights
+from golden.dense.design import DenseDirectDesign, DenseFftDesign, DenseWeights
+from golden.direct.design import DirectDesign
+from golden.fft.design import FftDesign
+from golden.inputs.config import Table
+from golden.layer.filter import DepthwiseDesign, GlobalFilterDesign
+from golden.layer.forms import MetaFormerDesign, ParallelDesign, SerialDesign
+from golden.layer.linear import LinearLayerDesign
+from golden.line.design import Requantization
+from golden.line.weights import LineWeights
+from golden.numbers.certificate import Scaling, loaded_off, steps_apart
+from golden.numbers.interval import Interval
+from golden.numbers.quantize import requantize
 
 GAINS = [(1, 0), (3, 0), (1, 1), (3, 1), (2, 2), (5, 2), (7, 3), (11, 3), (8, 3), (1, 5), (77, 5)]
 COARSE = {"engine": "fft", "operand_bits": 10, "twiddle_bits": 8, "spectrum_bits": 8}

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from golden.dense import (
+from golden.dense.design import (
     DenseDesign,
     DenseDirectDesign,
     DenseFermatDesign,
@@ -13,11 +13,11 @@ from golden.dense import (
     DenseWeights,
     mixing,
 )
-from golden.design import Requantization
-from golden.errors import ParameterError
-from golden.example import example_weights
-from golden.fft_exact import exact_widths
-from golden.interval import Interval
+from golden.fft.exact import exact_widths
+from golden.inputs.errors import ParameterError
+from golden.line.design import Requantization
+from golden.line.example import example_weights
+from golden.numbers.interval import Interval
 
 ROWS = 4
 

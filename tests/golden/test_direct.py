@@ -5,12 +5,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from golden.design import Requantization
-from golden.direct import DirectDesign
-from golden.errors import ParameterError
-from golden.interval import wrap
-from golden.pairs import chain_sums, weight_products
-from golden.weights import LineWeights, correlate
+from golden.direct.design import DirectDesign
+from golden.direct.pairs import chain_sums, weight_products
+from golden.inputs.errors import ParameterError
+from golden.line.design import Requantization
+from golden.line.weights import LineWeights, correlate
+from golden.numbers.interval import wrap
 
 
 def plain(design, lines, weights):

@@ -6,10 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from golden.errors import ParameterError
-from golden.example import example_weights
-from golden.fermat import FermatDesign, supported_lengths
-from golden.fermat_plan import (
+from golden.fermat.design import FermatDesign, supported_lengths
+from golden.fermat.plan import (
     Butterfly,
     Fold,
     Product,
@@ -19,9 +17,11 @@ from golden.fermat_plan import (
     inverse_transform,
     reductions,
 )
-from golden.fermat_ring import Ring, limbs_of, rings, rotate, rotated_range
-from golden.interval import Integers, Interval
-from golden.weights import LineWeights, correlate
+from golden.fermat.ring import Ring, limbs_of, rings, rotate, rotated_range
+from golden.inputs.errors import ParameterError
+from golden.line.example import example_weights
+from golden.line.weights import LineWeights, correlate
+from golden.numbers.interval import Integers, Interval
 
 TABLE = {
     28: (7, 8, 14, 28, 56, 112),

@@ -7,23 +7,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from golden.design import Requantization
-from golden.errors import ParameterError
-from golden.example import example_weights
-from golden.fft import (
+from golden.fft.design import (
     FftDesign,
     exchange,
     multiply,
     spectrum_words,
     transform_length,
 )
-from golden.fft_exact import exact_widths
-from golden.fft_flow import Flow, bin_order
-from golden.fft_norms import bound_noise
-from golden.fft_proof import between, rounding_noise
-from golden.fixed import SQ, Fixed
-from golden.interval import Interval
-from golden.weights import LineWeights, correlate
+from golden.fft.exact import exact_widths
+from golden.fft.flow import Flow, bin_order
+from golden.fft.norms import bound_noise
+from golden.fft.proof import between, rounding_noise
+from golden.inputs.errors import ParameterError
+from golden.line.design import Requantization
+from golden.line.example import example_weights
+from golden.line.weights import LineWeights, correlate
+from golden.numbers.fixed import SQ, Fixed
+from golden.numbers.interval import Interval
 
 
 def design_of(length, *, kernel=None, **options):
@@ -295,7 +295,7 @@ def test_norms_bound_what_followed_roundings_come_to(length):
 
 def test_sets_too_large_to_follow_are_bounded_by_their_norms(monkeypatch):
     followed = design_of(64).error_bound
-    monkeypatch.setattr("golden.fft.MAX_ANALYSIS", 0)
+    monkeypatch.setattr("golden.fft.design.MAX_ANALYSIS", 0)
     bounded = design_of(64)
     assert bounded.error_bound > followed
     assert np.abs(errors(bounded, hard_lines(bounded))).max() <= bounded.max_abs_error

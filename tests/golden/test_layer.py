@@ -6,10 +6,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from golden import parc
-from golden.design import Requantization
 from golden.engines import EngineChoice
-from golden.layer_forms import MetaFormerDesign, ParallelDesign, SerialDesign
+from golden.layer.forms import MetaFormerDesign, ParallelDesign, SerialDesign
+from golden.line.design import Requantization
+from golden.operator import parc
 
 FORMS = {design.form: design for design in (SerialDesign, ParallelDesign, MetaFormerDesign)}
 OUTPUT = Requantization(bits=7, low=-50)

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from golden.config import Table
-from golden.design import Requantization
 from golden.engines import EngineChoice
-from golden.errors import ParameterError
-from golden.layer_filter import (
+from golden.inputs.config import Table
+from golden.inputs.errors import ParameterError
+from golden.layer.filter import (
     DepthwiseDesign,
     GlobalFilterDesign,
     filter_globally,
     kernels_of_spectra,
 )
+from golden.line.design import Requantization
 
 SHAPES = [(7, 7), (8, 16), (14, 14), (5, 4), (16, 16), (3, 11)]
 FFT, FERMAT = EngineChoice("fft", {}), EngineChoice("fermat", {})

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.signal import correlate
 
-from golden.config import Table
-from golden.errors import ParameterError
-from golden.layer_linear import LinearLayerDesign
-from golden.parc import linear_convolution
+from golden.inputs.config import Table
+from golden.inputs.errors import ParameterError
+from golden.layer.linear import LinearLayerDesign
+from golden.operator.parc import linear_convolution
 
 ENGINES = ("direct", "fft", "fermat")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pyosys
 
-from golden.names import CELLS, VERILOG_WORDS
-from hw.models import MODELS
+from golden.inputs.names import CELLS, VERILOG_WORDS
+from hw.emit.models import MODELS
 
 SHARE = Path(pyosys.__file__).parent / "share"
 FAMILIES = ("ecp5", "lattice", "ice40", "xilinx", "gowin", "nexus", "gatemate", "intel_alm")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from golden.errors import ParameterError
-from golden.networks import NETWORKS
+from golden.inputs.errors import ParameterError
+from golden.operator.networks import NETWORKS
 
 PUBLISHED = {
     "resnet50-parc": [("dense", 256, 14, 14)] * 3 + [("dense", 512, 7, 7)],

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from golden.observe import OBSERVERS, Agreement, Samples, Sqnr, mean_square, minmax, percentile
+from golden.numbers.observe import (
+    OBSERVERS,
+    Agreement,
+    Samples,
+    Sqnr,
+    mean_square,
+    minmax,
+    percentile,
+)
 
 
 def gathered(*arrays):

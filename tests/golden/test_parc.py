@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 
-from golden.parc import (
+from golden.operator.parc import (
     Axis,
     Floats,
     Kernel,

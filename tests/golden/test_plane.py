@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from golden.errors import ParameterError
-from golden.fft_flow import Flow
-from golden.fft_proof import factors
-from golden.fixed import SQ
-from golden.interval import Interval
-from golden.plane import padded, plane_weights, wrapping
-from golden.plane_fermat import PlaneFermat
-from golden.plane_fft import PlaneFft
+from golden.fft.flow import Flow
+from golden.fft.proof import factors
+from golden.inputs.errors import ParameterError
+from golden.numbers.fixed import SQ
+from golden.numbers.interval import Interval
+from golden.plane.fermat import PlaneFermat
+from golden.plane.fft import PlaneFft
+from golden.plane.kernels import padded, plane_weights, wrapping
 
 WRAPPING = [(4, 4), (7, 7), (8, 16), (14, 14), (5, 12), (2, 3)]
 PADDED = [
@@ -244,7 +244,7 @@ def test_precision_is_high_and_predicted(plane, least):
 @pytest.mark.parametrize("plane", [wrapping(8, 8), padded(6, 5, (3, 3), (1, 1))], ids=str)
 def test_bounds_by_norms_hold_too(plane, monkeypatch):
     followed = design_of(PlaneFft, plane).error_bound
-    monkeypatch.setattr("golden.fft.MAX_ANALYSIS", 0)
+    monkeypatch.setattr("golden.fft.design.MAX_ANALYSIS", 0)
     bounded = design_of(PlaneFft, plane)
     assert bounded.error_bound > followed
     maps = np.concatenate([random_maps(plane, 60), sign_patterns(bounded)])
@@ -254,7 +254,7 @@ def test_bounds_by_norms_hold_too(plane, monkeypatch):
 def test_words_of_large_planes_are_bounded_without_following_every_sample(monkeypatch):
     plane = padded(12, 12, (3, 3), (1, 1))
     followed = PlaneFft(name="e", length=plane.length, plane=plane, weights=None)
-    monkeypatch.setattr("golden.fft_norms.MAX_REACH", 0)
+    monkeypatch.setattr("golden.fft.norms.MAX_REACH", 0)
     bounded = PlaneFft(name="e", length=plane.length, plane=plane, weights=None)
     pairs = zip(followed.operator.reaches, bounded.operator.reaches, strict=True)
     for levels, wider in pairs:
@@ -351,7 +351,7 @@ def test_refusals(kind, plane, options, message):
 
 def test_large_transforms_take_samples_as_they_come(monkeypatch):
     # Where there are too many samples to follow each, what enters is known all the same.
-    monkeypatch.setattr("golden.fft_norms.MAX_REACH", 0)
+    monkeypatch.setattr("golden.fft.norms.MAX_REACH", 0)
     plane = padded(4, 4, (3, 3), (1, 1))
     engine = PlaneFft(name="e", length=plane.length, plane=plane, weights=None)
     assert engine.formats.sections[0].entry == SQ(engine.data_bits, 0)

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden.fixed import round_half_even
-from golden.interval import Integers
-from golden.parc import Floats, parc
-from golden.quantize import (
+from golden.numbers.fixed import round_half_even
+from golden.numbers.interval import Integers
+from golden.numbers.quantize import (
     Activation,
     QuantizedKernel,
     quantize_lines,
@@ -18,6 +17,7 @@ from golden.quantize import (
     requantization,
     requantize,
 )
+from golden.operator.parc import Floats, parc
 
 
 def refusal(message: str) -> str:

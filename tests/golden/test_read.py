@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden.config import Table
-from golden.errors import ParameterError
-from golden.interval import Interval
-from golden.read import MAX_TEXT, read_arrays, read_json, read_toml
-from golden.weights import check_weights
+from golden.inputs.config import Table
+from golden.inputs.errors import ParameterError
+from golden.inputs.read import MAX_TEXT, read_arrays, read_json, read_toml
+from golden.line.weights import check_weights
+from golden.numbers.interval import Interval
 from hw.layer.config import read_layer
 from hw.plan.network import converted
 

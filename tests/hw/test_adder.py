@@ -9,13 +9,13 @@ from amaranth.hdl import _ir as ir
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.fermat_ring import rotated_range
-from golden.interval import Interval
+from golden.fermat.ring import rotated_range
+from golden.numbers.interval import Interval
+from hw.emit.models import MODELS
+from hw.emit.verilog import Ports, to_rtlil
+from hw.emit.yosys import YosysError, run_yosys
 from hw.fermat.words import rotation
-from hw.models import MODELS
 from hw.primitives.adder import ONE, Operands, bits_of, chosen_sum, plain_sum
-from hw.verilog import Ports, to_rtlil
-from hw.yosys import YosysError, run_yosys
 
 Cells = Callable[[Module, "Claim"], Value]
 Meaning = Callable[["Claim"], Value]

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden.design import TARGETS
+from golden.line.design import TARGETS
 from hw.build import load_presets, run
-from hw.toml import to_toml
+from hw.emit.toml import to_toml
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -3,8 +3,8 @@
 import pytest
 from amaranth.hdl import Fragment
 
-from golden.config import Table
-from hw.axi import AxiWrapper, PortNames
+from golden.inputs.config import Table
+from hw.emit.axi import AxiWrapper, PortNames
 from hw.layer.registry import LAYERS
 
 ENGINES = {

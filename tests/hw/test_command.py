@@ -10,8 +10,8 @@ import click
 import pytest
 
 from hw.command import run_command
-from hw.verilog import check_whole
-from hw.yosys import YosysError
+from hw.emit.verilog import check_whole
+from hw.emit.yosys import YosysError
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN_C = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from golden import fermat_plan as plan
-from golden.example import example_weights
-from golden.fermat import FermatDesign, supported_lengths
-from golden.fermat_ring import Ring
-from golden.interval import Interval
+from golden.fermat import plan
+from golden.fermat.design import FermatDesign, supported_lengths
+from golden.fermat.ring import Ring
+from golden.line.example import example_weights
+from golden.numbers.interval import Interval
 from hw.fermat.butterfly import Butterfly, PointTransform
 from hw.fermat.core import pipeline_latency
 from hw.fermat.product import Product

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden.errors import ParameterError
+from golden.inputs.errors import ParameterError
 from hw.build import run
-from hw.files import hashes, with_manifest, write_product
+from hw.emit.files import hashes, with_manifest, write_product
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = "net.json"
@@ -115,7 +115,7 @@ def test_names_that_differ_by_case_are_refused(tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from hw.files import write_product
+from hw.emit.files import write_product
 from tests.hw.test_files import MANIFEST, product
 
 left, out = int(sys.argv[1]), Path(sys.argv[2])
@@ -155,7 +155,7 @@ def test_a_write_that_fails_half_way_is_undone(tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
         replace(source, target)
 
-    monkeypatch.setattr("hw.files.os.replace", failing)
+    monkeypatch.setattr("hw.emit.files.os.replace", failing)
     with pytest.raises(ParameterError, match="No space left on device"):
         write(tmp_path, product(a="2", c="2"))
     assert held(tmp_path) == before

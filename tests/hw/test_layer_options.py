@@ -5,13 +5,13 @@ import re
 
 import pytest
 
-from golden.config import Table
-from golden.errors import ParameterError
-from hw.axi import PortNames
+from golden.inputs.config import Table
+from golden.inputs.errors import ParameterError
+from hw.emit.axi import PortNames
+from hw.emit.manifest import describe_layer
+from hw.emit.toml import to_toml
 from hw.layer.config import read_layer
 from hw.layer.registry import LAYERS
-from hw.manifest import describe_layer
-from hw.toml import to_toml
 
 # Components are made for what they promise, and never elaborated.
 pytestmark = [

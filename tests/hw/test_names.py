@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from golden.design import Requantization
-from golden.example import example_weights
-from hw.axi import AxiWrapper, PortNames, port_names
+from golden.line.design import Requantization
+from golden.line.example import example_weights
+from hw.emit.axi import AxiWrapper, PortNames, port_names
+from hw.emit.verilog import to_rtlil
 from hw.engines import ENGINES
 from hw.layer.config import read_layer
 from hw.layer.registry import LAYERS
-from hw.line import LineEngine
-from hw.verilog import to_rtlil
+from hw.line.engine import LineEngine
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKERS = re.compile(r"(Signal(\.like)?|ClockDomain|\w+\.(read|write)_port)$")

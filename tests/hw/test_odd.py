@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from golden.fft import FftDesign
-from golden.fixed import SQ, Fixed
-from golden.weights import LineWeights
+from golden.fft.design import FftDesign
+from golden.line.weights import LineWeights
+from golden.numbers.fixed import SQ, Fixed
 from hw.fft.beats import AHEAD
 from hw.fft.odd import OddStage
 

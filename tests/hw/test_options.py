@@ -9,8 +9,8 @@ import pytest
 
 import hw.build
 from hw.build import main, run
-from hw.line import LineEngine
-from hw.manifest import describe_line
+from hw.emit.manifest import describe_line
+from hw.line.engine import LineEngine
 
 # Components are made for what they promise, and never elaborated.
 pytestmark = [

@@ -8,14 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from golden.design import Requantization
-from golden.errors import ParameterError
-from golden.networks import NETWORKS
-from golden.weights import LineWeights, load_weights
+from golden.inputs.errors import ParameterError
+from golden.line.design import Requantization
+from golden.line.weights import LineWeights, load_weights
+from golden.operator.networks import NETWORKS
 from hw.command import run_command
 from hw.devices import DEVICES, Device
+from hw.emit.files import with_manifest, write_files, write_product
+from hw.emit.toml import to_toml
 from hw.engines import ENGINES
-from hw.files import with_manifest, write_files, write_product
 from hw.layer.config import read_layer
 from hw.layer.pace import paces
 from hw.layer.plan import AxesPlan
@@ -29,7 +30,6 @@ from hw.plan.option import Option
 from hw.plan.search import Planner, deal
 from hw.plan.target import Plan, Target
 from hw.predict import saved_by_rom
-from hw.toml import to_toml
 
 LARGE = DEVICES["lfe5u-85f-6"]
 """A device that all of the networks fit."""

@@ -5,9 +5,9 @@ from amaranth.hdl import Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from hw.ports import Component, Stream, View
-from hw.streams import Flow, FlowSignature
-from hw.tables import Load, LoadSignature
+from hw.parts.ports import Component, Stream, View
+from hw.parts.streams import Flow, FlowSignature
+from hw.parts.tables import Load, LoadSignature
 
 PAIR = data.StructLayout({"a": 3, "b": 5})
 MEMBERS = {

@@ -6,12 +6,12 @@ import pytest
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data
 
-from hw.counter import Counter, Odometer
-from hw.delay import BeatDelay, delay, delay_valid
+from hw.parts.counter import Counter, Odometer
+from hw.parts.delay import BeatDelay, delay, delay_valid
+from hw.parts.tables import Table, encode
 from hw.primitives import memory as primitives
 from hw.primitives.memory import READ_LATENCY, Memory, blocks_on
 from hw.primitives.multiplier import SharedMultiplier
-from hw.tables import Table, encode
 
 TARGET = "generic"
 

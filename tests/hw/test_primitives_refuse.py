@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from golden import fermat_plan as plan
-from golden.interval import Interval
-from hw.counter import Counter
-from hw.delay import BeatDelay
+from golden.fermat import plan
+from golden.numbers.interval import Interval
 from hw.fermat.butterfly import Butterfly
-from hw.tables import Table
-from hw.weights_port import WeightsPort
+from hw.line.weights_port import WeightsPort
+from hw.parts.counter import Counter
+from hw.parts.delay import BeatDelay
+from hw.parts.tables import Table
 
 BYTE = Interval.signed(8)
 WIDTHS = {"coefficient_bits": 4, "start_bits": 8, "scale_bits": 0}

@@ -5,9 +5,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from golden.interval import Interval
-from golden.quantize import MAX_MULTIPLIER, requantize
-from hw.requantize import Requantizer
+from golden.numbers.interval import Interval
+from golden.numbers.quantize import MAX_MULTIPLIER, requantize
+from hw.parts.requantize import Requantizer
 
 LATENCY = 7
 

@@ -9,7 +9,7 @@ import pytest
 from amaranth.hdl import ClockDomain, Module, signed, unsigned
 from amaranth.lib import data, stream
 
-from hw.streams import FlowSignature, OutputBuffer, connect_streams
+from hw.parts.streams import FlowSignature, OutputBuffer, connect_streams
 
 TARGET = "generic"
 

@@ -2,7 +2,7 @@
 
 import tomllib
 
-from hw.toml import to_toml
+from hw.emit.toml import to_toml
 
 
 def test_any_key_and_any_string_come_back():

@@ -9,13 +9,13 @@ from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.config import Table
-from hw.axi import PortNames
-from hw.counter import Counter
-from hw.generate import generate
+from golden.inputs.config import Table
+from hw.emit.axi import PortNames
+from hw.emit.generate import generate
+from hw.emit.verilog import to_rtlil, to_verilog
 from hw.layer.registry import LAYERS
+from hw.parts.counter import Counter
 from hw.primitives.memory import Memory
-from hw.verilog import to_rtlil, to_verilog
 
 NAME = r"(\\\S+|\w+)"
 BETWEEN = {"between": {"bits": 8}}

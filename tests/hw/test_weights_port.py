@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from hw.weights_port import BankSwitch, WeightsPort
+from hw.line.weights_port import BankSwitch, WeightsPort
 
 
 @pytest.mark.parametrize(

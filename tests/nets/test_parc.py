@@ -8,11 +8,11 @@ import pytest
 import torch
 from onnx.reference import ReferenceEvaluator
 
-from golden.design import Requantization
-from golden.direct import DirectDesign
-from golden.parc import parc, resize
-from golden.quantize import Activation
-from golden.weights import LineWeights
+from golden.direct.design import DirectDesign
+from golden.line.design import Requantization
+from golden.line.weights import LineWeights
+from golden.numbers.quantize import Activation
+from golden.operator.parc import parc, resize
 from nets.parc import MetaFormer, Parallel, ParC, freeze
 
 AXES = ("height", "width")

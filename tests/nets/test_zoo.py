@@ -1,9 +1,9 @@
-"""The published networks have the ParC layers that `golden.networks` says."""
+"""The published networks have the ParC layers that `golden.operator.networks` says."""
 
 import pytest
 import torch
 
-from golden.networks import NETWORKS
+from golden.operator.networks import NETWORKS
 from hw.convert.compose import compose
 from hw.convert.find import find_passes
 from hw.convert.read_torch import from_program

@@ -2,10 +2,10 @@
 
 import pytest
 
-from golden.direct import DirectDesign
-from golden.example import example_weights
-from golden.interval import Integers
-from golden.weights import LineWeights
+from golden.direct.design import DirectDesign
+from golden.line.example import example_weights
+from golden.line.weights import LineWeights
+from golden.numbers.interval import Integers
 from sim.bulk import run_bulk
 from sim.runner import SimulationError
 

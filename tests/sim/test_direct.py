@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from golden.design import Requantization
-from golden.direct import DirectDesign
-from golden.example import example_weights
-from golden.weights import LineWeights
-from hw.axi import PortNames
-from hw.line import line_latency
+from golden.direct.design import DirectDesign
+from golden.line.design import Requantization
+from golden.line.example import example_weights
+from golden.line.weights import LineWeights
+from hw.emit.axi import PortNames
+from hw.line.engine import line_latency
 from sim.engine import simulate
 from sim.runner import simulators
 

@@ -13,13 +13,13 @@ from amaranth.hdl import Module, Signal
 import hw.fermat.butterfly
 import hw.fermat.core
 import hw.fermat.rotation
-from golden.design import Requantization
-from golden.direct import DirectDesign
-from golden.example import example_weights
-from golden.fermat import FermatDesign
-from golden.interval import Interval
-from hw.counter import Odometer
+from golden.direct.design import DirectDesign
+from golden.fermat.design import FermatDesign
+from golden.line.design import Requantization
+from golden.line.example import example_weights
+from golden.numbers.interval import Interval
 from hw.fermat.words import rotation
+from hw.parts.counter import Odometer
 from hw.primitives.adder import ONE, Bit, Operands
 from sim.engine import simulate
 from sim.runner import SimulationError, simulators

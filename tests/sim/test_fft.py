@@ -10,13 +10,13 @@ import pytest
 from amaranth.hdl import Value
 
 import hw.fft.product
-from golden.design import Requantization
-from golden.example import example_weights
-from golden.fft import FftDesign
-from golden.fft_format import SectionFormat
+from golden.fft.design import FftDesign
+from golden.fft.format import SectionFormat
+from golden.line.design import Requantization
+from golden.line.example import example_weights
 from hw.fft.pipeline import pipeline_latency
-from hw.output import buffer_depth, stage_latency
-from hw.streams import OutputBuffer
+from hw.line.output import buffer_depth, stage_latency
+from hw.parts.streams import OutputBuffer
 from sim.engine import simulate
 from sim.runner import SimulationError, simulators
 

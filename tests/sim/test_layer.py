@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from golden.layer import LayerDesign
+from golden.layer.design import LayerDesign
 from hw.layer.config import read_layer
 from sim.engine import simulate
 from sim.runner import SimulationError, simulators

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from amaranth.hdl import Module, Signal
 
-from golden.design import Requantization
-from golden.direct import DirectDesign
-from golden.example import example_weights
-from hw.requantize import Requantizer
+from golden.direct.design import DirectDesign
+from golden.line.design import Requantization
+from golden.line.example import example_weights
+from hw.parts.requantize import Requantizer
 from sim.engine import simulate
 from sim.runner import SimulationError, simulators
 

@@ -14,8 +14,8 @@ from flow.product import Product
 from flow.simulation import simulated
 from flow.synthesis import synthesise
 from flow.tools import Yosys
-from golden.design import LineDesign, Requantization
-from golden.example import example_weights
+from golden.line.design import LineDesign, Requantization
+from golden.line.example import example_weights
 from hw.engines import ENGINES
 from sim.engine import simulate
 from sim.runner import simulators

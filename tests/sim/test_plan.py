@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hw.devices import Device
-from hw.files import write_files
+from hw.emit.files import write_files
 from hw.layer.config import read_layer
 from hw.plan import report
 from hw.plan.network import PlannedLayer, PlannedNetwork, converted

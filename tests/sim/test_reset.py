@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from golden.design import LineDesign, Requantization
-from golden.example import example_weights
-from golden.layer import LayerDesign
-from hw.axi import PortNames
+from golden.layer.design import LayerDesign
+from golden.line.design import LineDesign, Requantization
+from golden.line.example import example_weights
+from hw.emit.axi import PortNames
 from hw.engines import ENGINES
 from hw.layer.config import read_layer
 from sim.engine import simulate

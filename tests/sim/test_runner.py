@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from golden.direct import DirectDesign
-from golden.example import example_weights
+from golden.direct.design import DirectDesign
+from golden.line.example import example_weights
 from sim.engine import simulate
 from sim.runner import Simulation, SimulationError, build
 

@@ -1,0 +1,1 @@
+"""Engines that sum over channels."""

@@ -1,0 +1,1 @@
+"""The direct engine: one product a tap, two taps a multiplier."""

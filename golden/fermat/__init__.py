@@ -1,0 +1,1 @@
+"""The Fermat engine: transforms modulo 2^b + 1."""

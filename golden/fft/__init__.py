@@ -1,0 +1,1 @@
+"""The FFT engine, its widths and the proof of its bound."""

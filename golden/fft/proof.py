@@ -1,0 +1,267 @@
+"""What is proved of an FFT engine: what every node can reach, and how far results can be off.
+
+The engine is linear but for its roundings. Twiddles and spectrum as they are quantised give a
+linear operator: its rows say what a node can reach, and how far the operator is from the
+correlation wanted. Every rounding is an error of at most half a unit at a known node; its way to
+the results is linear again, so half units times gains add up to a bound.
+
+Operators are computed in double precision; `SLACK` covers what that may lose, with much to spare.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from golden.fft.flow import Complexes, Flow
+from golden.fft.format import Formats, Reach
+from golden.fft.odd import OddTransform
+from golden.numbers.interval import Integers, Interval
+
+Floats = npt.NDArray[np.float64]
+
+SLACK = 1 + 1e-9
+"""Widening of every bound: sums of 4096 doubles are good to 1e-12 of their terms."""
+Wanted = Callable[[int, int, slice], Floats]
+"""Of a channel and a term, what some samples should add to each result, ``[samples, results]``."""
+
+BLOCK = 1 << 20
+"""Complex numbers in a block of operator rows; bounds the memory."""
+
+
+class _Sums:
+    """Gathers, sample by sample, what the nodes of one level can reach.
+
+    A node's parts, and the sum of its parts, are ``sum(a[n] * x[n])``. The sums of a and of its
+    magnitude give their range over all samples.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._total = np.zeros((3, size))
+        self._magnitude = np.zeros((3, size))
+
+    def add(self, columns: Complexes, *, paired: bool) -> None:
+        """Add what some samples contribute, ``[samples, size]``; `paired` with a second line's."""
+        re, im = columns.real, columns.imag
+        total_re, total_im = re.sum(axis=0), im.sum(axis=0)
+        size_re, size_im = np.abs(re), np.abs(im)
+        if paired:
+            self._total += np.stack([total_re - total_im, total_im + total_re, 2 * total_re])
+            part = (size_re + size_im).sum(axis=0)
+            self._magnitude += np.stack([part, part, 2 * np.maximum(size_re, size_im).sum(axis=0)])
+        else:
+            self._total += np.stack([total_re, total_im, total_re + total_im])
+            both = np.abs(re + im).sum(axis=0)
+            self._magnitude += np.stack([size_re.sum(axis=0), size_im.sum(axis=0), both])
+
+    def reach(self, data: Interval) -> Reach:
+        """Return the range over samples of ``data``."""
+        middle, half = (data.high + data.low) / 2, (data.high - data.low) / 2
+        away = self._magnitude * (half * SLACK + abs(middle) * (SLACK - 1))
+        return Reach(self._total * middle - away, self._total * middle + away)
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """The linear part of an engine, as quantised.
+
+    Parameters
+    ----------
+    reaches
+        Of every section the ranges in front of its first rank and behind each.
+    deviation
+        ``[C, N]``, most that the operator's results differ from the correlation wanted.
+    deviation_power
+        ``[C, N]``, the difference's mean square for white samples of variance 1.
+    """
+
+    reaches: list[list[Reach]]
+    deviation: Floats
+    deviation_power: Floats
+
+
+def reach_ahead(
+    flow: Flow, entry: Integers, data: Interval, *, paired: bool
+) -> tuple[list[list[Reach]], Complexes]:
+    """Return ranges up to the spectrum, and what each sample adds to each bin ``[N, size]``.
+
+    Parameters are as in `analyse`.
+    """
+    length = int(entry.max()) + 1
+    sums = _sums(flow)
+    bins = np.empty((length, flow.size), dtype=np.complex128)
+    for samples in _blocks(length, flow.size):
+        columns = (entry == np.arange(length)[samples, None]).astype(np.complex128)
+        bins[samples] = _pass(flow, columns, range(flow.middle + 1), sums, paired=paired)
+    return _reaches(sums[: flow.middle + 1], data), bins
+
+
+def analyse(
+    flow: Flow,
+    spectra: Complexes,
+    wanted: Wanted,
+    *,
+    entry: Integers,
+    outputs: Integers,
+    data: Interval,
+    paired: bool,
+) -> Operator:
+    """Follow every sample's share through the engine.
+
+    Parameters
+    ----------
+    flow
+        What the engine does.
+    spectra
+        ``[C, T, size]``, values of the words that are stored; a result is the sum of T lines under
+        as many kernels.
+    wanted
+        What the engine is to do.
+    entry
+        ``[size]``: the sample that each place of the transform takes, or -1 for none.
+    outputs
+        ``[N]``: the place that each result leaves from.
+    data
+        Range of a sample.
+    paired
+        Whether a second line rides in the imaginary part.
+    """
+    length = int(entry.max()) + 1
+    ahead, bins = reach_ahead(flow, entry, data, paired=paired)
+    behind = range(flow.middle + 1, len(flow.sections))
+    back: list[list[Reach]] = []
+    shape = (len(spectra), len(outputs))
+    deviation, power = np.zeros(shape), np.zeros(shape)
+    for channel, terms in enumerate(spectra):
+        sums = _sums(flow)
+        blocks = _blocks(length, flow.size)
+        for term, samples in itertools.product(range(len(terms)), blocks):
+            results = _pass(flow, bins[samples] * terms[term], behind, sums, paired=paired)
+            error = results[:, outputs] - wanted(channel, term, samples)
+            if not paired:
+                error.imag = 0
+            size = np.abs(error.real) + np.abs(error.imag)
+            deviation[channel] += size.sum(axis=0) * data.max_abs * SLACK
+            power[channel] += (error.real**2 + error.imag**2).sum(axis=0)
+        own = _reaches(sums[flow.middle + 1 :], data)
+        back = own if not back else _union(back, own)
+    return Operator(ahead + back, deviation, power)
+
+
+def _sums(flow: Flow) -> list[list[_Sums]]:
+    return [[_Sums(flow.size) for _ in range(len(s.ranks) + 1)] for s in flow.sections]
+
+
+def _reaches(sums: list[list[_Sums]], data: Interval) -> list[list[Reach]]:
+    return [[level.reach(data) for level in levels] for levels in sums]
+
+
+def _union(first: list[list[Reach]], second: list[list[Reach]]) -> list[list[Reach]]:
+    return [
+        [a.union(b) for a, b in zip(one, other, strict=True)]
+        for one, other in zip(first, second, strict=True)
+    ]
+
+
+def _blocks(rows: int, size: int) -> list[slice]:
+    step = max(BLOCK // size, 1)
+    return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
+
+
+def _pass(
+    flow: Flow, z: Complexes, sections: range, sums: list[list[_Sums]], *, paired: bool
+) -> Complexes:
+    """Take columns through ``sections`` and the twiddles between them."""
+    for number in sections:
+        sums[number][0].add(z, paired=paired)
+        for place, rank in enumerate(flow.sections[number].ranks, start=1):
+            z = rank.apply(z)
+            sums[number][place].add(z, paired=paired)
+        if number != sections[-1]:
+            z = between(flow, number).apply(z)
+    return z
+
+
+def factors(flow: Flow, product: int) -> Complexes:
+    """Return a product's twiddles as numbers, repeated to ``[size]``."""
+    re, im = flow.spread(product) / 2.0**flow.twiddle_f_bits
+    return np.asarray(re + 1j * im)
+
+
+@dataclass(frozen=True, eq=False)
+class Twiddles:
+    """Products with factors ``[size]``."""
+
+    values: Complexes
+
+    def apply(self, z: Complexes) -> Complexes:
+        """Return what becomes of ``[..., size]``."""
+        return z * self.values
+
+    def transpose(self, gains: Complexes) -> Complexes:
+        """Return gains from what comes, given those from what leaves."""
+        return gains * self.values
+
+
+def between(flow: Flow, product: int) -> Twiddles | OddTransform:
+    """Return what stands behind section ``product``; not the spectrum."""
+    return flow.odd_transform(product) or Twiddles(factors(flow, product))
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """What roundings do to the results of C channels, ``[C, N]`` each.
+
+    Parameters
+    ----------
+    bound
+        Most that they can add up to.
+    power
+        Their mean square, if each were independent and uniform.
+    """
+
+    bound: Floats
+    power: Floats
+
+
+def rounding_noise(flow: Flow, formats: Formats, spectra: Complexes, outputs: Integers) -> Noise:
+    """Follow every rounding's share to the results.
+
+    Parameters are as in `analyse`.
+    """
+    shape = (len(spectra), len(outputs))
+    noise = Noise(np.zeros(shape), np.zeros(shape))
+    for rows in _blocks(len(outputs), flow.size):
+        results = (np.arange(flow.size) == outputs[rows, None]).astype(np.complex128)
+        behind = range(len(flow.sections) - 1, flow.middle, -1)
+        bound, power, gains = _gather(flow, formats, results, behind)
+        noise.bound[:, rows], noise.power[:, rows] = bound * SLACK, power
+        for channel, term in np.ndindex(spectra.shape[:2]):
+            ahead = range(flow.middle, -1, -1)
+            more, more_power, _ = _gather(flow, formats, gains * spectra[channel, term], ahead)
+            noise.bound[channel, rows] += more * SLACK
+            noise.power[channel, rows] += more_power
+    return noise
+
+
+def _gather(
+    flow: Flow, formats: Formats, gains: Complexes, sections: Sequence[int]
+) -> tuple[Floats, Floats, Complexes]:
+    """Add up the roundings in ``sections``, the last first; return the gains in front of them."""
+    bound, power = np.zeros(len(gains)), np.zeros(len(gains))
+    for number in sections:
+        shapes = formats.sections[number]
+        for rounding, ranks in (
+            (shapes.leaving, ()),
+            (shapes.entering, flow.sections[number].ranks),
+        ):
+            for rank in reversed(ranks):
+                gains = rank.transpose(gains)
+            if rounding is not None:
+                bound += (np.abs(gains.real) + np.abs(gains.imag)) @ rounding.bound
+                power += (gains.real**2 + gains.imag**2) @ rounding.power
+        if number != sections[-1]:
+            gains = between(flow, number - 1).transpose(gains)
+    return bound, power, gains

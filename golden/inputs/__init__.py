@@ -1,0 +1,1 @@
+"""What users give: names, readers of files, and refusals in one line."""

@@ -1,0 +1,1 @@
+"""Layers on feature maps."""

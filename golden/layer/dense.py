@@ -1,0 +1,263 @@
+"""Layers that mix channels: every channel that comes out is a sum over those that go in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from golden.dense.design import (
+    DenseDesign,
+    DenseDirectDesign,
+    DenseFermatDesign,
+    DenseFftDesign,
+    DenseWeights,
+    check_dense_weights,
+)
+from golden.engines import EngineChoice
+from golden.inputs.config import Table, refusal
+from golden.inputs.errors import ParameterError, check_range
+from golden.layer.axes import AXES, AXES_ARRAYS, Axis, Section, gather, scatter
+from golden.layer.design import Arrays, LayerDesign
+from golden.line.design import LineDesign
+from golden.line.example import example_weights
+from golden.line.weights import checked_scalars
+from golden.numbers.interval import Integers, Interval
+
+HALVES = "both"
+AXIS_CHOICES = (HALVES, *AXES)
+DENSE_DESIGNS: Mapping[str, type[DenseDesign]] = {
+    design.engine: design for design in (DenseDirectDesign, DenseFftDesign, DenseFermatDesign)
+}
+_GIVEN = frozenset({"in_channels", "groups", "streamed"})
+"""Fields of dense designs that the layer's own keys decide."""
+
+
+@dataclass(frozen=True)
+class DenseChoice(EngineChoice):
+    """A dense engine and its own options."""
+
+    designs: ClassVar[Mapping[str, type[LineDesign]]] = DENSE_DESIGNS
+    told: ClassVar[frozenset[str]] = EngineChoice.told | _GIVEN
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DenseLayerDesign(LayerDesign):
+    """Channels mix: all along one axis, or half along either, each half by itself.
+
+    As in the ParC ResNet50, the first half of the channels goes along the height and gives the
+    first half of those that come out. Both halves have one engine, which they take in turn.
+
+    Parameters
+    ----------
+    out_channels
+        Channels that come out.
+    axis
+        "height" or "width", or "both" for half of the channels each.
+    choice
+        The engine.
+    streamed
+        Whether weights arrive for every frame anew, an output channel at a time.
+    """
+
+    form: ClassVar[str] = "dense"
+    array_names: ClassVar[tuple[str, ...]] = AXES_ARRAYS
+
+    out_channels: int
+    axis: str = HALVES
+    choice: DenseChoice
+    streamed: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("out_channels", self.out_channels, 1, 65536)
+        if self.axis == HALVES:
+            for key in ("channels", "out_channels"):
+                if getattr(self, key) % 2:
+                    rule = "even where half go along either axis"
+                    raise ParameterError(key, rule, getattr(self, key))
+            if self.height != self.width:
+                rule = f"the height ({self.height}) where both halves share an engine"
+                raise ParameterError("width", rule, self.width)
+        if self.example:
+            made: dict[str, Integers] = {}
+            object.__setattr__(self, "weights", made)
+            self._make_up(made)
+        self.engine  # noqa: B018 - raises where the engine cannot do its part
+
+    @classmethod
+    def take_options(cls, table: Table, *, port: bool) -> dict[str, Any]:
+        """See `LayerDesign`."""
+        axis = table.take("axis", str, HALVES)
+        if axis not in AXIS_CHOICES:
+            raise refusal("axis", f"one of {', '.join(AXIS_CHOICES)}", repr(axis))
+        engines = table.table("engines")
+        choices = [
+            DenseChoice.take(engines.table(name), port=port)
+            for name in AXES
+            if axis in (HALVES, name)
+        ]
+        if choices[0] != choices[-1]:
+            rule = "as engines.height, since both halves share an engine"
+            raise refusal("engines.width", rule, f"{choices[-1].engine}")
+        out_channels = table.take("out_channels", int, None)
+        if out_channels is None:
+            out_channels = table.take("channels", int)
+        streamed = table.take("streamed", bool, False)
+        if streamed and not port:
+            raise refusal("streamed", "left out without weights_port = true", "true")
+        return {
+            "axis": axis,
+            "choice": choices[0],
+            "out_channels": out_channels,
+            "streamed": streamed,
+        }
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """The axes that groups of channels go along, in the order of the channels."""
+        return tuple(axis for axis in AXES if self.axis in (HALVES, axis))
+
+    def _sections(self, channels: int) -> tuple[Section, ...]:
+        share = channels // len(self.axes)
+        return tuple(
+            Section(axis, range(number * share, (number + 1) * share), 0)
+            for number, axis in enumerate(self.axes)
+        )
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """Channels that go in, by axis."""
+        return self._sections(self.channels)
+
+    @property
+    def out_sections(self) -> tuple[Section, ...]:
+        """Channels that come out, by axis."""
+        return self._sections(self.out_channels)
+
+    @property
+    def out_shape(self) -> tuple[int, int, int]:
+        """See `LayerDesign`."""
+        return self.out_channels, self.height, self.width
+
+    @cached_property
+    def engine(self) -> DenseDesign:
+        """The engine."""
+        axis = self.axes[0]
+        other = AXES[1 - AXES.index(axis)]
+        table = Table({}, f"engines.{axis}.")
+        shared = ("channels", "lanes", "data_bits", "weight_bits", "target", "name", "weights")
+        with table.naming({"length": axis} | {key: key for key in shared}):
+            design = self.choice.design(
+                name=f"{self.name}_dense",
+                length=getattr(self, axis),
+                channels=self.out_channels,
+                in_channels=self.channels // len(self.axes),
+                groups=len(self.axes),
+                streamed=self.streamed and self.loaded,
+                rows=getattr(self, other),
+                lanes=self.lanes,
+                data_bits=self.data_bits,
+                weight_bits=self.weight_bits,
+                requantization=self.output,
+                weights=None if self.weights is None else self.engine_weights(self.weights),
+                target=self.target,
+            )
+            assert isinstance(design, DenseDesign)
+            design.certificate()  # what is chosen for the formats alone, is chosen now
+        return design
+
+    @property
+    def engines(self) -> Mapping[str, LineDesign]:
+        """See `LayerDesign`."""
+        return {"dense": self.engine}
+
+    @property
+    def output_range(self) -> Interval:
+        """See `LayerDesign`."""
+        return self.engine.output_range
+
+    def engine_weights(self, arrays: Arrays) -> DenseWeights:
+        """Return the set of the engine that ``arrays`` hold, for ROM or port."""
+        parts = []
+        for section, out in zip(self.sections, self.out_sections, strict=True):
+            checked = check_dense_weights(
+                self._own_zero_points(arrays, out.channels),
+                length=getattr(self, section.axis),
+                channels=len(out.channels),
+                groups=1,
+                in_channels=len(section.channels),
+                data_bits=self.data_bits,
+                weight_bits=self.weight_bits,
+                requantized=self.output.clip if self.output else None,
+                key=lambda name, axis=section.axis: self._key(axis, name),  # type: ignore[misc]
+            )
+            parts.append(checked.arrays())
+        tables = {
+            key: np.concatenate([part[key] for part in parts])
+            for key, array in parts[0].items()
+            if array.ndim
+        }
+        if "zero_point" not in tables and "zero_point" in parts[0]:
+            return DenseWeights(**tables, zero_point=int(parts[0]["zero_point"]))
+        return DenseWeights(**tables)
+
+    def _own_zero_points(self, arrays: Arrays, channels: range) -> Arrays:
+        """Return ``arrays`` with the zero points of some of the channels that come out."""
+        if self.output is None:
+            return arrays
+        key, clip = "output.zero_point", self.output.clip
+        each = checked_scalars(arrays, key, self.out_channels, clip)
+        own = np.asarray(each)
+        return {**arrays, key: own[channels.start : channels.stop] if own.ndim else own}
+
+    @property
+    def weight_streams(self) -> Mapping[str, Mapping[str, int]]:
+        """See `LayerDesign`; streamed weights come for ``sets_per_frame`` channels, each a set."""
+        streams = super().weight_streams
+        if not self.streamed:
+            return streams
+        own = {"channels": 1, "sets_per_frame": self.out_channels}
+        return {port: {**facts, **own} for port, facts in streams.items()}
+
+    def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
+        """See `LayerDesign`."""
+        return {"w": self.engine.port_tables(self.engine_weights(weights))}
+
+    @staticmethod
+    def _key(axis: Axis, name: str) -> str:
+        return "output.zero_point" if name == "zero_point" else f"{axis}.{name}"
+
+    def _make_up(self, arrays: dict[str, Integers]) -> None:
+        for number, (section, out) in enumerate(zip(self.sections, self.out_sections, strict=True)):
+            made = example_weights(
+                length=getattr(self, section.axis),
+                channels=len(out.channels),
+                data_bits=self.data_bits,
+                weight_bits=self.weight_bits,
+                requantized=self.output.clip if self.output else None,
+                seed=number,
+                mixed=(1, len(section.channels)),
+            )
+            for name, values in made.arrays().items():
+                arrays[self._key(section.axis, name)] = np.asarray(values, dtype=np.int64)
+
+    @property
+    def own_parameters(self) -> dict[str, Any]:
+        """See `LayerDesign`."""
+        return {"axes": list(self.axes)}
+
+    def certificate(self, weights: Arrays | None = None) -> dict[str, object]:
+        """See `LayerDesign`; that of the engine."""
+        return self.engine.certificate(None if weights is None else self.engine_weights(weights))
+
+    def model(self, maps: Integers, weights: Arrays | None = None) -> Integers:
+        """See `LayerDesign`."""
+        arrays = weights if weights is not None else self.weights
+        if arrays is None:
+            raise ValueError("Model must be given the weights that the port was")
+        lines = self.engine.model(gather(maps, self.sections), self.engine_weights(arrays))
+        out = np.zeros((len(maps), *self.out_shape), dtype=np.int64)
+        scatter(lines, self.out_sections, out)
+        return out

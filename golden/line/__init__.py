@@ -1,0 +1,1 @@
+"""What all line engines are told, their weights, and their sums."""

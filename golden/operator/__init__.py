@@ -1,0 +1,1 @@
+"""ParC itself, in float64, and the networks that have it."""

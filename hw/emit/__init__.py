@@ -1,0 +1,1 @@
+"""From a component to files: Verilog, manifest, template."""

@@ -1,0 +1,274 @@
+"""AXI4-Stream names. The only file that knows them."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth.hdl import (
+    Cat,
+    ClockDomain,
+    ClockSignal,
+    Elaboratable,
+    Instance,
+    Module,
+    ResetSignal,
+    Shape,
+    Signal,
+    Value,
+)
+from amaranth.hdl import _ir as ir
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from golden.inputs.errors import ParameterError
+from golden.inputs.names import check_identifier
+from golden.line.design import slot_bits
+from hw.emit.verilog import Ports
+from hw.parts.ports import Component, Stream, StreamComponent
+
+
+@dataclass(frozen=True)
+class PortNames:
+    """How clock and reset are called, and which level of the reset is active."""
+
+    clock: str = "clk"
+    reset: str = "rst"
+    reset_active: str = "high"
+
+    def __post_init__(self) -> None:
+        check_identifier("clock", self.clock)
+        check_identifier("reset", self.reset)
+        if same_name(self.clock, self.reset):
+            raise ParameterError("reset", "another name than --clock", repr(self.reset))
+        if self.reset_active not in ("high", "low"):
+            raise ParameterError("reset_active", "high or low", repr(self.reset_active))
+
+    def check_apart(self, module: str, loads: Collection[str]) -> None:
+        """Hold these names, those of a ``module`` and of its other ports apart.
+
+        Raises
+        ------
+        ParameterError
+            Names the option.
+        """
+        given = {"clock": self.clock, "reset": self.reset}
+        for parameter, name in (given | {"name": module}).items():
+            for port in port_names(loads):
+                if same_name(name, port):
+                    raise ParameterError(parameter, f"another name than that of {port}", repr(name))
+        for parameter, name in given.items():
+            for known in (module, instance_of(module)):
+                if same_name(name, known):
+                    raise ParameterError(parameter, f"another name than {known}", repr(name))
+
+
+def port_names(loads: Collection[str]) -> list[str]:
+    """Return all ports' names but those of clock and reset.
+
+    ``loads`` are the streams of weights: `w` or `w_NAME`.
+    """
+    wires = ("tdata", "tvalid", "tready", "tlast")
+    events = ("event", *(f"event_{load}" for load in loads))
+    return [
+        *(f"{stream}_axis_{wire}" for stream in ("s", *loads, "m") for wire in wires),
+        *(f"{event}_tlast_{kind}" for event in events for kind in ("unexpected", "missing")),
+    ]
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names are one, as they are to tools that do not tell case."""
+    return one.casefold() == other.casefold()
+
+
+def instance_of(module: str) -> str:
+    """Return what the instantiation template calls an instance of ``module``."""
+    return f"{module}_i"
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One value's place in tdata."""
+
+    name: str
+    offset: int
+    slot_bits: int
+    sample_bits: int
+    signed: bool
+
+
+def slots_of(layout: data.StructLayout) -> list[Slot]:
+    """Return where a payload's values go in tdata, from bit 0 up; `last` has its own wire."""
+    slots: list[Slot] = []
+    offset = 0
+    for name, shape in _values_of(layout):
+        width = slot_bits(shape.width)
+        slots.append(Slot(name, offset, width, shape.width, shape.signed))
+        offset += width
+    return slots
+
+
+def _values_of(layout: data.StructLayout) -> Iterator[tuple[str, Shape]]:
+    for name, field in layout:
+        if name == "last":
+            continue
+        if isinstance(field.shape, data.ArrayLayout):
+            for index in range(field.shape.length):
+                yield f"{name}[{index}]", Shape.cast(field.shape.elem_shape)
+        else:
+            yield str(name), Shape.cast(field.shape)
+
+
+def weight_ports(engine: Component) -> list[str]:
+    """Return the names of the streams that ``engine`` takes weights from."""
+    return [name for name in engine.signature.members if name == "w" or name.startswith("w_")]
+
+
+class AxiWrapper(Elaboratable):
+    """An engine or a layer under AXI4-Stream names, in a clock domain made from its own ports.
+
+    The component's streams are `i`, `o`, and `w` or `w_NAME` for weights; what begins with `event_`
+    is a pulse. While reset is active, no handshake is made on any of them.
+
+    Attributes
+    ----------
+    ports
+        By name, for `hw.emit.verilog.to_verilog`.
+    """
+
+    def __init__(self, engine: StreamComponent, names: PortNames) -> None:
+        self._engine = engine
+        self._names = names
+        self._clock = Signal(name=names.clock)
+        self._reset = Signal(name=names.reset)
+        self.ports: Ports = {}
+        for clocking in (self._clock, self._reset):
+            self._add(clocking, ir.PortDirection.Input)
+        self._streams: dict[str, dict[str, Signal]] = {}
+        for prefix, interface, taken in self._interfaces():
+            self._add_stream(prefix, interface, taken=taken)
+        self._events = {}
+        for name in engine.signature.members:
+            if name.startswith("event_"):
+                event = Signal(name=name.replace("last", "tlast"))
+                self._events[name] = event
+                self._add(event, ir.PortDirection.Output)
+
+    def _interfaces(self) -> Iterator[tuple[str, Stream, bool]]:
+        yield "s_axis", self._engine.i, True
+        for name in weight_ports(self._engine):
+            yield f"{name}_axis", getattr(self._engine, name), True
+        yield "m_axis", self._engine.o, False
+
+    def _add(self, signal: Signal, direction: ir.PortDirection) -> None:
+        self.ports[signal.name] = (signal, direction)
+
+    def _add_stream(self, prefix: str, interface: Stream, *, taken: bool) -> None:
+        slots = slots_of(interface.payload.shape())
+        wires = {
+            "tdata": Signal(slots[-1].offset + slots[-1].slot_bits, name=f"{prefix}_tdata"),
+            "tvalid": Signal(name=f"{prefix}_tvalid"),
+            "tready": Signal(name=f"{prefix}_tready"),
+            "tlast": Signal(name=f"{prefix}_tlast"),
+        }
+        self._streams[prefix] = wires
+        for name, wire in wires.items():
+            inward = taken != (name == "tready")
+            self._add(wire, ir.PortDirection.Input if inward else ir.PortDirection.Output)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        domain: Any = ClockDomain("sync")  # the stubs have neither clk nor rst
+        m.domains.sync = domain
+        active_low = self._names.reset_active == "low"
+        m.d.comb += [
+            domain.clk.eq(self._clock),
+            domain.rst.eq(~self._reset if active_low else self._reset),
+        ]
+        # A component in reset would take what is offered, and lose it. What it makes of that inside
+        # is reset in the same cycle, so only what others see is held low: the reset is on no path
+        # from door to memory (0.4 ns of an FFT engine's 5).
+        awake = self._reset if active_low else ~self._reset
+        m.submodules.engine = self._engine
+        for prefix, interface, taken in self._interfaces():
+            wires = self._streams[prefix]
+            if taken:
+                self._take(m, wires, interface, awake)
+            else:
+                self._give(m, wires, interface, awake)
+        for name, event in self._events.items():
+            m.d.comb += event.eq(getattr(self._engine, name))
+        return m
+
+    @staticmethod
+    def _take(m: Module, wires: dict[str, Signal], interface: Stream, awake: Value) -> None:
+        slots = slots_of(interface.payload.shape())
+        bits = [wires["tdata"][s.offset : s.offset + s.sample_bits] for s in slots]
+        m.d.comb += [
+            Value.cast(interface.payload).eq(Cat(*bits, wires["tlast"])),
+            interface.valid.eq(wires["tvalid"]),
+            wires["tready"].eq(interface.ready & awake),
+        ]
+
+    @staticmethod
+    def _give(m: Module, wires: dict[str, Signal], interface: Stream, awake: Value) -> None:
+        beat = Value.cast(interface.payload)
+        offset = 0
+        for slot in slots_of(interface.payload.shape()):
+            value = beat[offset : offset + slot.sample_bits]
+            value = value.as_signed() if slot.signed else value
+            m.d.comb += wires["tdata"][slot.offset : slot.offset + slot.slot_bits].eq(value)
+            offset += slot.sample_bits
+        m.d.comb += [
+            wires["tlast"].eq(interface.payload.last),
+            wires["tvalid"].eq(interface.valid & awake),
+            interface.ready.eq(wires["tready"]),
+        ]
+
+
+class AxiInstance(StreamComponent):
+    """A finished build's Verilog module, to stand in another design.
+
+    Parameters
+    ----------
+    manifest
+        Of the build, without a weights port.
+
+    Members
+    -------
+    i : In, stream of {data, last}
+    o : Out, stream of {data, last}
+        `data` is tdata, slots and all.
+    """
+
+    def __init__(self, manifest: dict[str, Any]) -> None:
+        self._manifest = manifest
+        lanes = manifest["parameters"]["lanes"]
+        beats = {
+            name: data.StructLayout({"data": facts["slot_bits"] * lanes, "last": 1})
+            for name, facts in manifest["streams"].items()
+        }
+        super().__init__(
+            {
+                "i": In(stream.Signature(beats["s_axis"])),
+                "o": Out(stream.Signature(beats["m_axis"])),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        reset = self._manifest["reset"]
+        active = ResetSignal() if reset["active"] == "high" else ~ResetSignal()
+        clocking = {f"i_{self._manifest['clock']}": ClockSignal(), f"i_{reset['name']}": active}
+        m.submodules[self._manifest["name"]] = Instance(
+            self._manifest["top"],
+            **clocking,
+            i_s_axis_tdata=self.i.payload.data,
+            i_s_axis_tlast=self.i.payload.last,
+            i_s_axis_tvalid=self.i.valid,
+            o_s_axis_tready=self.i.ready,
+            o_m_axis_tdata=self.o.payload.data,
+            o_m_axis_tlast=self.o.payload.last,
+            o_m_axis_tvalid=self.o.valid,
+            i_m_axis_tready=self.o.ready,
+        )
+        return m

@@ -1,0 +1,66 @@
+"""From a design to its files: Verilog, manifest and instantiation template."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from golden.layer.design import Arrays, LayerDesign
+from golden.line.design import LineDesign
+from golden.line.weights import weights_archive
+from hw.emit.axi import AxiWrapper, PortNames
+from hw.emit.files import with_manifest
+from hw.emit.manifest import describe_layer, describe_line
+from hw.emit.models import models_for
+from hw.emit.template import explain_layer, explain_line, instantiation
+from hw.emit.verilog import to_verilog
+from hw.layer.registry import LAYERS
+from hw.line.engine import LineEngine
+
+
+def generate(
+    design: LineDesign | LayerDesign, names: PortNames, *, example: bool = False
+) -> dict[str, bytes]:
+    """Return the files of ``design`` by name.
+
+    Parameters
+    ----------
+    design
+        What to build.
+    names
+        Of clock and reset.
+    example
+        Whether the weights were made up; they are then among the files, as ``NAME.npz``.
+
+    Raises
+    ------
+    ParameterError
+        Where two names are one.
+    """
+    names.check_apart(design.name, _loads(design))
+    describe: Callable[..., dict[str, Any]]
+    arrays: Arrays | None
+    if isinstance(design, LayerDesign):
+        component: Any = LAYERS[design.form].component(design)
+        describe, explain = partial(describe_layer, design), partial(explain_layer, design)
+        arrays = design.weights
+    else:
+        component = LineEngine(design)
+        describe, explain = partial(describe_line, design), partial(explain_line, design)
+        arrays = None if design.weights is None else design.weights.arrays()
+    wrapper = AxiWrapper(component, names)
+    verilog = to_verilog(wrapper, design.name, wrapper.ports)
+    models = models_for(verilog)
+    simulated = {f"{design.name}.v": verilog} | models
+    manifest = describe(component, names, simulated, models=list(models))
+    files = {name: text.encode() for name, text in simulated.items()}
+    files[f"{design.name}.veo"] = instantiation(wrapper, manifest, explain(manifest)).encode()
+    if example and arrays is not None:
+        files[f"{design.name}.npz"] = weights_archive(arrays)
+    return with_manifest(files, f"{design.name}.json", manifest)
+
+
+def _loads(design: LineDesign | LayerDesign) -> list[str]:
+    """Return the names of the streams that weights arrive on."""
+    if isinstance(design, LayerDesign):
+        return list(design.weight_streams)
+    return ["w"] if design.weights is None else []

@@ -1,0 +1,1 @@
+"""Parts that all engines share: ports, streams, counters, tables, the requantiser."""

@@ -1,0 +1,122 @@
+"""Counting: the place of a step in nested loops."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib.wiring import In, Out
+
+from hw.parts.ports import Component
+
+
+class Counter(Component):
+    """Counts steps from 0 to `size - 1` and over again; both outputs are registers.
+
+    Members
+    -------
+    step : In
+        Move on at the end of this cycle.
+    value : Out
+    last : Out
+        High while `value` is `size - 1`.
+    """
+
+    step: Signal
+    value: Signal
+    last: Signal
+
+    def __init__(self, size: int) -> None:
+        if size < 1:
+            raise ValueError(f"Size must be at least 1, not {size}")
+        self._size = size
+        super().__init__({"step": In(1), "value": Out(range(size)), "last": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        if self._size == 1:
+            m.d.comb += self.last.eq(1)
+            return m
+        with m.If(self.step):
+            m.d.sync += [
+                self.value.eq(self.value + 1),
+                self.last.eq(self.value == self._size - 2),
+            ]
+            with m.If(self.last):
+                m.d.sync += self.value.eq(0)
+        return m
+
+
+class Odometer(Component):
+    """Nested counters: each moves on when all inside it are at their last value.
+
+    Parameters
+    ----------
+    sizes
+        Steps of each counter by name, the innermost first.
+
+    Members
+    -------
+    step : In
+    NAME : Out
+        Value of the counter NAME for the step of this cycle.
+    last_NAME : Out
+        Whether this step is the last one inside NAME: it and all inside it are at their ends.
+    """
+
+    step: Signal
+    # The loops that the house counts, for mypy; any other is counted as well.
+    beat: Signal
+    last_beat: Signal
+    channel: Signal
+    last_channel: Signal
+    column: Signal
+    last_column: Signal
+    frame: Signal
+    last_frame: Signal
+    group: Signal
+    last_group: Signal
+    half: Signal
+    last_half: Signal
+    line: Signal
+    last_line: Signal
+    output: Signal
+    last_output: Signal
+    plane: Signal
+    last_plane: Signal
+    point: Signal
+    last_point: Signal
+    position: Signal
+    last_position: Signal
+    row: Signal
+    last_row: Signal
+    turn: Signal
+    last_turn: Signal
+    unit: Signal
+    last_unit: Signal
+    word: Signal
+    last_word: Signal
+
+    def __init__(self, **sizes: int) -> None:
+        self._sizes = sizes
+        super().__init__(
+            {"step": In(1)}
+            | {name: Out(range(size)) for name, size in sizes.items()}
+            | {f"last_{name}": Out(1) for name in sizes}
+        )
+
+    @classmethod
+    def port_type(cls, name: str) -> type:  # noqa: ARG003 - whatever it is called
+        """See `hw.parts.ports.Component`."""
+        return Signal
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        inner_last = Signal(init=1)
+        m.d.comb += inner_last.eq(1)
+        for name, size in self._sizes.items():
+            m.submodules[name] = counter = Counter(size)
+            last = getattr(self, f"last_{name}")
+            m.d.comb += [
+                counter.step.eq(self.step & inner_last),
+                getattr(self, name).eq(counter.value),
+                last.eq(inner_last & counter.last),
+            ]
+            inner_last = last
+        return m

@@ -1,0 +1,172 @@
+"""Requantisation: from accumulators to results of a few bits, per channel."""
+
+from amaranth.hdl import Module, Mux, Signal, ValueLike, signed
+from amaranth.lib import data
+from amaranth.lib.wiring import In, Out
+
+from golden.numbers.interval import Interval
+from golden.numbers.quantize import MULTIPLIER_BITS
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import Component
+from hw.parts.streams import Flow, FlowSignature
+from hw.primitives.multiplier import SharedMultiplier
+
+
+class Requantizer(Component):
+    """``clip(round_half_even(y * multiplier / 2^shift) + zero_point, low, high)`` a lane and cycle.
+
+    The product is shifted left by ``max_shift - shift``, so that the binary point stands still and
+    rounding looks at fixed places; then it is rounded, clipped and the zero point added.
+
+    Parameters
+    ----------
+    lanes
+        Results a beat.
+    accumulator
+        Range of y.
+    shifts
+        Range of the shifts that occur.
+    clip
+        Range of the results.
+    zero_points
+        Range of what is added before the clip: one value, or what comes with each beat.
+    output_bits
+        Width of a result.
+    target
+        Device family.
+
+    Members
+    -------
+    i : In, flow of `lanes` accumulators
+    multiplier : In, unsigned
+    shift : In, unsigned
+        ``max_shift - shift`` of the beat on `i`.
+    zero_point : In, signed
+        Of the beat on `i`; only where it may be more than one value.
+    o : Out, flow of `lanes` results
+        `latency` cycles later.
+    """
+
+    i: Flow
+    multiplier: Signal
+    shift: Signal
+    zero_point: Signal
+    o: Flow
+
+    def __init__(
+        self,
+        *,
+        lanes: int,
+        accumulator: Interval,
+        shifts: Interval,
+        clip: Interval,
+        zero_points: Interval,
+        output_bits: int,
+        target: str,
+    ) -> None:
+        self._lanes = lanes
+        self._y_bits = accumulator.bits
+        self._shifts = shifts
+        self._clip = clip
+        self._zero_points = zero_points
+        self._target = target
+        self._o_shape = signed(output_bits)
+        ports = {
+            "i": In(FlowSignature(data.ArrayLayout(signed(self._y_bits), lanes))),
+            "multiplier": In(MULTIPLIER_BITS),
+            "shift": In(range(shifts.high - shifts.low + 1)),
+            "o": Out(FlowSignature(data.ArrayLayout(self._o_shape, lanes))),
+        }
+        if zero_points.low != zero_points.high:
+            ports["zero_point"] = In(signed(zero_points.bits))
+        super().__init__(ports)
+
+    @staticmethod
+    def latency_on(target: str, *, y_bits: int) -> int:
+        """Cycles from an accumulator of ``y_bits`` to its result on ``target``.
+
+        Product, alignment, rounding in two, clip in two.
+        """
+        return SharedMultiplier.latency_on(target, a_bits=y_bits) + 5
+
+    @property
+    def latency(self) -> int:
+        """Cycles from accumulator to result."""
+        return self.latency_on(self._target, y_bits=self._y_bits)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.multiply = multiply = SharedMultiplier(
+            lanes=self._lanes,
+            a_bits=self._y_bits,
+            b_bits=MULTIPLIER_BITS + 1,
+            target=self._target,
+        )
+        m.d.comb += [multiply.a.eq(self.i.payload), multiply.b.eq(self.multiplier)]
+        shift = delay(m, self.shift, multiply.latency, name="shift")
+        m.d.comb += self.o.valid.eq(delay_valid(m, self.i.valid, self.latency, name="valid"))
+        ends = self._ends(m, multiply.latency + 3)
+        for lane in range(self._lanes):
+            aligned = self._align(m, multiply.p[lane], shift, lane)
+            rounded = self._round(m, aligned, lane)
+            m.d.comb += self.o.payload[lane].eq(self._saturate(m, rounded, lane, *ends))
+        return m
+
+    def _ends(self, m: Module, cycles: int) -> tuple[ValueLike, ValueLike, ValueLike]:
+        """Return zero point and ends of the clip less it, ``cycles`` after they came on `i`.
+
+        All lanes have them in common.
+        """
+        clip = self._clip
+        if self._zero_points.low == self._zero_points.high:
+            zero_point = self._zero_points.low
+            return zero_point, clip.low - zero_point, clip.high - zero_point
+        before = delay(m, self.zero_point, cycles - 1, name="zero_point_before")
+        bits = max(clip.bits, self._zero_points.bits) + 1
+        low = Signal(signed(bits), reset_less=True)
+        high = Signal(signed(bits), reset_less=True)
+        m.d.sync += [low.eq(clip.low - before), high.eq(clip.high - before)]
+        return delay(m, before, 1, name="zero_point"), low, high
+
+    def _align(self, m: Module, product: Signal, shift: Signal, lane: int) -> Signal:
+        bits = self._y_bits + MULTIPLIER_BITS + self._shifts.high - self._shifts.low
+        bits = max(bits, self._shifts.high + 1)
+        aligned = Signal(signed(bits), name=f"aligned_{lane}", reset_less=True)
+        m.d.sync += aligned.eq(product << shift)
+        return aligned
+
+    def _round(self, m: Module, aligned: Signal, lane: int) -> Signal:
+        """Take the part above the point, and one more where what is below it rounds up."""
+        point = self._shifts.high
+        bits = max(len(aligned) - point, 1)
+        whole = Signal(signed(bits), name=f"whole_{lane}", reset_less=True)
+        up = Signal(name=f"up_{lane}", reset_less=True)
+        rounded = Signal(signed(bits + 1), name=f"rounded_{lane}", reset_less=True)
+        m.d.sync += [whole.eq(aligned >> point), rounded.eq(whole + up)]
+        if point:
+            # A tie goes up from an odd number only.
+            odd_or_more = aligned[: point - 1].any() | aligned[point]
+            m.d.sync += up.eq(aligned[point - 1] & odd_or_more)
+        return rounded
+
+    def _saturate(
+        self,
+        m: Module,
+        rounded: Signal,
+        lane: int,
+        zero_point: ValueLike,
+        low: ValueLike,
+        high: ValueLike,
+    ) -> Signal:
+        below = Signal(name=f"below_{lane}", reset_less=True)
+        above = Signal(name=f"above_{lane}", reset_less=True)
+        shifted = Signal(self._o_shape, name=f"shifted_{lane}", reset_less=True)
+        result = Signal(self._o_shape, name=f"result_{lane}", reset_less=True)
+        inside = Mux(above, self._clip.high, shifted)
+        m.d.sync += [
+            below.eq(rounded < low),
+            above.eq(rounded > high),
+            shifted.eq(rounded + zero_point),  # what it loses shows in the two before
+            result.eq(Mux(below, self._clip.low, inside)),
+        ]
+        return result
