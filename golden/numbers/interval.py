@@ -46,6 +46,10 @@ class Interval:
         """Largest magnitude in the interval."""
         return max(-self.low, self.high)
 
+    def holds(self, other: "Interval") -> bool:
+        """Return whether all of ``other`` is in the interval."""
+        return self.low <= other.low and other.high <= self.high
+
     def __add__(self, other: "Interval") -> "Interval":
         return Interval(self.low + other.low, self.high + other.high)
 

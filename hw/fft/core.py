@@ -23,8 +23,8 @@ class FftCore(Core):
     """Circular cross-correlation of every line with its channel's kernel, in fixed point.
 
     `golden.fft.design.FftDesign.accumulate` gives its results bit for bit. A group takes as many
-    cycles as the transform has points. Nothing stalls and nothing waits for what comes next: a line's sums
-    leave once the line is in.
+    cycles as the transform has points. Nothing stalls and nothing waits for what comes next: a
+    line's sums leave once the line is in.
 
     Members
     -------

@@ -1,0 +1,1 @@
+"""Maps that pass stages: what a layer and a network are made of."""
