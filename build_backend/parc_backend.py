@@ -38,7 +38,7 @@ NAME = "parc_hdl"
 PARTS = ("boards", "flow", "golden", "hw", "nets")
 """Packages that go under `NAME`. The benches in `sim` serve the checkout alone."""
 
-DATA = ("docs/benchmarks.json", "sim/models")
+DATA = ("docs/benchmarks.json",)
 """Data beside them that they read."""
 
 _AT_THE_TOP = (*PARTS, "scripts", "sim")

@@ -10,11 +10,11 @@ from golden.line.weights import weights_archive
 from hw.emit.axi import AxiWrapper, PortNames
 from hw.emit.files import with_manifest
 from hw.emit.manifest import describe_layer, describe_line
-from hw.emit.models import models_for
 from hw.emit.template import explain_layer, explain_line, instantiation
 from hw.emit.verilog import to_verilog
 from hw.layer.registry import LAYERS
 from hw.line.engine import LineEngine
+from hw.primitives.models import models_for
 
 
 def generate(

@@ -15,7 +15,7 @@ from flow.simulation import simulated
 from flow.synthesis import synthesise
 from flow.tools import Yosys
 from golden.inputs.errors import ParameterError
-from hw.emit.models import models_for
+from hw.primitives.models import models_for
 from sim.runner import build as compile_for
 from sim.runner import simulators
 

@@ -11,11 +11,11 @@ from amaranth.lib.wiring import In, Out
 
 from golden.fermat.ring import rotated_range
 from golden.numbers.interval import Interval
-from hw.emit.models import MODELS
 from hw.emit.verilog import Ports, to_rtlil
 from hw.emit.yosys import YosysError, run_yosys
 from hw.fermat.words import rotation
 from hw.primitives.adder import ONE, Operands, bits_of, chosen_sum, plain_sum
+from hw.primitives.models import MODELS
 
 Cells = Callable[[Module, "Claim"], Value]
 Meaning = Callable[["Claim"], Value]

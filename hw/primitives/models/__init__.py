@@ -1,11 +1,12 @@
-"""Simulation models of a device's primitives, which go with every build that instantiates them."""
+"""Behavioural models, in Verilog, of primitives that Yosys has no simulation model of.
+
+They go with every build that instantiates one.
+"""
 
 import re
 from pathlib import Path
 
-# Verilog, not Python: the files are data to the generator, and imports still point one way.
-_FOLDER = Path(__file__).resolve().parents[2] / "sim" / "models"
-MODELS = {path.stem: path for path in sorted(_FOLDER.glob("*.v"))}
+MODELS = {path.stem: path for path in sorted(Path(__file__).parent.glob("*.v"))}
 """Files by the primitive's name."""
 
 
