@@ -541,7 +541,8 @@ def reductions(ring: Ring, words: Interval, sums: Interval) -> tuple[Reduction, 
 
     A cell of addresses of the last step is no longer than what P has to spare over the sums'
     range, so it meets the images of that range for a single multiple of P. Wider words take more
-    than one step; the others' results are only near 0.
+    than one step; the others' results are only near 0, wherever the sums are: words near sums that
+    are far from 0 would need the sums' bits, however small P is.
     """
     modulus = ring.reduced_modulus
     spare = modulus - (sums.high - sums.low)
@@ -550,9 +551,8 @@ def reductions(ring: Ring, words: Interval, sums: Interval) -> tuple[Reduction, 
     while words.bits - finest > REDUCTION_ADDRESS_BITS:
         shift = words.bits - REDUCTION_ADDRESS_BITS
         reach = modulus // 2 + (1 << (shift - 1)) + 1
-        middle = sums.low + sums.high
-        result = Interval((middle >> 1) - reach, (middle >> 1) + reach)
-        steps.append(Reduction(modulus, shift, middle, words, result))
+        result = Interval(-reach, reach)
+        steps.append(Reduction(modulus, shift, 0, words, result))
         words = result
     steps.append(Reduction(modulus, finest, sums.low + sums.high, words, sums))
     return tuple(steps)

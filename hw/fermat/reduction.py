@@ -31,7 +31,9 @@ class Reduction(WordsComponent):
             word = self.i.payload[lane]
             table = Table(words=step.table, depth=len(step.table), width=width, target=self._target)
             m.submodules[f"multiples_{lane}"] = table
-            late = delay(m, word[:width], Table.latency, name=f"word_{lane}")
+            # A word that has fewer bits than the sums, which may be far from 0, keeps its sign.
+            low = word[:width].as_signed()
+            late = delay(m, low, Table.latency, name=f"word_{lane}")
             rest = Signal(signed(width), name=f"rest_{lane}", reset_less=True)
             m.d.comb += [
                 table.addr.eq((word >> step.shift)[: step.address_bits]),

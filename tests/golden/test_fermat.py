@@ -12,6 +12,7 @@ from golden.fermat.plan import (
     Fold,
     Product,
     Rotation,
+    apply_all,
     bins,
     forward_transform,
     inverse_transform,
@@ -240,6 +241,22 @@ def test_reduction_recovers_every_end_of_a_cell(bits: int, length: int) -> None:
             assert words.min() >= step.o.low
             assert words.max() <= step.o.high
         assert set(words.tolist()) == {y}
+
+
+@pytest.mark.parametrize(("bits", "length"), [(9, 3), (15, 3), (18, 3), (8, 16), (28, 56)])
+@pytest.mark.parametrize("low", [5_000, -100_000, 1 << 30])
+def test_reduction_recovers_sums_far_from_0(bits: int, length: int, low: int) -> None:
+    """What counts is how far sums are apart: a small ring holds large ones."""
+    ring = Ring(bits, length)
+    modulus = ring.reduced_modulus
+    words = inverse_transform(ring, Fold(bits, Interval.signed(bits + 2)).o).o
+    for spread in (0, 1, modulus * 31 // 32 - 1):
+        sums = Interval(low, low + spread)
+        steps = reductions(ring, words, sums)
+        for y in {sums.low, sums.high}:
+            near = [words.low + (y - words.low) % modulus, words.high - (words.high - y) % modulus]
+            recovered = apply_all(steps, np.array([*near, y % modulus], dtype=object))
+            assert set(recovered.tolist()) == {y}
 
 
 @pytest.mark.parametrize("length", [7, 16, 56, 64, 72, 112, 128])

@@ -27,6 +27,8 @@ SEVENS = Ring(28, 56)
 NINES = Ring(36, 72)
 ROOTS = Ring(32, 128)
 SUMS = Interval(-900_000, 800_000)
+FAR = 20_000
+"""Of sums from 0, which take more bits than a word of a small ring."""
 
 
 def rotations(ring: Ring, words: Interval) -> list[plan.Rotation]:
@@ -74,6 +76,15 @@ STAGES = {
         )
         for ring in (RING, SEVENS, NINES)
     },
+    **{
+        f"reduction-to-{low}-and-{spread}-more": (
+            Reduction,
+            plan.reductions(Ring(8, 16), Interval(-290, 274), Interval(low, low + spread))[-1],
+            8,
+        )
+        for low in (FAR, -FAR)
+        for spread in (0, 100)
+    },
 }
 
 
@@ -90,9 +101,10 @@ def blocks_of(words: Interval, n_blocks: int, block: int) -> np.ndarray:
 
 def congruent_to_sums(words: np.ndarray, step: plan.Reduction) -> np.ndarray:
     """Replace words by ones near them that some sum is congruent to, as a reduction meets them."""
-    sums = words % (SUMS.high - SUMS.low + 1) + SUMS.low
-    multiples = (words - sums) // step.modulus
-    return sums + np.where(multiples < 0, multiples + 1, multiples) * step.modulus
+    sums = words % (step.o.high - step.o.low + 1) + step.o.low
+    congruent = step.i.low + (sums - step.i.low) % step.modulus
+    multiples = (words - congruent) // step.modulus
+    return congruent + np.where(multiples < 0, 0, multiples) * step.modulus
 
 
 def starts_of(n_blocks: int, block: int, gaps: float) -> list[int]:
