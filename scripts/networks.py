@@ -18,9 +18,9 @@ from hw.devices import DEVICES
 from hw.emit.files import write_files
 from hw.engines import ENGINES
 from hw.plan.choices import unable
+from hw.plan.goal import Goal, Plan
 from hw.plan.network import PlannedNetwork, published
 from hw.plan.search import Planner
-from hw.plan.target import Plan, Target
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 CLOCK = 150e6
@@ -131,18 +131,18 @@ def _table(name: str, size: Size, step: Progress) -> Iterator[str]:
     yield "|---|---|--:|--:|--:|--:|--:|---|--:|"
     for device, title in PLACES.items():
         for engines, names in ENGINE_SETS.items():
-            target = Target(DEVICES[device], CLOCK, engines=names)
-            cells = " | ".join(_cells(published(name, size), target))
+            goal = Goal(DEVICES[device], CLOCK, engines=names)
+            cells = " | ".join(_cells(published(name, size), goal))
             step(f"{name} {size[0]} x {size[1]}: {engines} on {device}")
             yield f"| {title} | {engines} | {cells} |"
 
 
-def _cells(network: PlannedNetwork, target: Target) -> Sequence[str]:
+def _cells(network: PlannedNetwork, goal: Goal) -> Sequence[str]:
     """Return the figures of the fastest plan, or what is in its way."""
     try:
-        planner = Planner(network, target)
+        planner = Planner(network, goal)
     except ParameterError:
-        gaps = unable(network.layers, target.engines)
+        gaps = unable(network.layers, goal.engines)
         lengths = [str(length) for missing in gaps.values() for length in missing]
         why = f"no lines of {', '.join(lengths)}" if lengths else "a layer alone has no room"
         return "none", *[""] * 4, why, ""

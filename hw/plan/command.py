@@ -16,9 +16,9 @@ from hw.engines import ENGINES
 from hw.plan import report
 from hw.plan.choices import unable
 from hw.plan.fmax import warnings
+from hw.plan.goal import Goal, Plan
 from hw.plan.network import PlannedNetwork, converted, published
 from hw.plan.search import Planner
-from hw.plan.target import Plan, Target
 
 _CLOCK = (1.0, 1000.0)
 _FPS = (0.001, 1e9)
@@ -76,7 +76,7 @@ def main(
     python -m hw.plan parcnet-s --device lfe5u-85f-6 --clock 150
     python -m hw.plan build/net --fps 30 -o build/plan
     """
-    target = Target(
+    goal = Goal(
         device_named(device),
         _within("clock", clock, _CLOCK) * 1e6,
         None if bandwidth is None else _within("bandwidth", bandwidth, _BANDWIDTH) * 1e9,
@@ -86,12 +86,12 @@ def main(
     if fps is not None:
         _within("fps", fps, _FPS)
     planned = _network(network, _size(input_size))
-    planner = Planner(planned, target)
+    planner = Planner(planned, goal)
     plan = planner.fastest()
     limits: list[str] | None = planner.limits(plan)
     if fps is not None:
         limits = None
-        plan = planner.cheapest(target.clock / fps) or _too_fast(fps, plan)
+        plan = planner.cheapest(goal.clock / fps) or _too_fast(fps, plan)
     files = [] if out is None else _write(planner, plan, out)
     click.echo(report.table(plan))
     for line in (*report.summary(plan, limits), *_remarks(planner)):
@@ -104,8 +104,8 @@ def main(
 
 def _remarks(planner: Planner) -> Iterator[str]:
     """Yield what engines and layers can't do."""
-    network, target = planner.network, planner.target
-    gaps = unable(network.layers, target.engines)
+    network, goal = planner.network, planner.goal
+    gaps = unable(network.layers, goal.engines)
     for engine, lengths in gaps.items():
         yield f"{engine} engines do no lines of {', '.join(map(str, lengths))} samples"
     for layer, why in planner.refused.items():
@@ -168,6 +168,6 @@ def _network(name: str, size: Size | None) -> PlannedNetwork:
 
 
 def _too_fast(fps: float, best: Plan) -> NoReturn:
-    clock = best.target.clock / 1e6
-    rule = f"at most {best.fps:,.1f} on {best.target.device.name} at {clock:g} MHz"
+    clock = best.goal.clock / 1e6
+    rule = f"at most {best.fps:,.1f} on {best.goal.device.name} at {clock:g} MHz"
     raise ParameterError("fps", rule, f"{fps:g}")

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from golden.inputs.errors import ParameterError
+from hw.plan.goal import Plan
 from hw.plan.search import Planner
 from hw.plan.sums import Pick
-from hw.plan.target import Plan
 
 _COLOURS = {"direct": "tab:blue", "fft": "tab:green", "fermat": "tab:orange"}
 _MOST_POINTS = 32
@@ -33,9 +33,9 @@ def picture(planner: Planner, plan: Plan) -> bytes:
     figure = Figure(figsize=(9, 4), layout="constrained")
     fronts = {"any engine": planner}
     unable = []
-    for engine in planner.target.engines:
+    for engine in planner.goal.engines:
         try:
-            alone = Planner(planner.network, replace(planner.target, engines=(engine,)))
+            alone = Planner(planner.network, replace(planner.goal, engines=(engine,)))
         except ParameterError:
             unable.append(engine)  # of some layer, which the plan's remarks name
             continue
@@ -51,7 +51,7 @@ def picture(planner: Planner, plan: Plan) -> bytes:
         panel.set(xscale="log", yscale="log", xlabel="frames a second", ylabel=label)
         panel.grid(visible=True, which="both", alpha=0.3)
     panel.legend(fontsize="small")
-    device, clock = planner.target.device, planner.target.clock / 1e6
+    device, clock = planner.goal.device, planner.goal.clock / 1e6
     figure.suptitle(f"{planner.network.name} on {device.name} at {clock:g} MHz (predicted)")
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "plan"}):
@@ -65,12 +65,12 @@ def _points(planner: Planner) -> list[list[_Point]]:
     step = max(len(bounds) // _MOST_POINTS, 1)
     points: list[list[_Point]] = [[] for _ in _PANELS]
     for bound in bounds[::-1][::step]:
-        sums = planner.sums(bound, planner.target.budget(bound))
+        sums = planner.sums(bound, planner.goal.budget(bound))
         if not sums.picks:
             break
         for column, _ in _PANELS:
             best = int(sums.figures[:, column].argmin())
-            fps = planner.target.clock / bound
+            fps = planner.goal.clock / bound
             engine = _main_engine(sums.picks[best])
             points[column].append(_Point(fps, float(sums.figures[best, column]), engine))
     return points

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hw.plan.target import Plan
+from hw.plan.goal import Plan
 
 _MEASURED = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.json"
 _NEAR = 2.0
@@ -21,8 +21,8 @@ def warnings(plan: Plan, measured: Path = _MEASURED) -> Iterator[str]:
         yield f"whether engines reach it is not known: there is no {measured}"
         return
     results = json.loads(measured.read_text(encoding="utf-8"))["results"]
-    device = plan.target.device.name
-    clock = plan.target.clock / 1e6
+    device = plan.goal.device.name
+    clock = plan.goal.clock / 1e6
     for engine, length in sorted(_used(plan)):
         near = [r for r in results if _stands_for(r, engine, length, device)]
         if not near:

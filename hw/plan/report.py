@@ -11,10 +11,10 @@ from golden.numbers.interval import Integers
 from hw.emit.files import with_manifest
 from hw.emit.toml import to_toml
 from hw.plan.forms import FORMS
+from hw.plan.goal import Plan
 from hw.plan.network import PlannedNetwork, in_rom
 from hw.plan.option import Option
 from hw.plan.tables import EngineTable
-from hw.plan.target import Plan
 from hw.predict import MODELLED, PREDICTED
 
 PLAN = "plan.json"
@@ -28,11 +28,11 @@ _HEADINGS = (
 def table(plan: Plan) -> str:
     """Return the units as lines of a table, and what they take together."""
     rows = [_HEADINGS, *(_row(name, unit) for name, unit in named_units(plan))]
-    cost, usable = plan.cost, plan.target.device.usable
+    cost, usable = plan.cost, plan.goal.device.usable
     figures = (f"{cost.multipliers:,}", f"{round(cost.luts):,}", f"{cost.block_rams:,}")
     there = (usable.multipliers, round(usable.luts), usable.block_rams)
     rows.append(("together", *[""] * 6, f"{plan.cycles:,}", *figures))
-    rows.append((f"of {plan.target.device.name}", *[""] * 7, *(f"{n:,}" for n in there)))
+    rows.append((f"of {plan.goal.device.name}", *[""] * 7, *(f"{n:,}" for n in there)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     # Words stand to the left, numbers to the right.
     return "\n".join(
@@ -79,13 +79,13 @@ def _engine_text(engine: EngineTable) -> str:
 
 def summary(plan: Plan, limits: Sequence[str] | None) -> Iterator[str]:
     """Yield lines on speed, on what limits it (unless ``limits`` is None), and on traffic."""
-    target = plan.target
-    clock = target.clock / 1e6
+    goal = plan.goal
+    clock = goal.clock / 1e6
     exact = "exact" if plan.exact else "at most"
     speed = f"{plan.fps:,.1f} frames a second at {clock:g} MHz"
     yield f"{speed}: {plan.cycles:,} cycles a frame, {exact}"
     if limits is not None:
-        most = f"{' and '.join(limits)} of {target.device.name}" if limits else "lanes of engines"
+        most = f"{' and '.join(limits)} of {goal.device.name}" if limits else "lanes of engines"
         if limits and limits[0] == "memory traffic":
             most = f"memory traffic: {plan.fps_by_cycles:,.1f} a second were possible without it"
         yield f"limited by {most}"
@@ -94,11 +94,11 @@ def summary(plan: Plan, limits: Sequence[str] | None) -> Iterator[str]:
         f"{moved / 1e6:,.3f} MB a frame ({plan.map_bytes / 1e6:,.3f} maps, "
         f"{plan.weight_bytes / 1e6:,.3f} weights), {plan.operations / moved:,.1f} operations a byte"
     )
-    if target.bandwidth is None:
+    if goal.bandwidth is None:
         yield f"{text}, {moved * plan.fps / 1e9:,.3f} GB/s"
     else:
         allowed = f"{plan.fps_by_traffic:,.1f} frames a second"
-        yield f"{text}; {target.bandwidth / 1e9:g} GB/s allow {allowed}"
+        yield f"{text}; {goal.bandwidth / 1e9:g} GB/s allow {allowed}"
     if any(engine["engine"] == "fft" for unit in plan.units for engine in unit.engines.values()):
         yield "fft engines round: their manifests bound the error"
     yield from remarks(plan)
@@ -106,7 +106,7 @@ def summary(plan: Plan, limits: Sequence[str] | None) -> Iterator[str]:
 
 def remarks(plan: Plan) -> Iterator[str]:
     """Yield what figures are not what they are called."""
-    target = plan.target.device.target
+    target = plan.goal.device.target
     if target not in PREDICTED:
         yield (
             f"no prediction for {target}: multipliers, LUTs and block RAMs are what "
@@ -125,7 +125,7 @@ def files(
     """Return a configuration a unit with the weights that it holds, ``more``, and plan.json."""
     out: dict[str, bytes] = {}
     for name, unit in named_units(plan):
-        config = unit.config(name, plan.target.device.target)
+        config = unit.config(name, plan.goal.device.target)
         if unit.storage == "rom":
             config = in_rom(config)
             if unit.layers[0].weights is not None:
@@ -140,13 +140,13 @@ def files(
 
 def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:
     """Return the plan as JSON has it."""
-    target = plan.target
+    goal = plan.goal
     return {
         "schema": 1,
         "network": network.name,
         "input": network.size and list(network.size),
-        "device": target.device.name,
-        "clock_hz": target.clock,
+        "device": goal.device.name,
+        "clock_hz": goal.clock,
         "frames_per_second": plan.fps,
         "cycles_per_frame": plan.cycles,
         "exact": plan.exact,

@@ -14,10 +14,10 @@ import numpy as np
 from golden.inputs.errors import ParameterError
 from hw.plan.choices import Refusal, options_of, reasons, sliced
 from hw.plan.forms import FORMS
+from hw.plan.goal import RESOURCES, Figures, Goal, Plan
 from hw.plan.network import PlannedLayer, PlannedNetwork
 from hw.plan.option import Option, Predicted, serving
 from hw.plan.sums import Choices, Deal, Sums
-from hw.plan.target import RESOURCES, Figures, Plan, Target
 from hw.predict import Cost
 
 _SLICES = 8
@@ -33,7 +33,7 @@ class Planner:
     ----------
     network
         What to plan.
-    target
+    goal
         What for.
 
     Attributes
@@ -47,9 +47,9 @@ class Planner:
         Where no engine can do some layer.
     """
 
-    def __init__(self, network: PlannedNetwork, target: Target) -> None:
+    def __init__(self, network: PlannedNetwork, goal: Goal) -> None:
         self.network = network
-        self.target = target
+        self.goal = goal
         self._known: dict[str, Predicted] = {}
         self.refused: dict[str, dict[str, str]] = {}
         kinds: dict[str, list[PlannedLayer]] = {}
@@ -60,13 +60,13 @@ class Planner:
 
     def _options(self, layers: Sequence[PlannedLayer]) -> list[Option]:
         smallest = min(layers, key=lambda layer: layer.channels)
-        target = self.target
-        usable = target.device.usable
+        goal = self.goal
+        usable = goal.device.usable
         refused: list[Refusal] = []
         found = options_of(
             smallest,
-            engines=target.engines,
-            storages=target.storages,
+            engines=goal.engines,
+            storages=goal.storages,
             most=usable,
             known=self._known,
             refused=refused,
@@ -79,7 +79,7 @@ class Planner:
         shape = "{height} x {width}".format_map(smallest.options)
         rule = f"able to do {smallest.name} ({smallest.form}, {shape}) in {_of_cost(usable)}"
         said = "".join(f"; {engine}: {reason}" for engine, reason in why.items())
-        raise ParameterError("engines", rule, ",".join(target.engines) + said)
+        raise ParameterError("engines", rule, ",".join(goal.engines) + said)
 
     def _dealings(
         self, layers: Sequence[PlannedLayer], options: Sequence[Option]
@@ -88,7 +88,7 @@ class Planner:
         ways = []
         apart = not FORMS[layers[0].form].joins
         for dealt in deal(layers):
-            for storage in self.target.storages:
+            for storage in self.goal.storages:
                 if storage == "reloaded" or not (apart and _shared(dealt)):
                     ways.append(self._way_of(options, dealt, storage))
         return [way for way in ways if all(choices.options for choices in way)]
@@ -101,9 +101,7 @@ class Planner:
             alike.setdefault(tuple(layer.channels for layer in layers), []).append(layers)
         way = []
         for deals in alike.values():
-            units = (
-                _kept(option, deals[0], storage, self.target.storages[0]) for option in options
-            )
+            units = (_kept(option, deals[0], storage, self.goal.storages[0]) for option in options)
             way.append(Choices(tuple(unit for unit in units if unit), tuple(deals)))
         return way
 
@@ -115,7 +113,7 @@ class Planner:
 
     def sums(self, bound: float, budget: Figures) -> Sums:
         """Return what sets of units take that need up to ``bound`` cycles and fit ``budget``."""
-        shares = 1 / np.maximum(self.target.budget(bound), 1)
+        shares = 1 / np.maximum(self.goal.budget(bound), 1)
         fronts = []
         for ways in self.ways:
             parts = [_way_within(way, bound, budget, shares) for way in ways]
@@ -134,7 +132,7 @@ class Planner:
 
         Shares of multipliers, LUTs and block RAMs are added.
         """
-        return self._plan(self.sums(bound, self.target.budget(bound)))
+        return self._plan(self.sums(bound, self.goal.budget(bound)))
 
     def fastest(self) -> Plan:
         """Return the plan of most images a second.
@@ -147,9 +145,7 @@ class Planner:
             Where none fits the device.
         """
         plan = self._fastest()
-        if "reloaded" in self.target.storages and (
-            plan is None or "block RAMs" in self.limits(plan)
-        ):
+        if "reloaded" in self.goal.storages and (plan is None or "block RAMs" in self.limits(plan)):
             plan = self._sliced(plan, _SLICES)
             for most in _OTHER_SLICES:
                 plan = plan or self._sliced(None, most)
@@ -186,7 +182,7 @@ class Planner:
 
     def _limited_by_traffic(self, bound: float) -> Plan | None:
         """Return the plan of up to ``bound`` cycles that moves the least, if any."""
-        if self.target.bandwidth is None:
+        if self.goal.bandwidth is None:
             return None
         sums = self.sums(bound, self._without_traffic(bound))
         if not sums.picks:
@@ -194,7 +190,7 @@ class Planner:
         return self._plan(Sums(sums.figures, [sums.picks[int(sums.figures[:, 3].argmin())]]))
 
     def _without_traffic(self, bound: float) -> Figures:
-        budget = self.target.budget(bound)
+        budget = self.goal.budget(bound)
         budget[3] = np.inf
         return budget
 
@@ -205,7 +201,7 @@ class Planner:
         return plan
 
     def _too_small(self) -> NoReturn:
-        device = self.target.device
+        device = self.goal.device
         rule = f"large enough for the smallest plan ({_of_cost(self.smallest().cost)})"
         raise ParameterError("device", rule, f"{device.name} ({_of_cost(device.usable)})")
 
@@ -219,7 +215,7 @@ class Planner:
         ]
         order = {layer.name: number for number, layer in enumerate(self.network.layers)}
         units.sort(key=lambda unit: order[unit.layers[0].name])
-        return Plan(self.target, tuple(units))
+        return Plan(self.goal, tuple(units))
 
     def limits(self, plan: Plan) -> list[str]:
         """Return which of `RESOURCES` keep the fastest plan from being faster.
@@ -233,7 +229,7 @@ class Planner:
         faster = [bound for bound in self.bounds if bound < plan.cycles]
         if not faster or not self.sums(faster[-1], np.full(len(RESOURCES), np.inf)).picks:
             return []
-        budget = self.target.budget(faster[-1])
+        budget = self.goal.budget(faster[-1])
         alone = []
         for column in range(len(RESOURCES)):
             more = budget.copy()

@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 import numpy as np
 
+from hw.plan.goal import RESOURCES, Figures
 from hw.plan.network import PlannedLayer
 from hw.plan.option import Option
-from hw.plan.target import RESOURCES, Figures
 
 _MOST_KEPT = 150
 """Sums that are kept at a time; of more, those that take the smallest shares of the device."""

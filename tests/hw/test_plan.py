@@ -25,10 +25,10 @@ from hw.plan import report
 from hw.plan.command import _remarks, main
 from hw.plan.fmax import warnings
 from hw.plan.forms import FORMS as FORMS_OF_PLANS
+from hw.plan.goal import Goal, Plan
 from hw.plan.network import PlannedLayer, PlannedNetwork, converted, published
 from hw.plan.option import Option
 from hw.plan.search import Planner, deal
-from hw.plan.target import Plan, Target
 from hw.predict import saved_by_rom
 
 LARGE = DEVICES["lfe5u-85f-6"]
@@ -80,7 +80,7 @@ SMALL = PlannedNetwork(
 
 
 def fits(plan):
-    cost, usable = plan.cost, plan.target.device.usable
+    cost, usable = plan.cost, plan.goal.device.usable
     return (
         cost.multipliers <= usable.multipliers
         and cost.luts <= usable.luts
@@ -91,7 +91,7 @@ def fits(plan):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_are_planned(name):
     network = published(name)
-    planner = Planner(network, Target(LARGE, 150e6))
+    planner = Planner(network, Goal(LARGE, 150e6))
     plan = planner.fastest()
     assert fits(plan)
     served = [layer.name for unit in plan.units for layer in unit.layers]
@@ -109,7 +109,7 @@ def test_networks_are_planned(name):
 
 
 def _share(plan):
-    cost, usable = plan.cost, plan.target.device.usable
+    cost, usable = plan.cost, plan.goal.device.usable
     return (
         cost.multipliers / usable.multipliers
         + cost.luts / usable.luts
@@ -129,13 +129,13 @@ def every_plan(planner):
     ]
     for parts in itertools.product(*by_kind):
         picks = [pick for part in parts for pick in part]
-        yield Plan(planner.target, tuple(o for o, deals in picks for _ in deals))
+        yield Plan(planner.goal, tuple(o for o, deals in picks for _ in deals))
 
 
 @pytest.mark.parametrize(("multipliers", "luts"), [(20, 8000), (40, 60_000), (11, 60_000)])
 def test_plan_is_the_best_of_all(multipliers, luts):
     device = Device("small", "generic", multipliers, luts, 30)
-    planner = Planner(SMALL, Target(device, 100e6, engines=("direct", "fermat")))
+    planner = Planner(SMALL, Goal(device, 100e6, engines=("direct", "fermat")))
     best = planner.fastest()
     possible = [plan for plan in every_plan(planner) if fits(plan)]
     assert len(possible) > 3
@@ -156,8 +156,8 @@ def test_units_of_every_form_can_be_built(name, storages, tmp_path):
     network = PlannedNetwork(name, [FORMS[name], replace(FORMS[name], name="b")])
     lacking = ("direct",) if name in ("global", "depthwise") else ()
     for engine in ENGINES.keys() - lacking:
-        target = Target(LARGE, 150e6, engines=(engine,), storages=storages)
-        plan = Planner(network, target).fastest()
+        goal = Goal(LARGE, 150e6, engines=(engine,), storages=storages)
+        plan = Planner(network, goal).fastest()
         write_files(report.files(network, plan), tmp_path)
         for unit_name, unit in report.named_units(plan):
             design = read_layer(tmp_path / f"{unit_name}.toml")
@@ -170,7 +170,7 @@ def test_units_of_every_form_can_be_built(name, storages, tmp_path):
 def test_forms_that_an_engine_lacks_are_refused(name):
     network = PlannedNetwork(name, [FORMS[name]])
     with pytest.raises(ParameterError, match=rf"able to do a \({FORMS[name].form}, 7 x 14\)"):
-        Planner(network, Target(LARGE, 150e6, engines=("direct",)))
+        Planner(network, Goal(LARGE, 150e6, engines=("direct",)))
 
 
 def test_files_of_every_form_are_planned(tmp_path, capsys):
@@ -235,10 +235,10 @@ def test_what_hardware_refuses_is_said():
         4,
     )
     with pytest.raises(ParameterError, match=r"parc_body \(serial, 7 x 7\).*between must be given"):
-        Planner(PlannedNetwork("wide", [wide]), Target(LARGE, 150e6))
+        Planner(PlannedNetwork("wide", [wide]), Goal(LARGE, 150e6))
     # Where only some engines can't, the plan says so.
     large = layer("filter", "global_filter", 2, 20, 230, weight_bits=12)
-    planner = Planner(PlannedNetwork("large", [large]), Target(DEVICES["xc7a200t"], 150e6))
+    planner = Planner(PlannedNetwork("large", [large]), Goal(DEVICES["xc7a200t"], 150e6))
     (said,) = _remarks(planner)
     assert said.startswith(
         "filter: no fermat engine, since engines.plane.ring must be a ring that holds"
@@ -263,16 +263,16 @@ def test_cycles_that_are_no_more_than_a_bound_are_called_so():
         Option((layer("a", "metaformer", 8, height, 8),), engines, 1, "rom") for height in (8, 10)
     )
     assert unit.paced
-    plan = Plan(Target(LARGE, 150e6), (unit,))
+    plan = Plan(Goal(LARGE, 150e6), (unit,))
     assert "cycles a frame, at most" in next(report.summary(plan, None))
     assert "cycles of unit_a are the most" in "".join(report.remarks(plan))
     assert max(paces(AxesPlan(unit.design))) <= unit.cycles
 
 
 def test_traffic_limits():
-    free = Planner(published("mobilenetv2-parc"), Target(LARGE, 150e6)).fastest()
-    target = Target(LARGE, 150e6, bandwidth=free.map_bytes * 100.0)
-    planner = Planner(published("mobilenetv2-parc"), target)
+    free = Planner(published("mobilenetv2-parc"), Goal(LARGE, 150e6)).fastest()
+    goal = Goal(LARGE, 150e6, bandwidth=free.map_bytes * 100.0)
+    planner = Planner(published("mobilenetv2-parc"), goal)
     plan = planner.fastest()
     assert plan.fps == pytest.approx(100)
     assert planner.limits(plan) == ["memory traffic"]
@@ -374,7 +374,7 @@ def test_units_do_what_their_layers_do(names, storage, alike, tmp_path):
     network = converted(write_network(tmp_path / "net", alike=alike))
     assert network.size == (32, 32)
     unit = shared_unit(network, names, storage, engine="fermat")
-    write_files(report.files(network, Plan(Target(LARGE, 150e6), (unit,))), tmp_path / "plan")
+    write_files(report.files(network, Plan(Goal(LARGE, 150e6), (unit,))), tmp_path / "plan")
     design = read_layer(tmp_path / "plan" / f"unit_{names[0]}.toml")
     channels = unit.layers[0].channels
     assert design.channels == 2 * channels
@@ -398,7 +398,7 @@ def test_units_do_what_their_layers_do(names, storage, alike, tmp_path):
 def test_layers_of_other_zero_points_share_units(tmp_path):
     for folder, alike in (("same", True), ("apart", False)):
         network = converted(write_network(tmp_path / folder, alike=alike))
-        plan = Planner(network, Target(LARGE, 150e6)).cheapest(1e9)
+        plan = Planner(network, Goal(LARGE, 150e6)).cheapest(1e9)
         assert [len(unit.layers) for unit in plan.units] == [2, 2]
 
 
@@ -424,7 +424,7 @@ def test_slices_do_what_their_layer_does(name, tmp_path):
     (layer,) = [layer for layer in network.layers if layer.name == name]
     engines = {axis: {"engine": "direct"} for axis in ("height", "width")}
     unit = Option((layer,), engines, 1, "reloaded", slices=2)
-    plan = Plan(Target(LARGE, 150e6), (unit,))
+    plan = Plan(Goal(LARGE, 150e6), (unit,))
     write_files(report.files(network, plan), tmp_path / "plan")
     design = read_layer(tmp_path / "plan" / f"unit_{name}.toml")
     assert design.loaded
@@ -440,8 +440,8 @@ def test_slices_do_what_their_layer_does(name, tmp_path):
 
 def test_loaded_units_have_their_sets_beside_them(tmp_path):
     network = converted(write_network(tmp_path / "net"))
-    target = Target(LARGE, 150e6, storages=("port", "reloaded"))
-    plan = Planner(network, target).cheapest(1e9)
+    goal = Goal(LARGE, 150e6, storages=("port", "reloaded"))
+    plan = Planner(network, goal).cheapest(1e9)
     write_files(report.files(network, plan), tmp_path / "plan")
     for unit in json.loads((tmp_path / "plan" / "plan.json").read_text())["units"]:
         design = read_layer(tmp_path / "plan" / unit["config"])
@@ -576,5 +576,5 @@ def test_a_clock_beyond_what_was_measured_is_told(tmp_path):
 
 
 def _plan(clock):
-    target = Target(LARGE, clock, engines=("direct",))
-    return Planner(published("convnext-xt-parc", (256, 256)), target).fastest()
+    goal = Goal(LARGE, clock, engines=("direct",))
+    return Planner(published("convnext-xt-parc", (256, 256)), goal).fastest()

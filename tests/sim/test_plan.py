@@ -10,10 +10,10 @@ from hw.devices import Device
 from hw.emit.files import write_files
 from hw.layer.config import read_layer
 from hw.plan import report
+from hw.plan.goal import Goal, Plan
 from hw.plan.network import PlannedLayer, PlannedNetwork, converted
 from hw.plan.option import Option
 from hw.plan.search import Planner
-from hw.plan.target import Plan, Target
 from sim.engine import simulate
 from sim.frames import run_frames
 from sim.runner import simulators
@@ -34,8 +34,8 @@ def layers(form, channels, height, width, names="ab", **own):
 
 def planned(network, multipliers, tmp_path, **changes):
     """The first unit of a plan, and its design as read from the file."""
-    target = Target(replace(SMALL, multipliers=multipliers), 1e8, **changes)
-    plan = Planner(PlannedNetwork("small", network), target).fastest()
+    goal = Goal(replace(SMALL, multipliers=multipliers), 1e8, **changes)
+    plan = Planner(PlannedNetwork("small", network), goal).fastest()
     write_files(report.files(PlannedNetwork("small", network), plan), tmp_path)
     return plan.units[0], read_layer(tmp_path / "unit_a.toml")
 
@@ -80,7 +80,7 @@ def test_weights_load_beside_frames(engine, channels, tmp_path):
     engines = {"height": engine, "width": engine}
     unit = Option(tuple(network), engines, 1, "reloaded", slices=2)
     assert unit.loads
-    plan = Plan(Target(SMALL, 1e8), (unit,))
+    plan = Plan(Goal(SMALL, 1e8), (unit,))
     write_files(report.files(PlannedNetwork("small", network), plan), tmp_path)
     design = read_layer(tmp_path / "unit_a.toml")
     assert design.channels == channels
@@ -102,7 +102,7 @@ def test_weights_load_beside_frames(engine, channels, tmp_path):
 def test_weights_of_other_forms_load_beside_frames(network, engines, tmp_path):
     unit = Option(tuple(network), engines, 1, "reloaded")
     assert unit.loads
-    plan = Plan(Target(SMALL, 1e8), (unit,))
+    plan = Plan(Goal(SMALL, 1e8), (unit,))
     write_files(report.files(PlannedNetwork("small", network), plan), tmp_path)
     design = read_layer(tmp_path / "unit_a.toml")
     simulate(design, "sim.bench_reload", simulator=SIMULATOR, folder=tmp_path, groups=5)
@@ -114,7 +114,7 @@ def test_layers_of_other_zero_points_take_turns(names, tmp_path):
     """Two layers as channels of one map, their zero points and residuals' scales in tables."""
     network = converted(write_network(tmp_path / "net"))
     unit = shared_unit(network, names, "rom", engine="direct")
-    plan = Plan(Target(SMALL, 1e8), (unit,))
+    plan = Plan(Goal(SMALL, 1e8), (unit,))
     write_files(report.files(network, plan), tmp_path / "plan")
     design = read_layer(tmp_path / "plan" / f"unit_{names[0]}.toml")
     shape = (2, 2, unit.layers[0].channels, 4, 4)
@@ -133,7 +133,7 @@ def test_zero_points_are_loaded_beside_frames(tmp_path):
     ]
     unit = Option(tuple(wide), options, 1, "reloaded", slices=2)
     assert unit.loads
-    plan = Plan(Target(SMALL, 1e8), (unit,))
+    plan = Plan(Goal(SMALL, 1e8), (unit,))
     write_files(report.files(PlannedNetwork("wide", wide), plan), tmp_path / "plan")
     design = read_layer(tmp_path / "plan" / "unit_one.toml")
     assert design.skip_port

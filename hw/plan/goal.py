@@ -15,7 +15,7 @@ RESOURCES = ("multipliers", "LUTs", "block RAMs", "memory traffic")
 
 
 @dataclass(frozen=True, eq=False)
-class Target:
+class Goal:
     """What a plan is for.
 
     Parameters
@@ -51,13 +51,13 @@ class Plan:
 
     Parameters
     ----------
-    target
+    goal
         What it is for.
     units
         In the order of the layers that they begin with.
     """
 
-    target: Target
+    goal: Goal
     units: tuple[Option, ...]
 
     @property
@@ -98,12 +98,12 @@ class Plan:
     @property
     def fps_by_cycles(self) -> float:
         """Images a second that the units do."""
-        return self.target.clock / self.cycles
+        return self.goal.clock / self.cycles
 
     @property
     def fps_by_traffic(self) -> float:
         """Images a second that memory allows."""
-        bandwidth = self.target.bandwidth
+        bandwidth = self.goal.bandwidth
         return float("inf") if bandwidth is None else bandwidth / self.total_bytes
 
     @property
