@@ -1,0 +1,1 @@
+"""The matrix unit in integers: inputs x outputs a cycle, two products a multiplier."""

@@ -1,0 +1,1 @@
+"""The matrix unit: inputs x outputs a cycle, two products a multiplier."""
