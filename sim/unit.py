@@ -11,9 +11,9 @@ import numpy as np
 
 from golden.numbers.interval import Integers
 from hw.emit.axi import AxiWrapper, PortNames, slots_of, weight_ports
-from hw.emit.models import models_for
 from hw.emit.verilog import to_verilog
 from hw.parts.ports import StreamComponent
+from hw.primitives.models import models_for
 from sim.runner import build
 from sim.stream import Beat
 
