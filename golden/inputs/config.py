@@ -108,6 +108,21 @@ class Table:
         self._subtables.append(table)
         return table
 
+    def value(self, key: str) -> Any:
+        """Return the value of ``key`` whatever it is, None where it is absent: to be checked."""
+        self._known.append(key)
+        return self._entries.get(key)
+
+    def tables(self, key: str) -> "list[Table]":
+        """Return the list of tables of ``key``, empty where it is absent."""
+        value = self._entries.get(key, [])
+        self._known.append(key)
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise refusal(self.path + key, "a list of tables", repr(value))
+        tables = [Table(item, f"{self.path}{key}[{i}].") for i, item in enumerate(value)]
+        self._subtables += tables
+        return tables
+
     def leave_out(self, keys: Iterable[str], rule: str) -> None:
         """Refuse those of ``keys`` that are there, since they would have no effect.
 

@@ -1,0 +1,1 @@
+"""Whole networks in integers: a graph of operators, each described and computed in one file."""
