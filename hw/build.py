@@ -31,7 +31,9 @@ from hw.command import run_command
 from hw.emit.axi import PortNames
 from hw.emit.files import write_product
 from hw.emit.generate import generate
-from hw.layer.config import files_of, read_layer
+from hw.layer.capacity import check_capacity
+from hw.layer.config import LayerConfig
+from hw.layer.registry import LAYERS
 from hw.predict import NO_PREDICTION, PREDICTED
 
 PRESETS = Path(__file__).with_name("presets.toml")
@@ -241,8 +243,10 @@ def layer(config: Path, name: str | None, out: Path, **ports: str) -> None:
     names = PortNames(ports["clock"], ports["reset"], ports["reset_active"])
     if name is not None:
         check_module_name(name)
-    design = read_layer(config, **({} if name is None else {"name": name}))
-    finish_build(design, names, out, example=design.example, inputs=files_of(config))
+    described = LayerConfig.read(config, **({} if name is None else {"name": name}))
+    design = described.design()
+    check_capacity(design, LAYERS[design.form].predict)
+    finish_build(design, names, out, example=design.example, inputs=described.read_from)
 
 
 def build(

@@ -205,7 +205,7 @@ def _files(
 ) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for layer in layers:
-        files |= layer.files()
+        files |= layer.config.files()
     network = {
         "schema": 1,
         "model": model,

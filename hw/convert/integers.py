@@ -7,20 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from golden.inputs.config import Table, refusal
 from golden.inputs.errors import ParameterError
 from golden.layer.axes import AXES
 from golden.layer.design import LayerDesign
 from golden.layer.filter import MAX_KERNEL_F_BITS, kernels_of_spectra
-from golden.line.weights import weights_archive
 from golden.numbers.interval import Integers
 from golden.numbers.observe import describe
 from golden.numbers.quantize import Activation, QuantizedKernel, quantize_lines, requantization
 from golden.operator.parc import Floats
 from hw.convert.compose import Chain, FoundLayer
 from hw.convert.computed import Band, Computed, Pass, Patch, Torus
-from hw.emit.toml import to_toml
-from hw.layer.registry import LAYERS
+from hw.layer.config import LayerConfig
 
 
 @dataclass(frozen=True)
@@ -50,32 +47,21 @@ class IntegerLayer:
         In float64.
     formats
         Of its maps.
-    options
-        Its configuration.
-    arrays
-        Its weights file.
+    config
+        Its configuration, and its weights.
     design
-        What `hw.build layer` makes of both.
+        What `hw.build layer` makes of them.
     """
 
     found: FoundLayer
     formats: Formats
-    options: Mapping[str, Any]
-    arrays: Mapping[str, Integers]
+    config: LayerConfig
     design: LayerDesign
 
     def respond(self, x: Floats) -> Floats:
         """Return what the hardware gives for what it takes, ``[C, H, W]``, back in float64."""
         integers = self.formats.data.quantize(x)
         return self.formats.output.dequantize(self.design.model(integers[None])[0])
-
-    def files(self) -> dict[str, bytes]:
-        """Return configuration and weights by file name."""
-        name = self.found.name
-        return {
-            f"{name}.toml": to_toml(self.options),
-            f"{name}.npz": weights_archive(self.arrays),
-        }
 
     def described(self) -> dict[str, Any]:
         """Return the layer's entry in ``network.json``."""
@@ -124,15 +110,7 @@ def to_integers(found: FoundLayer, formats: Formats, *, weight_bits: int) -> Int
         arrays |= _residual(formats)
     options = _options(found, formats, weight_bits, own)
     design = _first_that_does(options, arrays)
-    return IntegerLayer(found, formats, options, arrays, design)
-
-
-def _design(options: Mapping[str, Any], arrays: Mapping[str, Integers]) -> LayerDesign:
-    table = Table(options)
-    form, _ = table.take("form", str), table.take("weights", str)
-    if form not in LAYERS:
-        raise refusal("form", f"one of {', '.join(LAYERS)}", repr(form))
-    return LAYERS[form].design.of_table(table, arrays, example=False)
+    return IntegerLayer(found, formats, LayerConfig(options, arrays), design)
 
 
 def _first_that_does(options: dict[str, Any], arrays: Mapping[str, Integers]) -> LayerDesign:
@@ -142,7 +120,7 @@ def _first_that_does(options: dict[str, Any], arrays: Mapping[str, Integers]) ->
     for engine in engines:
         options["engines"] = {name: {"engine": engine} for name in names}
         try:
-            return _design(options, arrays)
+            return LayerConfig(options, arrays).design()
         except ParameterError:
             if engine == engines[-1]:
                 raise

@@ -1,23 +1,82 @@
-"""From a configuration file to a layer's design."""
+"""A layer's configuration in memory, read from files or made, and the design that it describes."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 from golden.inputs.config import Table, refusal
-from golden.layer.design import LayerDesign
-from golden.line.weights import check_names, load_weights
-from hw.layer.capacity import check_capacity
-from hw.layer.registry import LAYERS
+from golden.inputs.read import read_toml
+from golden.layer.design import Arrays, LayerDesign
+from golden.line.weights import check_names, load_weights, weights_archive
+from hw.emit.toml import to_toml
+from hw.layer.registry import LAYERS, Form
+
+
+@dataclass(frozen=True, eq=False)
+class LayerConfig:
+    """What ``LAYER.toml`` and its file of weights hold: what is passed on instead of them.
+
+    Parameters
+    ----------
+    options
+        The configuration's keys.
+    arrays
+        The weights, where ``weights`` is among the keys.
+    read_from
+        The files.
+    """
+
+    options: Mapping[str, Any]
+    arrays: Arrays | None = None
+    read_from: tuple[Path, ...] = ()
+
+    @classmethod
+    def read(cls, path: Path, **changes: object) -> Self:
+        """Return what the file at ``path`` and its weights hold, ``changes`` made to its keys.
+
+        Raises
+        ------
+        ParameterError
+            Where a file cannot be read, or weights have no place in the form.
+        """
+        options = read_toml(path, "config") | changes
+        *_, file = _opened(options)
+        if file is None:
+            return cls(options, None, (path,))
+        with Table({}).naming():
+            arrays = load_weights(path.parent / file)
+        return cls(options, arrays, (path, path.parent / file))
+
+    def design(self) -> LayerDesign:
+        """Return the design.
+
+        Raises
+        ------
+        ParameterError
+            Names the key that is unknown, missing or breaks its rule.
+        """
+        table, form, port, file = _opened(self.options)
+        with table.naming():
+            check_names(self.arrays or {}, form.design.array_names)
+        return form.design.of_table(table, self.arrays, example=file is None and not port)
+
+    def files(self) -> dict[str, bytes]:
+        """Return the configuration and its weights as files, by their names."""
+        files = {f"{self.options['name']}.toml": to_toml(self.options)}
+        if self.arrays is not None:
+            files[self.options["weights"]] = weights_archive(self.arrays)
+        return files
 
 
 def read_layer(path: Path, **changes: object) -> LayerDesign:
-    """Return the design that a file describes, ``changes`` made to its keys.
+    """Return the design that a file describes; see `LayerConfig`."""
+    return LayerConfig.read(path, **changes).design()
 
-    Raises
-    ------
-    ParameterError
-        Names the key that is unknown, missing or breaks its rule.
-    """
-    table = Table.read(path, changes)
+
+def _opened(options: Mapping[str, Any]) -> tuple[Table, Form, bool, str | None]:
+    """Return the table, its form, and where weights come from: ports, or which file."""
+    table = Table(options)
     form = table.take("form", str)
     if form not in LAYERS:
         raise refusal("form", f"one of {', '.join(LAYERS)}", repr(form))
@@ -25,16 +84,4 @@ def read_layer(path: Path, **changes: object) -> LayerDesign:
     file = table.take("weights", str, None)
     if port and file is not None:
         raise refusal("weights", "left out with weights_port = true", repr(file))
-    with table.naming():
-        arrays = None if file is None else load_weights(path.parent / file)
-        check_names(arrays or {}, LAYERS[form].design.array_names)
-    example = file is None and not port
-    design = LAYERS[form].design.of_table(table, arrays, example=example)
-    check_capacity(design, LAYERS[form].predict)
-    return design
-
-
-def files_of(path: Path) -> list[Path]:
-    """Return the configuration at ``path`` and the file of weights that it names."""
-    weights = Table.read(path, {}).take("weights", str, None)
-    return [path] if weights is None else [path, path.parent / weights]
+    return table, LAYERS[form], port, file

@@ -117,8 +117,7 @@ def _remarks(planner: Planner) -> Iterator[str]:
 def _write(planner: Planner, plan: Plan, out: Path) -> list[str]:
     """Write all files of a plan, and return their names."""
     files = report.files(planner.network, plan, _picture(planner, plan))
-    read = [layer.weights for layer in planner.network.layers if layer.weights is not None]
-    write_product(files, report.PLAN, out, inputs=read)
+    write_product(files, report.PLAN, out, inputs=planner.network.read_from)
     return list(files)
 
 

@@ -1,10 +1,10 @@
 """Whether engines reach the clock: what was measured of them, where it was."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from golden.inputs.read import read_json
 from hw.plan.goal import Plan
 
 _MEASURED = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.json"
@@ -15,16 +15,19 @@ _NEAR = 2.0
 def warnings(plan: Plan, measured: Path = _MEASURED) -> Iterator[str]:
     """Yield a line for each kind of engine whose measured Fmax is below the plan's clock.
 
-    And one where there is no file ``measured``, so that nobody takes silence for approval.
+    And one where there is no file ``measured``, or nothing of the device in it, so that nobody
+    takes silence for approval.
     """
     if not measured.is_file():
         yield f"whether engines reach it is not known: there is no {measured}"
         return
-    results = json.loads(measured.read_text(encoding="utf-8"))["results"]
     device = plan.goal.device.name
+    results = [r for r in read_json(measured, "measured")["results"] if _is_of(r, device)]
+    if not results:
+        yield f"whether engines reach it is not known: none was measured on {device}"
     clock = plan.goal.clock / 1e6
     for engine, length in sorted(_used(plan)):
-        near = [r for r in results if _stands_for(r, engine, length, device)]
+        near = [r for r in results if _stands_for(r, engine, length)]
         if not near:
             continue
         result = min(near, key=lambda r: abs(r["case"]["length"] - length))
@@ -41,12 +44,13 @@ def _used(plan: Plan) -> set[tuple[str, int]]:
     }
 
 
-def _stands_for(result: dict[str, Any], engine: str, length: int, device: str) -> bool:
-    case, report = result["case"], result["report"]
-    return (
-        case["engine"] == engine
-        and case["device"] == device
-        and length / _NEAR <= case["length"] <= length * _NEAR
-        and report is not None
-        and report["fmax_mhz"] is not None
-    )
+def _is_of(result: dict[str, Any], device: str) -> bool:
+    """Whether a clock was measured on ``device``."""
+    report = result["report"]
+    fmax = None if report is None else report["fmax_mhz"]
+    return result["case"]["device"] == device and fmax is not None
+
+
+def _stands_for(result: dict[str, Any], engine: str, length: int) -> bool:
+    case = result["case"]
+    return case["engine"] == engine and length / _NEAR <= case["length"] <= length * _NEAR

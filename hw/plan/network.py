@@ -13,9 +13,8 @@ from golden.inputs.errors import ParameterError, first_line
 from golden.inputs.read import read_json
 from golden.layer.axes import AXES
 from golden.layer.design import Arrays
-from golden.line.weights import load_weights
 from golden.operator.networks import NETWORKS, LayerShape, Size
-from hw.layer.config import read_layer
+from hw.layer.config import LayerConfig
 
 _FILE = "network.json"
 _OF_LAYER = ("name", "channels", "weights", "weights_port", "engines", "lanes", "target")
@@ -49,8 +48,8 @@ class PlannedLayer:
         without ``scalars``. Layers of the same options can share an engine.
     channels
         Of its map.
-    weights
-        Its file of weights, or None where only its shape is known.
+    arrays
+        Its weights, or None where only its shape is known.
     scalars
         What a configuration has of zero points and of the residual's scale, by its tables.
     """
@@ -58,7 +57,7 @@ class PlannedLayer:
     name: str
     options: Mapping[str, Any]
     channels: int
-    weights: Path | None = None
+    arrays: Arrays | None = None
     scalars: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
@@ -84,11 +83,14 @@ class PlannedNetwork:
         In the order in which a map takes them.
     size
         Height and width of the images, where they are known.
+    read_from
+        Files that it was read from.
     """
 
     name: str
     layers: Sequence[PlannedLayer]
     size: Size | None = field(default=None)
+    read_from: tuple[Path, ...] = ()
 
 
 def with_scalars(options: Mapping[str, Any], layers: Sequence[PlannedLayer]) -> dict[str, Any]:
@@ -162,7 +164,17 @@ def converted(folder: Path) -> PlannedNetwork:
         raise ParameterError("network", rule, f"{folder} ({type(reason).__name__})") from None
     if not configs:
         raise ParameterError("network", "a network with layers", f"{folder} (none)")
-    return PlannedNetwork(str(folder), [_checked(path) for path in configs], (height, width))
+    layers = [_read(path) for path in configs]
+    read_from = [file for layer in layers for file in layer.read_from]
+    planned = [_of_config(layer) for layer in layers]
+    return PlannedNetwork(str(folder), planned, (height, width), (folder / _FILE, *read_from))
+
+
+def in_memory(
+    name: str, configs: Sequence[LayerConfig], size: Size | None = None
+) -> PlannedNetwork:
+    """Return the network of layers that `hw.convert` made, as they are."""
+    return PlannedNetwork(name, [_of_config(config) for config in configs], size)
 
 
 def _checked_size(value: object) -> int:
@@ -173,11 +185,14 @@ def _checked_size(value: object) -> int:
     return value
 
 
-def _checked(path: Path) -> PlannedLayer:
-    """Return the layer of a configuration that `hw.build layer` takes."""
+def _read(path: Path) -> LayerConfig:
+    """Return a configuration of a file that `hw.build layer` takes, and that names its weights."""
     try:
-        read_layer(path)
-        return _of_config(path)
+        config = LayerConfig.read(path)
+        config.design()
+        for key in ("name", "weights"):
+            Table(config.options).take(key, str)
+        return config
     except ParameterError as reason:
         text = f"{path} ({first_line(reason)})"
         raise ParameterError("network", "of layers that hw.build takes", text) from None
@@ -197,15 +212,12 @@ def _of_shape(shape: LayerShape) -> list[PlannedLayer]:
     ]
 
 
-def _of_config(path: Path) -> PlannedLayer:
-    table = Table.read(path, {})
-    options = table.entries
-    name, channels = table.take("name", str), table.take("channels", int)
-    weights = path.parent / table.take("weights", str)
-    for key in _OF_LAYER:
-        options.pop(key, None)
-    scalars = _take_scalars(options, load_weights(weights))
-    return PlannedLayer(name, options, channels, weights, scalars)
+def _of_config(config: LayerConfig) -> PlannedLayer:
+    assert config.arrays is not None
+    options = {key: value for key, value in config.options.items() if key not in _OF_LAYER}
+    scalars = _take_scalars(options, config.arrays)
+    name, channels = config.options["name"], config.options["channels"]
+    return PlannedLayer(name, options, channels, config.arrays, scalars)
 
 
 def _take_scalars(options: dict[str, Any], arrays: Arrays) -> dict[str, dict[str, int]]:

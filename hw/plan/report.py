@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from golden.line.weights import load_weights, weights_archive
+from golden.line.weights import weights_archive
 from golden.numbers.interval import Integers
 from hw.emit.files import with_manifest
-from hw.emit.toml import to_toml
+from hw.layer.config import LayerConfig
 from hw.plan.forms import FORMS
 from hw.plan.goal import Plan
 from hw.plan.network import PlannedNetwork, in_rom
@@ -125,17 +125,22 @@ def files(
     """Return a configuration a unit with the weights that it holds, ``more``, and plan.json."""
     out: dict[str, bytes] = {}
     for name, unit in named_units(plan):
-        config = unit.config(name, plan.goal.device.target)
-        if unit.storage == "rom":
-            config = in_rom(config)
-            if unit.layers[0].weights is not None:
-                config["weights"] = f"{name}.npz"
-                out[f"{name}.npz"] = weights_archive(joined(unit))
-        elif unit.layers[0].weights is not None:
+        out |= unit_config(name, unit, plan.goal.device.target).files()
+        if unit.storage != "rom" and unit.layers[0].arrays is not None:
             sets = zip(set_names(name, unit), weight_sets(unit), strict=True)
             out |= {file: weights_archive(arrays) for file, arrays in sets}
-        out[f"{name}.toml"] = to_toml(config)
     return with_manifest(out | dict(more or {}), PLAN, entry(network, plan))
+
+
+def unit_config(name: str, unit: Option, target: str) -> LayerConfig:
+    """Return what `hw.build layer` takes for a unit, with the weights that it holds."""
+    config = unit.config(name, target)
+    if unit.storage != "rom":
+        return LayerConfig(config)
+    config = in_rom(config)
+    if unit.layers[0].arrays is None:
+        return LayerConfig(config)
+    return LayerConfig(config | {"weights": f"{name}.npz"}, joined(unit))
 
 
 def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:
@@ -171,7 +176,7 @@ def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:
 
 def joined(unit: Option) -> dict[str, Integers]:
     """Return the arrays of all layers of a unit, as those of one layer of all their channels."""
-    held = [load_weights(layer.weights) for layer in unit.layers if layer.weights is not None]
+    held = [layer.arrays for layer in unit.layers if layer.arrays is not None]
     if len(held) == 1:
         return dict[str, Any](held[0])
     form = FORMS[unit.layers[0].form]
@@ -196,7 +201,7 @@ def joined(unit: Option) -> dict[str, Integers]:
 
 def set_names(name: str, unit: Option) -> list[str]:
     """Return the files of the weights that a unit is given through its port, in their order."""
-    if unit.storage == "rom" or unit.layers[0].weights is None:
+    if unit.storage == "rom" or unit.layers[0].arrays is None:
         return []
     if unit.storage == "port":
         return [f"{name}_set.npz"]

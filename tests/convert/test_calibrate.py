@@ -1,5 +1,6 @@
 """Formats and integers of whole layers, and what they cost."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,14 @@ from hw.convert.compose import compose
 from hw.convert.find import find_passes
 from hw.convert.integers import Formats, to_integers
 from hw.convert.read_torch import from_program
+from hw.devices import DEVICES
+from hw.emit.files import write_files
 from hw.emit.toml import to_toml
+from hw.plan import report
+from hw.plan.goal import Goal
+from hw.plan.network import converted as read_network
+from hw.plan.network import in_memory
+from hw.plan.search import Planner
 from nets.parc import MetaFormer, Parallel, ParC
 
 SIZE = (6, 5)
@@ -126,7 +134,7 @@ def test_an_embedding_greater_than_the_data_fits():
     nn.init.normal_(network.embedding.table, std=30.0)
     (layer,), figures = converted(network)
     assert figures["output"] > 30
-    assert np.abs(layer.arrays["height.pe"]).max() == 127
+    assert np.abs(layer.config.arrays["height.pe"]).max() == 127
 
 
 def test_kernels_that_have_died_cost_nothing():
@@ -153,13 +161,30 @@ def test_what_does_not_fit_the_formats_is_left_with_the_reason():
     assert item.reason == "height must be from 2 to 1024, not 1025"
 
 
+@pytest.mark.parametrize("name", ["serial", "residual", "dense"])
+@pytest.mark.parametrize("storage", ["rom", "reloaded"])
+def test_layers_go_to_the_planner_as_they_are(name, storage, tmp_path):
+    """Files in between say the same."""
+    (layer,), _ = converted(NETWORKS[name]())
+    listed = {"input": [4, *SIZE], "layers": [layer.described()]}
+    write_files(
+        layer.config.files() | {"network.json": json.dumps(listed).encode()}, tmp_path / "net"
+    )
+    goal = Goal(DEVICES["lfe5u-25f-6"], 100e6, engines=("direct",), storages=(storage,))
+    of_files = read_network(tmp_path / "net")
+    passed_on = in_memory(of_files.name, [layer.config], SIZE)
+    one, two = (report.files(net, Planner(net, goal).fastest()) for net in (of_files, passed_on))
+    assert one == two
+    assert any(file.endswith(".npz") for file in one)
+
+
 def test_the_configuration_in_full():
     torch.manual_seed(0)
     graph = graph_of(Residual(MetaFormer(4, 6)))
     (found,) = compose(graph, find_passes(graph)[0])
     formats = Formats(*(Activation(scale, 1, 8) for scale in (0.03, 0.04, 0.02)))
     layer = to_integers(found, formats, weight_bits=7)
-    assert to_toml(layer.options).decode() == (
+    assert to_toml(layer.config.options).decode() == (
         'form = "metaformer"\n'
         'name = "parc_layer"\n'
         "channels = 4\n"
@@ -182,7 +207,7 @@ def test_the_configuration_in_full():
         "[output]\n"
         "bits = 8\n"
     )
-    assert sorted(layer.arrays) == sorted(
+    assert sorted(layer.config.arrays) == sorted(
         [
             f"{axis}.{key}"
             for axis in ("height", "width")

@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import sys
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -304,6 +306,15 @@ def test_rom_is_predicted_without_weights(engine):
     assert cost.luts == pytest.approx(predict(rom).luts, rel=0.15)
 
 
+SHARED = {
+    "one": ("metaformer", 4),
+    "two": ("metaformer", 4),
+    "three": ("parallel", 8),
+    "four": ("parallel", 8),
+}
+"""Forms and channels of layers of which two and two can share a unit."""
+
+
 def write_network(folder, *, alike=False):
     """A folder as hw.convert writes it: two MetaFormer layers with residuals, two parallel ones.
 
@@ -311,14 +322,7 @@ def write_network(folder, *, alike=False):
     """
     folder.mkdir()
     entries = []
-    for number, (name, form, channels) in enumerate(
-        [
-            ("one", "metaformer", 4),
-            ("two", "metaformer", 4),
-            ("three", "parallel", 8),
-            ("four", "parallel", 8),
-        ]
-    ):
+    for number, (name, (form, channels)) in enumerate(SHARED.items()):
         own = {"residual": True} if form == "metaformer" else {}
         config = layer(name, form, channels, 4, 4, **own).options
         config = config | {"name": name, "channels": channels}
@@ -400,6 +404,37 @@ def test_layers_of_other_zero_points_share_units(tmp_path):
         network = converted(write_network(tmp_path / folder, alike=alike))
         plan = Planner(network, Goal(LARGE, 150e6)).cheapest(1e9)
         assert [len(unit.layers) for unit in plan.units] == [2, 2]
+
+
+def test_files_of_a_network_are_read_once(tmp_path, capsys, monkeypatch):
+    folder = write_network(tmp_path / "net")
+    opened = Counter()
+    plainly = Path.open
+
+    def counted(path, *arguments, **options):
+        opened[path.name] += path.parent == folder
+        return plainly(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", counted)
+    status, *_ = run(capsys, str(folder), "--engines", "direct", "-o", str(tmp_path / "plan"))
+    assert status == 0
+    assert {name: opened[name] for name in sorted(path.name for path in folder.iterdir())} == {
+        **{f"{name}.{kind}": 1 for name in SHARED for kind in ("npz", "toml")},
+        "network.json": 1,
+    }
+
+
+def test_a_configuration_is_read_without_its_cost(tmp_path):
+    """Only a build asks whether its target has so much memory."""
+    folder = write_network(tmp_path / "net")
+    called = Counter()
+    sys.setprofile(lambda frame, *_: called.update([frame.f_globals["__name__"]]))
+    try:
+        read_layer(folder / "one.toml")
+    finally:
+        sys.setprofile(None)
+    assert called["hw.layer.config"]
+    assert not [module for module in called if "predict" in module or "capacity" in module]
 
 
 def test_zero_points_cost_little(tmp_path):
@@ -573,6 +608,12 @@ def test_a_clock_beyond_what_was_measured_is_told(tmp_path):
     told = f"the direct engine alone was measured at 120 MHz (N = 16) on {LARGE.name}"
     assert set(warnings(_plan(150e6), measured)) == {told}
     assert list(warnings(_plan(100e6), measured)) == []
+    other = f"whether engines reach it is not known: none was measured on {LARGE.name}"
+    for case, fmax in (({"device": "up5k"}, 120.0), ({}, None)):
+        (nothing,) = [result("direct", 16, fmax)]
+        nothing["case"] |= case
+        measured.write_text(json.dumps({"results": [nothing]}))
+        assert list(warnings(_plan(100e6), measured)) == [other]
 
 
 def _plan(clock):
