@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -72,6 +72,17 @@ class Map(Tensor):
     def signed(self) -> bool:
         """Whether words are in two's complement."""
         return self.range.low < 0
+
+    @property
+    def offset(self) -> int:
+        """What makes its words unsigned ones."""
+        return 1 << MAX_BITS - 1 if self.signed else 0
+
+    @property
+    def unsigned(self) -> Self:
+        """The same map with words that are not signed, moved by `offset`."""
+        words = self.range + Interval(self.offset, self.offset)
+        return replace(self, range=words, zero_point=self.zero_point + self.offset)
 
     @property
     def centred(self) -> Interval:

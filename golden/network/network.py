@@ -1,6 +1,6 @@
 """A whole network in integers: operators in order, and what is proved of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +34,19 @@ class Network(Graph):
                 got = self.maps[name]
                 if (got.scale, got.zero_point) != (wanted.scale, wanted.zero_point):
                     raise ValueError(f"{node.name} must take {wanted}, not {name}: {got}")
+
+    @property
+    def own(self) -> bool:
+        """Whether no factor rounds as float32 does: see `Rescale`."""
+        scaled = (getattr(operator, "rescale", None) for operator in self.operators.values())
+        return not any(rescale.single for rescale in scaled if rescale is not None)
+
+    @property
+    def unsigned(self) -> "Network":
+        """The same network with words that are not signed: see `Operator.unsigned`."""
+        inputs = {name: self.maps[name].unsigned for name in self.inputs}
+        nodes = [replace(node, stage=self.operators[node.name].unsigned) for node in self.nodes]
+        return Network(inputs, tuple(nodes), self.outputs)
 
     @property
     def input(self) -> str:

@@ -1,14 +1,14 @@
 """What every operator of a network is told and tells: maps, sums, products, and what to store."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from golden.graph.graph import Stage
-from golden.inputs.config import refusal
+from golden.inputs.config import NAMES, refusal
 from golden.inputs.errors import ParameterError
 from golden.network.map import Map
 from golden.network.rescale import SUM_BITS, Rescale
@@ -46,6 +46,18 @@ class Operator(Stage):
         self.check()
         if (bits := self.sums.bits) > SUM_BITS:
             raise ParameterError("sums", f"of at most {SUM_BITS} bits", bits)
+
+    @property
+    def unsigned(self) -> Self:
+        """The same with words of all maps that are not signed: see `Map.unsigned`.
+
+        Every sum stays, since zero points move with the words.
+        """
+        own: dict[str, Any] = {}
+        if isinstance(clip := getattr(self, "clip", None), Interval) and "clip" in vars(self):
+            own["clip"] = clip + Interval(self.gives.offset, self.gives.offset)
+        takes = tuple(data.unsigned for data in self.takes)
+        return replace(self, takes=takes, gives=self.gives.unsigned, **own)
 
     @property
     def inputs(self) -> tuple[Map, ...]:
@@ -170,11 +182,11 @@ def _integers(array: npt.NDArray[np.generic] | None, name: str) -> Integers:
 
 def _plain(value: Any, kind: Any, name: str) -> Any:
     """Return ``value`` as a field of type ``kind``: an int, a tuple of them, an interval."""
-    if kind is int and type(value) is int:
+    if kind in (int, str) and type(value) is kind:
         return value
     whole = isinstance(value, list) and all(type(item) is int for item in value)
     if kind is Interval and whole and len(value) == 2 and value[0] <= value[1]:
         return Interval(*value)
-    if kind is not int and kind is not Interval and whole:
+    if kind not in (int, str, Interval) and whole:
         return tuple(value)
-    raise refusal(name, "an integer" if kind is int else "a list of integers", repr(value))
+    raise refusal(name, NAMES.get(kind, "a list of integers"), repr(value))

@@ -1,7 +1,7 @@
 """Functions of one sample, as tables of all its values."""
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -18,12 +18,16 @@ class Pointwise(Operator):
     ----------
     table
         int64, one entry a word of the map.
+    function
+        Name of what it is a table of, for those who compare it with the reference; "" where it has
+        none.
     """
 
     kind: ClassVar[str] = "pointwise"
     formula: ClassVar[str] = "T[x]"
 
     table: Integers
+    function: str = ""
 
     def check(self) -> None:
         """See `Operator`."""
@@ -33,6 +37,13 @@ class Pointwise(Operator):
         check_shape("gives", self.gives.shape, data.shape)
         if not self.gives.range.holds(self.reach):
             raise ParameterError("table", f"of {self.gives.range}", self.reach)
+
+    @property
+    def unsigned(self) -> Self:
+        """See `Operator`."""
+        takes = tuple(data.unsigned for data in self.takes)
+        table = self.table + self.gives.offset
+        return replace(self, takes=takes, gives=self.gives.unsigned, table=table)
 
     @property
     def reach(self) -> Interval:

@@ -1,0 +1,1 @@
+"""Whole networks in integers, and the same integers in onnxruntime."""
