@@ -24,7 +24,7 @@ from golden.numbers.interval import Integers, Interval, wrap
 from golden.numbers.multipliers import OPERAND_BITS, takes
 
 _LEAST_OUTPUTS = 4
-"""A sum is read, added to and written in four cycles, and a change of weights takes as many."""
+"""A sum is read, added to and written in five cycles; passes begin as far apart with 4 outputs."""
 
 
 @dataclass(frozen=True, eq=False)

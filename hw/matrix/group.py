@@ -14,9 +14,9 @@ from hw.primitives.multiplier import SharedMultiplier
 
 WEIGHTS_STAGE = 2
 """Cycles from a position to its first addition: its way in, and the change of weights."""
-READ_AHEAD = 1
+READ_AHEAD = 2
 """Cycles from the address of a sum to the position's products, added up."""
-ADD_STAGE = 3
+ADD_STAGE = 4
 """Cycles from the address of a sum to the sum with the position in it."""
 
 
@@ -206,9 +206,11 @@ class MatrixGroup(Component):
         sums = view(layout, name="sums_now", reset_less=True)
         for output, total in enumerate(totals):
             fresh = Signal(signed(design.product_bits + 1), name=f"fresh_{output}", reset_less=True)
+            known = Signal(signed(design.sum_bits), name=f"known_{output}", reset_less=True)
             m.d.sync += [
                 fresh.eq(total - middle),
-                sums[output].eq(fresh + Mux(first, 0, before[output])),
+                known.eq(Mux(first, 0, before[output])),
+                sums[output].eq(fresh + known),
             ]
         m.d.comb += [
             kept.r_en.eq(1),

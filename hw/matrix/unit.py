@@ -46,7 +46,7 @@ def _place_at(design: MatrixDesign) -> int:
 
 def in_flight(design: MatrixDesign) -> int:
     """Cycles from a position taken to its sums before the buffer."""
-    return 1 + _place_at(design) + ADD_STAGE + design.groups - 1
+    return 1 + _place_at(design) + ADD_STAGE + design.groups
 
 
 def buffer_depth(design: MatrixDesign) -> int:
@@ -100,9 +100,10 @@ class MatrixUnit(StreamComponent):
         )
         begins = Signal(init=1)
         taken = Signal()
+        address, written = self._count(m, taken)
         there = self._load(m, taken & begins)
         m.d.comb += [
-            self.i.ready.eq(buffer.credit & (there | ~begins)),
+            self.i.ready.eq(buffer.credit & ((there & written) | ~begins)),
             taken.eq(self.i.valid & self.i.ready),
             buffer.take.eq(taken & self.i.payload.final),
         ]
@@ -114,7 +115,7 @@ class MatrixUnit(StreamComponent):
             head.x.eq(delay(m, self.i.payload.x, 1, name="x")),
             head.change.eq(delay_valid(m, taken & begins, 1, name="change")),
         ]
-        self._place(m, taken, head)
+        self._place(m, taken, address, head)
         self._middle(m, head)
         self._collect(m, groups, buffer)
         connect_streams(m, buffer.o, flipped(self.o))
@@ -130,6 +131,23 @@ class MatrixUnit(StreamComponent):
             m.d.sync += there.eq(0)
         m.d.comb += [self.w.ready.eq(~there), rows.step.eq(self.w.valid & ~there)]
         return there
+
+    def _count(self, m: Module, taken: Value) -> tuple[Signal, Value]:
+        """Return a position's place in its pass, and whether sums before the next pass are written.
+
+        That concerns passes shorter than it takes to write a sum, whose last positions came late.
+        """
+        address = Signal(range(self._design.positions))
+        waits = Signal(range(ADD_STAGE + 1))
+        with m.If(waits != 0):
+            m.d.sync += waits.eq(waits - 1)
+        with m.If(taken):
+            m.d.sync += address.eq(address + 1)
+            with m.If(self.i.payload.last):
+                m.d.sync += address.eq(0)
+                with m.If(address < ADD_STAGE):
+                    m.d.sync += waits.eq(ADD_STAGE - address)
+        return address, waits == 0
 
     def _chain(self, m: Module) -> list[MatrixGroup]:
         groups: list[MatrixGroup] = []
@@ -147,13 +165,8 @@ class MatrixUnit(StreamComponent):
         ]
         return groups
 
-    def _place(self, m: Module, taken: Signal, head: MatrixGroup) -> None:
-        """Count positions of a pass: a sum is kept in its position's place."""
-        address = Signal(range(self._design.positions))
-        with m.If(taken):
-            m.d.sync += address.eq(address + 1)
-            with m.If(self.i.payload.last):
-                m.d.sync += address.eq(0)
+    def _place(self, m: Module, taken: Value, address: Value, head: MatrixGroup) -> None:
+        """Tell the groups of a position, when its products are there."""
         place = place_layout(self._design)
         now = self.i.payload
         flags = Cat(address, now.first, now.final, now.last)
@@ -179,14 +192,17 @@ class MatrixUnit(StreamComponent):
         m.d.comb += head.middle.eq(delay(m, total, early, name="middle_late"))
 
     def _collect(self, m: Module, groups: list[MatrixGroup], buffer: OutputBuffer) -> None:
-        """Bring the groups' sums together: each is a cycle later than the one before."""
+        """Bring the groups' sums together: each is a cycle later than the one before.
+
+        Into registers beside the groups: the buffer may lie across the device.
+        """
         size = self._design.group
         for index, group in enumerate(groups):
-            late = len(groups) - 1 - index
+            late = len(groups) - index
             sums = delay(m, group.sums, late, name=f"sums_{index}")
             for output in range(size):
                 m.d.comb += buffer.i.payload.sums[index * size + output].eq(sums[output])
         m.d.comb += [
-            buffer.i.payload.last.eq(groups[-1].last),
-            buffer.i.valid.eq(groups[-1].given),
+            buffer.i.payload.last.eq(delay(m, groups[-1].last, 1, name="last")),
+            buffer.i.valid.eq(delay_valid(m, groups[-1].given, 1, name="given")),
         ]
