@@ -1,0 +1,164 @@
+"""Descriptors: what the accelerator is told to do, one after the other.
+
+A `Compute` makes one tile of ``outputs`` channels of a map, or adds to it, from any number of tiles
+of another; docs/accelerator.md says how operators are made of them.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Kind(IntEnum):
+    """What a descriptor does."""
+
+    TAKE = 0
+    """Take words from the stream of pixels into a map."""
+    COMPUTE = 1
+    """Add up windows of a map, weights in ROM."""
+    GAIN = 2
+    """Keep a word of a map, less its zero point: the diagonal of the next weights."""
+    GIVE = 3
+    """Give a map's words to the stream of results."""
+
+
+class Weights(IntEnum):
+    """Where a tile of weights comes from."""
+
+    FULL = 0
+    """A row of the ROM an output, the last output's first."""
+    DIAGONAL = 1
+    """A word of the ROM: each output has its own input's weight only."""
+    GAIN = 2
+    """The word that `Kind.GAIN` kept, likewise."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where windows are read.
+
+    Parameters
+    ----------
+    base
+        Address of the map's first word; a word is a tile of channels of a position.
+    height, width
+        Of the map.
+    signed, zero_point
+        Of its samples, which are computed with less their zero point; outside the map they are 0.
+    """
+
+    base: int
+    height: int
+    width: int
+    signed: bool
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Which windows are read, of how many tiles of channels.
+
+    Parameters
+    ----------
+    row, column
+        Where the first window begins: outside the map where there is padding.
+    rows, columns
+        How many windows.
+    row_stride, column_stride
+        From one to the next.
+    kernel_rows, kernel_columns
+        Of a window.
+    tiles
+        Of channels.
+    around
+        Whether the map goes on at its other end.
+    """
+
+    row: int = 0
+    column: int = 0
+    rows: int = 1
+    columns: int = 1
+    row_stride: int = 1
+    column_stride: int = 1
+    kernel_rows: int = 1
+    kernel_columns: int = 1
+    tiles: int = 1
+    around: bool = False
+
+    @property
+    def positions(self) -> int:
+        """Windows in all: positions of a pass."""
+        return self.rows * self.columns
+
+    @property
+    def passes(self) -> int:
+        """Tiles of weights."""
+        return self.tiles * self.kernel_rows * self.kernel_columns
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What is done with the sums of a tile of outputs.
+
+    Parameters
+    ----------
+    bias
+        Address in the ROM of biases.
+    bias_row, bias_column
+        Words from one row's biases to the next's, and one column's: 0 where they are the same.
+    scale
+        Address in the ROM of multipliers and shifts.
+    zero_point
+        Added after rounding.
+    low, high
+        Clip.
+    table
+        Which table of 256 entries follows; the first changes nothing.
+    target
+        Address of the first word written.
+    """
+
+    bias: int = 0
+    bias_row: int = 0
+    bias_column: int = 0
+    scale: int = 0
+    zero_point: int = 0
+    low: int = -128
+    high: int = 127
+    table: int = 0
+    target: int = 0
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """One step of a program.
+
+    Parameters
+    ----------
+    kind
+        What is done.
+    waits
+        Whether all that was computed must be written before it begins.
+    source
+        Of `COMPUTE`, `GAIN` (the first word) and `GIVE`; of `TAKE` the map that is written.
+    windows
+        Of `COMPUTE`; `TAKE` and `GIVE` pass as many words as there are positions.
+    weights, weight_address
+        Of `COMPUTE`.
+    first, final
+        Whether sums begin with it; whether they are finished.
+    finish
+        How; where they are finished.
+    last
+        Whether it ends the program: it begins again.
+    """
+
+    kind: Kind
+    waits: bool
+    source: Source
+    windows: Windows
+    weights: Weights = Weights.FULL
+    weight_address: int = 0
+    first: bool = True
+    final: bool = True
+    finish: Finish = Finish()
+    last: bool = False

@@ -1,0 +1,183 @@
+"""A program: descriptors and the contents of ROMs, and what they do, bit for bit."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from golden.accelerator.descriptor import Descriptor, Finish, Kind, Source, Weights, Windows
+from golden.accelerator.sizes import SUM_BITS, Sizes
+from golden.numbers.interval import Integers, wrap
+from golden.numbers.quantize import requantize
+
+
+@dataclass(frozen=True, eq=False)
+class Rom:
+    """What does not change.
+
+    Parameters
+    ----------
+    weights
+        int64 ``[n, tile]``: rows, or diagonals.
+    bias
+        int64 ``[n, scalers]``: what sums begin with.
+    multiplier, shift
+        int64 ``[n, scalers]``.
+    tables
+        int64 ``[n, 256]``, by a sample's word without sign.
+    """
+
+    weights: Integers
+    bias: Integers
+    multiplier: Integers
+    shift: Integers
+    tables: Integers
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """What an accelerator does, frame after frame.
+
+    Parameters
+    ----------
+    sizes
+        Of the accelerator.
+    descriptors
+        In order.
+    rom
+        What they find in ROM.
+    words
+        Of the maps' memory.
+    """
+
+    sizes: Sizes
+    descriptors: tuple[Descriptor, ...]
+    rom: Rom
+    words: int
+
+    @property
+    def taken(self) -> int:
+        """Words of a frame on the stream of pixels."""
+        return self._passed(Kind.TAKE)
+
+    @property
+    def given(self) -> int:
+        """Words of a frame on the stream of results."""
+        return self._passed(Kind.GIVE)
+
+    def _passed(self, kind: Kind) -> int:
+        return sum(d.windows.positions for d in self.descriptors if d.kind == kind)
+
+    def run(self, frame: Integers) -> Integers:
+        """Return the words given ``[given, tile]``, 8 bits each, for those taken ``[taken, tile]``.
+
+        Words are in two's complement, whatever their map's.
+        """
+        return _Run(self, frame).run()
+
+
+class _Run:
+    """A frame on its way through a program."""
+
+    def __init__(self, program: Program, frame: Integers) -> None:
+        self._program = program
+        self._rom = program.rom
+        self._tile = program.sizes.tile
+        self._maps = np.zeros((program.words, self._tile), np.int64)
+        self._frame = iter(np.asarray(frame))
+        self._given: list[Integers] = []
+        self._sums: Integers = np.zeros((0, self._tile), np.int64)
+        self._gain: Integers = np.zeros(self._tile, np.int64)
+
+    def run(self) -> Integers:
+        """Return the words given."""
+        does = {
+            Kind.TAKE: self._take,
+            Kind.COMPUTE: self._compute,
+            Kind.GAIN: self._keep_gain,
+            Kind.GIVE: self._give,
+        }
+        for descriptor in self._program.descriptors:
+            does[descriptor.kind](descriptor)
+        return np.concatenate(self._given)
+
+    def _take(self, one: Descriptor) -> None:
+        for address in range(one.source.base, one.source.base + one.windows.positions):
+            self._maps[address] = next(self._frame) & 255
+
+    def _give(self, one: Descriptor) -> None:
+        words = self._maps[one.source.base :][: one.windows.positions]
+        self._given.append(wrap(words, 8))
+
+    def _keep_gain(self, one: Descriptor) -> None:
+        self._gain = centred(self._maps[one.source.base], one.source)
+
+    def _compute(self, one: Descriptor) -> None:
+        total = np.zeros((one.windows.positions, self._tile), np.int64)
+        for x, weights in zip(self._passes(one), self._weights(one), strict=True):
+            total += self._program.sizes.matrix.sums(x, weights)
+        self._sums = total if one.first else self._sums + total
+        if one.final:
+            self._finish(one.finish, one.windows)
+
+    def _passes(self, one: Descriptor) -> Iterator[Integers]:
+        """Yield the positions ``[positions, tile]`` of each pass."""
+        w, source = one.windows, one.source
+        rows = w.row + w.row_stride * np.arange(w.rows)[:, None]
+        columns = w.column + w.column_stride * np.arange(w.columns)[None, :]
+        plane = source.height * source.width
+        for tile in range(w.tiles):
+            for row, column in np.ndindex(w.kernel_rows, w.kernel_columns):
+                r, c = np.broadcast_arrays(rows + row, columns + column)
+                if w.around:
+                    r, c = r % source.height, c % source.width
+                inside = (r >= 0) & (r < source.height) & (c >= 0) & (c < source.width)
+                address = np.where(inside, source.base + tile * plane + r * source.width + c, 0)
+                x = np.where(inside[..., None], centred(self._maps[address], source), 0)
+                yield x.reshape(-1, self._tile)
+
+    def _weights(self, one: Descriptor) -> Iterator[Integers]:
+        """Yield the weights ``[tile, tile]`` of each pass."""
+        address = one.weight_address
+        for _ in range(one.windows.passes):
+            if one.weights == Weights.FULL:
+                yield self._rom.weights[address : address + self._tile][::-1]
+                address += self._tile
+            elif one.weights == Weights.DIAGONAL:
+                yield np.diag(self._rom.weights[address])
+                address += 1
+            else:
+                yield np.diag(self._gain)
+
+    def _finish(self, finish: Finish, windows: Windows) -> None:
+        parts = self._program.sizes.parts
+        row, column, part = np.meshgrid(
+            np.arange(windows.rows), np.arange(windows.columns), np.arange(parts), indexing="ij"
+        )
+        start = finish.bias + finish.bias_row * row + finish.bias_column * column + part
+        bias = self._rom.bias[start].reshape(-1, self._tile)
+        scale = slice(finish.scale, finish.scale + parts)
+        y = requantize(
+            wrap(self._sums + bias, SUM_BITS),
+            self._rom.multiplier[scale].reshape(-1),
+            self._rom.shift[scale].reshape(-1),
+            zero_point=finish.zero_point,
+            low=finish.low,
+            high=finish.high,
+        )
+        words = self._rom.tables[finish.table][y & 255] & 255
+        self._maps[finish.target : finish.target + len(words)] = words
+
+
+def centred(words: npt.NDArray[np.int64], source: Source) -> Integers:
+    """Return samples less their zero point, of words of 8 bits."""
+    samples: Integers = wrap(words, 8) if source.signed else words & 255
+    return samples - source.zero_point
+
+
+def check_program(descriptors: Sequence[Descriptor]) -> None:
+    """Raise `ValueError` unless the last descriptor, and no other, is marked."""
+    marks = [descriptor.last for descriptor in descriptors]
+    if not marks or not marks[-1] or any(marks[:-1]):
+        raise ValueError("The last descriptor of a program must be marked, and no other")

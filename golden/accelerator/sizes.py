@@ -1,0 +1,69 @@
+"""The accelerator's sizes, which a program is made for."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from golden.inputs.errors import ParameterError, check_range
+from golden.line.design import TARGETS
+from golden.matrix.design import MatrixDesign
+
+DATA_BITS = 8
+CENTRED_BITS = 9
+"""Of a sample less its zero point, and of a weight, which may be such a sample: a gain."""
+SUM_BITS = 32
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large an accelerator is.
+
+    Parameters
+    ----------
+    tile
+        Channels of a word; inputs and outputs of the matrix unit; a multiple of 4.
+    scalers
+        Sums requantised a cycle, a divisor of ``tile``.
+    positions
+        Windows of a descriptor at most.
+    target
+        Device family.
+
+    Raises
+    ------
+    ParameterError
+        Where a parameter breaks its rule.
+    """
+
+    tile: int = 4
+    scalers: int = 4
+    positions: int = 256
+    target: str = "generic"
+
+    def __post_init__(self) -> None:
+        check_range("tile", self.tile, 4, 64)
+        check_range("scalers", self.scalers, 1, self.tile)
+        check_range("positions", self.positions, 2, 4096)
+        if self.tile % 4:
+            raise ParameterError("tile", "a multiple of 4", self.tile)
+        if self.tile % self.scalers:
+            raise ParameterError("scalers", f"a divisor of {self.tile} channels", self.scalers)
+        if self.target not in TARGETS:
+            raise ParameterError("target", f"one of {', '.join(TARGETS)}", repr(self.target))
+
+    @cached_property
+    def matrix(self) -> MatrixDesign:
+        """The matrix unit."""
+        return MatrixDesign(
+            inputs=self.tile,
+            outputs=self.tile,
+            positions=self.positions,
+            data_bits=CENTRED_BITS,
+            weight_bits=CENTRED_BITS,
+            sum_bits=SUM_BITS,
+            target=self.target,
+        )
+
+    @property
+    def parts(self) -> int:
+        """Cycles that the post unit takes for a position."""
+        return self.tile // self.scalers

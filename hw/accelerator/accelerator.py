@@ -1,0 +1,137 @@
+"""The accelerator with everything inside: pixels in, results out."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from golden.accelerator.descriptor import Kind
+from golden.accelerator.program import Program
+from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS
+from hw.accelerator.layout import Layouts
+from hw.accelerator.post import PostUnit
+from hw.accelerator.reader import Reader
+from hw.accelerator.sequencer import Sequencer
+from hw.accelerator.weights import WeightsLoader
+from hw.matrix.unit import MatrixUnit
+from hw.parts.ports import StreamComponent, view
+from hw.parts.streams import OutputBuffer, connect_streams
+from hw.primitives.memory import Memory
+
+
+def word_layout(tile: int) -> data.StructLayout:
+    """Return the layout of a beat: the samples of a tile of channels of a position."""
+    samples = data.ArrayLayout(signed(DATA_BITS), tile)
+    return data.StructLayout({"samples": samples, "last": 1})
+
+
+class Accelerator(StreamComponent):
+    """Takes a frame's words, runs the program on them, gives the words of what comes of them.
+
+    Parameters
+    ----------
+    program
+        What it does; its weights are in ROM.
+
+    Members
+    -------
+    i : In, stream of words
+        `last` is not looked at.
+    o : Out, stream of words
+        `last` stands at the end of a frame.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        word = stream.Signature(word_layout(program.sizes.tile))
+        super().__init__({"i": In(word), "o": Out(word)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        program, sizes = self._program, self._program.sizes
+        layouts = Layouts(program)
+        m.submodules.sequencer = sequencer = Sequencer(layouts)
+        m.submodules.reader = reader = Reader(layouts)
+        m.submodules.loader = loader = WeightsLoader(layouts)
+        m.submodules.matrix = matrix = MatrixUnit(sizes.matrix)
+        m.submodules.post = post = PostUnit(layouts)
+        m.submodules.maps = maps = Memory(
+            depth=max(program.words, 2), width=DATA_BITS * sizes.tile, target=sizes.target
+        )
+        told = sequencer.told
+        m.d.comb += [
+            *(unit.told.eq(told) for unit in (reader, loader)),
+            reader.go.eq(sequencer.go & (told.kind != Kind.TAKE)),
+            loader.go.eq(sequencer.go & (told.kind == Kind.COMPUTE)),
+            maps.r_en.eq(1),
+            maps.r_addr.eq(reader.r_addr),
+            reader.r_data.eq(maps.r_data),
+            sequencer.done.eq(post.done),
+        ]
+        connect_streams(m, loader.o, matrix.w)
+        connect_streams(m, matrix.o, post.i)
+        connect_streams(m, sequencer.finish, post.told)
+        taken = self._take(m, sequencer, maps, post)
+        read = self._read(m, sequencer, reader, loader, matrix)
+        m.d.comb += sequencer.ended.eq(Mux(told.kind == Kind.TAKE, taken, read))
+        return m
+
+    def _take(self, m: Module, sequencer: Sequencer, maps: Memory, post: PostUnit) -> Value:
+        """Write the words taken, and those computed; return whether the last one is taken."""
+        told = sequencer.told
+        address = Signal.like(maps.w_addr, name="taken_to")
+        left = Signal.like(told.last_column, name="left")
+        takes = Signal()
+        taken = Signal()
+        m.d.comb += [
+            takes.eq(sequencer.busy & (told.kind == Kind.TAKE)),
+            self.i.ready.eq(takes),
+            taken.eq(self.i.valid & takes),
+            maps.w_en.eq(taken | post.w_en),
+            maps.w_addr.eq(Mux(takes, address, post.w_addr)),
+            maps.w_data.eq(Mux(takes, self.i.payload.samples.as_value(), post.w_data)),
+        ]
+        with m.If(taken):
+            m.d.sync += [address.eq(address + 1), left.eq(left - 1)]
+        with m.If(sequencer.go):
+            m.d.sync += [address.eq(told.base), left.eq(told.last_column)]
+        ends: Value = taken & (left == 0)
+        return ends
+
+    def _read(
+        self,
+        m: Module,
+        sequencer: Sequencer,
+        reader: Reader,
+        loader: WeightsLoader,
+        matrix: MatrixUnit,
+    ) -> Value:
+        """Bring positions to where their descriptor wants them; return whether the last one is."""
+        tile, told = self._program.sizes.tile, sequencer.told
+        m.submodules.given = given = OutputBuffer(
+            shape=word_layout(tile), depth=OutputBuffer.depth_for(1), target="generic"
+        )
+        connect_streams(m, given.o, self.o)
+        gain = view(data.ArrayLayout(signed(CENTRED_BITS), tile), name="gain", reset_less=True)
+        position = reader.o.payload
+        computes, gives = told.kind == Kind.COMPUTE, told.kind == Kind.GIVE
+        m.d.comb += [
+            loader.gain.eq(gain),
+            matrix.i.valid.eq(reader.o.valid & computes),
+            matrix.i.payload.x.eq(position.x),
+            matrix.i.payload.first.eq(sequencer.first),
+            matrix.i.payload.final.eq(sequencer.final),
+            matrix.i.payload.last.eq(position.last),
+            reader.o.ready.eq(Mux(computes, matrix.i.ready, ~gives | given.credit)),
+        ]
+        passes = reader.o.valid & reader.o.ready
+        m.d.comb += [
+            sequencer.passed.eq(passes & position.last),
+            given.take.eq(passes & gives),
+            given.i.valid.eq(passes & gives),
+            given.i.payload.samples.eq(Cat(*(position.x[n][:DATA_BITS] for n in range(tile)))),
+            given.i.payload.last.eq(position.ends & told.ends),
+        ]
+        with m.If(passes & (told.kind == Kind.GAIN)):
+            m.d.sync += gain.eq(position.x)
+        ends: Value = passes & position.ends
+        return ends

@@ -1,0 +1,262 @@
+"""The post unit: from sums to samples, some a cycle, and into a map."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from golden.accelerator.program import Program
+from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS
+from golden.numbers.interval import Integers, Interval
+from golden.numbers.quantize import MULTIPLIER_BITS
+from hw.accelerator.layout import Layouts
+from hw.matrix.unit import result_layout
+from hw.parts.counter import Counter
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import Component, Stream, view
+from hw.parts.requantize import Requantizer
+from hw.parts.tables import Table
+
+_CLIP = Interval.signed(CENTRED_BITS)
+"""What the requantiser clips to: more than any map's words, which the last clip is for."""
+
+
+def scaled_at(program: Program) -> int:
+    """Cycles from a sum to its scaled value: the ROMs, the bias, the requantiser."""
+    return Table.latency + 1 + Requantizer.latency_on(program.sizes.target, y_bits=SUM_BITS)
+
+
+def latency(program: Program) -> int:
+    """Cycles from a sum to its sample: scaled, clipped, through a table."""
+    return scaled_at(program) + 1 + Table.latency
+
+
+class PostUnit(Component):
+    """Adds biases, requantises, clips and looks up `scalers` sums a cycle, and writes words.
+
+    A word is written `latency` cycles after its last sums. Between two descriptors the unit runs
+    empty, so that what it is told stands still.
+
+    Parameters
+    ----------
+    layouts
+        Of descriptors.
+
+    Members
+    -------
+    i : In, stream of sums
+    told : In, stream
+        Fields of a descriptor to finish.
+    w_en, w_addr, w_data : Out
+        A word of a map.
+    done : Out
+        Pulse: the last word of a descriptor is written in this cycle.
+    """
+
+    i: Stream
+    told: Stream
+    w_en: Signal
+    w_addr: Signal
+    w_data: Signal
+    done: Signal
+
+    def __init__(self, layouts: Layouts) -> None:
+        self._program = layouts.program
+        self._sizes = layouts.program.sizes
+        super().__init__(
+            {
+                "i": In(stream.Signature(result_layout(self._sizes.matrix))),
+                "told": In(stream.Signature(layouts.finish)),
+                "w_en": Out(1),
+                "w_addr": Out(range(max(self._program.words, 2))),
+                "w_data": Out(DATA_BITS * self._sizes.tile),
+                "done": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.part = part = Counter(self._sizes.parts)
+        open_, step, ends = Signal(), Signal(), Signal()
+        began, left = Signal(), Signal()
+        m.d.comb += [
+            step.eq(self.i.valid & open_),
+            part.step.eq(step),
+            self.i.ready.eq(open_ & part.last),
+            began.eq(self.told.valid & ~open_ & ~left),
+            self.told.ready.eq(self.done),
+        ]
+        with m.If(began):
+            m.d.sync += open_.eq(1)
+        with m.If(step & ends):
+            m.d.sync += [open_.eq(0), left.eq(1)]
+        with m.If(self.done):
+            m.d.sync += left.eq(0)
+        position_ends = step & part.last
+        m.d.comb += ends.eq(self._count(m, position_ends) & part.last)
+        bias = self._bias_address(m, step, position_ends, began)
+        sums = self._begin(m, part.value, bias)
+        samples = self._scale(m, sums, part.value)
+        self._write(m, samples, step, part, ends, began)
+        return m
+
+    def _count(self, m: Module, step: Value) -> Value:
+        """Count positions; return whether this one is the descriptor's last."""
+        told = self.told.payload
+        column = Signal.like(told.last_column, name="column")
+        row = Signal.like(told.last_row, name="row")
+        self._row_ends = Signal()
+        m.d.comb += self._row_ends.eq(column == told.last_column)
+        with m.If(step):
+            m.d.sync += column.eq(Mux(self._row_ends, 0, column + 1))
+            with m.If(self._row_ends):
+                m.d.sync += row.eq(Mux(row == told.last_row, 0, row + 1))
+        ends: Value = self._row_ends & (row == told.last_row)
+        return ends
+
+    def _bias_address(self, m: Module, step: Value, position: Value, began: Value) -> Signal:
+        """Return the address of the biases of a step: the same again, or others a position."""
+        told = self.told.payload
+        depth = max(len(self._program.rom.bias), 2)
+        address, of_position, of_row = (
+            Signal(range(depth), name=n) for n in ("bias", "bias_of_position", "bias_of_row")
+        )
+        with m.If(step):
+            m.d.sync += address.eq(address + 1)
+        with m.If(position):
+            following = of_position + told.bias_column
+            m.d.sync += [address.eq(following), of_position.eq(following)]
+            with m.If(self._row_ends):
+                following = of_row + told.bias_row
+                m.d.sync += [s.eq(following) for s in (address, of_position, of_row)]
+        with m.If(began):
+            m.d.sync += [s.eq(told.bias) for s in (address, of_position, of_row)]
+        return address
+
+    def _begin(self, m: Module, part: Value, address: Value) -> list[Signal]:
+        """Return the sums of a step with their biases."""
+        scalers = self._sizes.scalers
+        rom = self._rom(m, "biases", [self._program.rom.bias], [SUM_BITS])
+        m.d.comb += rom.addr.eq(address)
+        bias = data.ArrayLayout(signed(SUM_BITS), scalers)(rom.data)
+        taken = self.i.payload.sums
+        sums = []
+        for lane in range(scalers):
+            of_parts = [taken[p * scalers + lane] for p in range(self._sizes.parts)]
+            chosen = of_parts[0]
+            for number, value in enumerate(of_parts[1:], start=1):
+                chosen = Mux(part == number, value, chosen)
+            late = delay(m, Value.cast(chosen).as_signed(), Table.latency, name=f"sum_{lane}")
+            total = Signal(signed(SUM_BITS), name=f"total_{lane}", reset_less=True)
+            m.d.sync += total.eq(late + bias[lane])
+            sums.append(total)
+        return sums
+
+    def _rom(
+        self, m: Module, name: str, columns: Sequence[Integers], widths: Sequence[int]
+    ) -> Table:
+        """Return a ROM of ``columns``, each ``[n, scalers]``: first all lanes of the first."""
+        words = []
+        for rows in zip(*columns, strict=True):
+            word = offset = 0
+            for row, width in zip(rows, widths, strict=True):
+                for value in row:
+                    word |= (int(value) & ((1 << width) - 1)) << offset
+                    offset += width
+            words.append(word)
+        table = Table(
+            words=words,
+            depth=len(words),
+            width=sum(widths) * self._sizes.scalers,
+            target=self._sizes.target,
+        )
+        m.submodules[name] = table
+        return table
+
+    def _scale(self, m: Module, sums: Sequence[Value], part: Value) -> list[Value]:
+        """Return the samples of a step's sums."""
+        rom, told = self._program.rom, self.told.payload
+        shifts = Interval.of(rom.shift)
+        shift_shape = unsigned(max((shifts.high - shifts.low).bit_length(), 1))
+        table = self._rom(
+            m,
+            "scales",
+            [rom.multiplier, shifts.high - rom.shift],
+            [MULTIPLIER_BITS, shift_shape.width],
+        )
+        m.d.comb += table.addr.eq(told.scale + part)
+        scalers = self._sizes.scalers
+        factors = data.StructLayout(
+            {
+                "multiplier": data.ArrayLayout(unsigned(MULTIPLIER_BITS), scalers),
+                "shift": data.ArrayLayout(shift_shape, scalers),
+            }
+        )(delay(m, table.data, 1, name="factors"))
+        offsets = Interval.of([one.finish.zero_point for one in self._program.descriptors])
+        samples = []
+        for lane, total in enumerate(sums):
+            m.submodules[f"requantize_{lane}"] = requantize = Requantizer(
+                lanes=1,
+                accumulator=Interval.signed(SUM_BITS),
+                shifts=shifts,
+                clip=_CLIP,
+                zero_points=offsets,
+                output_bits=CENTRED_BITS,
+                target=self._sizes.target,
+            )
+            m.d.comb += [
+                requantize.i.payload[0].eq(total),
+                requantize.multiplier.eq(factors.multiplier[lane]),
+                requantize.shift.eq(factors.shift[lane]),
+            ]
+            if offsets.low != offsets.high:
+                m.d.comb += requantize.zero_point.eq(told.offset)
+            samples.append(self._look_up(m, requantize.o.payload[0], lane))
+        return samples
+
+    def _look_up(self, m: Module, scaled: Value, lane: int) -> Value:
+        """Return a sample: clipped, then through the descriptor's table."""
+        told = self.told.payload
+        clipped = Signal(signed(CENTRED_BITS), name=f"clipped_{lane}", reset_less=True)
+        above = Mux(scaled > told.high, told.high, scaled)
+        m.d.sync += clipped.eq(Mux(scaled < told.low, told.low, above))
+        words = np.asarray(self._program.rom.tables).reshape(-1).tolist()
+        m.submodules[f"table_{lane}"] = table = Table(
+            words=words, depth=len(words), width=DATA_BITS, target=self._sizes.target
+        )
+        m.d.comb += table.addr.eq(Cat(clipped[:DATA_BITS], told.table))
+        return table.data
+
+    def _write(
+        self,
+        m: Module,
+        samples: Sequence[Value],
+        step: Value,
+        part: Counter,
+        ends: Value,
+        began: Value,
+    ) -> None:
+        """Put parts together and write a word with the last."""
+        cycles = latency(self._program)
+        valid = delay_valid(m, step, cycles, name="valid")
+        last = delay(m, part.last, cycles, name="part_last")
+        words = view(
+            data.ArrayLayout(unsigned(DATA_BITS * self._sizes.scalers), self._sizes.parts),
+            name="parts",
+            reset_less=True,
+        )
+        # Parts move up as others come: the first ends lowest.
+        moved = [*[words[p] for p in range(1, self._sizes.parts)], Cat(*samples)]
+        with m.If(valid):
+            m.d.sync += [words[p].eq(value) for p, value in enumerate(moved)]
+            with m.If(last):
+                m.d.sync += self.w_addr.eq(self.w_addr + 1)
+        with m.If(began):
+            m.d.sync += self.w_addr.eq(self.told.payload.target)
+        m.d.comb += [
+            self.w_en.eq(valid & last),
+            self.w_data.eq(Cat(*moved)),
+            self.done.eq(delay_valid(m, step & ends, cycles, name="done")),
+        ]

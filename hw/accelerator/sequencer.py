@@ -1,0 +1,136 @@
+"""The sequencer: descriptors out of memory, one after the other, frame after frame."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
+
+from golden.accelerator.descriptor import Kind
+from hw.accelerator.layout import Layouts
+from hw.parts.ports import Component, Stream, View, flipped, view
+from hw.parts.streams import OutputBuffer, connect_streams
+from hw.parts.tables import Table
+
+MOST_PENDING = 2
+"""Descriptors whose sums are on their way to a map."""
+_QUEUE = 3
+FETCH = Table.latency + 1
+"""Cycles from a descriptor's beginning to that of the next where nothing holds it up but memory."""
+
+
+class Sequencer(Component):
+    """Fetches descriptors, holds each back until it may begin, and begins it.
+
+    Parameters
+    ----------
+    layouts
+        Of descriptors.
+
+    Members
+    -------
+    go : Out
+        Pulse: `told` begins.
+    told : Out
+        Fields of the descriptor for who reads; they stand until it has ended.
+    busy : Out
+        It has begun and not ended.
+    first, final : Out
+        Of the pass that is read: sums begin with it, or are finished.
+    passed : In
+        Pulse: a pass's last position was taken.
+    ended : In
+        Pulse: all of it was read, or taken.
+    finish : Out, stream
+        Fields of descriptors whose sums are finished, for the post unit.
+    done : In
+        Pulse: the post unit has written all of one.
+    """
+
+    go: Signal
+    told: View
+    busy: Signal
+    first: Signal
+    final: Signal
+    passed: Signal
+    ended: Signal
+    finish: Stream
+    done: Signal
+
+    def __init__(self, layouts: Layouts) -> None:
+        self._layouts = layouts
+        super().__init__(
+            {
+                "go": Out(1),
+                "told": Out(layouts.read),
+                "busy": Out(1),
+                "first": Out(1),
+                "final": Out(1),
+                "passed": In(1),
+                "ended": In(1),
+                "finish": Out(stream.Signature(layouts.finish)),
+                "done": In(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        target = self._layouts.program.sizes.target
+        words = self._layouts.words
+        layout = self._layouts.whole
+        m.submodules.program = program = Table(
+            words=words, depth=len(words), width=layout.size, target=target
+        )
+        m.submodules.queue = queue = OutputBuffer(
+            shape=self._layouts.finish, depth=_QUEUE, target=target
+        )
+        now = view(layout, name="now")
+        held = Signal()  # a descriptor is there and has not begun
+        fetched = Signal(range(Table.latency + 2))  # cycles that its address has stood, and one
+        load = Signal()
+        address = Signal(range(max(len(words), 2)))
+        m.d.comb += [
+            program.addr.eq(address),
+            load.eq(~held & ~self.busy & (fetched == Table.latency)),
+            self.told.eq(now.read),
+        ]
+        with m.If(fetched != Table.latency):
+            m.d.sync += fetched.eq(fetched + 1)
+        with m.If(load):
+            m.d.sync += [now.eq(layout(program.data)), held.eq(1), fetched.eq(0)]
+            m.d.sync += address.eq(address + 1)
+            with m.If(address == len(words) - 1):
+                m.d.sync += address.eq(0)
+        with m.If(self.go):
+            m.d.sync += [held.eq(0), self.busy.eq(1)]
+        with m.If(self.ended):
+            m.d.sync += self.busy.eq(0)
+        self._begin(m, now, held, queue)
+        self._mark(m, now)
+        connect_streams(m, queue.o, flipped(self.finish))
+        return m
+
+    def _begin(self, m: Module, now: View, held: Signal, queue: OutputBuffer) -> None:
+        """Begin a descriptor once what it reads is written, and its sums have a place."""
+        read = now.read
+        pending = Signal(range(MOST_PENDING + 1))
+        finishes = Signal()
+        m.d.comb += [
+            self.go.eq(held & ((pending == 0) | (~read.waits & (pending != MOST_PENDING)))),
+            finishes.eq(self.go & read.final & (read.kind == Kind.COMPUTE)),
+            queue.take.eq(finishes),
+            queue.i.valid.eq(finishes),
+            queue.i.payload.eq(now.finish),
+        ]
+        m.d.sync += pending.eq(pending + finishes - self.done)
+
+    def _mark(self, m: Module, now: View) -> None:
+        """Tell the first pass of a descriptor from others, and the last."""
+        read = now.read
+        passes = Signal.like(read.last_pass, name="passes")
+        with m.If(self.passed):
+            m.d.sync += passes.eq(passes + 1)
+        with m.If(self.go):
+            m.d.sync += passes.eq(0)
+        m.d.comb += [
+            self.first.eq(read.first & (passes == 0)),
+            self.final.eq(read.final & (passes == read.last_pass)),
+        ]

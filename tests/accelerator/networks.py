@@ -1,0 +1,191 @@
+"""Small networks of every operator that the accelerator does, of random integers."""
+
+from typing import Any
+
+import numpy as np
+
+from golden.graph.graph import Node
+from golden.network.arithmetic import Add, Multiply
+from golden.network.circular import Circular
+from golden.network.convolution import Convolution
+from golden.network.map import Map
+from golden.network.move import Concatenate, Select
+from golden.network.network import Network
+from golden.network.operator import Operator
+from golden.network.pointwise import Pointwise
+from golden.network.pool import Average
+from golden.network.rescale import Rescale
+from golden.numbers.interval import Integers, Interval
+
+
+class Builder:
+    """A network that grows operator by operator; maps go by their names."""
+
+    def __init__(self, shape: tuple[int, int, int], seed: int = 1, *, signed: bool = True) -> None:
+        self.generator = np.random.default_rng(seed)
+        self.maps = {"image": self.map_of(shape, signed=signed)}
+        self.nodes: list[Node] = []
+
+    def map_of(self, shape: tuple[int, int, int], *, signed: bool = True) -> Map:
+        low, high = (-128, 127) if signed else (0, 255)
+        return Map.of(shape, 1.0, int(self.generator.integers(low, high)), signed=signed)
+
+    def draw(self, *shape: int, low: int = -128, high: int = 127) -> Integers:
+        return self.generator.integers(low, high, shape, endpoint=True)
+
+    def scale(self, count: int, size: int) -> Rescale:
+        """Return factors under which sums of so many products keep most of their range."""
+        middle = 2**16 / (40 * np.sqrt(size))
+        factors = self.generator.integers(max(int(middle / 2), 1), int(middle) + 2, count)
+        return Rescale(factors, np.full(count, 16))
+
+    def add(self, operator: type[Operator], gives: Map, sources: list[str], **own: Any) -> str:
+        name = f"map_{len(self.nodes)}"
+        takes = tuple(self.maps[source] for source in sources)
+        stage = operator(takes=takes, gives=gives, **own)
+        self.nodes.append(Node(name, stage, tuple(sources)))
+        self.maps[name] = gives
+        return name
+
+    def convolution(
+        self,
+        source: str,
+        outputs: int,
+        kernel: int = 1,
+        *,
+        groups: int = 1,
+        stride: int = 1,
+        padding: tuple[int, int, int, int] | None = None,
+        signed: bool = True,
+    ) -> str:
+        data = self.maps[source]
+        pads = (kernel // 2,) * 4 if padding is None else padding
+        sides = [
+            (side + pads[axis] + pads[axis + 2] - kernel) // stride + 1
+            for axis, side in enumerate((data.height, data.width))
+        ]
+        gives = self.map_of((outputs, *sides), signed=signed)
+        weight = self.draw(outputs, data.channels // groups, kernel, kernel)
+        return self.add(
+            Convolution,
+            gives,
+            [source],
+            weight=weight,
+            bias=self.draw(outputs, low=-9999),
+            rescale=self.scale(outputs, weight[0].size),
+            clip=gives.range,
+            groups=groups,
+            stride=(stride, stride),
+            padding=pads,
+        )
+
+    def circular(
+        self, source: str, axis: int, *, embedding: tuple[int, int], like: str | None = None
+    ) -> str:
+        data = self.maps[source]
+        gives = self.map_of(data.shape) if like is None else self.maps[like]
+        kernel = [1, 1]
+        kernel[axis] = data.shape[1 + axis]
+        return self.add(
+            Circular,
+            gives,
+            [source],
+            weight=self.draw(data.channels, 1, *kernel),
+            bias=self.draw(data.channels),
+            embedding=self.draw(data.channels, *embedding),
+            rescale=self.scale(1, max(kernel)),
+            clip=Interval(-100, 90),
+            groups=data.channels,
+        )
+
+    def pointwise(self, source: str) -> str:
+        data = self.maps[source]
+        gives = self.map_of(data.shape, signed=False)
+        return self.add(Pointwise, gives, [source], table=self.draw(256, low=0, high=255))
+
+    def plus(self, first: str, second: str) -> str:
+        gives = self.map_of(self.maps[first].shape)
+        factors = Rescale(np.array([3 << 12, 5 << 14]), np.array([15, 16]))
+        return self.add(Add, gives, [first, second], rescale=factors, clip=gives.range)
+
+    def times(self, first: str, second: str) -> str:
+        gives = self.map_of(max(self.maps[first].shape, self.maps[second].shape))
+        return self.add(
+            Multiply, gives, [first, second], rescale=self.scale(1, 100), clip=gives.range
+        )
+
+    def average(self, source: str, size: tuple[int, int], stride: int = 1) -> str:
+        data = self.maps[source]
+        sides = [(s - k) // stride + 1 for s, k in zip(data.shape[1:], size, strict=True)]
+        gives = self.map_of((data.channels, *sides))
+        return self.add(
+            Average,
+            gives,
+            [source],
+            size=size,
+            stride=(stride, stride),
+            rescale=Rescale(np.array([65536 // (size[0] * size[1])]), np.array([15])),
+            clip=gives.range,
+        )
+
+    def select(self, source: str, channels: list[int], rows: list[int], columns: list[int]) -> str:
+        data = self.maps[source]
+        gives = Map(
+            len(channels),
+            len(rows),
+            len(columns),
+            data.range,
+            scale=data.scale,
+            zero_point=data.zero_point,
+        )
+        picks = {"channels": channels, "rows": rows, "columns": columns}
+        return self.add(
+            Select, gives, [source], **{key: np.array(value) for key, value in picks.items()}
+        )
+
+    def concatenate(self, *sources: str) -> str:
+        first = self.maps[sources[0]]
+        channels = sum(self.maps[source].channels for source in sources)
+        gives = Map(
+            channels,
+            *first.shape[1:],
+            first.range,
+            scale=first.scale,
+            zero_point=first.zero_point,
+        )
+        return self.add(Concatenate, gives, list(sources), axis=0)
+
+    def network(self, *outputs: str) -> Network:
+        return Network({"image": self.maps["image"]}, tuple(self.nodes), outputs)
+
+    def images(self, count: int, network: Network) -> Integers:
+        data = network.maps["image"]
+        return self.draw(count, *data.shape, low=data.range.low, high=data.range.high)
+
+
+def metaformer() -> tuple[Builder, Network]:
+    """Return what the metaformer on digits is made of, smaller, with odd numbers of channels."""
+    b = Builder((1, 6, 5))
+    x = b.pointwise(b.convolution("image", 6, 3))
+    left, right = (b.select(x, c, list(range(6)), list(range(5))) for c in ([0, 2, 4], [1, 3, 5]))
+    first = b.circular(left, 0, embedding=(6, 1))
+    second = b.circular(right, 1, embedding=(1, 5), like=first)
+    y = b.plus(x, b.concatenate(first, second))
+    z = b.convolution(b.pointwise(b.convolution(y, 11)), 6)
+    mean = b.average(z, (6, 5))
+    gain = b.convolution(b.pointwise(b.convolution(mean, 2)), 6)
+    w = b.plus(y, b.times(z, gain))
+    v = b.convolution(w, 9, 3, stride=2, signed=False)
+    d = b.convolution(v, 9, 3, groups=9)
+    head = b.convolution(b.average(d, (3, 3)), 10)
+    return b, b.network(head)
+
+
+def grouped() -> tuple[Builder, Network]:
+    """Return two maps out, groups of channels, windows of every kind, maps taken twice."""
+    b = Builder((5, 7, 6), seed=2, signed=False)
+    x = b.convolution("image", 8, 3, padding=(2, 0, 0, 1))
+    y = b.convolution(x, 6, 2, groups=2, padding=(0, 0, 1, 0))
+    pooled = b.average(y, (2, 1), stride=2)
+    picked = b.select(y, [5, 0, 5], [1, 3, 5], [0, 2])
+    return b, b.network(pooled, b.plus(picked, picked))
