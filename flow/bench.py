@@ -7,31 +7,23 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flow.families import device_named
+from flow.families import part_named
 from flow.implement import Means, implement, n_steps
 from flow.product import Product, build
 from flow.report import Report
 from flow.tools import FlowError, MissingToolError
 from golden.inputs.errors import ParameterError
-from golden.line.design import TARGETS
-from hw.devices import DEVICES, USABLE
+from hw.targets.device import USABLE
+from hw.targets.registry import device_named
 
 LENGTHS = (8, 14, 16, 32, 56, 64, 112, 256)
 DEVICE = "lfe5u-85f-6"
-CAPACITY = DEVICES[DEVICE].capacity
+CAPACITY = device_named(DEVICE).capacity
 """What it has."""
 
 OTHER_LENGTH = 8
-OTHERS = {
-    "up5k": "ice40",
-    "gw2a-18": "generic",
-    "ccgm1a1": "generic",
-    "lifcl-40-9": "generic",
-    "xc7": "xc7",
-    "xcup": "xcup",
-    "cyclonev": "generic",
-}
-"""Devices beside ECP5, and the target to build for where the generator has it."""
+OTHERS = ("up5k", "gw2a-18", "ccgm1a1", "lifcl-40-9", "xc7", "xcup", "cyclonev")
+"""Devices beside ECP5."""
 
 PEERS = Path(__file__).with_name("peers.json")
 LAYERS = sorted((Path(__file__).parent / "layers").glob("*.toml"))
@@ -55,8 +47,7 @@ class Case:
     @property
     def arguments(self) -> list[str]:
         """Arguments of `hw.build`."""
-        target = self.target if self.target in TARGETS else "generic"
-        words = [self.engine, "--length", str(self.length), "--target", target]
+        words = [self.engine, "--length", str(self.length), "--target", self.target]
         if self.engine == "direct" and self.length > CAPACITY["dsp"]:
             # The line passes half as many multipliers twice: the device has no more.
             words += ["--macs", str(self.length // 2)]
@@ -132,16 +123,16 @@ def cases(engines: Sequence[str], lengths: Sequence[int]) -> list[Case]:
     """Return what is measured: every engine and length on ECP5, and one length elsewhere."""
     on_ecp5 = [Case(engine, length) for engine in engines for length in lengths]
     elsewhere = [
-        Case(engine, OTHER_LENGTH, device, target)
+        Case(engine, OTHER_LENGTH, device, part_named(device).target)
         for engine in engines
-        for device, target in OTHERS.items()
+        for device in OTHERS
     ]
     return on_ecp5 + elsewhere
 
 
 def measure(case: Case, means: Means) -> Result:
     """Build and implement ``case``; where that is impossible, say why."""
-    device = device_named(case.device)
+    device = part_named(case.device)
     left = n_steps(device, means.seeds)
 
     def step(word: str) -> None:
@@ -228,7 +219,7 @@ def measure_layer(config: Path, means: Means) -> LayerResult:
         form=manifest["form"],
         shape=(channels, height, width),
         engines=tuple(engine["engine"] for engine in manifest["engines"].values()),
-        report=implement(product, device_named(DEVICE), means),
+        report=implement(product, part_named(DEVICE), means),
         latency_cycles=manifest["timing"]["latency_cycles"],
         cycles_per_frame=manifest["timing"]["cycles_per_frame"],
     )

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from flow.bench import CAPACITY, DEVICE, OTHER_LENGTH, PEERS, LayerResult, Result
-from hw.devices import USABLE
+from hw.targets.device import USABLE
 
 Cell = str | int | float | None
 

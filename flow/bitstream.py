@@ -6,7 +6,7 @@ from pathlib import Path
 from boards import ulx3s
 from boards.selftest import TOP, self_test
 from flow.cache import Cache, Step
-from flow.families import ECP5, device_named
+from flow.families import part_named
 from flow.place import NETLIST, REPORT
 from flow.product import Product
 from flow.progress import Progress
@@ -79,9 +79,9 @@ def bitstream(
     FlowError
         Where the placed design is slower than the board's clock.
     """
-    device = device_named(board_device(board))
+    device = part_named(board_device(board))
     placer, packer = nextpnr("ecp5", native), ecppack(native)
-    netlist = synthesise(test, ECP5, Yosys(yosys), cache)
+    netlist = synthesise(test, device.family, Yosys(yosys), cache)
     progress("synthesis")
     arguments = [
         *(word for word in device.arguments if word != "--lpf-allow-unconstrained"),

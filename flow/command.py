@@ -9,7 +9,7 @@ import click
 from flow import asic
 from flow.bitstream import N_STEPS, bitstream, board_device, golden_design, self_tested
 from flow.cache import Cache
-from flow.families import DEVICES, device_named
+from flow.families import part_named, parts
 from flow.implement import Means, implement, n_steps
 from flow.product import Product, load_product
 from flow.progress import progress
@@ -20,7 +20,7 @@ from hw.emit.files import write_files
 
 @click.command()
 @click.argument("manifest", type=Path, metavar="NAME.json")
-@click.option("--device", default="lfe5u-85f-6", help=f"{', '.join(DEVICES)}.  [lfe5u-85f-6]")
+@click.option("--device", default="lfe5u-85f-6", help=f"{', '.join(parts())}.  [lfe5u-85f-6]")
 @click.option("--liberty", type=Path, help="Cell library: synthesis for an ASIC instead.")
 @click.option("--seeds", type=int, default=3, help="Placements; Fmax is their median.  [3]")
 @click.option("--jobs", type=int, default=os.cpu_count(), help="Placements at a time.  [all cores]")
@@ -54,7 +54,7 @@ def main(manifest: Path, cache: Path, no_cache: bool, **options: Any) -> None:
 def _measure(manifest: Path, product: Product, cache: Cache, options: dict[str, Any]) -> None:
     check_range("seeds", options["seeds"], 1, 99)
     check_range("jobs", options["jobs"], 1, 99)
-    device = device_named(options["device"])
+    device = part_named(options["device"])
     with progress("implementing", n_steps(device, options["seeds"])) as step:
         means = Means(
             seeds=options["seeds"],

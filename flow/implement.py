@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flow.cache import Cache
-from flow.families import Device, Family, PlacedFamily
+from flow.families import Part
 from flow.netlist import Netlist
 from flow.place import LIMIT_S, Placement, Segment, place
 from flow.product import Product
@@ -17,6 +17,7 @@ from flow.synthesis import own_name, synthesise, wrap
 from flow.tools import FlowError, Yosys
 from flow.tools import nextpnr as nextpnr_of
 from flow.wrapper import TOP
+from hw.targets.synthesis import Family, PlacedFamily
 
 NO_DSP = (
     "synthesis found no multiplier block for its products: they are in logic, and these figures "
@@ -24,7 +25,7 @@ NO_DSP = (
 )
 
 
-def n_steps(device: Device, seeds: int) -> int:
+def n_steps(device: Part, seeds: int) -> int:
     """Return how often `implement` calls ``progress``."""
     return 1 + (seeds if isinstance(device.family, PlacedFamily) else 0)
 
@@ -55,7 +56,7 @@ class Means:
     nextpnr: Path | None = None
 
 
-def implement(product: Product, device: Device, means: Means) -> Report:
+def implement(product: Product, device: Part, means: Means) -> Report:
     """Synthesise ``product`` for ``device``, and place and route it where nextpnr can.
 
     Out of context, with a register in every port.
@@ -75,7 +76,7 @@ def implement(product: Product, device: Device, means: Means) -> Report:
     )
 
 
-def _placed(product: Product, device: Device, family: PlacedFamily, means: Means) -> Report:
+def _placed(product: Product, device: Part, family: PlacedFamily, means: Means) -> Report:
     yosys, nextpnr = Yosys(means.yosys), nextpnr_of(family.nextpnr, means.nextpnr)
     tools = [yosys.version, nextpnr.version]
     netlist = synthesise(product, family, yosys, means.cache)

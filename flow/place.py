@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flow.cache import Cache, Step
-from flow.families import Device
+from flow.families import Part
 from flow.tools import OutOfTimeError, Program
 
 NETLIST = "netlist.json"
@@ -56,7 +56,7 @@ class Placement:
 
 
 def place(
-    netlist: bytes, clock: str, device: Device, seed: int, nextpnr: Program, cache: Cache
+    netlist: bytes, clock: str, device: Part, seed: int, nextpnr: Program, cache: Cache
 ) -> Placement | None:
     """Place and route ``netlist``, whose clock's port is ``clock``, with ``seed``.
 

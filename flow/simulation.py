@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from flow.cache import Cache, Step
-from flow.families import Family
 from flow.tools import Yosys
+from hw.targets.synthesis import Family
 
 SIMULATED = "netlist.v"
 
@@ -13,7 +13,7 @@ def simulated(netlist: bytes, top: str, family: Family, yosys: Yosys, cache: Cac
     """Return ``netlist`` with each cell replaced by Yosys's own simulation model of it.
 
     Flat: the models' libraries themselves use what some simulators refuse. Cells without a model
-    stay instances, to be simulated with those of `hw.primitives.models`.
+    stay instances, to be simulated with those of `hw.targets.models`.
     """
     commands = [
         "read_json netlist.json",

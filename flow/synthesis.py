@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from flow.cache import Cache, Step
-from flow.families import Family, PlacedFamily
 from flow.netlist import Netlist
 from flow.product import Product
 from flow.tools import Yosys
 from flow.wrapper import INSTANCE, TOP, registered
+from hw.targets.synthesis import Family, PlacedFamily
 
 
 def read_commands(product: Product) -> list[str]:

@@ -17,7 +17,7 @@ from golden.inputs.errors import ParameterError
 from golden.inputs.names import check_module_name
 from golden.inputs.read import read_toml
 from golden.layer.design import LayerDesign
-from golden.line.design import TARGETS, LineDesign, Requantization
+from golden.line.design import LineDesign, Requantization
 from golden.line.example import example_weights
 from golden.line.weights import (
     WEIGHT_NAMES,
@@ -27,6 +27,7 @@ from golden.line.weights import (
     load_weights,
 )
 from golden.numbers.interval import Interval
+from golden.targets import FACTS
 from hw.command import run_command
 from hw.emit.axi import PortNames
 from hw.emit.files import write_product
@@ -34,7 +35,7 @@ from hw.emit.generate import generate
 from hw.layer.capacity import check_capacity
 from hw.layer.config import LayerConfig
 from hw.layer.registry import LAYERS
-from hw.predict import NO_PREDICTION, PREDICTED
+from hw.predict import NO_PREDICTION, is_predicted
 
 PRESETS = Path(__file__).with_name("presets.toml")
 LAYER_PRESETS = Path(__file__).parent / "layer" / "presets"
@@ -107,7 +108,7 @@ def line_options(command: Command) -> Command:
             type=int,
             help="Likewise, with --weights-port: added before the clip.  [0]",
         ),
-        click.option("--target", default="generic", help=f"{', '.join(TARGETS)}.  [generic]"),
+        click.option("--target", default="generic", help=f"{', '.join(FACTS)}.  [generic]"),
         *PORT_OPTIONS,
         click.option("--name", help="Module and file name.  [parc_ENGINE_LENGTH]"),
         OUT_OPTION,
@@ -295,7 +296,7 @@ def finish_build(
     files = generate(design, names, example=example)
     write_product(files, f"{design.name}.json", out, inputs=inputs)
     click.echo(" ".join(str(out / name) for name in files))
-    if design.target not in PREDICTED:
+    if not is_predicted(design.target):
         click.echo(f"{design.target}: {NO_PREDICTION}")
 
 

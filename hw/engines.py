@@ -18,7 +18,7 @@ from hw.fft.core import FftCore
 from hw.fft.pipeline import pipeline_latency as fft_latency
 from hw.fft.predict import predict as predict_fft
 from hw.line.core import Core
-from hw.predict import Cost
+from hw.targets.cost import Cost
 
 
 @dataclass(frozen=True)

@@ -1,89 +1,62 @@
 """What a design will take of a device, from its parameters alone: the parts that engines share.
 
-Counts of multipliers and block RAMs are exact. LUTs are of ECP5: LUT4s, two for a carry cell, four
+All are counted in the cells of `REFERENCE`, ECP5, of which a target's cost model makes its own
+figures. Counts of multipliers and block RAMs are exact. LUTs are LUT4s, two for a carry cell, four
 for a cell of distributed RAM, as nextpnr places them without the registers around the ports; the
 constants were fitted to synthesis, and `tests/flow/test_predict.py` holds them to 10 %.
 """
 
-from dataclasses import dataclass
-
+from golden.layer.design import LayerDesign
 from golden.line.design import LineDesign
 from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.line.output import buffer_depth, has_start, scale_bits, shift_range
 from hw.parts.streams import OutputBuffer
 from hw.primitives.memory import blocks_on, levels_on
 from hw.primitives.multiplier import multipliers_on
+from hw.targets.cost import Cost, Working
+from hw.targets.registry import REFERENCE, TARGETS
 
 _ADDRESS_LUTS = 14
 """What drives a block RAM's pins, on the average."""
 _CHOICE = 1.6
 """What a bit costs for each row of blocks but one, where a memory is several rows deep."""
-MODELLED = "ecp5"
-"""Target that the counts hold for."""
-PREDICTED = (MODELLED, "generic")
-"""Targets that a build is predicted for: one for no device counts as if for `MODELLED`."""
 NO_PREDICTION = "no prediction for this target"
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Multipliers, block RAMs and LUT4-equivalents of a part."""
-
-    multipliers: int = 0
-    block_rams: int = 0
-    luts: float = 0
-
-    def __add__(self, other: "Cost") -> "Cost":
-        return Cost(
-            self.multipliers + other.multipliers,
-            self.block_rams + other.block_rams,
-            self.luts + other.luts,
-        )
-
-    def __sub__(self, other: "Cost") -> "Cost":
-        return self + Cost(-other.multipliers, -other.block_rams, -other.luts)
-
-    def times(self, count: int) -> "Cost":
-        """Return the cost of ``count`` of it."""
-        return Cost(count * self.multipliers, count * self.block_rams, count * self.luts)
-
-    def entry(self, target: str = MODELLED) -> dict[str, int | float | str]:
-        """Return the manifest's entry for a build for ``target``."""
-        if target not in PREDICTED:
-            return {"target": target, "remark": NO_PREDICTION}
-        return {
-            "target": MODELLED,
-            "multipliers": self.multipliers,
-            "block_rams": self.block_rams,
-            "lut4_equivalents": round(self.luts),
-        }
+def is_predicted(target: str) -> bool:
+    """Return whether there is a cost model of ``target``."""
+    return TARGETS[target].cost_model is not None
 
 
-@dataclass(frozen=True)
-class Working(Cost):
-    """A cost, and the work that it does.
+def counted(cost: Cost) -> dict[str, int | float | str]:
+    """Return a plan's entry for what was counted in the cells of `REFERENCE`."""
+    return _figures(REFERENCE.name, cost)
 
-    Parameters
-    ----------
-    work
-        Multiply-accumulates of the operator's definition a cycle. A multiplier of a direct engine
-        does one at most.
+
+def prediction(design: LineDesign | LayerDesign, cost: Cost) -> dict[str, int | float | str]:
+    """Return the manifest's entry for ``design``, for which ``cost`` was counted.
+
+    The target's own model makes its figures of it; without one there are none.
     """
+    model = TARGETS[design.target].cost_model
+    work: dict[str, int | float | str] = {}
+    if isinstance(cost, Working):
+        work["macs_per_cycle"] = round(cost.work, 2)
+    if model is None:
+        return {"target": design.target, "remark": NO_PREDICTION} | work
+    own = model.of(design, cost)
+    if isinstance(cost, Working):
+        work["macs_per_cycle_and_multiplier"] = round(cost.work / max(own.multipliers, 1), 2)
+    return _figures(model.cells, own) | work
 
-    work: float = 0
 
-    @classmethod
-    def of(cls, cost: Cost, work: float) -> "Working":
-        """Return ``cost`` with ``work`` beside it."""
-        return cls(cost.multipliers, cost.block_rams, cost.luts, work)
-
-    def entry(self, target: str = MODELLED) -> dict[str, int | float | str]:
-        """Return the manifest's entry for a build for ``target``."""
-        entry = super().entry(target) | {"macs_per_cycle": round(self.work, 2)}
-        if target in PREDICTED:
-            share = self.work / max(self.multipliers, 1)
-            entry["macs_per_cycle_and_multiplier"] = round(share, 2)
-        return entry
+def _figures(cells: str, cost: Cost) -> dict[str, int | float | str]:
+    return {
+        "target": cells,
+        "multipliers": cost.multipliers,
+        "block_rams": cost.block_rams,
+        "lut4_equivalents": round(cost.luts),
+    }
 
 
 def adder(bits: int) -> Cost:
@@ -99,10 +72,10 @@ def counter(size: int) -> Cost:
 
 def _in_blocks(*, depth: int, width: int, writable: bool) -> Cost | None:
     """Cost of a memory in block RAMs, or None where it is in LUTs."""
-    blocks = blocks_on(MODELLED, depth=depth, width=width, writable=writable)
+    blocks = blocks_on(REFERENCE.name, depth=depth, width=width, writable=writable)
     if not blocks:
         return None
-    choice = _CHOICE * width * (levels_on(MODELLED, depth=depth) - 1)
+    choice = _CHOICE * width * (levels_on(REFERENCE.name, depth=depth) - 1)
     return Cost(block_rams=blocks, luts=_ADDRESS_LUTS + choice)
 
 
@@ -136,7 +109,7 @@ def accumulation(*, length: int, width: int, words: int) -> Cost:
 
 def product(*, lanes: int, a_bits: int, b_bits: int) -> Cost:
     """Cost of a `SharedMultiplier`: blocks, and the adders between limbs."""
-    blocks = multipliers_on(MODELLED, a_bits=a_bits)
+    blocks = multipliers_on(REFERENCE.name, a_bits=a_bits)
     joins = sum((adder(a_bits + b_bits - 17 * limb) for limb in range(1, blocks)), Cost())
     return Cost(multipliers=lanes * blocks, luts=lanes * joins.luts)
 

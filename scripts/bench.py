@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from flow.bench import DEVICE, LAYERS, LENGTHS, cases, measure, measure_layer, results_file
 from flow.benchmarks import markdown, plots
 from flow.cache import Cache
-from flow.families import device_named
+from flow.families import part_named
 from flow.implement import Means, n_steps
 from flow.progress import progress
 from golden.inputs.errors import check_range
@@ -47,7 +47,7 @@ def main(
     # Of some engines or lengths only, it is no whole layer that is asked for.
     layers = [] if engines or lengths else LAYERS
     devices = [*(case.device for case in wanted), *(DEVICE for _ in layers)]
-    n = sum(n_steps(device_named(device), seeds) for device in devices)
+    n = sum(n_steps(part_named(device), seeds) for device in devices)
     with progress("measuring", n) as step:
         means = Means(seeds, jobs, Cache(cache), step)
         results = [measure(case, means) for case in wanted]

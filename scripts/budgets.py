@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from flow.budgets import BUDGETS, Budget, budgets_file, load_budgets
 from flow.cache import Cache
-from flow.families import device_named
+from flow.families import part_named
 from flow.implement import Means, implement, n_steps
 from flow.product import build
 from flow.progress import Progress, progress
@@ -34,7 +34,7 @@ def main(context: click.Context, rewrite: bool, cache: Path, jobs: int) -> None:
     85 %.
     """
     budgets = load_budgets()
-    n = sum(n_steps(device_named(budget.device), SEEDS) for budget in budgets)
+    n = sum(n_steps(part_named(budget.device), SEEDS) for budget in budgets)
     with progress("budgets", n) as step:
         reports = [_measure(budget, Cache(cache), jobs, step) for budget in budgets]
     if rewrite:
@@ -50,7 +50,7 @@ def main(context: click.Context, rewrite: bool, cache: Path, jobs: int) -> None:
 def _measure(budget: Budget, cache: Cache, jobs: int, step: Progress) -> Report:
     with tempfile.TemporaryDirectory() as folder:
         product = build(budget.name, budget.arguments.split(), Path(folder))
-    device = device_named(budget.device)
+    device = part_named(budget.device)
     return implement(product, device, Means(SEEDS, jobs, cache, step))
 
 

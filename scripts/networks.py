@@ -14,13 +14,13 @@ from golden.fermat.design import supported_lengths
 from golden.inputs.errors import ParameterError
 from golden.operator.networks import NETWORKS, Size
 from hw.command import run_command
-from hw.devices import DEVICES
 from hw.emit.files import write_files
 from hw.engines import ENGINES
 from hw.plan.choices import unable
 from hw.plan.goal import Goal, Plan
 from hw.plan.network import PlannedNetwork, published
 from hw.plan.search import Planner
+from hw.targets.registry import device_named
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 CLOCK = 150e6
@@ -131,7 +131,7 @@ def _table(name: str, size: Size, step: Progress) -> Iterator[str]:
     yield "|---|---|--:|--:|--:|--:|--:|---|--:|"
     for device, title in PLACES.items():
         for engines, names in ENGINE_SETS.items():
-            goal = Goal(DEVICES[device], CLOCK, engines=names)
+            goal = Goal(device_named(device), CLOCK, engines=names)
             cells = " | ".join(_cells(published(name, size), goal))
             step(f"{name} {size[0]} x {size[1]}: {engines} on {device}")
             yield f"| {title} | {engines} | {cells} |"

@@ -9,7 +9,7 @@ from golden.line.design import LineDesign
 from hw.emit.axi import PortNames
 from hw.emit.files import write_files
 from hw.emit.generate import generate
-from hw.primitives.models import models_for
+from hw.targets.registry import models_for
 from sim.bench import Job
 from sim.runner import build
 

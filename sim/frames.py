@@ -12,7 +12,7 @@ from golden.numbers.interval import Integers
 from hw.emit.axi import PortNames
 from hw.emit.files import write_files
 from hw.emit.generate import generate
-from hw.primitives.models import models_for
+from hw.targets.registry import models_for
 from sim import bench_frames, bench_map
 from sim.bench import Job
 from sim.progress import watching

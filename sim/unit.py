@@ -13,7 +13,7 @@ from golden.numbers.interval import Integers
 from hw.emit.axi import AxiWrapper, PortNames, slots_of, weight_ports
 from hw.emit.verilog import to_verilog
 from hw.parts.ports import StreamComponent
-from hw.primitives.models import models_for
+from hw.targets.registry import models_for
 from sim.runner import build
 from sim.stream import Beat
 

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from golden.inputs.names import CELLS
+from golden.targets import FACTS
+
 ROOT = Path(__file__).resolve().parents[1]
 ALLOWED = {
     "golden": {"golden"},
@@ -52,9 +55,19 @@ def test_only_the_converter_and_the_networks_need_the_extras():
                 assert not set(imports(path)) & EXTRAS, path
 
 
-def test_only_the_primitives_know_a_device():
-    for path in sorted((ROOT / "hw").rglob("*.py")):
-        if "primitives" not in path.parts:
-            text = path.read_text()
-            for primitive in ("MULT18X18D", "DP16KD", "SB_MAC16"):
-                assert primitive not in text, path
+def strings(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_only_the_targets_know_a_device():
+    """No word of another file is a target's or a primitive's name, and no text speaks of these."""
+    named = (set(FACTS) - {"generic"}) | CELLS
+    facts = ROOT / "golden" / "targets.py"
+    for path in sorted([*(ROOT / "hw").rglob("*.py"), *(ROOT / "golden").rglob("*.py")]):
+        if path == facts or path.is_relative_to(ROOT / "hw" / "targets"):
+            continue
+        assert not set(strings(path)) & named, path
+        for primitive in ("MULT18X18D", "DP16KD", "CCU2C", "SB_MAC16", "DSP48"):
+            assert primitive not in path.read_text(), path

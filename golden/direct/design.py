@@ -12,8 +12,8 @@ from golden.direct.pairs import chain_sums, weight_products
 from golden.inputs.errors import ParameterError, check_range
 from golden.line.design import LineDesign
 from golden.line.weights import LineWeights, correlate
-from golden.numbers import multipliers
 from golden.numbers.interval import Integers, Interval, partial_sums, wrap
+from golden.targets import FACTS
 
 PAIRINGS: Mapping[str, bool] = {"paired": True, "single": False}
 """What ``paired`` is called on the command line, in configurations and in manifests."""
@@ -56,9 +56,9 @@ class DirectDesign(LineDesign):
     def _check_pairs(self) -> None:
         if self.taps < 2:
             raise ParameterError(self.pairing, "single with --macs 1", "paired")
-        if not multipliers.takes(self.target, self.pair_bits):
-            most = multipliers.OPERAND_BITS[self.target] - 1
-            rule = f"single with --data-bits or --weight-bits over {most} on {self.target}"
+        widest = FACTS[self.target].operand_bits
+        if widest is not None and self.pair_bits > widest:
+            rule = f"single with --data-bits or --weight-bits over {widest - 1} on {self.target}"
             raise ParameterError(self.pairing, rule, "paired")
 
     def _check_weights(self, weights: LineWeights) -> None:
@@ -92,10 +92,11 @@ class DirectDesign(LineDesign):
         """Whether two taps share a multiplier."""
         if self.paired is not None:
             return self.paired
-        if not multipliers.takes(self.target, self.pair_bits):
+        facts = FACTS[self.target]
+        if not facts.takes(self.pair_bits):
             return False
         widths = {"a_bits": self.data_bits, "b_bits": self.weight_bits}
-        single = self.taps * multipliers.for_lanes(self.target, lanes=self.lanes, **widths)
+        single = self.taps * facts.multipliers(lanes=self.lanes, **widths)
         return self.lanes * (-(-self.taps // 2) + 1) < single
 
     @property

@@ -18,6 +18,7 @@ from golden.line.design import LineDesign
 from golden.line.weights import LineWeights
 from golden.numbers.fixed import SQ, Fixed
 from golden.numbers.interval import Integers
+from golden.targets import FACTS
 
 MAX_PRODUCT_BITS = 62
 """Widths of the two operands of a product together, so that the model stays inside int64."""
@@ -120,9 +121,9 @@ class FftDesign(LineDesign):
         check_range("spectrum_bits", self.spectrum_bits, 6, 40)
         check_range("guard_bits", self.guard_bits, 0, 8)
         check_range("result_f_bits", self.result_f_bits, 0, 16)
-        if self.target == "ecp5":
-            check_range("twiddle_bits", self.twiddle_bits, 6, 17)
-            check_range("spectrum_bits", self.spectrum_bits, 6, 18)
+        if (widest := FACTS[self.target].factor_bits) is not None:
+            check_range("twiddle_bits", self.twiddle_bits, 6, widest - 1)
+            check_range("spectrum_bits", self.spectrum_bits, 6, widest)
         factor_bits = max(self.twiddle_bits + 1, self.spectrum_bits)
         room = MAX_PRODUCT_BITS - (self.terms - 1).bit_length() - factor_bits
         if self.operand_bits > room:

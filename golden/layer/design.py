@@ -15,8 +15,9 @@ import numpy.typing as npt
 from golden.inputs.config import Table
 from golden.inputs.errors import ParameterError, check_range
 from golden.inputs.names import check_module_name
-from golden.line.design import TARGETS, LineDesign, Requantization
+from golden.line.design import LineDesign, Requantization
 from golden.numbers.interval import Integers, Interval
+from golden.targets import check_target
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[np.generic]]
 """Arrays of a weights file by their keys."""
@@ -81,8 +82,7 @@ class LayerDesign(ABC):
                 raise ParameterError(side, f"a multiple of lanes ({self.lanes})", size)
         check_range("data_bits", self.data_bits, 2, 18)
         check_range("weight_bits", self.weight_bits, 2, 18)
-        if self.target not in TARGETS:
-            raise ParameterError("target", f"one of {', '.join(TARGETS)}", repr(self.target))
+        check_target(self.target)
 
     @classmethod
     @abstractmethod

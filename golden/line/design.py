@@ -15,8 +15,8 @@ from golden.line.weights import LineWeights, check_weights
 from golden.numbers.certificate import Errors, Scaling, certified, loaded_off
 from golden.numbers.interval import Integers, Interval
 from golden.numbers.quantize import requantize
+from golden.targets import check_target
 
-TARGETS = ("generic", "ecp5", "ice40", "xc7", "xcup")
 SLOT_UNIT = 8
 """A lane's slot in a beat is a whole number of bytes."""
 
@@ -149,8 +149,7 @@ class LineDesign(ABC):
         check_range("weight_bits", self.weight_bits, 2, self.max_data_bits)
         if self.start_bits is not None:
             check_range("start_bits", self.start_bits, 1, 40)
-        if self.target not in TARGETS:
-            raise ParameterError("target", f"one of {', '.join(TARGETS)}", repr(self.target))
+        check_target(self.target)
         if self.weights is not None:
             self._check_weights(self.weights)
 

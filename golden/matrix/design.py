@@ -19,9 +19,8 @@ import numpy as np
 
 from golden.direct.pairs import weight_products
 from golden.inputs.errors import ParameterError, check_range
-from golden.line.design import TARGETS
 from golden.numbers.interval import Integers, Interval, wrap
-from golden.numbers.multipliers import OPERAND_BITS, takes
+from golden.targets import FACTS, check_target
 
 _LEAST_OUTPUTS = 4
 """A sum is read, added to and written in five cycles; passes begin as far apart with 4 outputs."""
@@ -99,11 +98,11 @@ class MatrixDesign:
             raise ParameterError("inputs", "even", self.inputs)
         if self.group < 1 or self.outputs % self.group:
             raise ParameterError("group", f"a divisor of {self.outputs} outputs", self.group)
-        if self.target not in TARGETS:
-            raise ParameterError("target", f"one of {', '.join(TARGETS)}", repr(self.target))
-        if not takes(self.target, self.pair_bits):
+        check_target(self.target)
+        widest = FACTS[self.target].operand_bits
+        if widest is not None and self.pair_bits > widest:
             wider = "data_bits" if self.data_bits >= self.weight_bits else "weight_bits"
-            rule = f"at most {OPERAND_BITS[self.target] - 1} on {self.target}"
+            rule = f"at most {widest - 1} on {self.target}"
             raise ParameterError(wider, rule, self.pair_bits - 1)
 
     @property

@@ -8,7 +8,7 @@ from golden.dense.design import DenseDesign, DenseDirectDesign, DenseFermatDesig
 from hw.dense import direct, fermat, fft
 from hw.dense.predict import predict_direct, predict_fermat, predict_fft
 from hw.line.core import Core
-from hw.predict import Cost
+from hw.targets.cost import Cost
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from hw.dense.fft import latency_behind as fft_latency
 from hw.direct.predict import chain
 from hw.fermat.predict import products, transforms
 from hw.fft import predict as fft
-from hw.predict import Cost, accumulation, adder, counter, output_stage, ram, table, weights_port
+from hw.predict import accumulation, adder, counter, output_stage, ram, table, weights_port
+from hw.targets.cost import Cost
 
 _CONTROL = 40
 """Control of the store and of the order of products, beside counters and addresses."""

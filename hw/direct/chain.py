@@ -12,6 +12,7 @@ from golden.direct.design import DirectDesign
 from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Component, View
 from hw.primitives.multiplier import SharedMultiplier, addend_attributes
+from hw.targets.registry import TARGETS
 
 
 @dataclass
@@ -232,8 +233,8 @@ def segment_starts(design: DirectDesign) -> range:
     """Taps before which the signals that all taps share pass a register.
 
     A few taps share a copy, so that no net is long; but at most `_MAX_SEGMENTS` copies, since each
-    is a cycle of latency. The generic target, whose nets have no length, has none.
+    is a cycle of latency. Where nets take no time there are none.
     """
-    if design.target == "generic":
+    if not TARGETS[design.target].nets_take_time:
         return range(0)
     return range(0, design.taps, max(_TAPS_NEAR, -(-design.taps // _MAX_SEGMENTS)))

@@ -12,8 +12,9 @@ from amaranth.lib.wiring import In, Out
 from golden.direct.design import DirectDesign
 from hw.direct.chain import Broadcast, Chain, segment_starts
 from hw.parts.delay import delay, delay_valid
+from hw.parts.operands import ONE, ZERO, Bit, Bits, Operands, bits_of
 from hw.parts.ports import Component, View, view
-from hw.primitives.adder import ONE, ZERO, Bit, Bits, Operands, bits_of, chosen_sum
+from hw.primitives.adder import chosen_sum
 from hw.primitives.memory import READ_LATENCY, Memory
 from hw.primitives.multiplier import SharedMultiplier
 

@@ -3,7 +3,6 @@
 from golden.direct.design import DirectDesign
 from hw.direct.core import pipeline_latency
 from hw.predict import (
-    Cost,
     accumulation,
     adder,
     counter,
@@ -13,6 +12,7 @@ from hw.predict import (
     table,
     weights_port,
 )
+from hw.targets.cost import Cost
 
 _TAP_LUTS = 2.1
 """A tap's share of control: its enable, and when it takes its weight."""

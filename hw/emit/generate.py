@@ -14,7 +14,7 @@ from hw.emit.template import explain_layer, explain_line, instantiation
 from hw.emit.verilog import to_verilog
 from hw.layer.registry import LAYERS
 from hw.line.engine import LineEngine
-from hw.primitives.models import models_for
+from hw.targets.registry import models_for
 
 
 def generate(

@@ -12,6 +12,7 @@ from hw.engines import ENGINES
 from hw.layer.registry import LAYERS
 from hw.line.engine import LineEngine
 from hw.parts.ports import Component
+from hw.predict import prediction
 
 SCHEMA = 1
 
@@ -53,7 +54,7 @@ def describe_line(
             "cycles_per_group": design.cycles_per_group,
         },
         "certificate": design.certificate(),
-        "prediction": ENGINES[design.engine].predict(design).entry(design.target),
+        "prediction": prediction(design, ENGINES[design.engine].predict(design)),
         "versions": _versions(),
     }
 
@@ -81,7 +82,7 @@ def describe_layer(
             "first_frames": layer.first_frames,
         },
         "certificate": design.certificate(),
-        "prediction": LAYERS[design.form].predict(design).entry(design.target),
+        "prediction": prediction(design, LAYERS[design.form].predict(design)),
         "versions": _versions(),
     }
 

@@ -10,10 +10,12 @@ from golden.fermat import plan
 from golden.numbers.interval import Interval
 from hw.fermat.latency import step_latency
 from hw.fermat.words import LEAD, Word, WordsComponent, add_all, rotation, words_layout
+from hw.parts.beat_delay import BeatDelay
 from hw.parts.counter import Counter, Odometer
-from hw.parts.delay import BeatDelay, delay, delay_valid
+from hw.parts.delay import delay, delay_valid
+from hw.parts.operands import ONE, Operands, bits_of
 from hw.parts.ports import Component, View, view
-from hw.primitives.adder import ONE, Operands, bits_of, chosen_sum
+from hw.primitives.adder import chosen_sum
 from hw.primitives.memory import Memory
 
 

@@ -5,8 +5,9 @@ from golden.fermat.design import FermatDesign
 from golden.fermat.ring import fits
 from hw.fermat.butterfly import PointTransform, WordStore
 from hw.fermat.core import pipeline_latency
-from hw.predict import Cost, adder, counter, output_stage, ram, rom, table, weights_port
+from hw.predict import adder, counter, output_stage, ram, rom, table, weights_port
 from hw.primitives.memory import READ_LATENCY
+from hw.targets.cost import Cost
 
 _COUNTER_BIT = 1.3
 """A stage's counters are of powers of 2 for the most part, and need not foresee their ends."""

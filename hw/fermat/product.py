@@ -18,7 +18,8 @@ from hw.fermat.words import (
     until,
 )
 from hw.parts.delay import delay_valid
-from hw.primitives.adder import bits_of, plain_sum
+from hw.parts.operands import bits_of
+from hw.primitives.adder import plain_sum
 from hw.primitives.multiplier import SharedMultiplier
 
 

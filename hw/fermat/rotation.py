@@ -10,8 +10,9 @@ from hw.fermat.latency import step_latency
 from hw.fermat.words import LEAD, WordsComponent, rotation, words_layout
 from hw.parts.counter import Counter
 from hw.parts.delay import delay, delay_valid
+from hw.parts.operands import Operands, bits_of
 from hw.parts.ports import Component, View
-from hw.primitives.adder import Operands, bits_of, chosen_sum, plain_sum
+from hw.primitives.adder import chosen_sum, plain_sum
 
 
 class Level(Component):

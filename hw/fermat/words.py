@@ -11,9 +11,9 @@ from amaranth.lib.wiring import In, Out
 from golden.fermat.ring import fits
 from golden.numbers.interval import Interval
 from hw.parts.delay import delay
+from hw.parts.operands import ONE, ZERO, Bit, Operands
 from hw.parts.ports import Component
 from hw.parts.streams import Flow, FlowSignature
-from hw.primitives.adder import ONE, ZERO, Bit, Operands
 from hw.primitives.memory import READ_LATENCY
 
 LEAD = READ_LATENCY

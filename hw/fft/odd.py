@@ -13,8 +13,9 @@ from hw.fft.beats import AHEAD, Beats, BeatSignature
 from hw.fft.product import rounded, rounds_up
 from hw.parts.counter import Counter
 from hw.parts.delay import delay, delay_valid
+from hw.parts.operands import ONE, ZERO, Operands, bits_of
 from hw.parts.ports import Component, View
-from hw.primitives.adder import ONE, ZERO, Operands, bits_of, chosen_sum
+from hw.primitives.adder import chosen_sum
 from hw.primitives.multiplier import SharedMultiplier
 
 _GATHERED = 7

@@ -8,7 +8,8 @@ from golden.numbers.fixed import SQ
 from hw.fft.odd import Schedule
 from hw.fft.pipeline import pipeline_latency
 from hw.fft.rank import SHORTEST_MEMORY, rank_parts
-from hw.predict import Cost, adder, counter, output_stage, product, ram, rom, table, weights_port
+from hw.predict import adder, counter, output_stage, product, ram, rom, table, weights_port
+from hw.targets.cost import Cost
 
 _TWIDDLE_TABLE = 0.35
 """Of a table's LUTs, what twiddles take: many of their columns are alike."""

@@ -8,7 +8,8 @@ from hw.layer.predict import turn_cost
 from hw.layer.staged import StagedLayer
 from hw.layer.turn import CornerTurn, Run
 from hw.line.engine import LineEngine
-from hw.predict import Cost, Working, counter
+from hw.predict import counter
+from hw.targets.cost import Cost, Working
 
 
 class DenseLayer(StagedLayer):

@@ -6,7 +6,7 @@ from hw.layer.staged import StagedLayer
 from hw.line.engine import LineEngine
 from hw.plane.core import PlaneFermatCore, PlaneFftCore
 from hw.plane.predict import predict_fermat, predict_fft
-from hw.predict import Cost
+from hw.targets.cost import Cost
 
 
 class FilterLayer(StagedLayer):

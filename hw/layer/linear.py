@@ -19,7 +19,8 @@ from hw.line.output import beat_layout
 from hw.parts.counter import Counter
 from hw.parts.ports import Stream, StreamComponent, flipped
 from hw.parts.streams import connect_streams
-from hw.predict import Cost, counter
+from hw.predict import counter
+from hw.targets.cost import Cost
 
 
 class LinearEngine(StreamComponent):

@@ -9,8 +9,9 @@ from hw.engines import predict_line
 from hw.layer import plan
 from hw.layer.residual import word_layout
 from hw.layer.turn import buffer_depth
-from hw.predict import Cost, adder, buffer, counter, product, ram, rom
+from hw.predict import adder, buffer, counter, product, ram, rom
 from hw.predict import saved_by_rom as saved_by_rom_of_line
+from hw.targets.cost import Cost
 
 
 def predict_axes(design: AxesDesign) -> Cost:

@@ -20,7 +20,7 @@ from hw.layer.linear import LinearLayer, predict_linear
 from hw.layer.linear import cycles_per_frame as linear_cycles
 from hw.layer.plan import AxesPlan
 from hw.layer.predict import predict_axes
-from hw.predict import Cost
+from hw.targets.cost import Cost
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from golden.matrix.design import MatrixDesign
 from hw.matrix.unit import buffer_depth
-from hw.predict import Cost, adder, buffer, product, ram
+from hw.predict import adder, buffer, product, ram
+from hw.targets.cost import Cost
 
 
 def predict(design: MatrixDesign) -> Cost:

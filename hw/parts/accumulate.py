@@ -6,8 +6,9 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 
+from hw.parts.beat_delay import BeatDelay
 from hw.parts.counter import Odometer
-from hw.parts.delay import BeatDelay, delay, delay_valid
+from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import view
 
 

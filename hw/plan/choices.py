@@ -9,7 +9,7 @@ from hw.plan.forms import FORMS, powers
 from hw.plan.network import PlannedLayer
 from hw.plan.option import Option, Predicted
 from hw.plan.tables import EngineTable
-from hw.predict import Cost
+from hw.targets.cost import Cost
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import click
 from golden.inputs.errors import ParameterError
 from golden.operator.networks import NETWORKS, Size
 from hw.command import remark
-from hw.devices import device_named
 from hw.emit.files import write_product
 from hw.engines import ENGINES
 from hw.plan import report
@@ -19,6 +18,7 @@ from hw.plan.fmax import warnings
 from hw.plan.goal import Goal, Plan
 from hw.plan.network import PlannedNetwork, converted, published
 from hw.plan.search import Planner
+from hw.targets.registry import device_named
 
 _CLOCK = (1.0, 1000.0)
 _FPS = (0.001, 1e9)

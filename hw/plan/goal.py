@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hw.devices import Device
 from hw.plan.option import Option
-from hw.predict import Cost
+from hw.targets.cost import Cost
+from hw.targets.device import Device
 
 Figures = npt.NDArray[np.float64]
 RESOURCES = ("multipliers", "LUTs", "block RAMs", "memory traffic")

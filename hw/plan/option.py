@@ -24,7 +24,8 @@ from hw.line.output import stage_latency
 from hw.plan.forms import FORMS
 from hw.plan.network import PlannedLayer, for_prediction, with_scalars
 from hw.plan.tables import EngineTable
-from hw.predict import Cost
+from hw.targets.cost import Cost
+from hw.targets.registry import REFERENCE
 
 STORAGES = ("rom", "port", "reloaded")
 """Kernels of all layers in ROM; all of them loaded once; or those of one layer at a time."""
@@ -120,12 +121,12 @@ class Option:
 
     @cached_property
     def _predicted(self) -> "Predicted":
-        config = for_prediction(self.config("planned", "ecp5"))
+        config = for_prediction(self.config("planned", REFERENCE.name))
         return self.known.setdefault(json.dumps(config), Predicted(config))
 
     @property
     def design(self) -> LayerDesign:
-        """The unit for ECP5, which predictions are of, with weights that arrive on ports."""
+        """The unit for the target that predictions count for, with weights that arrive on ports."""
         return self._predicted.design
 
     @property

@@ -15,7 +15,8 @@ from hw.plan.goal import Plan
 from hw.plan.network import PlannedNetwork, in_rom
 from hw.plan.option import Option
 from hw.plan.tables import EngineTable
-from hw.predict import MODELLED, PREDICTED
+from hw.predict import counted, is_predicted
+from hw.targets.registry import REFERENCE
 
 PLAN = "plan.json"
 """What names a plan's files."""
@@ -107,10 +108,10 @@ def summary(plan: Plan, limits: Sequence[str] | None) -> Iterator[str]:
 def remarks(plan: Plan) -> Iterator[str]:
     """Yield what figures are not what they are called."""
     target = plan.goal.device.target
-    if target not in PREDICTED:
+    if not is_predicted(target):
         yield (
             f"no prediction for {target}: multipliers, LUTs and block RAMs are what "
-            f"{MODELLED.upper()} would take, an estimate that was not compared with synthesis"
+            f"{REFERENCE.name.upper()} would take, an estimate that was not compared with synthesis"
         )
     if paced := [name for name, unit in named_units(plan) if unit.paced]:
         yield (
@@ -155,7 +156,7 @@ def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:
         "frames_per_second": plan.fps,
         "cycles_per_frame": plan.cycles,
         "exact": plan.exact,
-        "prediction": plan.cost.entry(),
+        "prediction": counted(plan.cost),
         "remarks": list(remarks(plan)),
         "traffic": {"map_bytes": plan.map_bytes, "weight_bytes": plan.weight_bytes},
         "operations": plan.operations,
@@ -167,7 +168,7 @@ def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:
                 "slices": unit.slices,
                 "sets": set_names(name, unit),
                 "cycles_per_frame": unit.cycles,
-                "prediction": unit.cost.entry(),
+                "prediction": counted(unit.cost),
             }
             for name, unit in named_units(plan)
         ],

@@ -18,7 +18,7 @@ from hw.plan.goal import RESOURCES, Figures, Goal, Plan
 from hw.plan.network import PlannedLayer, PlannedNetwork
 from hw.plan.option import Option, Predicted, serving
 from hw.plan.sums import Choices, Deal, Sums
-from hw.predict import Cost
+from hw.targets.cost import Cost
 
 _SLICES = 8
 """Slices that layers are cut in where block RAMs limit."""

@@ -5,7 +5,8 @@ from golden.plane.fermat import PlaneFermat
 from golden.plane.fft import PlaneFft
 from hw.fermat.predict import predict as predict_engine
 from hw.fft.predict import whole
-from hw.predict import Cost, counter, ram
+from hw.predict import counter, ram
+from hw.targets.cost import Cost
 
 
 def predict_fft(design: PlaneFft) -> Cost:

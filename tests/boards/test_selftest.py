@@ -8,17 +8,18 @@ from boards.selftest import TOP
 from boards.ulx3s import DEVICES, constraints
 from flow.bitstream import board_device, golden_design, self_tested
 from flow.cache import Cache
-from flow.families import ECP5
+from flow.families import families
 from flow.netlist import Netlist
 from flow.product import Product, build
 from flow.simulation import simulated
 from flow.synthesis import synthesise
 from flow.tools import Yosys
 from golden.inputs.errors import ParameterError
-from hw.primitives.models import models_for
+from hw.targets.registry import models_for
 from sim.runner import build as compile_for
 from sim.runner import simulators
 
+ECP5 = families()["ecp5"]
 ARGUMENTS = ["direct", "--length", "4", "--channels", "2", "--lanes", "2", "--target", "ecp5"]
 
 

@@ -15,7 +15,6 @@ from hw.convert.compose import compose
 from hw.convert.find import find_passes
 from hw.convert.integers import Formats, to_integers
 from hw.convert.read_torch import from_program
-from hw.devices import DEVICES
 from hw.emit.files import write_files
 from hw.emit.toml import to_toml
 from hw.plan import report
@@ -23,6 +22,7 @@ from hw.plan.goal import Goal
 from hw.plan.network import converted as read_network
 from hw.plan.network import in_memory
 from hw.plan.search import Planner
+from hw.targets.registry import device_named
 from nets.parc import MetaFormer, Parallel, ParC
 
 SIZE = (6, 5)
@@ -170,7 +170,7 @@ def test_layers_go_to_the_planner_as_they_are(name, storage, tmp_path):
     write_files(
         layer.config.files() | {"network.json": json.dumps(listed).encode()}, tmp_path / "net"
     )
-    goal = Goal(DEVICES["lfe5u-25f-6"], 100e6, engines=("direct",), storages=(storage,))
+    goal = Goal(device_named("lfe5u-25f-6"), 100e6, engines=("direct",), storages=(storage,))
     of_files = read_network(tmp_path / "net")
     passed_on = in_memory(of_files.name, [layer.config], SIZE)
     one, two = (report.files(net, Planner(net, goal).fastest()) for net in (of_files, passed_on))

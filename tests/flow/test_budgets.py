@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from flow.budgets import Budget, budgets_file, load_budgets
-from flow.families import device_named
+from flow.families import part_named
 from flow.report import Report
 
 BUDGET = Budget("tested", "direct --length 4", "lfe5u-85f-6", {"ff": 100, "dsp": 4, "lut": 0}, 200)
@@ -41,6 +41,6 @@ def test_committed_budgets_are_of_known_devices() -> None:
     budgets = load_budgets()
     assert len({budget.name for budget in budgets}) == len(budgets) >= 3
     for budget in budgets:
-        assert device_named(budget.device)
+        assert part_named(budget.device)
         assert budget.fmax_mhz > 0
         assert budget.resources

@@ -11,12 +11,13 @@ import pytest
 
 from flow.cache import Cache
 from flow.command import run
-from flow.families import FAMILIES, PlacedFamily, device_named
+from flow.families import families, part_named
 from flow.implement import NO_DSP
 from flow.netlist import Netlist
 from flow.product import build
 from flow.synthesis import synthesise, wrap
 from flow.tools import Program, Yosys
+from hw.targets.synthesis import PlacedFamily
 
 ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).with_name("tiny.lib")
@@ -72,7 +73,7 @@ def report_of(manifest: Path, *arguments: object) -> dict[str, Any]:
 def test_place_and_route(
     family: str, n_seeds: int, manifest: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    known = FAMILIES[family]
+    known = families()[family]
     assert isinstance(known, PlacedFamily)
     need(known.nextpnr)
     report = report_of(manifest, "--device", PLACED[family], "--seeds", n_seeds)
@@ -130,7 +131,7 @@ def test_cells_of_a_library(library: Path, manifest: Path) -> None:
     assert not path["end"].startswith("$")
 
 
-@pytest.mark.parametrize("family", [f for f in FAMILIES.values() if isinstance(f, PlacedFamily)])
+@pytest.mark.parametrize("family", [f for f in families().values() if isinstance(f, PlacedFamily)])
 def test_wrapper_adds_its_own_cells_and_changes_none(family: PlacedFamily, tmp_path: Path) -> None:
     product = build("little", SMALL, tmp_path)
     netlist = synthesise(product, family, Yosys(), Cache(None))
@@ -217,7 +218,7 @@ def test_refusals(
 
 def test_unknown_device_is_refused_by_naming_all() -> None:
     with pytest.raises(ValueError, match=r"^Device must be one of lfe5u-12f-6, .*, not 'gal16v8'$"):
-        device_named("gal16v8")
+        part_named("gal16v8")
 
 
 @pytest.mark.parametrize("text", [None, "{", "[]", "{}", '{"files": ["gone.v"]}'])

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from flow.cache import Cache
-from flow.families import device_named
+from flow.families import part_named
 from flow.netlist import Netlist
 from flow.product import build
 from flow.synthesis import synthesise
@@ -14,7 +14,7 @@ from flow.tools import FlowError, Yosys
 from hw.emit.manifest import design_of
 from hw.engines import ENGINES
 
-DEVICE = device_named("lfe5u-85f-6")
+DEVICE = part_named("lfe5u-85f-6")
 LUT4_EQUIVALENTS = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 4}
 
 BUILDS = [

@@ -3,14 +3,14 @@
 import pytest
 
 from flow.cache import Cache
-from flow.families import device_named
+from flow.families import part_named
 from flow.netlist import Netlist
 from flow.product import build
 from flow.synthesis import synthesise
 from flow.tools import Yosys
 from tests.flow.test_predict import LUT4_EQUIVALENTS
 
-DEVICE = device_named("lfe5u-85f-6")
+DEVICE = part_named("lfe5u-85f-6")
 LAYERS = {
     "global fermat": 'form = "global_filter"\nheight = 8\nwidth = 8\nchannels = 4\n'
     'output.bits = 8\nengines.plane.engine = "fermat"',

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyosys
 
 from golden.inputs.names import CELLS, VERILOG_WORDS
-from hw.primitives.models import MODELS
+from hw.targets.models import MODELS
 
 SHARE = Path(pyosys.__file__).parent / "share"
 FAMILIES = ("ecp5", "lattice", "ice40", "xilinx", "gowin", "nexus", "gatemate", "intel_alm")

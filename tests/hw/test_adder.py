@@ -14,8 +14,9 @@ from golden.numbers.interval import Interval
 from hw.emit.verilog import Ports, to_rtlil
 from hw.emit.yosys import YosysError, run_yosys
 from hw.fermat.words import rotation
-from hw.primitives.adder import ONE, Operands, bits_of, chosen_sum, plain_sum
-from hw.primitives.models import MODELS
+from hw.parts.operands import ONE, Operands, bits_of
+from hw.primitives.adder import chosen_sum, plain_sum
+from hw.targets.models import MODELS
 
 Cells = Callable[[Module, "Claim"], Value]
 Meaning = Callable[["Claim"], Value]

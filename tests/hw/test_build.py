@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden.line.design import TARGETS
+from golden.targets import FACTS
 from hw.build import load_presets, run
 from hw.emit.toml import to_toml
 
@@ -287,7 +287,7 @@ def test_help_teaches(capsys):
     assert "python -m hw.build direct --length 56" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", FACTS)
 def test_figures_are_claimed_for_their_own_target_alone(target, tmp_path, capsys):
     """Counts hold for ECP5, which a build for no device is taken for; others get none."""
     assert run(["direct", "--length", "4", "--target", target, "-o", str(tmp_path)]) == 0

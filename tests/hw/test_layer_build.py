@@ -159,7 +159,7 @@ KEYS = (
             | {"engines.height": '{engine = "direct", macs = 8}'}
             | {"engines.width": '{engine = "direct", macs = 8}'},
             "target must be a family with 444 block RAMs of 18 kb in a device, not ecp5, whose "
-            "largest (LFE5U-85) has 208",
+            "largest (LFE5U-85F-6) has 208",
         ),
     ],
 )

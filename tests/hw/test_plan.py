@@ -15,7 +15,6 @@ from golden.line.design import Requantization
 from golden.line.weights import LineWeights, load_weights
 from golden.operator.networks import NETWORKS
 from hw.command import run_command
-from hw.devices import DEVICES, Device
 from hw.emit.files import with_manifest, write_files, write_product
 from hw.emit.toml import to_toml
 from hw.engines import ENGINES
@@ -32,7 +31,10 @@ from hw.plan.network import PlannedLayer, PlannedNetwork, converted, published
 from hw.plan.option import Option
 from hw.plan.search import Planner, deal
 from hw.predict import saved_by_rom
+from hw.targets.device import Device
+from hw.targets.registry import devices
 
+DEVICES = devices()
 LARGE = DEVICES["lfe5u-85f-6"]
 """A device that all of the networks fit."""
 

@@ -6,8 +6,9 @@ import pytest
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data
 
+from hw.parts.beat_delay import BeatDelay
 from hw.parts.counter import Counter, Odometer
-from hw.parts.delay import BeatDelay, delay, delay_valid
+from hw.parts.delay import delay, delay_valid
 from hw.parts.tables import Table, encode
 from hw.primitives import memory as primitives
 from hw.primitives.memory import READ_LATENCY, Memory, blocks_on

@@ -11,8 +11,8 @@ from golden.fermat import plan
 from golden.numbers.interval import Interval
 from hw.fermat.butterfly import Butterfly
 from hw.line.weights_port import WeightsPort
+from hw.parts.beat_delay import BeatDelay
 from hw.parts.counter import Counter
-from hw.parts.delay import BeatDelay
 from hw.parts.tables import Table
 
 BYTE = Interval.signed(8)

@@ -20,7 +20,7 @@ from golden.line.example import example_weights
 from golden.numbers.interval import Interval
 from hw.fermat.words import rotation
 from hw.parts.counter import Odometer
-from hw.primitives.adder import ONE, Bit, Operands
+from hw.parts.operands import ONE, Bit, Operands
 from sim.engine import simulate
 from sim.runner import SimulationError, simulators
 

@@ -7,7 +7,7 @@ from amaranth.hdl import _ir as ir
 from amaranth.lib.wiring import In
 
 from hw.emit.verilog import to_verilog
-from hw.primitives.models import MODELS
+from hw.targets.models import MODELS
 from sim.pairs import MemoryPair, MultiplierPair, MultiplierRegisters
 from sim.runner import build, simulators
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flow.cache import Cache
-from flow.families import FAMILIES, Family
+from flow.families import families
 from flow.netlist import Netlist
 from flow.product import Product
 from flow.simulation import simulated
@@ -17,6 +17,7 @@ from flow.tools import Yosys
 from golden.line.design import LineDesign, Requantization
 from golden.line.example import example_weights
 from hw.engines import ENGINES
+from hw.targets.synthesis import Family
 from sim.engine import simulate
 from sim.runner import simulators
 
@@ -78,7 +79,7 @@ def test_netlist_equals_model(
         "sim.bench_line",
         simulator=simulators()[-1],
         folder=tmp_path,
-        edit=synthesised(FAMILIES[family], design.name),
+        edit=synthesised(families()[family], design.name),
     )
     assert len(passed) == 5
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw.devices import Device
 from hw.emit.files import write_files
 from hw.layer.config import read_layer
 from hw.plan import report
@@ -14,6 +13,7 @@ from hw.plan.goal import Goal, Plan
 from hw.plan.network import PlannedLayer, PlannedNetwork, converted
 from hw.plan.option import Option
 from hw.plan.search import Planner
+from hw.targets.device import Device
 from sim.engine import simulate
 from sim.frames import run_frames
 from sim.runner import simulators

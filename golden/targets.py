@@ -1,0 +1,62 @@
+"""What a target's multiplier takes: the plain facts that designs and models need of a device."""
+
+from dataclasses import dataclass
+
+from golden.inputs.errors import ParameterError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetFacts:
+    """What is known of a target without a line of hardware.
+
+    Parameters
+    ----------
+    name
+        As ``--target`` has it.
+    operand_bits
+        Narrower operand of its multiplier; None where that is as wide as it needs to be.
+    wide_bits
+        Wider operand of a multiplier that two products with a common operand may share; None where
+        they never do.
+    factor_bits
+        Widest operand that products have in common; None where synthesis takes any.
+    """
+
+    name: str
+    operand_bits: int | None = None
+    wide_bits: int | None = None
+    factor_bits: int | None = None
+
+    def takes(self, bits: int) -> bool:
+        """Return whether a multiplier takes two operands of ``bits``."""
+        return self.operand_bits is None or bits <= self.operand_bits
+
+    def two_share(self, *, a_bits: int, b_bits: int) -> bool:
+        """Return whether one multiplier does two products of ``a_bits`` with the same ``b_bits``.
+
+        The upper operand stands above a whole product of the lower one, and a borrow may pass.
+        """
+        return self.wide_bits is not None and 2 * a_bits + b_bits + 1 <= self.wide_bits
+
+    def multipliers(self, *, lanes: int, a_bits: int, b_bits: int) -> int:
+        """Return the multipliers that products of ``lanes`` operands with a common one take."""
+        return -(-lanes // 2) if self.two_share(a_bits=a_bits, b_bits=b_bits) else lanes
+
+
+FACTS: dict[str, TargetFacts] = {
+    facts.name: facts
+    for facts in (
+        TargetFacts(name="generic"),
+        TargetFacts(name="ecp5", operand_bits=18, factor_bits=18),
+        TargetFacts(name="ice40", operand_bits=16),
+        TargetFacts(name="xc7", operand_bits=18, wide_bits=25),
+        TargetFacts(name="xcup", operand_bits=18, wide_bits=27),
+    )
+}
+"""By name. `hw.targets.registry.register` adds to them, so that no target is known in part."""
+
+
+def check_target(name: str) -> None:
+    """Raise `ParameterError` unless there is a target ``name``."""
+    if name not in FACTS:
+        raise ParameterError("target", f"one of {', '.join(FACTS)}", repr(name))

@@ -1,0 +1,1 @@
+"""Targets as objects: each with its recipes, its parts, its synthesis and its cost model."""
