@@ -107,6 +107,14 @@ class LayerNorm(nn.Module):
         return self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
+class Mean(nn.Module):
+    """The mean of every channel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Take maps [B, C, H, W]; return [B, C]."""
+        return torch.mean(x, (2, 3))
+
+
 class Head(nn.Module):
     """The mean of every channel, and a linear layer.
 
@@ -120,10 +128,11 @@ class Head(nn.Module):
 
     def __init__(self, channels: int, classes: int, norm: nn.Module | None = None) -> None:
         super().__init__()
+        self.mean = Mean()
         self.norm = norm or nn.Identity()
         self.linear = nn.Linear(channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Take maps [B, C, H, W]; return [B, classes]."""
-        result: Tensor = self.linear(self.norm(torch.mean(x, (2, 3))))
+        result: Tensor = self.linear(self.norm(self.mean(x)))
         return result

@@ -1,6 +1,6 @@
 """ConvNeXt-ParC: ConvNeXt with ParC for the last 7 x 7 convolutions of stages 2 and 3."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from nets.blocks import Head, LayerNorm
 from nets.parc import Parallel
 
 DEPTHS = (3, 3, 9, 3)
-PARC = {(2, 6): 14, (2, 7): 14, (2, 8): 14, (3, 2): 7}
+PARC: Mapping[tuple[int, int], int] = {(2, 6): 14, (2, 7): 14, (2, 8): 14, (3, 2): 7}
 """Stage and block, from 0, that have ParC, and the size of their maps at 224."""
 
 
@@ -45,7 +45,7 @@ class Block(nn.Module):
 
 
 class ConvNeXt(nn.Module):
-    """ConvNeXt-ParC.
+    """ConvNeXt-ParC, or without ParC ConvNeXt.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class ConvNeXt(nn.Module):
     depths
         Blocks of each stage.
     parc
-        Stage and block that have ParC, and the size of their maps.
+        Stage and block that have ParC, and the size of their maps: none makes ConvNeXt.
     patch
         Size of the stem's convolution, and its stride.
     image_channels
@@ -71,7 +71,7 @@ class ConvNeXt(nn.Module):
         classes: int = 1000,
         *,
         depths: Sequence[int] = DEPTHS,
-        parc: dict[tuple[int, int], int] = PARC,
+        parc: Mapping[tuple[int, int], int] = PARC,
         patch: int = 4,
         image_channels: int = 3,
         scale: float = 1e-6,

@@ -1,5 +1,7 @@
 """MobileNetV2-ParC: MobileNetV2 with ParC for the last depthwise convolutions of stages 4 to 6."""
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
 from nets.blocks import Head, InvertedResidual, conv_norm
@@ -10,12 +12,12 @@ _STAGES = (
     *((6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)),
 )
 """Expansion, channels, blocks and stride of each, from stage 1."""
-_PARC = {(4, 2): 14, (4, 3): 14, (5, 2): 14, (6, 2): 7}
+PARC: Mapping[tuple[int, int], int] = {(4, 2): 14, (4, 3): 14, (5, 2): 14, (6, 2): 7}
 """Stage and block that have ParC, and the size of their maps at 224."""
 
 
 class MobileNetV2(nn.Module):
-    """MobileNetV2-ParC.
+    """MobileNetV2-ParC, or without ParC MobileNetV2.
 
     Parameters
     ----------
@@ -23,9 +25,16 @@ class MobileNetV2(nn.Module):
         To tell apart.
     slimming
         Divides the channels of every stage: for tests.
+    parc
+        Stage and block that have ParC, and the size of their maps: none makes MobileNetV2.
     """
 
-    def __init__(self, classes: int = 1000, slimming: int = 1) -> None:
+    def __init__(
+        self,
+        classes: int = 1000,
+        slimming: int = 1,
+        parc: Mapping[tuple[int, int], int] = PARC,
+    ) -> None:
         super().__init__()
         channels = 32 // slimming
         self.stem = conv_norm(3, channels, 3, stride=2, activation=nn.ReLU6)
@@ -33,7 +42,10 @@ class MobileNetV2(nn.Module):
         for stage, (expansion, width, n_blocks, stride) in enumerate(_STAGES, start=1):
             blocks = nn.Sequential()
             for block in range(n_blocks):
-                length = _PARC.get((stage, block))
+                length = parc.get((stage, block))
+                # As in the reference code, only the first of a stage has embeddings.
+                first = (stage, block - 1) not in parc
+                conv = Parallel(channels * expansion, length, embedding=first) if length else None
                 blocks.append(
                     InvertedResidual(
                         channels,
@@ -41,7 +53,7 @@ class MobileNetV2(nn.Module):
                         stride=1 if block else stride,
                         expansion=expansion,
                         activation=nn.ReLU6,
-                        conv=Parallel(channels * expansion, length) if length else None,
+                        conv=conv,
                     )
                 )
                 channels = width // slimming

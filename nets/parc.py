@@ -73,6 +73,8 @@ class ParC(nn.Module):
     weight : Parameter [C, C / groups, N, 1], the last two swapped along the width
     embedding : Embedding, or None
     bias : Parameter [C], or None
+    weight_grid : Module
+        Rounds kernels that have been resized, where `nets.fake_quantize` has put one.
 
     Raises
     ------
@@ -108,6 +110,7 @@ class ParC(nn.Module):
         self.embedding = Embedding(channels, length, axis=axis) if embedding else None
         self.bias = nn.Parameter(torch.zeros(channels)) if bias else None
         nn.init.kaiming_uniform_(self.weight, a=5**0.5)
+        self.weight_grid: nn.Module = nn.Identity()
         self._formats: tuple[Activation, Activation, int] | None = None
 
     @property
@@ -211,7 +214,7 @@ class ParC(nn.Module):
         if self.embedding is not None:
             x = self.embedding(x)
         length = x.shape[self._dim]
-        weight = resized(self.weight, self.axis, length)
+        weight = self.weight_grid(resized(self.weight, self.axis, length))
         if self.form == "concat":
             wrapped = torch.cat((x, x.narrow(self._dim, 0, length - 1)), self._dim)
             return functional.conv2d(wrapped, weight, self.bias, groups=self.groups)
@@ -232,14 +235,18 @@ class Parallel(nn.Module):
         The map's height and width.
     dense
         Whether channels mix within each half.
+    embedding
+        Whether to have position embeddings.
     """
 
-    def __init__(self, channels: int, length: int, *, dense: bool = False) -> None:
+    def __init__(
+        self, channels: int, length: int, *, dense: bool = False, embedding: bool = True
+    ) -> None:
         super().__init__()
         half = channels // 2
         groups = 1 if dense else half
-        self.height = ParC(half, length, axis="height", groups=groups)
-        self.width = ParC(half, length, axis="width", groups=groups)
+        self.height = ParC(half, length, axis="height", groups=groups, embedding=embedding)
+        self.width = ParC(half, length, axis="width", groups=groups, embedding=embedding)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve both halves of maps [B, C, H, W]."""
@@ -258,12 +265,17 @@ class MetaFormer(nn.Module):
         Of the map, even.
     length
         The map's height and width.
+    embedding, bias
+        Whether to have them.
     """
 
-    def __init__(self, channels: int, length: int) -> None:
+    def __init__(
+        self, channels: int, length: int, *, embedding: bool = True, bias: bool = True
+    ) -> None:
         super().__init__()
-        self.height_first = _series(channels // 2, length, "height", "width")
-        self.width_first = _series(channels // 2, length, "width", "height")
+        half = channels // 2
+        self.height_first = _series(half, length, ("height", "width"), embedding, bias)
+        self.width_first = _series(half, length, ("width", "height"), embedding, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve both halves of maps [B, C, H, W]."""
@@ -271,12 +283,15 @@ class MetaFormer(nn.Module):
         return torch.cat((self.height_first(first), self.width_first(second)), 1)
 
 
-def _series(channels: int, length: int, first: Axis, second: Axis) -> nn.Sequential:
+def _series(
+    channels: int, length: int, axes: tuple[Axis, Axis], embedding: bool, bias: bool
+) -> nn.Sequential:
+    first, second = axes
     return nn.Sequential(
-        Embedding(channels, length, axis=first),
+        Embedding(channels, length, axis=first) if embedding else nn.Identity(),
         nn.BatchNorm2d(channels),
-        ParC(channels, length, axis=first, embedding=False),
-        ParC(channels, length, axis=second),
+        ParC(channels, length, axis=first, embedding=False, bias=bias),
+        ParC(channels, length, axis=second, embedding=embedding, bias=bias),
     )
 
 

@@ -19,11 +19,15 @@ class MetaFormerBlock(nn.Module):
         Of the map, even.
     length
         The map's height and width.
+    embedding, bias
+        Whether its ParC has them.
     """
 
-    def __init__(self, channels: int, length: int) -> None:
+    def __init__(
+        self, channels: int, length: int, *, embedding: bool = True, bias: bool = True
+    ) -> None:
         super().__init__()
-        self.mix = MetaFormer(channels, length)
+        self.mix = MetaFormer(channels, length, embedding=embedding, bias=bias)
         self.feed = nn.Sequential(
             nn.BatchNorm2d(channels),
             nn.Conv2d(channels, 2 * channels, 1),
@@ -42,10 +46,12 @@ class MetaFormerBlock(nn.Module):
 class ParCStage(nn.Module):
     """MobileViT's block: local convolutions, the blocks on more channels, and both fused.
 
+    As in the reference code, only the first block has position embeddings, and none a bias.
+
     Parameters
     ----------
     channels, inner
-        Of the map, and of the blocks.
+        Of the map, and of the blocks: twice as many.
     n_blocks
         How many.
     length
@@ -55,22 +61,28 @@ class ParCStage(nn.Module):
     def __init__(self, channels: int, inner: int, n_blocks: int, length: int) -> None:
         super().__init__()
         self.before = nn.Sequential(
-            conv_norm(channels, channels, 3, activation=nn.Hardswish),
-            nn.Conv2d(channels, inner, 1, bias=False),
+            conv_norm(channels, inner, 3, groups=channels, activation=nn.SiLU),
+            nn.Conv2d(inner, inner, 1, bias=False),
         )
-        self.blocks = nn.Sequential(*(MetaFormerBlock(inner, length) for _ in range(n_blocks)))
-        self.after = conv_norm(inner, channels, activation=nn.Hardswish)
-        self.fuse = conv_norm(2 * channels, channels, 3, activation=nn.Hardswish)
+        self.blocks = nn.Sequential(
+            *(
+                MetaFormerBlock(inner, length, embedding=index == 0, bias=False)
+                for index in range(n_blocks)
+            )
+        )
+        self.norm = nn.BatchNorm2d(inner)
+        self.after = conv_norm(inner, channels, groups=channels, activation=nn.SiLU)
+        self.fuse = conv_norm(2 * channels, channels, 3, activation=nn.SiLU)
 
     def forward(self, x: Tensor) -> Tensor:
         """Take maps [B, C, H, W]."""
-        y = self.after(self.blocks(self.before(x)))
-        result: Tensor = self.fuse(torch.cat((x, y), 1))
+        y = self.after(self.norm(self.blocks(self.before(x))))
+        result: Tensor = self.fuse(torch.cat((y, x), 1))
         return result
 
 
 class ParCNetS(nn.Module):
-    """ParC-Net-S.
+    """ParC-Net-S (Zhang et al., ECCV 2022).
 
     Parameters
     ----------
@@ -83,7 +95,7 @@ class ParCNetS(nn.Module):
     def __init__(self, classes: int = 1000, slimming: int = 1) -> None:
         super().__init__()
         first, second, third = 16 // slimming, 32 // slimming, 64 // slimming
-        self.stem = conv_norm(3, first, 3, stride=2, activation=nn.Hardswish)
+        self.stem = conv_norm(3, first, 3, stride=2, activation=nn.SiLU)
         self.layer1 = _residual(first, second)
         self.layer2 = nn.Sequential(
             _residual(second, third, 2), _residual(third, third), _residual(third, third)
@@ -96,7 +108,7 @@ class ParCNetS(nn.Module):
             self.add_module(f"layer{index}", stage)
             channels = width
         last = 640 // slimming
-        self.last = conv_norm(channels, last, activation=nn.Hardswish)
+        self.last = conv_norm(channels, last, activation=nn.SiLU)
         self.head = Head(last, classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -110,6 +122,4 @@ class ParCNetS(nn.Module):
 
 
 def _residual(channels: int, out_channels: int, stride: int = 1) -> InvertedResidual:
-    return InvertedResidual(
-        channels, out_channels, stride=stride, expansion=4, activation=nn.Hardswish
-    )
+    return InvertedResidual(channels, out_channels, stride=stride, expansion=4, activation=nn.SiLU)

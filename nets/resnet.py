@@ -1,5 +1,7 @@
 """ResNet50-ParC: ResNet-50 with dense ParC in the last blocks of stages 3 and 4."""
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
 from nets.blocks import Head, conv_norm
@@ -7,7 +9,7 @@ from nets.parc import Parallel
 
 _STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
 """Width, blocks and stride of each."""
-_PARC = {(3, 3): 14, (3, 4): 14, (3, 5): 14, (4, 2): 7}
+PARC: Mapping[tuple[int, int], int] = {(3, 3): 14, (3, 4): 14, (3, 5): 14, (4, 2): 7}
 """Stage and block that have ParC, and the size of their maps at 224."""
 
 
@@ -44,7 +46,7 @@ class Bottleneck(nn.Module):
 
 
 class ResNet50(nn.Module):
-    """ResNet50-ParC.
+    """ResNet50-ParC, or without ParC ResNet-50.
 
     Parameters
     ----------
@@ -52,9 +54,16 @@ class ResNet50(nn.Module):
         To tell apart.
     slimming
         Divides the channels of every stage: for tests.
+    parc
+        Stage and block that have ParC, and the size of their maps: none makes ResNet-50.
     """
 
-    def __init__(self, classes: int = 1000, slimming: int = 1) -> None:
+    def __init__(
+        self,
+        classes: int = 1000,
+        slimming: int = 1,
+        parc: Mapping[tuple[int, int], int] = PARC,
+    ) -> None:
         super().__init__()
         channels = 64 // slimming
         self.stem = conv_norm(3, channels, 7, stride=2, activation=nn.ReLU)
@@ -63,7 +72,7 @@ class ResNet50(nn.Module):
             width = full_width // slimming
             blocks = []
             for block in range(n_blocks):
-                length = _PARC.get((stage, block))
+                length = parc.get((stage, block))
                 conv = Parallel(width, length, dense=True) if length else None
                 blocks.append(Bottleneck(channels, width, 1 if block else stride, conv))
                 channels = 4 * width
