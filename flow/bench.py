@@ -1,6 +1,5 @@
 """Every engine over the lengths that matter, placed on one device, beside other cores."""
 
-import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +12,8 @@ from flow.product import Product, build
 from flow.report import Report
 from flow.tools import FlowError, MissingToolError
 from golden.inputs.errors import ParameterError
+from golden.inputs.read import read_json
+from hw.emit.files import to_json
 from hw.targets.device import USABLE
 from hw.targets.registry import device_named
 
@@ -238,6 +239,6 @@ def results_file(results: Sequence[Result], layers: Sequence[LayerResult]) -> by
         "schema": 1,
         "results": [result.entry() for result in results],
         "layers": [layer.entry() for layer in layers],
-        "peers": json.loads(PEERS.read_text(encoding="utf-8")),
+        "peers": read_json(PEERS, "peers"),
     }
-    return (json.dumps(entries, indent=2) + "\n").encode()
+    return to_json(entries)

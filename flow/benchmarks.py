@@ -1,7 +1,6 @@
 """`docs/benchmarks.md` and its plots, from what `flow.bench` measured."""
 
 import io
-import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from flow.bench import CAPACITY, DEVICE, OTHER_LENGTH, PEERS, LayerResult, Result
+from golden.inputs.read import read_json
 from hw.targets.device import USABLE
 
 Cell = str | int | float | None
@@ -144,7 +144,7 @@ def _full_device(results: Sequence[Result]) -> Iterator[str]:
 
 
 def _peers() -> Iterator[str]:
-    peers = json.loads(PEERS.read_text(encoding="utf-8"))
+    peers = read_json(PEERS, "peers")
     yield "## Other open cores\n"
     yield f"{peers['note']}\n"
     yield (
@@ -231,7 +231,7 @@ _TITLES = {
 def plots(results: Sequence[Result]) -> dict[str, bytes]:
     """Return the document's plots, SVG, by name."""
     here = [result for result in results if result.case.device == DEVICE and result.report]
-    peers = json.loads(PEERS.read_text(encoding="utf-8"))["convolutions"]
+    peers = read_json(PEERS, "peers")["convolutions"]
 
     def copies(peer: dict[str, Any]) -> int:
         return min(int(CAPACITY[k] * USABLE[k] / peer[k]) for k in CAPACITY if peer.get(k))

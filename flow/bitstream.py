@@ -13,8 +13,9 @@ from flow.progress import Progress
 from flow.synthesis import synthesise
 from flow.tools import FlowError, Yosys, ecppack, nextpnr
 from golden.inputs.errors import ParameterError
+from golden.inputs.read import read_arrays
 from golden.line.design import LineDesign
-from golden.line.weights import check_weights, load_weights
+from golden.line.weights import check_weights
 from golden.numbers.interval import Interval
 from hw.emit.axi import PortNames
 from hw.emit.generate import generate
@@ -42,7 +43,7 @@ def golden_design(product: Product, weights: Path) -> LineDesign:
     if parameters["output"] == "requantized":
         requantized = Interval(parameters["output_low"], parameters["output_high"])
     formats = {key: parameters[key] for key in ("length", "channels", "data_bits", "weight_bits")}
-    integers = check_weights(load_weights(weights), **formats, requantized=requantized)
+    integers = check_weights(read_arrays(weights, "weights"), **formats, requantized=requantized)
     design = design_of(manifest, integers)
     reset = manifest["reset"]
     names = PortNames(manifest["clock"], reset["name"], reset["active"])

@@ -1,11 +1,12 @@
 """Budgets: what a handful of builds may take of a device, and how fast they must stay."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from flow.report import Report
+from golden.inputs.read import read_json
+from hw.emit.files import to_json
 
 BUDGETS = Path(__file__).with_name("budgets.json")
 
@@ -57,9 +58,9 @@ class Budget:
 
 def load_budgets(path: Path = BUDGETS) -> list[Budget]:
     """Return the committed budgets."""
-    return [Budget(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+    return [Budget(**entry) for entry in read_json(path, "budgets")]
 
 
 def budgets_file(budgets: Sequence[Budget]) -> bytes:
     """Return the text that `load_budgets` reads."""
-    return (json.dumps([asdict(budget) for budget in budgets], indent=2) + "\n").encode()
+    return to_json([asdict(budget) for budget in budgets])

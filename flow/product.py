@@ -3,13 +3,13 @@
 import contextlib
 import hashlib
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from golden.inputs.errors import ParameterError, first_line
+from golden.inputs.read import read_json
 from hw.build import main
 
 
@@ -43,20 +43,20 @@ def load_product(manifest: Path) -> Product:
     ParameterError
         Where one cannot be read, or a file is not the one that the manifest describes.
     """
+    rule = "a readable manifest of hw.build"
     try:
-        facts = json.loads(manifest.read_bytes())
+        facts = read_json(manifest, "manifest", rule)
         # Models are for simulation: to synthesis the primitives are cells.
         names = [name for name in facts["files"] if name not in facts["models"]]
         sources = {name: (manifest.parent / name).read_bytes() for name in names}
         for name, content in sources.items():
             if hashlib.sha256(content).hexdigest() != facts["sha256"][name]:
-                rule = f"the manifest of the {name} beside it"
-                raise ParameterError("manifest", rule, f"{manifest} (sha256 differs)")
+                rule_of_file = f"the manifest of the {name} beside it"
+                raise ParameterError("manifest", rule_of_file, f"{manifest} (sha256 differs)")
         return Product(facts["top"], facts["clock"], sources, facts)
     except (OSError, ValueError, KeyError, TypeError) as reason:
         if isinstance(reason, ParameterError):
             raise
-        rule = "a readable manifest of hw.build"
         raise ParameterError("manifest", rule, f"{manifest} ({first_line(reason)})") from None
 
 

@@ -1,7 +1,8 @@
 """What an implementation came to, for people and programs."""
 
-import json
 from dataclasses import asdict, dataclass, field
+
+from hw.emit.files import to_json
 
 SCHEMA = 1
 
@@ -84,7 +85,7 @@ class Report:
 
     def json(self) -> bytes:
         """Return this as a JSON file."""
-        return (json.dumps({"schema": SCHEMA} | asdict(self), indent=2) + "\n").encode()
+        return to_json({"schema": SCHEMA} | asdict(self))
 
     def table(self) -> str:
         """Return this as text for a terminal."""

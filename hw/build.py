@@ -15,17 +15,11 @@ from golden.fft.design import FftDesign
 from golden.fft.exact import EXACT_WIDTHS, exact_widths
 from golden.inputs.errors import ParameterError
 from golden.inputs.names import check_module_name
-from golden.inputs.read import read_toml
+from golden.inputs.read import read_arrays, read_toml
 from golden.layer.design import LayerDesign
 from golden.line.design import LineDesign, Requantization
 from golden.line.example import example_weights
-from golden.line.weights import (
-    WEIGHT_NAMES,
-    LineWeights,
-    check_names,
-    check_weights,
-    load_weights,
-)
+from golden.line.weights import WEIGHT_NAMES, LineWeights, check_names, check_weights
 from golden.numbers.interval import Interval
 from golden.targets import FACTS
 from hw.command import run_command
@@ -333,7 +327,7 @@ def _weights(options: dict[str, Any], requantization: Requantization | None) -> 
     requantized: Interval | None = requantization.clip if requantization else None
     if options["weights"] is None:
         return example_weights(**formats, requantized=requantized)
-    arrays = check_names(load_weights(options["weights"]), WEIGHT_NAMES)
+    arrays = check_names(read_arrays(options["weights"], "weights"), WEIGHT_NAMES)
     return check_weights(arrays, **formats, requantized=requantized)
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from golden.inputs.read import read_arrays
 from nets.blocks import Head, conv_norm
 from nets.convnext import ConvNeXt
 from nets.parcnet import MetaFormerBlock
@@ -84,9 +85,8 @@ TASKS: Mapping[str, Task] = {
 def load_trained(name: str) -> nn.Module:
     """Return a network of `TASKS` with its trained parameters."""
     network = TASKS[name].make()
-    with np.load(WEIGHTS / f"{name}.npz") as arrays:
-        state = {key: torch.from_numpy(arrays[key]) for key in arrays.files}
-    network.load_state_dict(state)
+    arrays = read_arrays(WEIGHTS / f"{name}.npz", "name")
+    network.load_state_dict({key: torch.from_numpy(array) for key, array in arrays.items()})
     return network.eval()
 
 

@@ -1,6 +1,5 @@
 """The main job from end to end, on a photograph: ``make demo``."""
 
-import json
 import subprocess
 import sys
 import time
@@ -16,8 +15,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from matplotlib.figure import Figure
 
+from golden.inputs.read import read_arrays, read_json
 from golden.line.design import LineDesign
-from golden.line.weights import check_weights, correlate, load_weights
+from golden.line.weights import check_weights, correlate
 from golden.numbers.interval import Integers
 from golden.numbers.quantize import Activation, QuantizedKernel, quantize_lines
 from golden.operator.parc import parc
@@ -81,9 +81,9 @@ def simulate(name: str, arguments: Sequence[str], kernel: QuantizedKernel, x: In
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    manifest = json.loads((folder / f"demo_{name}.json").read_text(encoding="utf-8"))
+    manifest = read_json(folder / f"demo_{name}.json", "manifest")
     bits = {key: manifest["parameters"][key] for key in ("data_bits", "weight_bits")}
-    integers = check_weights(load_weights(weights), **formats, **bits, requantized=None)
+    integers = check_weights(read_arrays(weights, "weights"), **formats, **bits, requantized=None)
     design = design_of(manifest, integers)
     lines = x.reshape(-1, width)
     results, cycles = _send(design, manifest, folder, lines)

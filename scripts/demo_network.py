@@ -99,7 +99,7 @@ def run_network(name: str, n_images: int, folder: Path) -> Outcome:
         begin = time.monotonic()
         _, entries = _run(graph, layers, test, n_images, chosen, layer.found.entry)
         maps = layer.formats.data.quantize(np.stack(entries))
-        write_files(layer.files(), folder)
+        write_files(layer.config.files(), folder)
         with tqdm(total=n_images, unit="image", desc=f"{name}: {layer.found.name}") as bar:
             result = run_frames(layer.design, maps, folder / layer.found.name, bar.update)
         differences += int(np.count_nonzero(result.maps != layer.design.model(maps)))

@@ -1,10 +1,8 @@
 """Every published network through conversion and hardware: part of ``make soak``."""
 
-import json
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,13 +12,12 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from golden.inputs.config import Table
+from golden.inputs.read import read_json
+from golden.inputs.write import arrays_archive
 from golden.layer.design import Arrays, LayerDesign
-from golden.line.weights import load_weights
 from golden.operator.networks import NETWORKS
 from hw.command import table
-from hw.layer.config import read_layer
-from hw.layer.registry import LAYERS
+from hw.layer.config import LayerConfig
 from sim.frames import run_frames
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,11 +29,12 @@ def convert(name: str, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     data = folder / "images.npz"
     generator = np.random.default_rng(1)
-    np.savez(data, x=generator.standard_normal((2, 3, size, size)).astype(np.float32))
+    images = generator.standard_normal((2, 3, size, size)).astype(np.float32)
+    data.write_bytes(arrays_archive({"x": images}))
     place = f"nets.zoo:{name.replace('-', '_')}"
     options = [f"--input-size={size}x{size}", f"--calibration={data}", f"--out={folder}"]
     subprocess.run([sys.executable, "-m", "hw.convert", place, *options], cwd=ROOT, check=True)
-    layers = json.loads((folder / "network.json").read_text(encoding="utf-8"))["layers"]
+    layers = read_json(folder / "network.json", "network")["layers"]
     expected = NETWORKS[name].layers()
     keys = ("form", "channels", "height", "width")
     shapes = [tuple(layer[key] for key in keys) for layer in layers]
@@ -48,7 +46,8 @@ def convert(name: str, folder: Path) -> list[Path]:
 def simulate(config: Path, frames: int) -> list[str]:
     """Send random maps through a layer, and compare; return the line of the table."""
     begin = time.monotonic()
-    design, weights = _streamed(config) if _is_dense(config) else (read_layer(config), None)
+    read = LayerConfig.read(config)
+    design, weights = _streamed(read) if read.options["form"] == "dense" else (read.design(), None)
     shape = (frames, design.channels, design.height, design.width)
     low, high = design.data.low, design.data.high
     maps = np.random.default_rng(1).integers(low, high, shape, endpoint=True)
@@ -61,22 +60,17 @@ def simulate(config: Path, frames: int) -> list[str]:
     return [design.name, design.form, size, cycles, f"{differences}", seconds]
 
 
-def _is_dense(config: Path) -> bool:
-    return bool(tomllib.loads(config.read_text(encoding="utf-8"))["form"] == "dense")
-
-
-def _streamed(config: Path) -> tuple[LayerDesign, Arrays]:
+def _streamed(config: LayerConfig) -> tuple[LayerDesign, Arrays]:
     """Return a dense layer whose weights arrive on a port, all rows of a map side by side.
 
     In ROM its half a million weights take a C++ compiler gigabytes, and row by row a frame takes
     millions of cycles.
     """
-    options = tomllib.loads(config.read_text(encoding="utf-8"))
-    arrays = load_weights(config.parent / options.pop("weights"))
-    design = LAYERS[options.pop("form")].design
-    options["output"]["zero_point"] = int(arrays["output.zero_point"])
-    options["lanes"] = options["height"]
-    return design.of_table(Table(options), None, example=False), arrays
+    assert config.arrays is not None
+    output = {**config.options["output"], "zero_point": int(config.arrays["output.zero_point"])}
+    changes = {"output": output, "lanes": config.options["height"], "weights_port": True}
+    options = {key: value for key, value in config.options.items() if key != "weights"}
+    return LayerConfig(options | changes).design(), config.arrays
 
 
 @click.command()

@@ -5,13 +5,13 @@ import time
 from pathlib import Path
 
 import click
-import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from golden.inputs.write import arrays_archive
 from nets.digits import TASKS, WEIGHTS, digits
 
 _BATCH = 64
@@ -64,7 +64,7 @@ def main(epochs: int, out: Path) -> None:
         network, accuracy = train(name, epochs)
         path = out / f"{name}.npz"
         state = {key: value.numpy() for key, value in network.state_dict().items()}
-        np.savez_compressed(path, allow_pickle=False, **state)
+        path.write_bytes(arrays_archive(state, compressed=True))
         seconds = time.monotonic() - begin
         size = path.stat().st_size / 1000
         click.echo(f"{name}: {accuracy:.2%} in {seconds:.0f} s, {size:.0f} kB")

@@ -8,8 +8,8 @@ from typing import Any
 import cocotb
 import numpy as np
 
+from golden.inputs.read import read_arrays
 from golden.layer.design import LayerDesign
-from golden.line.weights import load_weights
 from golden.numbers.interval import Integers
 from sim.bench import JOB, Job
 from sim.bench_map import CYCLES, FOLDER, PROGRESS, RESULTS, samples_of
@@ -40,7 +40,7 @@ async def frames(dut: Any) -> None:
     bench = LayerBench(dut, Job.load(os.environ[JOB]))
     await bench.start()
     if bench.design.loaded:
-        await bench.load(load_weights(folder / WEIGHTS), density=1)
+        await bench.load(read_arrays(folder / WEIGHTS, "weights"), density=1)
     maps = np.load(folder / MAPS)
     bench.i.send(bench.beats(maps), evenly(0))
     bench.o.set_pace(always)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from golden.inputs.write import arrays_archive
 from golden.layer.design import Arrays, LayerDesign
 from golden.numbers.interval import Integers
 from hw.emit.axi import PortNames
@@ -76,7 +77,7 @@ def run_frames(
     simulation = build(sources, design.name, simulator=simulator, options=options)
     np.save(folder / bench_frames.MAPS, maps)
     if weights is not None:
-        np.savez(folder / bench_frames.WEIGHTS, allow_pickle=False, **weights)
+        (folder / bench_frames.WEIGHTS).write_bytes(arrays_archive(weights))
     env = Job(design, manifest, groups=len(maps), resets=0).save(folder / "job.pickle")
     env[bench_map.FOLDER] = str(folder)
     with watching(folder / bench_map.PROGRESS, progress):

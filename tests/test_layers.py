@@ -1,6 +1,7 @@
 """Imports point one way: golden <- hw, nets <- sim, flow, boards <- parc_hdl, scripts."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,26 @@ def test_only_the_targets_know_a_device():
         assert not set(strings(path)) & named, path
         for primitive in ("MULT18X18D", "DP16KD", "CCU2C", "SB_MAC16", "DSP48"):
             assert primitive not in path.read_text(), path
+
+
+ONE_PLACE = {
+    "tomllib": "golden/inputs/read.py",
+    "zipfile": "golden/inputs/read.py",
+    "tomli_w": "hw/emit/toml.py",
+    "savez": "golden/inputs/write.py",
+    "indent=2": "hw/emit/files.py",
+}
+"""Files of TOML, arrays and JSON: what reads or writes them, and the module that does."""
+OTHERS = {"zipfile": {"hw/convert/archive.py"}}
+"""Archives of torch, which hold no arrays of NumPy."""
+
+
+@pytest.mark.parametrize("word", ONE_PLACE)
+def test_files_are_read_and_written_in_one_place(word):
+    places = {
+        path.relative_to(ROOT).as_posix()
+        for layer in ALLOWED
+        for path in sorted((ROOT / layer).rglob("*.py"))
+        if re.search(rf"(?<!`)\b{word}\b", path.read_text())
+    }
+    assert places - OTHERS.get(word, set()) == {ONE_PLACE[word]}

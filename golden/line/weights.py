@@ -1,16 +1,13 @@
 """The integers that an engine is built from: kernels, embedding, bias and requantisation."""
 
-import io
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from golden.inputs.errors import ParameterError
-from golden.inputs.read import read_arrays
 from golden.numbers.interval import Integers, Interval, partial_sums
 from golden.numbers.quantize import BIAS_BITS, MAX_SHIFT, MULTIPLIER_BITS
 
@@ -123,24 +120,6 @@ def correlate(lines: Integers, kernels: Integers) -> Integers:
     for tap in range(length):
         total += kernels[..., tap, None] * lines[..., (position + tap) % length]
     return total
-
-
-def load_weights(path: Path, parameter: str = "weights") -> dict[str, npt.NDArray[np.generic]]:
-    """Read the arrays of a ``.npz`` file.
-
-    Parameters
-    ----------
-    path
-        The file.
-    parameter
-        Which parameter named it.
-
-    Raises
-    ------
-    ParameterError
-        When the file cannot be read, or is no ``.npz`` of plain arrays.
-    """
-    return read_arrays(path, parameter)
 
 
 def check_names(
@@ -273,13 +252,3 @@ def _refuse_any(
 
 def _refuse(key: str, rule: str, value: object) -> None:
     raise ParameterError("weights", f"'{key}' {rule}", value, verb="must hold")
-
-
-def weights_archive(arrays: Mapping[str, npt.ArrayLike]) -> bytes:
-    """Return ``arrays`` as the ``.npz`` that weights are read from, the same for every NumPy."""
-    buffer = io.BytesIO()
-    # Not `allow_pickle=False`: before 2.1, NumPy takes that for one more array. Any, because mypy
-    # would hold the values against it.
-    values: dict[str, Any] = dict(arrays)
-    np.savez(buffer, **values)
-    return buffer.getvalue()

@@ -10,7 +10,7 @@ from golden.graph.graph import Node
 from golden.inputs.config import Table, refusal
 from golden.inputs.errors import ParameterError
 from golden.inputs.read import read_arrays
-from golden.line.weights import weights_archive
+from golden.inputs.write import arrays_archive
 from golden.network.map import Map
 from golden.network.network import Network
 from golden.network.registry import OPERATORS
@@ -38,7 +38,7 @@ def written(network: Network) -> tuple[dict[str, Any], bytes]:
         "outputs": list(network.outputs),
         "node": nodes,
     }
-    return table, weights_archive(arrays)
+    return table, arrays_archive(arrays)
 
 
 def read_network(path: Path) -> Network:

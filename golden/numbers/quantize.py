@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from golden.inputs.errors import check_range
+from golden.inputs.write import arrays_archive
 from golden.numbers.fixed import round_half_even
 from golden.numbers.interval import Integers, Interval
 from golden.operator.parc import Floats, Kernel
@@ -190,9 +191,8 @@ class QuantizedKernel:
         Parameters
         ----------
         path : Path
-            File to write; NumPy appends ".npz" where it is missing.
+            File to write.
         """
-        # Any, because mypy would hold the values against savez's own keyword, a bool.
         arrays: dict[str, Any] = {"weight": self.weight, "pe": self.pe, "bias": self.bias}
         if self.output is not None:
             arrays |= {
@@ -200,7 +200,7 @@ class QuantizedKernel:
                 "shift": self.shift,
                 "zero_point": np.int64(self.output.zero_point),
             }
-        np.savez(path, **arrays)
+        path.write_bytes(arrays_archive(arrays))
 
 
 def quantize_weights(

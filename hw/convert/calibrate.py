@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from golden.inputs.errors import ParameterError
-from golden.line.weights import load_weights
+from golden.inputs.read import read_arrays
 from golden.numbers.interval import Integers
 from golden.numbers.observe import OBSERVERS, Agreement, Samples, Sqnr
 from golden.numbers.quantize import Activation
@@ -57,7 +57,7 @@ def load_calibration(path: Path) -> Calibration:
     ParameterError
         Where it cannot be read, holds no images, all one value, or what is no number.
     """
-    arrays = load_weights(path, "calibration")
+    arrays = read_arrays(path, "calibration")
     if "x" not in arrays:
         _refuse("an array 'x'", f"only {', '.join(arrays) or 'nothing'}")
     x = arrays["x"]

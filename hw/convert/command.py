@@ -1,6 +1,5 @@
 """The command line: ``python -m hw.convert``."""
 
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -26,7 +25,7 @@ from hw.convert.graph import Graph
 from hw.convert.integers import IntegerLayer
 from hw.convert.probe import LEAST_TAPS
 from hw.convert.read_torch import read_export, read_factory
-from hw.emit.files import with_manifest, write_product
+from hw.emit.files import to_json, with_manifest, write_product
 
 NETWORK = "network.json"
 """What lists the layers."""
@@ -212,7 +211,7 @@ def _files(
         "input": list(graph.input_shape[1:]),
         "layers": [layer.described() for layer in layers],
     }
-    files["report.json"] = (json.dumps(report, indent=2) + "\n").encode()
+    files["report.json"] = to_json(report)
     return with_manifest(files, NETWORK, network)
 
 

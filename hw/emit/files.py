@@ -35,7 +35,12 @@ def with_manifest(
 ) -> dict[str, bytes]:
     """Return ``files`` and a JSON file ``manifest`` of ``entries`` that holds their hashes."""
     entries = {**entries, "sha256": hashes(files)}
-    return {**files, manifest: (json.dumps(entries, indent=2) + "\n").encode()}
+    return {**files, manifest: to_json(entries)}
+
+
+def to_json(entries: object) -> bytes:
+    """Return ``entries`` as a JSON file, a line an entry."""
+    return (json.dumps(entries, indent=2) + "\n").encode()
 
 
 def write_files(files: Mapping[str, bytes], out: Path) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from golden.inputs.write import arrays_archive
 from golden.layer.design import Arrays, LayerDesign
 from golden.line.design import LineDesign
-from golden.line.weights import weights_archive
 from hw.emit.axi import AxiWrapper, PortNames
 from hw.emit.files import with_manifest
 from hw.emit.manifest import describe_layer, describe_line
@@ -55,7 +55,7 @@ def generate(
     files = {name: text.encode() for name, text in simulated.items()}
     files[f"{design.name}.veo"] = instantiation(wrapper, manifest, explain(manifest)).encode()
     if example and arrays is not None:
-        files[f"{design.name}.npz"] = weights_archive(arrays)
+        files[f"{design.name}.npz"] = arrays_archive(arrays)
     return with_manifest(files, f"{design.name}.json", manifest)
 
 

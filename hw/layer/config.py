@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from golden.inputs.config import Table, refusal
-from golden.inputs.read import read_toml
+from golden.inputs.read import read_arrays, read_toml
+from golden.inputs.write import arrays_archive
 from golden.layer.design import Arrays, LayerDesign
-from golden.line.weights import check_names, load_weights, weights_archive
+from golden.line.weights import check_names
 from hw.emit.toml import to_toml
 from hw.layer.registry import LAYERS, Form
 
@@ -45,7 +46,7 @@ class LayerConfig:
         if file is None:
             return cls(options, None, (path,))
         with Table({}).naming():
-            arrays = load_weights(path.parent / file)
+            arrays = read_arrays(path.parent / file, "weights")
         return cls(options, arrays, (path, path.parent / file))
 
     def design(self) -> LayerDesign:
@@ -65,7 +66,7 @@ class LayerConfig:
         """Return the configuration and its weights as files, by their names."""
         files = {f"{self.options['name']}.toml": to_toml(self.options)}
         if self.arrays is not None:
-            files[self.options["weights"]] = weights_archive(self.arrays)
+            files[self.options["weights"]] = arrays_archive(self.arrays)
         return files
 
 

@@ -48,9 +48,10 @@ def _is_of(result: dict[str, Any], device: str) -> bool:
     """Whether a clock was measured on ``device``."""
     report = result["report"]
     fmax = None if report is None else report["fmax_mhz"]
-    return result["case"]["device"] == device and fmax is not None
+    return fmax is not None and str(result["case"]["device"]) == device
 
 
 def _stands_for(result: dict[str, Any], engine: str, length: int) -> bool:
     case = result["case"]
-    return case["engine"] == engine and length / _NEAR <= case["length"] <= length * _NEAR
+    near: bool = length / _NEAR <= case["length"] <= length * _NEAR
+    return near and str(case["engine"]) == engine

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from golden.line.weights import weights_archive
+from golden.inputs.write import arrays_archive
 from golden.numbers.interval import Integers
 from hw.emit.files import with_manifest
 from hw.layer.config import LayerConfig
@@ -129,7 +129,7 @@ def files(
         out |= unit_config(name, unit, plan.goal.device.target).files()
         if unit.storage != "rom" and unit.layers[0].arrays is not None:
             sets = zip(set_names(name, unit), weight_sets(unit), strict=True)
-            out |= {file: weights_archive(arrays) for file, arrays in sets}
+            out |= {file: arrays_archive(arrays) for file, arrays in sets}
     return with_manifest(out | dict(more or {}), PLAN, entry(network, plan))
 
 

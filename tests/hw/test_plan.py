@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from golden.inputs.errors import ParameterError
+from golden.inputs.read import read_arrays
 from golden.line.design import Requantization
-from golden.line.weights import LineWeights, load_weights
+from golden.line.weights import LineWeights
 from golden.operator.networks import NETWORKS
 from hw.command import run_command
 from hw.emit.files import with_manifest, write_files, write_product
@@ -388,7 +389,7 @@ def test_units_do_what_their_layers_do(names, storage, alike, tmp_path):
     maps = np.random.default_rng(1).integers(-128, 128, (2, 2, channels, 4, 4))
     arrays = None
     if storage == "port":
-        arrays = load_weights(tmp_path / "plan" / f"unit_{names[0]}_set.npz")
+        arrays = read_arrays(tmp_path / "plan" / f"unit_{names[0]}_set.npz", "weights")
         fields = {f for stream in design.port_tables(arrays).values() for f in stream}
         assert ("zero_point" in fields) != alike
     else:
@@ -471,7 +472,7 @@ def test_slices_do_what_their_layer_does(name, tmp_path):
     shares = np.arange(layer.channels).reshape(2, 2, -1).swapaxes(0, 1).reshape(2, -1)
     (described,) = json.loads((tmp_path / "plan" / "plan.json").read_text())["units"]
     for channels, file in zip(shares, described["sets"], strict=True):
-        arrays = load_weights(tmp_path / "plan" / file)
+        arrays = read_arrays(tmp_path / "plan" / file, "weights")
         assert np.array_equal(design.model(maps[:, channels], arrays), whole[:, channels])
 
 
@@ -484,7 +485,7 @@ def test_loaded_units_have_their_sets_beside_them(tmp_path):
         design = read_layer(tmp_path / "plan" / unit["config"])
         assert design.loaded
         for file in unit["sets"]:
-            design.port_tables(load_weights(tmp_path / "plan" / file))
+            design.port_tables(read_arrays(tmp_path / "plan" / file, "weights"))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
