@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from golden.inputs.errors import ParameterError, check_range
-from golden.line.design import TARGETS
 from golden.matrix.design import MatrixDesign
+from golden.targets import check_target
 
 DATA_BITS = 8
 CENTRED_BITS = 9
@@ -47,8 +47,7 @@ class Sizes:
             raise ParameterError("tile", "a multiple of 4", self.tile)
         if self.tile % self.scalers:
             raise ParameterError("scalers", f"a divisor of {self.tile} channels", self.scalers)
-        if self.target not in TARGETS:
-            raise ParameterError("target", f"one of {', '.join(TARGETS)}", repr(self.target))
+        check_target(self.target)
 
     @cached_property
     def matrix(self) -> MatrixDesign:

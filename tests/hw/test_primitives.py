@@ -10,9 +10,9 @@ from hw.parts.beat_delay import BeatDelay
 from hw.parts.counter import Counter, Odometer
 from hw.parts.delay import delay, delay_valid
 from hw.parts.tables import Table, encode
-from hw.primitives import memory as primitives
 from hw.primitives.memory import READ_LATENCY, Memory, blocks_on
 from hw.primitives.multiplier import SharedMultiplier
+from hw.targets.registry import TARGETS
 
 TARGET = "generic"
 
@@ -53,8 +53,7 @@ def test_memory(simulate, depth, writable) -> None:
 @pytest.mark.parametrize(("depth", "writable"), [(5, True), (13, True), (16, True), (13, False)])
 def test_memory_of_several_blocks(simulate, depth, writable, monkeypatch) -> None:
     # Blocks of four words are no blocks to the device, so they are inferred.
-    monkeypatch.setattr(primitives, "_BLOCK_ADDRESS_BITS", 2)
-    monkeypatch.setattr(primitives, "_DEEPEST_BLOCK", 4)
+    monkeypatch.setattr(type(TARGETS["ecp5"].memory), "deepest", 4)
     check_memory(simulate, depth, writable, "ecp5")
 
 
