@@ -45,6 +45,12 @@ $(VENV)/torch: $(READY)
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,torch]'
 	touch $@
 
+# The second wheel's own needs (OpenCV and more) are not: only a file of it is read.
+$(VENV)/trained: $(READY)
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,torch,trained]'
+	$(RUN) -m pip install --quiet --constraint constraints.txt --no-deps --ignore-requires-python rapidocr-onnxruntime
+	touch $@
+
 demo: $(READY)
 	$(RUN) scripts/demo.py
 
@@ -58,6 +64,7 @@ soak: $(VENV)/torch
 	$(RUN) scripts/soak.py
 	$(RUN) scripts/soak_layers.py
 	$(RUN) scripts/soak_networks.py
+	$(RUN) scripts/train_scenes.py -o build/scenes
 
 bench: $(VENV)/families
 	$(RUN) scripts/bench.py
