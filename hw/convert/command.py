@@ -61,6 +61,10 @@ NETWORK = "network.json"
 @click.option(
     "--trust-pickle", is_flag=True, help="Load pickled objects of a .pt2 file: they can run code."
 )
+@click.option("--whole", is_flag=True, help="Convert the whole network, not its ParC layers alone.")
+@click.option("--until", "end", metavar="NODE", help="With --whole: the last node that is taken.")
+@click.option("--from", "begin", metavar="NODE", help="With --whole: the first node that is taken.")
+@click.option("--check", "checked", is_flag=True, help="With --whole: compare with onnxruntime.")
 @click.option("-o", "--out", type=Path, required=True, help="Folder to write to.")
 def main(
     model: str,
@@ -72,8 +76,12 @@ def main(
     weight_bits: int,
     least_taps: int,
     trust_pickle: bool,
+    whole: bool,
+    end: str | None,
+    begin: str | None,
+    checked: bool,
     out: Path,
-) -> None:
+) -> int:
     """Find the ParC layers of a trained network, quantise them, and write what builds them.
 
     MODEL is an ONNX file, a file of torch.export, or a factory MODULE:FUNCTION, whose code runs.
@@ -83,9 +91,33 @@ def main(
     \b
     python -m hw.convert net.onnx --input-size 224x224 --calibration images.npz -o build/net
     python -m hw.convert nets.zoo:parcnet_s --state trained.pt ... -o build/net
+
+    With --whole all of it: network.toml and network.npz, as `hw.build network` takes them,
+    network.qdq.onnx, the same integers for onnxruntime, and report.json.
     """
     size = _parse_size(input_size)
     data = load_calibration(calibration)
+    inputs = [path for path in (calibration, state, Path(model)) if path is not None]
+    if whole:
+        from hw.convert.whole.command import Request, convert
+
+        request = Request(
+            model,
+            state,
+            size,
+            trust_pickle,
+            begin,
+            end,
+            observer,
+            bits,
+            weight_bits,
+            checked,
+            out,
+        )
+        return convert(request, data, inputs, _bar)
+    for name, given in (("until", end), ("from", begin), ("check", checked)):
+        if given:
+            raise ParameterError(name, "left out without --whole", "given")
     graph = _read(model, state, size, data.images.shape[1], trust_pickle=trust_pickle)
     _check_images(data, graph)
     graph, rounded = look_through(graph, data)
@@ -120,12 +152,12 @@ def main(
     if rounded is not None:
         report["quantised"] = rounded | {"formats": _formats_taken(graph, done)}
     files = _files(model, graph, done, report)
-    inputs = [path for path in (calibration, state, Path(model)) if path is not None]
     write_product(files, NETWORK, out, inputs=inputs)
     for warning in warned:
         click.echo(f"warning: {warning}", err=True)
     click.echo(_report(done, report))
     click.echo(f"{len(files)} files in {out}")
+    return 0
 
 
 def _reasons(left: Sequence[Left]) -> str:

@@ -61,12 +61,7 @@ def read_onnx(path: Path, size: tuple[int, int]) -> Graph:
         Where the file cannot be read, uses operators that ONNX does not define or of another
         opset, or takes no single image of that size.
     """
-    try:
-        model = onnx.load(path)
-        onnx.checker.check_model(model)
-        _check_text(model.graph)
-    except Exception as reason:  # whatever protobuf and the checker raise
-        _refuse("a readable ONNX file", f"{path} ({first_line(reason)})")
+    model = check_model(path)
     opset = _opset(model)
     graph = model.graph
     constants = {t.name: _tensor(numpy_helper.to_array(t)) for t in graph.initializer}
@@ -74,12 +69,29 @@ def read_onnx(path: Path, size: tuple[int, int]) -> Graph:
     if len(inputs) != 1 or len(graph.output) != 1:
         counts = f"{len(inputs)} and {len(graph.output)}"
         _refuse("a network of one input and one output", f"of {counts}")
-    shape = check_shape(_dimensions(inputs[0]), size)
+    shape = check_shape(dimensions(inputs[0]), size)
     types = _types(graph)
     nodes = [_read_node(node, i, opset, types) for i, node in enumerate(graph.node)]
     return build(
         nodes, constants, input=inputs[0].name, output=graph.output[0].name, input_shape=shape
     )
+
+
+def check_model(path: Path) -> onnx.ModelProto:
+    """Return what an ONNX file holds, as it stands.
+
+    Raises
+    ------
+    ParameterError
+        Where it cannot be read.
+    """
+    try:
+        model = onnx.load(path)
+        onnx.checker.check_model(model)
+        _check_text(model.graph)
+    except Exception as reason:  # whatever protobuf and the checker raise
+        _refuse("a readable ONNX file", f"{path} ({first_line(reason)})")
+    return model
 
 
 def _check_text(graph: onnx.GraphProto) -> None:
@@ -116,7 +128,7 @@ def _types(graph: onnx.GraphProto) -> dict[str, int]:
     return types
 
 
-def _dimensions(value: onnx.ValueInfoProto) -> list[str]:
+def dimensions(value: onnx.ValueInfoProto) -> list[str]:
     """Return the sizes of an image, or the names of free ones; a free batch is 1."""
     dims = value.type.tensor_type.shape.dim
     names = [str(d.dim_value) if d.HasField("dim_value") else d.dim_param or "?" for d in dims]

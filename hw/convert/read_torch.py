@@ -95,6 +95,16 @@ def read_export(path: Path, size: tuple[int, int], *, trust_pickle: bool = False
 def read_factory(place: str, state: Path | None, size: tuple[int, int], channels: int) -> Graph:
     """Call a factory ``module:function``, load its parameters, and read the network it made.
 
+    See `export_factory`.
+    """
+    return from_program(export_factory(place, state, size, channels), size)
+
+
+def export_factory(
+    place: str, state: Path | None, size: tuple[int, int], channels: int
+) -> torch.export.ExportedProgram:
+    """Call a factory ``module:function``, load its parameters, and export the network it made.
+
     Kernels and embeddings in ``state`` that were learned at another size are resized to those of
     the network.
 
@@ -107,11 +117,10 @@ def read_factory(place: str, state: Path | None, size: tuple[int, int], channels
     if state is not None:
         _load_state(network, state)
     shape = (1, channels, *size)
-    with _refusing(f"a network that takes {' x '.join(map(str, shape))}"), _quiet():
+    with _refusing(f"a network that takes {' x '.join(map(str, shape))}"), quiet():
         image = _image_for(network.eval(), shape)
-    with _refusing("a network that torch.export takes"), _quiet():
-        program = torch.export.export(network, (image,))
-    return from_program(program, size)
+    with _refusing("a network that torch.export takes"), quiet():
+        return torch.export.export(network, (image,))
 
 
 def _image_for(network: torch.nn.Module, shape: Sequence[int]) -> torch.Tensor:
@@ -137,7 +146,7 @@ def _image_for(network: torch.nn.Module, shape: Sequence[int]) -> torch.Tensor:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep torch's warnings and dumps of graphs away: what fails is said in one line."""
     before = logging.root.manager.disable
     logging.disable()
@@ -204,7 +213,7 @@ def _functional(program: torch.export.ExportedProgram) -> torch.export.ExportedP
     With no operator to decompose, torch leaves the others as they are; it takes what stands in
     gradient guards out of them too.
     """
-    with _refusing("a network that torch.export decomposes"), _quiet():
+    with _refusing("a network that torch.export decomposes"), quiet():
         return program.run_decompositions({})
 
 

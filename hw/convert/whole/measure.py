@@ -1,0 +1,100 @@
+"""What integers cost: signal to noise of every map, and how often the result is the same."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from golden.network.network import Network
+from golden.numbers.interval import Integers
+from golden.numbers.observe import Sqnr
+from golden.operator.parc import Floats
+from hw.convert.whole.model import Model
+from hw.convert.whole.referee import Referee
+from hw.convert.whole.steps import Step
+
+
+def measure(
+    model: Model,
+    steps: Sequence[Step],
+    network: Network,
+    images: Floats,
+    labels: Integers | None,
+    progress: Callable[[int], object],
+) -> dict[str, Any]:
+    """Return how far the integers of all maps are from the network's own numbers.
+
+    Returns
+    -------
+    dict
+        ``images``; ``layers``, decibels of each map, None without noise; ``worst``, the map that is
+        furthest off; ``output``, decibels; ``same_class``, of the images; and where labels are
+        known ``float_accuracy`` and ``integer_accuracy``.
+    """
+    known = [step for step in steps if step.tensor and step.kind != "image"]
+    ratios = {step.name: Sqnr() for step in known}
+    names = list(dict.fromkeys((*(step.tensor for step in known), model.output)))
+    output = network.outputs[0]
+    guesses = np.zeros((len(images), 2), np.int64)
+    for index, image in enumerate(images):
+        exact = model.run(names, image[None])
+        made = network.trace({network.input: network.quantize(image[None])})
+        for step in known:
+            data = network.maps[step.name]
+            real = np.clip(exact[step.tensor].astype(np.float64), *step.clip)
+            ratios[step.name].add(_as_map(real, step), data.dequantize(made[step.name]))
+        guesses[index] = exact[model.output].argmax(), made[output].argmax()
+        progress(1)
+    layers = {name: ratio.decibels for name, ratio in ratios.items()}
+    noisy = {name: value for name, value in layers.items() if value is not None}
+    result: dict[str, Any] = {
+        "images": len(images),
+        "layers": layers,
+        "worst": min(noisy, key=noisy.__getitem__) if noisy else None,
+        "output": layers.get(output),
+        "same_class": float(np.mean(guesses[:, 0] == guesses[:, 1])),
+    }
+    if labels is not None:
+        right = np.mean(guesses == labels[: len(images), None], axis=0).tolist()
+        result |= dict(zip(("float_accuracy", "integer_accuracy"), right, strict=True))
+    return result
+
+
+def _as_map(values: Floats, step: Step) -> Floats:
+    """Return a tensor of the file as the step's map, whatever the order of its axes."""
+    shape = (1, *step.shape)
+    if values.shape != shape and values.ndim == 4:
+        values = values.transpose(0, 3, 1, 2)  # channels last
+    return values.reshape(shape)
+
+
+def check(network: Network, images: Floats, progress: Callable[[int], object]) -> dict[str, Any]:
+    """Return how the referee's maps differ from the integers', of each image."""
+    referee = Referee(network)
+    elements, wrong = 0, list[str]()
+    for image in images:
+        for difference in referee.compare(image[None]):
+            elements += difference.elements
+            if not difference.right:
+                wrong.append(
+                    f"{difference.name}: {difference.different} of {difference.elements} samples, "
+                    f"by up to {difference.largest}"
+                )
+        theirs, ours = referee.outputs(image[None]), network.predict(image[None])
+        if _exact(network):
+            wrong += [
+                f"output {name}"
+                for name, values in ours.items()
+                if not np.array_equal(values.astype(np.float32), theirs[name])
+            ]
+        progress(1)
+    return {
+        "images": len(images),
+        "maps": len(network.nodes),
+        "elements": elements,
+        "different": wrong,
+    }
+
+
+def _exact(network: Network) -> bool:
+    return all(operator.max_error == 0 for operator in network.operators.values())

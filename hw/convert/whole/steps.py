@@ -1,0 +1,173 @@
+"""What a network does to its maps, in real numbers: between what a file says and integers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from golden.operator.parc import Floats
+from hw.convert.whole.model import Operation
+
+Kind = Literal[
+    "image",
+    "convolution",
+    "circular",
+    "pointwise",
+    "add",
+    "multiply",
+    "average",
+    "maximum",
+    "layer_norm",
+    "concatenate",
+    "select",
+    "arrange",
+]
+MOVES: tuple[Kind, ...] = ("maximum", "concatenate", "select", "arrange")
+"""Kinds whose results have the format of what they take."""
+
+
+@dataclass(eq=False)
+class Step:
+    """One operator, its map by its own name.
+
+    Parameters
+    ----------
+    name
+        Of the map that it gives.
+    kind
+        Of `golden.network.registry.OPERATORS`, or the image.
+    sources
+        Names of the maps that it takes.
+    tensor
+        The network's own name of what it gives.
+    shape
+        Channels, height and width.
+    real
+        Parameters in real numbers: weight, bias, embedding, gamma, beta, epsilon.
+    options
+        Those of the operator that are integers.
+    clip
+        Ends of the result, in real numbers, that an activation makes.
+    chain
+        Of a pointwise function: the operations from `entry` to `tensor`.
+    entry
+        The network's own name of what a pointwise function is of.
+    place
+        In the file, for messages.
+    """
+
+    name: str
+    kind: Kind
+    sources: tuple[str, ...]
+    tensor: str
+    shape: tuple[int, ...]
+    real: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    clip: tuple[float, float] = (-np.inf, np.inf)
+    chain: tuple[Operation, ...] = ()
+    entry: str = ""
+    place: str = ""
+
+    def scale(self, gain: Floats, offset: Floats) -> None:
+        """Make its result, of kernels, ``gain * y + offset``, one number a channel each."""
+        weight, bias = self.real["weight"], self.real["bias"]
+        self.real["weight"] = weight * gain[:, None, None, None]
+        self.real["bias"] = bias * gain + offset
+
+    def take(self, gain: Floats, offset: Floats) -> None:
+        """Make it, of kernels without padding, take ``gain * x + offset`` in the place of x.
+
+        Parameters
+        ----------
+        gain
+            ``[C]``.
+        offset
+            ``[C, H, W]``, a side 1 along which it is the same.
+        """
+        weight, groups = self.real["weight"], self.options["groups"]
+        inputs = weight.shape[1]
+        per_group = len(weight) // groups
+        channels = np.arange(len(weight))[:, None] // per_group * inputs + np.arange(inputs)
+        flat = offset.mean(axis=(1, 2))
+        moved = (weight * flat[channels][..., None, None]).sum(axis=(1, 2, 3))
+        self.real["bias"] = self.real["bias"] + moved
+        self.real["weight"] = weight * gain[channels][..., None, None]
+        if self.kind == "circular":
+            rest = (offset - flat[:, None, None]) / np.where(gain == 0, 1, gain)[:, None, None]
+            self.real["embedding"] = (
+                rest + self.real["embedding"] / np.where(gain == 0, 1, gain)[:, None, None]
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """``gain * x + offset``.
+
+    Parameters
+    ----------
+    gain
+        ``[C]``.
+    offset
+        ``[C, H, W]``, a side 1 along which it is the same.
+    """
+
+    gain: Floats
+    offset: Floats
+
+    @property
+    def flat(self) -> bool:
+        """Whether it is the same all over a channel."""
+        return self.offset.shape[1:] == (1, 1)
+
+    def then(self, gain: Floats, offset: Floats) -> "Affine":
+        """Return what follows it done as well."""
+        return Affine(self.gain * gain, self.offset * gain[:, None, None] + offset)
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """What a tensor of the file is.
+
+    Parameters
+    ----------
+    map
+        The step that makes what it is of.
+    axes
+        Which axis of the map each of its own is: "N", "C", "H", "W".
+    affine
+        What is done to the map, if that is affine.
+    chain
+        What is done to each sample, if anything.
+    entry
+        The tensor that a chain begins with.
+    """
+
+    map: str
+    axes: tuple[str, ...]
+    affine: Affine | None = None
+    chain: tuple[Operation, ...] = ()
+    entry: str = ""
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing is to be done to the map."""
+        return self.affine is None and not self.chain
+
+
+def in_map(values: Floats, axes: Sequence[str]) -> Floats | None:
+    """Return a constant that broadcasts to a tensor of ``axes`` as ``[C, H, W]``, or sides of 1.
+
+    None where it has a batch.
+    """
+    values = np.asarray(values, np.float64)
+    if values.ndim > len(axes):
+        return None
+    full = values.reshape((1,) * (len(axes) - values.ndim) + values.shape)
+    if "N" in axes and full.shape[axes.index("N")] != 1:
+        return None
+    sides = {axis: side for axis, side in zip(axes, full.shape, strict=True)}
+    order = [axes.index(axis) for axis in ("C", "H", "W") if axis in axes]
+    rest = [axes.index(axis) for axis in axes if axis not in ("C", "H", "W")]
+    moved = full.transpose(rest + order)
+    return moved.reshape([sides.get(axis, 1) for axis in ("C", "H", "W")])

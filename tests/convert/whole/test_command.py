@@ -1,0 +1,335 @@
+"""Whole networks on the command line: what is written, how equal it is, and every refusal."""
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from golden.network.circular import Circular
+from golden.network.files import read_network
+from hw.command import run_command
+from hw.convert.command import main
+from hw.convert.whole.qdq import output_name
+from nets.digits import digits, load_trained
+
+RNG = np.random.default_rng(0)
+
+
+def run(*arguments):
+    return run_command(main, "hw.convert", [str(a) for a in arguments])
+
+
+class Builder:
+    """Writes small ONNX files."""
+
+    def __init__(self, shape=(1, 3, 8, 8)):
+        self.nodes, self.constants, self.shape, self.last = [], [], shape, "x"
+
+    def constant(self, values, dtype=np.float32):
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(values, dtype), name))
+        return name
+
+    def add(self, kind, *more, source=None, outputs=1, **attributes):
+        """Add a node on the last tensor, and return its name."""
+        names = [f"t{len(self.nodes)}_{i}" for i in range(outputs)]
+        inputs = [source or self.last, *more]
+        name = f"n{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, names, name, **attributes))
+        self.last = names[0]
+        return names if outputs > 1 else names[0]
+
+    def conv(self, outputs, inputs, size=(1, 1), groups=1, **attributes):
+        shape = (outputs, inputs // groups, *size)
+        weight = RNG.normal(0, 1 / np.sqrt(np.prod(shape[1:])), shape)
+        bias = self.constant(RNG.normal(0, 0.2, outputs))
+        return self.add("Conv", self.constant(weight), bias, group=groups, **attributes)
+
+    def norm(self, channels):
+        values = [RNG.uniform(0.5, 1.5, channels), RNG.normal(0, 0.3, channels)]
+        values += [RNG.normal(0, 0.3, channels), RNG.uniform(0.5, 1.5, channels)]
+        return self.add("BatchNormalization", *map(self.constant, values))
+
+    def save(self, path, rank=4, opset=20, inputs=()):
+        shape = ["batch", *self.shape[1:]] if self.shape[0] is None else list(self.shape)
+        taken = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape), *inputs]
+        given = [helper.make_tensor_value_info(self.last, TensorProto.FLOAT, list("abcd"[:rank]))]
+        graph = helper.make_graph(self.nodes, "net", taken, given, self.constants)
+        opsets = [helper.make_opsetid("", opset)]
+        onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
+        return path
+
+
+@pytest.fixture
+def images(tmp_path):
+    path = tmp_path / "images.npz"
+    np.savez(path, x=np.random.default_rng(1).normal(0, 1, (6, 3, 8, 8)).astype(np.float32))
+    return path
+
+
+def convert(model, images, out, *more, size="8x8"):
+    return run(model, "--whole", "--input-size", size, "--calibration", images, "-o", out, *more)
+
+
+def converted(builder, images, tmp_path, *more, rank=4):
+    model = builder.save(tmp_path / "net.onnx", rank)
+    assert convert(model, images, tmp_path / "out", "--check", *more) == 0
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["check"]["different"] == []
+    return read_network(tmp_path / "out" / "network.toml"), report
+
+
+def kinds(network):
+    return [operator.kind for operator in network.operators.values()]
+
+
+def test_trained_digits_lose_little_and_are_equal(tmp_path, capsys):
+    x, y = digits(16, test=True)
+    np.savez(tmp_path / "images.npz", x=x[:60], y=y[:60])
+    program = torch.export.export(load_trained("metaformer"), (torch.zeros(1, 1, 16, 16),))
+    torch.export.save(program, tmp_path / "net.pt2")
+    out = tmp_path / "out"
+    arguments = (tmp_path / "net.pt2", tmp_path / "images.npz", out, "--check")
+    assert convert(*arguments, size="16x16") == 0
+    text = capsys.readouterr().out
+    assert "as onnxruntime computes them" in text
+    report = json.loads((out / "report.json").read_text())
+    assert report["integer_accuracy"] >= report["float_accuracy"] - 0.01
+    assert report["certificate"]["overflow_free"]
+    assert {p.name for p in out.iterdir()} == {
+        "network.toml",
+        "network.npz",
+        "network.qdq.onnx",
+        "report.json",
+    }
+    network = read_network(out / "network.toml")
+    assert kinds(network).count("circular") == 8
+    # Anyone's onnxruntime, without an option, gives the same.
+    session = onnxruntime.InferenceSession(out / "network.qdq.onnx")
+    for image in x[:5]:
+        (name,) = network.outputs
+        (theirs,) = session.run([output_name(name)], {network.input: image[None]})
+        np.testing.assert_array_equal(theirs, network.predict(image[None])[name].astype("f4"))
+
+
+def test_batch_norms_and_clips_cost_nothing(tmp_path, images):
+    net = Builder()
+    net.conv(8, 3, (3, 3), pads=[1, 1, 1, 1])
+    net.norm(8)
+    net.add("Clip", net.constant(0.0), net.constant(6.0))
+    net.conv(8, 8, (3, 3), groups=8, strides=[2, 2])
+    net.norm(8)
+    net.add("Relu")
+    network, report = converted(net, images, tmp_path)
+    assert kinds(network) == ["convolution"] * 2
+    assert report["output"] > 25
+
+
+def test_a_batch_norm_before_a_convolution_goes_into_it(tmp_path, images):
+    net = Builder()
+    net.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+    net.norm(3)
+    net.conv(4, 3)
+    network, report = converted(net, images, tmp_path)
+    assert kinds(network) == ["maximum", "convolution"]
+    assert report["output"] > 25
+
+
+WRITTEN = {
+    "hardswish": ["HardSwish"],
+    "silu": ["Sigmoid", "Mul x"],
+    "hardsigmoid": ["Add 3", "Clip 0 6", "Div 6"],
+    "gelu": ["Div 1.4142135", "Erf", "Add 1", "Mul x", "Mul 0.5"],
+    "tanh": ["Tanh"],
+    "": ["Softplus", "Tanh", "Mul x"],
+}
+
+
+@pytest.mark.parametrize("function", WRITTEN)
+def test_activations_are_recognised_however_written(function, tmp_path, images):
+    net = Builder()
+    x = net.conv(4, 3)
+    for line in WRITTEN[function]:
+        kind, *given = line.split()
+        net.add(kind, *(x if g == "x" else net.constant(float(g)) for g in given))
+    network, report = converted(net, images, tmp_path)
+    assert kinds(network) == ["convolution", "pointwise"]
+    assert list(network.operators.values())[1].function == function
+    assert report["output"] > 25
+
+
+def test_circular_convolution_with_all_that_folds_into_it(tmp_path, images):
+    net = Builder()
+    x = net.conv(4, 3)
+    net.add("Add", net.constant(RNG.normal(0, 0.1, (1, 4, 8, 1))))
+    x = net.norm(4)
+    bounds = [net.constant(np.array([v]), np.int64) for v in (0, 7, 2)]
+    first = net.add("Slice", *bounds)
+    net.add("Concat", first, source=x, axis=2)
+    net.conv(4, 4, (8, 1), groups=4)
+    network, report = converted(net, images, tmp_path)
+    assert kinds(network) == ["convolution", "circular"]
+    assert isinstance(network.operators["t5_0"], Circular)
+    assert network.operators["t5_0"].embedding.shape == (4, 8, 1)
+    assert report["output"] > 25
+
+
+def test_a_map_that_goes_on_only_in_part_is_no_circle(tmp_path, images):
+    net = Builder()
+    x = net.conv(4, 3)
+    bounds = [net.constant(np.array([v]), np.int64) for v in (0, 3, 2)]
+    first = net.add("Slice", *bounds)
+    net.add("Concat", first, source=x, axis=2)
+    net.conv(4, 4, (8, 1), groups=4)
+    network, report = converted(net, images, tmp_path)
+    assert kinds(network) == ["convolution", "select", "concatenate", "convolution"]
+    assert report["output"] > 25
+
+
+def test_every_operator(tmp_path, images):
+    net = Builder()
+    x = net.conv(8, 3)
+    net.add("GlobalAveragePool")
+    net.conv(8, 8)
+    gate = net.add("HardSigmoid", alpha=1 / 6, beta=0.5)
+    x = net.add("Mul", gate, source=x)
+    halves = net.add("Split", axis=1, outputs=2, num_outputs=2)
+    x = net.add("Concat", halves[0], source=halves[1], axis=1)
+    net.add("Transpose", perm=[0, 2, 3, 1])
+    gamma, beta = net.constant(RNG.uniform(0.5, 2, 8)), net.constant(RNG.normal(0, 1, 8))
+    net.add("LayerNormalization", gamma, beta, axis=-1, epsilon=1e-6)
+    net.add("MatMul", net.constant(RNG.normal(0, 0.3, (8, 8))))
+    net.add("Transpose", perm=[0, 3, 1, 2])
+    net.add("Add", x)
+    net.add("DepthToSpace", blocksize=2)
+    net.add("SpaceToDepth", blocksize=2)
+    scales = net.constant(np.array([1, 1, 2, 2], np.float32))
+    net.add(
+        "Resize",
+        "",
+        scales,
+        mode="nearest",
+        nearest_mode="floor",
+        coordinate_transformation_mode="asymmetric",
+    )
+    net.add("AveragePool", kernel_shape=[2, 2], strides=[2, 2])
+    net.add("ReduceMean", net.constant(np.array([2, 3]), np.int64), keepdims=0)
+    net.add("Gemm", net.constant(RNG.normal(0, 0.3, (5, 8))), net.constant(np.zeros(5)), transB=1)
+    network, report = converted(net, images, tmp_path, rank=2)
+    assert {"average", "multiply", "select", "concatenate", "layer_norm", "add", "arrange"} <= set(
+        kinds(network)
+    )
+    assert report["output"] > 20
+    assert not report["certificate"]["exact"]
+
+
+def test_a_part_is_cut_out(tmp_path, images):
+    net = Builder((None, 3, 8, 8))
+    net.conv(4, 3)
+    net.add("Sigmoid")
+    net.conv(5, 4)
+    net.add("Softmax", axis=1)
+    path = net.save(tmp_path / "net.onnx")
+    out = tmp_path / "out"
+    assert convert(path, images, out, "--check", "--from", "n1", "--until", "n2") == 0
+    network = read_network(out / "network.toml")
+    assert kinds(network) == ["pointwise", "convolution"]
+    assert network.maps[network.input].shape == (4, 8, 8)
+
+
+def refused(capsys, message, *arguments):
+    assert convert(*arguments) == 2
+    line = capsys.readouterr().err.splitlines()
+    assert len(line) == 1
+    assert message in line[0], line[0]
+    assert not arguments[2].exists()
+
+
+def test_what_cant_be_done_is_named_with_its_place(tmp_path, images, capsys):
+    out = tmp_path / "out"
+
+    def model(*kinds, opset=20, **attributes):
+        net = Builder()
+        net.conv(4, 3)
+        for kind in kinds:
+            net.add(kind, **attributes)
+        net.conv(4, 4)
+        return net.save(tmp_path / "net.onnx", opset=opset)
+
+    refused(
+        capsys,
+        "MODEL must be of operations among those that are known: Abs, Add, AveragePool,",
+        model("Softmax"),
+        images,
+        out,
+    )
+    assert convert(model("Softmax"), images, out) == 2
+    assert "not Softmax n1" in capsys.readouterr().err
+    refused(
+        capsys,
+        "MODEL must be of operations without padding, or with count_include_pad",
+        model("AveragePool", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+        images,
+        out,
+    )
+    refused(
+        capsys,
+        "--until must be a node: n0, n1, ... n1, not none",
+        model(),
+        images,
+        out,
+        "--until",
+        "none",
+    )
+    refused(
+        capsys,
+        "--bits must be at most 8 with --whole, not 12",
+        model(),
+        images,
+        out,
+        "--bits",
+        "12",
+    )
+    assert run(model(), "--input-size", "8x8", "--calibration", images, "-o", out, "--check") == 2
+    assert "--check must be left out without --whole" in capsys.readouterr().err
+
+
+def test_bad_input_is_one_line(tmp_path, images, capsys):
+    out = tmp_path / "out"
+    net = Builder()
+    net.conv(4, 3)
+    good = net.save(tmp_path / "good.onnx")
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(good.read_bytes()[:100])
+    refused(capsys, "MODEL must be a readable ONNX file", broken, images, out)
+    two = net.save(
+        tmp_path / "two.onnx",
+        inputs=[helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])],
+    )
+    refused(capsys, "MODEL must be a network of one input and one output", two, images, out)
+    net.constants[0] = numpy_helper.from_array(np.full((4, 3, 1, 1), np.nan, "f4"), "c0")
+    nan = net.save(tmp_path / "nan.onnx")
+    refused(capsys, "MODEL must be of finite parameters, not with nan in c0", nan, images, out)
+    np.savez(tmp_path / "small.npz", x=np.random.default_rng(0).normal(0, 1, (2, 3, 6, 6)))
+    small = tmp_path / "small.npz"
+    refused(capsys, "--calibration must hold images of 3 x 8 x 8, not 3 x 6 x 6", good, small, out)
+    free = Builder((1, 3, "height", 8))
+    free.conv(4, 3)
+    free = free.save(tmp_path / "free.onnx")
+    refused(capsys, "MODEL must be a network of fixed shapes", free, images, out)
+
+
+def test_a_network_that_the_referee_computes_otherwise_fails(tmp_path, images, capsys, monkeypatch):
+    net = Builder()
+    net.conv(4, 3)
+    model = net.save(tmp_path / "net.onnx")
+    from golden.network.convolution import Convolution
+
+    right = Convolution.value
+    monkeypatch.setattr(Convolution, "value", lambda self, x: right(self, x) ^ 1)
+    assert convert(model, images, tmp_path / "out", "--check") == 1
+    assert "not as onnxruntime computes it: t0_0: 256 of 256 samples" in capsys.readouterr().err
