@@ -3,7 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ def picture(planner: Planner, plan: Plan) -> bytes:
     unable = []
     for engine in planner.goal.engines:
         try:
-            alone = Planner(planner.network, replace(planner.goal, engines=(engine,)))
+            alone = planner.alone(engine)
         except ParameterError:
             unable.append(engine)  # of some layer, which the plan's remarks name
             continue

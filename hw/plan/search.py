@@ -7,6 +7,7 @@ as it appears. The least bound with a sum that fits is found by bisection over t
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NoReturn
 
 import numpy as np
@@ -35,6 +36,8 @@ class Planner:
         What to plan.
     goal
         What for.
+    known
+        Predictions that another planner made.
 
     Attributes
     ----------
@@ -47,16 +50,22 @@ class Planner:
         Where no engine can do some layer.
     """
 
-    def __init__(self, network: PlannedNetwork, goal: Goal) -> None:
+    def __init__(
+        self, network: PlannedNetwork, goal: Goal, known: dict[str, Predicted] | None = None
+    ) -> None:
         self.network = network
         self.goal = goal
-        self._known: dict[str, Predicted] = {}
+        self._known = {} if known is None else known
         self.refused: dict[str, dict[str, str]] = {}
         kinds: dict[str, list[PlannedLayer]] = {}
         for layer in network.layers:
             kinds.setdefault(layer.kind, []).append(layer)
         self._kinds = [(layers, self._options(layers)) for layers in kinds.values()]
         self.ways = [self._dealings(*kind) for kind in self._kinds]
+
+    def alone(self, engine: str) -> "Planner":
+        """Return the planner for one of the engines, which takes this one's predictions."""
+        return Planner(self.network, replace(self.goal, engines=(engine,)), self._known)
 
     def _options(self, layers: Sequence[PlannedLayer]) -> list[Option]:
         smallest = min(layers, key=lambda layer: layer.channels)
