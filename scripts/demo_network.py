@@ -26,6 +26,7 @@ from hw.convert.graph import Graph
 from hw.convert.integers import IntegerLayer
 from hw.convert.read_torch import from_program
 from hw.emit.files import write_files
+from hw.emit.toml import config_files
 from nets.digits import TASKS, digits, load_trained
 from sim.frames import run_frames
 
@@ -99,7 +100,7 @@ def run_network(name: str, n_images: int, folder: Path) -> Outcome:
         begin = time.monotonic()
         _, entries = _run(graph, layers, test, n_images, chosen, layer.found.entry)
         maps = layer.formats.data.quantize(np.stack(entries))
-        write_files(layer.config.files(), folder)
+        write_files(config_files(layer.config), folder)
         with tqdm(total=n_images, unit="image", desc=f"{name}: {layer.found.name}") as bar:
             result = run_frames(layer.design, maps, folder / layer.found.name, bar.update)
         differences += int(np.count_nonzero(result.maps != layer.design.model(maps)))

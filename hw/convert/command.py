@@ -26,6 +26,7 @@ from hw.convert.integers import IntegerLayer
 from hw.convert.probe import LEAST_TAPS
 from hw.convert.read_torch import read_export, read_factory
 from hw.emit.files import to_json, with_manifest, write_product
+from hw.emit.toml import config_files
 
 NETWORK = "network.json"
 """What lists the layers."""
@@ -236,7 +237,7 @@ def _files(
 ) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for layer in layers:
-        files |= layer.config.files()
+        files |= config_files(layer.config)
     network = {
         "schema": 1,
         "model": model,

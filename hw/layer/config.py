@@ -7,10 +7,8 @@ from typing import Any, Self
 
 from golden.inputs.config import Table, refusal
 from golden.inputs.read import read_arrays, read_toml
-from golden.inputs.write import arrays_archive
 from golden.layer.design import Arrays, LayerDesign
 from golden.line.weights import check_names
-from hw.emit.toml import to_toml
 from hw.layer.registry import LAYERS, Form
 
 
@@ -61,13 +59,6 @@ class LayerConfig:
         with table.naming():
             check_names(self.arrays or {}, form.design.array_names)
         return form.design.of_table(table, self.arrays, example=file is None and not port)
-
-    def files(self) -> dict[str, bytes]:
-        """Return the configuration and its weights as files, by their names."""
-        files = {f"{self.options['name']}.toml": to_toml(self.options)}
-        if self.arrays is not None:
-            files[self.options["weights"]] = arrays_archive(self.arrays)
-        return files
 
 
 def read_layer(path: Path, **changes: object) -> LayerDesign:

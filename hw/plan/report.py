@@ -9,6 +9,7 @@ import numpy as np
 from golden.inputs.write import arrays_archive
 from golden.numbers.interval import Integers
 from hw.emit.files import with_manifest
+from hw.emit.toml import config_files
 from hw.layer.config import LayerConfig
 from hw.plan.forms import FORMS
 from hw.plan.goal import Plan
@@ -126,7 +127,7 @@ def files(
     """Return a configuration a unit with the weights that it holds, ``more``, and plan.json."""
     out: dict[str, bytes] = {}
     for name, unit in named_units(plan):
-        out |= unit_config(name, unit, plan.goal.device.target).files()
+        out |= config_files(unit_config(name, unit, plan.goal.device.target))
         if unit.storage != "rom" and unit.layers[0].arrays is not None:
             sets = zip(set_names(name, unit), weight_sets(unit), strict=True)
             out |= {file: arrays_archive(arrays) for file, arrays in sets}

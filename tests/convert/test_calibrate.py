@@ -16,7 +16,7 @@ from hw.convert.find import find_passes
 from hw.convert.integers import Formats, to_integers
 from hw.convert.read_torch import from_program
 from hw.emit.files import write_files
-from hw.emit.toml import to_toml
+from hw.emit.toml import config_files, to_toml
 from hw.plan import report
 from hw.plan.goal import Goal
 from hw.plan.network import converted as read_network
@@ -168,7 +168,7 @@ def test_layers_go_to_the_planner_as_they_are(name, storage, tmp_path):
     (layer,), _ = converted(NETWORKS[name]())
     listed = {"input": [4, *SIZE], "layers": [layer.described()]}
     write_files(
-        layer.config.files() | {"network.json": json.dumps(listed).encode()}, tmp_path / "net"
+        config_files(layer.config) | {"network.json": json.dumps(listed).encode()}, tmp_path / "net"
     )
     goal = Goal(device_named("lfe5u-25f-6"), 100e6, engines=("direct",), storages=(storage,))
     of_files = read_network(tmp_path / "net")
