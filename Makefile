@@ -8,7 +8,7 @@ NEW := sys.version_info >= (3, 11)
 # A venv of a Python that is too old, or gone, or one made without pip, is made anew.
 BROKEN := $(shell $(RUN) -c 'import sys, pip; assert $(NEW)' 2>/dev/null || echo broken)
 
-.PHONY: broken help setup demo demo-network test soak bench budgets check-budgets lint clean
+.PHONY: broken help setup demo demo-network test soak bench docs budgets check-budgets lint clean
 
 help:
 	@echo "make setup    install everything into $(VENV)"
@@ -17,6 +17,7 @@ help:
 	@echo "make test     all tests"
 	@echo "make soak     long runs"
 	@echo "make bench    place and route, and write docs/benchmarks.md; simulate every netlist"
+	@echo "make docs     write docs/benchmarks.md anew of docs/benchmarks.json"
 	@echo "make budgets  rewrite the budgets of resources and clock"
 	@echo "make lint     style and types"
 
@@ -69,6 +70,9 @@ soak: $(VENV)/torch
 bench: $(VENV)/families
 	$(RUN) scripts/bench.py
 	$(RUN) -m pytest -m bench
+
+docs: $(READY)
+	$(RUN) scripts/bench.py --again
 
 budgets: $(VENV)/flow
 	$(RUN) scripts/budgets.py --rewrite

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ OTHER_LENGTH = 8
 OTHERS = ("up5k", "gw2a-18", "ccgm1a1", "lifcl-40-9", "xc7", "xcup", "cyclonev")
 """Devices beside ECP5."""
 
-PEERS = Path(__file__).with_name("peers.json")
+PEERS, SINGLES = (Path(__file__).with_name(f"{name}.json") for name in ("peers", "singles"))
+"""Figures that were put in by hand: of other cores, and of builds that nobody measures again."""
 LAYERS = sorted((Path(__file__).parent / "layers").glob("*.toml"))
 """Configurations of whole layers to measure, for ECP5."""
 
@@ -240,5 +241,24 @@ def results_file(results: Sequence[Result], layers: Sequence[LayerResult]) -> by
         "results": [result.entry() for result in results],
         "layers": [layer.entry() for layer in layers],
         "peers": read_json(PEERS, "peers"),
+        "singles": read_json(SINGLES, "singles"),
     }
     return to_json(entries)
+
+
+def read_results(path: Path) -> tuple[list[Result], list[LayerResult]]:
+    """Return what `results_file` wrote."""
+    entries = read_json(path, "results")
+    results = [_result(entry) for entry in entries["results"]]
+    return results, [LayerResult(**_own(LayerResult, entry)) for entry in entries["layers"]]
+
+
+def _result(entry: dict[str, Any]) -> Result:
+    return Result(**_own(Result, entry) | {"case": Case(**entry["case"])})
+
+
+def _own(kind: type[Result | LayerResult], entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of ``kind`` that ``entry`` holds, with what is derived left out."""
+    own = {field.name: entry[field.name] for field in fields(kind)}
+    report = own["report"]
+    return own | {"report": report and Report.of(report)}

@@ -8,7 +8,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from flow.bench import CAPACITY, DEVICE, OTHER_LENGTH, PEERS, LayerResult, Result
+from flow.bench import CAPACITY, DEVICE, OTHER_LENGTH, PEERS, SINGLES, LayerResult, Result
 from golden.inputs.read import read_json
 from hw.targets.device import USABLE
 
@@ -36,8 +36,7 @@ How the figures were got:
   manifest, whose timing the tests measure exactly.
 - The bound is the certificate's: the largest error against the exact sum over every input.
 - Rows of `direct`, and of `fft` at N = 14, 56 and 112, are of the engines before pairs of taps and
-  before transforms of 7 * 2^m points: [architecture.md](architecture.md) and [fft.md](fft.md) have
-  what was measured since.
+  before transforms of 7 * 2^m points: what was measured since stands at the end.
 """
 
 
@@ -63,6 +62,7 @@ def markdown(results: Sequence[Result], layers: Sequence[LayerResult], seeds: in
         *_full_device(here),
         *_peers(),
         *_elsewhere([result for result in results if result.case.device != DEVICE]),
+        *_singles(),
     ]
     return "\n".join(parts)
 
@@ -204,6 +204,20 @@ def _elsewhere(results: Sequence[Result]) -> Iterator[str]:
     }
     yield from sorted(remarks)
     yield ""
+
+
+def _singles() -> Iterator[str]:
+    singles = read_json(SINGLES, "singles")
+    yield "## Builds measured one by one\n"
+    yield f"{singles['note']}\n"
+    keys = ("seeds", "dsp", "lut4_equivalents", "block_ram", "fmax_mhz", "cycles")
+    yield _table(
+        (
+            *("build", "seeds", "multipliers", "LUT4-equivalents", "block RAM", "MHz"),
+            "cycles a group or map",
+        ),
+        [(single["build"], *(single[key] for key in keys)) for single in singles["builds"]],
+    )
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:

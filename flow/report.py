@@ -1,6 +1,8 @@
 """What an implementation came to, for people and programs."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any, Self
 
 from hw.emit.files import to_json
 
@@ -82,6 +84,14 @@ class Report:
     seeds: dict[int, float] = field(default_factory=dict)
     critical_path: CriticalPath | None = None
     remarks: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Self:
+        """Return the report that ``entry`` of a JSON file is."""
+        path = entry["critical_path"]
+        path = path and CriticalPath(**path | {"steps": [Step(**step) for step in path["steps"]]})
+        seeds = {int(seed): fmax for seed, fmax in entry["seeds"].items()}
+        return cls(**{**entry, "seeds": seeds, "critical_path": path})
 
     def json(self) -> bytes:
         """Return this as a JSON file."""

@@ -2,13 +2,25 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from flow.bench import DEVICE, LAYERS, LENGTHS, cases, measure, measure_layer, results_file
+from flow.bench import (
+    DEVICE,
+    LAYERS,
+    LENGTHS,
+    LayerResult,
+    Result,
+    cases,
+    measure,
+    measure_layer,
+    read_results,
+    results_file,
+)
 from flow.benchmarks import markdown, plots
 from flow.cache import Cache
 from flow.families import part_named
@@ -25,6 +37,7 @@ from hw.engines import ENGINES
     "--engine", "engines", multiple=True, type=click.Choice(list(ENGINES)), help="Only this."
 )
 @click.option("--length", "lengths", multiple=True, type=int, help="Only this one.")
+@click.option("--again", is_flag=True, help="Only write anew what benchmarks.json has.")
 @click.option("--seeds", type=int, default=3, help="Placements; Fmax is their median.  [3]")
 @click.option("--jobs", type=int, default=os.cpu_count(), help="Placements at a time.  [all cores]")
 @click.option("--cache", type=Path, default=Path("build/cache"), help="Kept steps.  [build/cache]")
@@ -32,6 +45,7 @@ from hw.engines import ENGINES
 def main(
     engines: tuple[str, ...],
     lengths: tuple[int, ...],
+    again: bool,
     seeds: int,
     jobs: int,
     cache: Path,
@@ -43,6 +57,9 @@ def main(
     """
     check_range("seeds", seeds, 1, 99)
     check_range("jobs", jobs, 1, 99)
+    if again:
+        _write(*read_results(out / "benchmarks.json"), seeds, out)
+        return
     wanted = cases(engines or list(ENGINES), lengths or LENGTHS)
     # Of some engines or lengths only, it is no whole layer that is asked for.
     layers = [] if engines or lengths else LAYERS
@@ -52,6 +69,10 @@ def main(
         means = Means(seeds, jobs, Cache(cache), step)
         results = [measure(case, means) for case in wanted]
         whole = [measure_layer(config, means) for config in layers]
+    _write(results, whole, seeds, out)
+
+
+def _write(results: Sequence[Result], whole: Sequence[LayerResult], seeds: int, out: Path) -> None:
     files = {
         "benchmarks.md": markdown(results, whole, seeds).encode(),
         "benchmarks.json": results_file(results, whole),

@@ -50,7 +50,7 @@ channels have engines of different rates: they are those of the layers that `hw.
 of the plan's configurations, and tests simulate some. Multipliers and block RAMs are counted from
 the parameters; LUTs are predicted, within 10 % of synthesis, for ECP5. All hold for any weights:
 known ones in ROM often take fewer, for one thing because their shifts are more alike (a unit for
-layer5 of parcnet-s may take 1,745 LUTs where 2,750 are planned). For the Artix-7 there is no
+layer5 of parcnet-s may take two thirds of the LUTs that are planned). For the Artix-7 there is no
 prediction: ECP5's counts stand for DSP48s, RAMB18s and LUT6s, an estimate that was not compared
 with synthesis, and the planner says so. The clock is given, {_MHZ:g} MHz, and a full device may
 not reach it: the planner warns where an engine alone was measured below it. LUTs may take 80 % of
@@ -60,20 +60,12 @@ a device. Frames overlap: a frame takes as many cycles as its slowest unit. Data
 ## Networks that were converted
 
 `hw.convert` gives each map a scale and a zero point of its own, and ParC-Net's layers a residual
-sum. Units are shared all the same, at the speed of the published shapes. The networks of `nets.zoo`
-with random parameters, on the LFE5U-85F at {_MHZ:g} MHz (`python -m hw.plan build/net`):
-
-| network | frames/s as published | converted | multipliers | LUTs | block RAMs |
-|---|--:|--:|--:|--:|--:|
-| resnet50-parc, 224 x 224 | 108.7 | 108.7 | 110 | 13,085 | 171 |
-| mobilenetv2-parc, 224 x 224 | 9,300.6 | 9,300.6 | 147 | 56,387 | 151 |
-| convnext-xt-parc, 224 x 224 | 27,901.8 | 27,901.8 | 147 | 56,332 | 113 |
-| convnext-t-parc, 224 x 224 | 13,950.9 | 13,950.9 | 147 | 56,378 | 151 |
-| parcnet-s, 256 x 256 | 2,288.8 | 2,288.8 | 155 | 66,887 | 131 |
+sum. Units are shared all the same, at the speed of the published shapes: so it was for the networks
+of `nets.zoo` with random parameters on the LFE5U-85F (`python -m hw.plan build/net`).
 
 No accuracy is given away for it: each layer keeps its own formats. A residual sum takes a
 multiplier a lane. Where zero points and its scale are loaded, a unit of 24 x 8 x 8 with 2 lanes
-grows from 4,833 to 6,101 LUTs as synthesised, most of it the residual's shifter.
+grows by a quarter in LUTs as synthesised, most of it the residual's shifter.
 
 ## How a plan is made
 
