@@ -249,11 +249,11 @@ def results_file(results: Sequence[Result], layers: Sequence[LayerResult]) -> by
 def read_results(path: Path) -> tuple[list[Result], list[LayerResult]]:
     """Return what `results_file` wrote."""
     entries = read_json(path, "results")
-    results = [_result(entry) for entry in entries["results"]]
+    results = [_read_result(entry) for entry in entries["results"]]
     return results, [LayerResult(**_own(LayerResult, entry)) for entry in entries["layers"]]
 
 
-def _result(entry: dict[str, Any]) -> Result:
+def _read_result(entry: dict[str, Any]) -> Result:
     return Result(**_own(Result, entry) | {"case": Case(**entry["case"])})
 
 
