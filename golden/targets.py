@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 
 from golden.inputs.errors import ParameterError
+from golden.numbers.quantize import MULTIPLIER_BITS
+
+LEAST_FACTOR_BITS = MULTIPLIER_BITS + 1
+"""A requantiser's multiplier and its sign."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,13 +23,24 @@ class TargetFacts:
         Wider operand of a multiplier that two products with a common operand may share; None where
         they never do.
     factor_bits
-        Widest operand that products have in common; None where synthesis takes any.
+        Widest operand that products have in common; None where it is as wide as it needs to be. A
+        requantiser's has `LEAST_FACTOR_BITS`.
+
+    Raises
+    ------
+    ValueError
+        Where nothing could be requantised.
     """
 
     name: str
     operand_bits: int | None = None
     wide_bits: int | None = None
     factor_bits: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.factor_bits is not None and self.factor_bits < LEAST_FACTOR_BITS:
+            rule = f"at least {LEAST_FACTOR_BITS}, which a requantiser has"
+            raise ValueError(f"Factor bits must be {rule}, not {self.factor_bits}")
 
     def takes(self, bits: int) -> bool:
         """Return whether a multiplier takes two operands of ``bits``."""

@@ -28,9 +28,18 @@ def is_predicted(target: str) -> bool:
     return TARGETS[target].cost_model is not None
 
 
-def counted(cost: Cost) -> dict[str, int | float | str]:
-    """Return a plan's entry for what was counted in the cells of `REFERENCE`."""
-    return _figures(REFERENCE.name, cost)
+def own_figures(design: LineDesign | LayerDesign, counted: Cost) -> Cost:
+    """Return what the cost model of a design's target makes of what was counted for it."""
+    model = TARGETS[design.target].cost_model
+    assert model is not None
+    return model.of(design, counted)
+
+
+def reservation(target: str) -> str:
+    """Return what is to be said behind figures for ``target``: nothing where they are its own."""
+    if is_predicted(target):
+        return ""
+    return f", counted as {REFERENCE.name.upper()}'s: no prediction for {target}"
 
 
 def prediction(design: LineDesign | LayerDesign, cost: Cost) -> dict[str, int | float | str]:
@@ -44,13 +53,14 @@ def prediction(design: LineDesign | LayerDesign, cost: Cost) -> dict[str, int | 
         work["macs_per_cycle"] = round(cost.work, 2)
     if model is None:
         return {"target": design.target, "remark": NO_PREDICTION} | work
-    own = model.of(design, cost)
+    own = own_figures(design, cost)
     if isinstance(cost, Working):
         work["macs_per_cycle_and_multiplier"] = round(cost.work / max(own.multipliers, 1), 2)
-    return _figures(model.cells, own) | work
+    return figures(model.cells, own) | work
 
 
-def _figures(cells: str, cost: Cost) -> dict[str, int | float | str]:
+def figures(cells: str, cost: Cost) -> dict[str, int | float | str]:
+    """Return the entry of a cost in the cells of a target."""
     return {
         "target": cells,
         "multipliers": cost.multipliers,

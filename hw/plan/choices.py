@@ -7,7 +7,7 @@ from golden.inputs.errors import ParameterError
 from hw.engines import ENGINES
 from hw.plan.forms import FORMS, powers
 from hw.plan.network import PlannedLayer
-from hw.plan.option import Option, Predicted
+from hw.plan.option import Option, Predictions
 from hw.plan.tables import EngineTable
 from hw.targets.cost import Cost
 
@@ -40,7 +40,7 @@ def options_of(
     engines: Sequence[str],
     storages: Sequence[str],
     most: Cost,
-    known: dict[str, Predicted],
+    known: Predictions,
     refused: list[Refusal],
 ) -> Iterator[Option]:
     """Yield units for ``layer`` alone: every engine, with every useful number of lanes and macs.

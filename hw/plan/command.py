@@ -18,6 +18,7 @@ from hw.plan.fmax import warnings
 from hw.plan.goal import Goal, Plan
 from hw.plan.network import PlannedNetwork, converted, published
 from hw.plan.search import Planner
+from hw.predict import reservation
 from hw.targets.registry import device_named
 
 _CLOCK = (1.0, 1000.0)
@@ -168,5 +169,7 @@ def _network(name: str, size: Size | None) -> PlannedNetwork:
 
 def _too_fast(fps: float, best: Plan) -> NoReturn:
     clock = best.goal.clock / 1e6
-    rule = f"at most {best.fps:,.1f} on {best.goal.device.name} at {clock:g} MHz"
+    device = best.goal.device
+    at = f"{device.name} at {clock:g} MHz{reservation(device.target)}"
+    rule = f"at most {best.fps:,.1f} on {at}"
     raise ParameterError("fps", rule, f"{fps:g}")

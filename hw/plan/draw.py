@@ -13,6 +13,7 @@ from golden.inputs.errors import ParameterError
 from hw.plan.goal import Plan
 from hw.plan.search import Planner
 from hw.plan.sums import Pick
+from hw.predict import reservation
 
 _COLOURS = {"direct": "tab:blue", "fft": "tab:green", "fermat": "tab:orange"}
 _MOST_POINTS = 32
@@ -52,7 +53,8 @@ def picture(planner: Planner, plan: Plan) -> bytes:
         panel.grid(visible=True, which="both", alpha=0.3)
     panel.legend(fontsize="small")
     device, clock = planner.goal.device, planner.goal.clock / 1e6
-    figure.suptitle(f"{planner.network.name} on {device.name} at {clock:g} MHz (predicted)")
+    predicted = f"predicted{reservation(device.target)}"
+    figure.suptitle(f"{planner.network.name} on {device.name} at {clock:g} MHz ({predicted})")
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "plan"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})

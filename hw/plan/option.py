@@ -24,8 +24,9 @@ from hw.line.output import stage_latency
 from hw.plan.forms import FORMS
 from hw.plan.network import PlannedLayer, for_prediction, with_scalars
 from hw.plan.tables import EngineTable
+from hw.predict import own_figures
 from hw.targets.cost import Cost
-from hw.targets.registry import REFERENCE
+from hw.targets.registry import REFERENCE, counted_for
 
 STORAGES = ("rom", "port", "reloaded")
 """Kernels of all layers in ROM; all of them loaded once; or those of one layer at a time."""
@@ -34,23 +35,36 @@ _TURN_CYCLES = 32
 
 
 class Predicted:
-    """What is known of a configuration, found when it is first asked for."""
+    """What is known of a configuration, found when it is first asked for.
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    Cycles are of the target that it is built for, counts of the one in whose cells they are: the
+    same where it has a cost model of its own.
+    """
+
+    def __init__(self, config: Mapping[str, Any], cells: str) -> None:
         self._config = config
+        self._cells = cells
 
-    @cached_property
-    def design(self) -> LayerDesign:
-        table = Table(self._config)
+    def _design_for(self, target: str) -> LayerDesign:
+        table = Table({**self._config, "target": target})
         form = table.take("form", str)
         table.take("weights_port", bool)
         return LAYERS[form].design.of_table(table, None, example=False)
 
     @cached_property
+    def design(self) -> LayerDesign:
+        return self._design_for(self._config["target"])
+
+    @cached_property
+    def _counted(self) -> LayerDesign:
+        same = self._cells == self._config["target"]
+        return self.design if same else self._design_for(self._cells)
+
+    @cached_property
     def refusal(self) -> ParameterError | None:
         """What `hw.build layer` has against it."""
         try:
-            self.cost  # noqa: B018 - raises where an engine cannot do its part
+            self.cycles, self.cost  # noqa: B018 - raise where an engine cannot do its part
         except ParameterError as error:
             return error
         return None
@@ -61,12 +75,37 @@ class Predicted:
         return LAYERS[self.design.form].cycles(self.design)
 
     @cached_property
+    def _count(self) -> Cost:
+        return LAYERS[self._counted.form].predict(self._counted)
+
+    @cached_property
     def cost(self) -> Cost:
-        return LAYERS[self.design.form].predict(self.design)
+        return own_figures(self._counted, self._count)
 
     @cached_property
     def in_rom(self) -> Cost:
-        return self.cost - saved_by_rom(self.design)
+        return own_figures(self._counted, self._count - saved_by_rom(self._counted))
+
+
+class Predictions:
+    """What is known of the configurations of units for a target.
+
+    Parameters
+    ----------
+    target
+        What units are built for.
+    """
+
+    def __init__(self, target: str = REFERENCE.name) -> None:
+        self.target = target
+        self._known: dict[str, Predicted] = {}
+
+    def of(self, config: Mapping[str, Any]) -> Predicted:
+        """Return what is known of a configuration."""
+        key = json.dumps(config)
+        if key not in self._known:
+            self._known[key] = Predicted(config, counted_for(self.target).name)
+        return self._known[key]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +133,7 @@ class Option:
     lanes: int
     storage: str
     slices: int = 1
-    known: "dict[str, Predicted]" = field(default_factory=dict, repr=False)
+    known: Predictions = field(default_factory=Predictions, repr=False)
 
     @property
     def channels(self) -> int:
@@ -120,13 +159,12 @@ class Option:
         }
 
     @cached_property
-    def _predicted(self) -> "Predicted":
-        config = for_prediction(self.config("planned", REFERENCE.name))
-        return self.known.setdefault(json.dumps(config), Predicted(config))
+    def _predicted(self) -> Predicted:
+        return self.known.of(for_prediction(self.config("planned", self.known.target)))
 
     @property
     def design(self) -> LayerDesign:
-        """The unit for the target that predictions count for, with weights that arrive on ports."""
+        """The unit, with weights that arrive on ports."""
         return self._predicted.design
 
     @property

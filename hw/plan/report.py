@@ -16,8 +16,8 @@ from hw.plan.goal import Plan
 from hw.plan.network import PlannedNetwork, in_rom
 from hw.plan.option import Option
 from hw.plan.tables import EngineTable
-from hw.predict import counted, is_predicted
-from hw.targets.registry import REFERENCE
+from hw.predict import figures, is_predicted
+from hw.targets.registry import REFERENCE, counted_for
 
 PLAN = "plan.json"
 """What names a plan's files."""
@@ -148,6 +148,7 @@ def unit_config(name: str, unit: Option, target: str) -> LayerConfig:
 def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:
     """Return the plan as JSON has it."""
     goal = plan.goal
+    cells = counted_for(goal.device.target).name
     return {
         "schema": 1,
         "network": network.name,
@@ -157,7 +158,7 @@ def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:
         "frames_per_second": plan.fps,
         "cycles_per_frame": plan.cycles,
         "exact": plan.exact,
-        "prediction": counted(plan.cost),
+        "prediction": figures(cells, plan.cost),
         "remarks": list(remarks(plan)),
         "traffic": {"map_bytes": plan.map_bytes, "weight_bytes": plan.weight_bytes},
         "operations": plan.operations,
@@ -169,7 +170,7 @@ def entry(network: PlannedNetwork, plan: Plan) -> dict[str, Any]:
                 "slices": unit.slices,
                 "sets": set_names(name, unit),
                 "cycles_per_frame": unit.cycles,
-                "prediction": counted(unit.cost),
+                "prediction": figures(cells, unit.cost),
             }
             for name, unit in named_units(plan)
         ],

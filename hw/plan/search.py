@@ -17,8 +17,9 @@ from hw.plan.choices import Refusal, options_of, reasons, sliced
 from hw.plan.forms import FORMS
 from hw.plan.goal import RESOURCES, Figures, Goal, Plan
 from hw.plan.network import PlannedLayer, PlannedNetwork
-from hw.plan.option import Option, Predicted, serving
+from hw.plan.option import Option, Predictions, serving
 from hw.plan.sums import Choices, Deal, Sums
+from hw.predict import reservation
 from hw.targets.cost import Cost
 
 _SLICES = 8
@@ -51,11 +52,11 @@ class Planner:
     """
 
     def __init__(
-        self, network: PlannedNetwork, goal: Goal, known: dict[str, Predicted] | None = None
+        self, network: PlannedNetwork, goal: Goal, known: Predictions | None = None
     ) -> None:
         self.network = network
         self.goal = goal
-        self._known = {} if known is None else known
+        self._known = known or Predictions(goal.device.target)
         self.refused: dict[str, dict[str, str]] = {}
         kinds: dict[str, list[PlannedLayer]] = {}
         for layer in network.layers:
@@ -87,6 +88,7 @@ class Planner:
             return options
         shape = "{height} x {width}".format_map(smallest.options)
         rule = f"able to do {smallest.name} ({smallest.form}, {shape}) in {_of_cost(usable)}"
+        rule += reservation(goal.device.target)
         said = "".join(f"; {engine}: {reason}" for engine, reason in why.items())
         raise ParameterError("engines", rule, ",".join(goal.engines) + said)
 
@@ -211,7 +213,8 @@ class Planner:
 
     def _too_small(self) -> NoReturn:
         device = self.goal.device
-        rule = f"large enough for the smallest plan ({_of_cost(self.smallest().cost)})"
+        needed = _of_cost(self.smallest().cost) + reservation(device.target)
+        rule = f"large enough for the smallest plan ({needed})"
         raise ParameterError("device", rule, f"{device.name} ({_of_cost(device.usable)})")
 
     def _plan(self, sums: Sums) -> Plan | None:

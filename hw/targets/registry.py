@@ -17,6 +17,12 @@ REFERENCE = ECP5
 """The target in whose cells `hw.predict` counts."""
 
 
+def counted_for(target: str) -> Target:
+    """Return the target in whose cells figures for ``target`` are: `REFERENCE` without a model."""
+    model = TARGETS[target].cost_model
+    return REFERENCE if model is None else TARGETS[model.cells]
+
+
 def register(target: Target) -> None:
     """Add a target to those that can be built for.
 
