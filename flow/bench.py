@@ -14,6 +14,7 @@ from flow.tools import FlowError, MissingToolError
 from golden.inputs.errors import ParameterError
 from golden.inputs.read import read_json
 from hw.emit.files import to_json
+from hw.engines import ENGINES
 from hw.targets.device import USABLE
 from hw.targets.registry import device_named
 
@@ -50,10 +51,8 @@ class Case:
     def arguments(self) -> list[str]:
         """Arguments of `hw.build`."""
         words = [self.engine, "--length", str(self.length), "--target", self.target]
-        if self.engine == "direct" and self.length > CAPACITY["dsp"]:
-            # The line passes half as many multipliers twice: the device has no more.
-            words += ["--macs", str(self.length // 2)]
-        return words
+        fitting = ENGINES[self.engine].candidates.within(self.length, CAPACITY["dsp"])
+        return words + [word for key, value in fitting.items() for word in (f"--{key}", str(value))]
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,57 @@
-"""The line engines' descriptions by name, and how a table of a configuration chooses one."""
+"""The engines' descriptions by name, and how a table of a configuration chooses one.
+
+An engine is entered by `register`. All else that is to be known of one is said by its description,
+and by its entry in `hw.engines`.
+"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from golden.direct.design import PAIRINGS, DirectDesign
+from golden.dense.design import DenseDesign, DenseDirectDesign, DenseFermatDesign, DenseFftDesign
+from golden.direct.design import DirectDesign
 from golden.fermat.design import FermatDesign
 from golden.fft.design import FftDesign
-from golden.fft.exact import EXACT_WIDTHS, exact_widths
 from golden.inputs.config import Table, refusal
 from golden.line.design import LineDesign
+from golden.line.options import sorted_out
+from golden.plane.design import PlaneDesign
+from golden.plane.fermat import PlaneFermat
+from golden.plane.fft import PlaneFft
 
-DESIGNS: Mapping[str, type[LineDesign]] = {
-    design.engine: design for design in (DirectDesign, FftDesign, FermatDesign)
-}
+DESIGNS: dict[str, type[LineDesign]] = {}
+"""Line engines; `register` adds to them."""
+DENSE_DESIGNS: dict[str, type[DenseDesign]] = {}
+"""What mixes channels, by the line engine that does the work."""
+PLANE_DESIGNS: dict[str, type[PlaneDesign]] = {}
+"""Two-dimensional engines, likewise."""
 
 
-def take_pairing(table: Table, key: str) -> bool | None:
-    """Read whether two taps share a multiplier; None where it is left open."""
-    named = table.take(key, str, None)
-    if named is None:
-        return None
-    if named not in PAIRINGS:
-        raise refusal(f"{table.path}{key}", f"one of {', '.join(PAIRINGS)}", repr(named))
-    return PAIRINGS[named]
+def register(
+    design: type[LineDesign],
+    *,
+    dense: type[DenseDesign] | None = None,
+    plane: type[PlaneDesign] | None = None,
+) -> None:
+    """Enter an engine under its name, and what is made of it.
+
+    Raises
+    ------
+    ValueError
+        Where another has the name.
+    """
+    name = design.engine
+    if DESIGNS.setdefault(name, design) is not design:
+        raise ValueError(f"Engine must have a name of its own, not {name!r}")
+    if dense is not None:
+        DENSE_DESIGNS[name] = dense
+    if plane is not None:
+        PLANE_DESIGNS[name] = plane
+
+
+register(DirectDesign, dense=DenseDirectDesign)
+register(FftDesign, dense=DenseFftDesign, plane=PlaneFft)
+register(FermatDesign, dense=DenseFermatDesign, plane=PlaneFermat)
 
 
 @dataclass(frozen=True)
@@ -33,22 +61,19 @@ class EngineChoice:
     Parameters
     ----------
     engine
-        One of `DESIGNS`.
+        One of `designs`.
     options
-        Fields of its design that other engines lack, and ``start_bits`` where weights are loaded.
-    exact
-        Of the FFT engine: whether to take the narrowest widths proved to be exact.
+        Fields of its design that its options decide, and ``start_bits`` where weights are loaded.
+    finishing
+        Names of its options that change a design once it is made.
     """
 
     designs: ClassVar[Mapping[str, type[LineDesign]]] = DESIGNS
-    told: ClassVar[frozenset[str]] = frozenset(
-        {*(field.name for field in fields(LineDesign)), "support", "paired"}
-    )
-    """Fields that are no options."""
+    told: ClassVar[frozenset[str]] = frozenset()
 
     engine: str
-    options: Mapping[str, int]
-    exact: bool = False
+    options: Mapping[str, Any]
+    finishing: tuple[str, ...] = ()
 
     @classmethod
     def take(cls, table: Table, *, port: bool) -> Self:
@@ -59,29 +84,40 @@ class EngineChoice:
         engine = table.take("engine", str)
         if engine not in cls.designs:
             raise refusal(f"{table.path}engine", f"one of {', '.join(cls.designs)}", repr(engine))
-        own = [field.name for field in fields(cls.designs[engine]) if field.name not in cls.told]
-        if port:
-            own.append("start_bits")
-        else:
+        options = cls.designs[engine].options
+        values = {option.name: option.take(table) for option in options if option.finish}
+        for option in options:
+            if option.settles and values[option.name]:
+                rule = f"left out with {option.name} = true, which chooses it"
+                table.leave_out(option.settles, rule)
+        values |= {option.name: option.take(table) for option in options if not option.finish}
+        fields, finishing = sorted_out(options, values)
+        if not port:
             table.leave_out(["start_bits"], "left out without weights_port = true")
-        exact = engine == "fft" and table.take("exact", bool, False)
-        if exact:
-            table.leave_out(EXACT_WIDTHS, "left out with exact = true, which chooses it")
-        options = {key: table.take(key, int, None) for key in own}
-        design = cls.designs[engine]
-        if issubclass(design, DirectDesign):
-            options["paired"] = take_pairing(table, design.pairing)
-        return cls(engine, {k: v for k, v in options.items() if v is not None}, exact)
+        elif (start_bits := table.take("start_bits", int, None)) is not None:
+            fields["start_bits"] = start_bits
+        return cls(engine, fields, finishing)
 
     @property
     def design(self) -> Callable[..., LineDesign]:
         """Makes a design of what all engines share, with these options."""
 
         def make(**shared: Any) -> LineDesign:
-            design = self.designs[self.engine](**shared, **dict[str, Any](self.options))
-            return exact_widths(design) if isinstance(design, FftDesign) and self.exact else design
+            return self.finish(self.designs[self.engine](**shared, **self.options))
 
         return make
+
+    def finish(self, design: LineDesign) -> LineDesign:
+        """Return what `finishing` makes of a design."""
+        for option in design.options:
+            if option.finish is not None and option.name in self.finishing:
+                design = option.finish(design)
+        return design
+
+    @property
+    def exact(self) -> bool:
+        """Whether a design is to be made exact, where that is an option."""
+        return "exact" in self.finishing
 
     @property
     def max_data_bits(self) -> int:

@@ -9,16 +9,14 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from golden.direct.design import PAIRINGS, DirectDesign
-from golden.fermat.design import FermatDesign
-from golden.fft.design import FftDesign
-from golden.fft.exact import EXACT_WIDTHS, exact_widths
+from golden.engines import EngineChoice
 from golden.inputs.errors import ParameterError
 from golden.inputs.names import check_module_name
 from golden.inputs.read import read_arrays, read_toml
 from golden.layer.design import LayerDesign
 from golden.line.design import LineDesign, Requantization
 from golden.line.example import example_weights
+from golden.line.options import Option, sorted_out
 from golden.line.weights import WEIGHT_NAMES, LineWeights, check_names, check_weights
 from golden.numbers.interval import Interval
 from golden.targets import FACTS
@@ -26,9 +24,11 @@ from hw.command import run_command
 from hw.emit.axi import PortNames
 from hw.emit.files import write_product
 from hw.emit.generate import generate
+from hw.engines import ENGINES
 from hw.layer.capacity import check_capacity
 from hw.layer.config import LayerConfig
 from hw.layer.registry import LAYERS
+from hw.line.entry import Engine
 from hw.predict import NO_PREDICTION, is_predicted
 
 PRESETS = Path(__file__).with_name("presets.toml")
@@ -62,6 +62,13 @@ def given(command: Command, options: Sequence[Callable[[Command], Command]]) -> 
     return command
 
 
+def _lanes() -> str:
+    """Return the default of ``lanes``: of all engines, and of those that have another."""
+    own = {name: engine.design.lanes for name, engine in ENGINES.items()}
+    others = (f"; {name}: {lanes}" for name, lanes in own.items() if lanes != LineDesign.lanes)
+    return f"{LineDesign.lanes}{''.join(others)}"
+
+
 def line_options(command: Command) -> Command:
     """Give ``command`` the options that every line engine has."""
     options = [
@@ -70,7 +77,7 @@ def line_options(command: Command) -> Command:
         click.option(
             "--rows", type=int, help="Lines of a channel before the next channel's.  [--lanes]"
         ),
-        click.option("--lanes", type=int, help="Lines side by side in a beat.  [1; fft: 2]"),
+        click.option("--lanes", type=int, help=f"Lines side by side in a beat.  [{_lanes()}]"),
         click.option("--data-bits", type=int, default=8, help="Width of a sample.  [8]"),
         click.option("--weight-bits", type=int, default=8, help="Width of a weight.  [8]"),
         click.option(
@@ -123,7 +130,19 @@ def layer_options(command: Command) -> Command:
     return given(command, options)
 
 
-@click.group(invoke_without_command=True)
+class _Commands(click.Group):
+    """A command for each of `hw.engines.ENGINES`, whenever they were registered, and for layers."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*ENGINES, *super().list_commands(ctx)])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in ENGINES:
+            return engine_command(ENGINES[cmd_name])
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Commands, invoke_without_command=True)
 @click.option("--preset", metavar="NAME", help="Build one preset instead of all.")
 @click.option("--list-presets", is_flag=True, help="Print the presets and end.")
 @OUT_OPTION
@@ -175,60 +194,6 @@ def _arguments(options: dict[str, Any]) -> list[str]:
 
 
 @main.command()
-@line_options
-@click.option("--macs", type=int, help="Products a lane and cycle, from 1 to N.  [N]")
-@click.option(
-    "--products",
-    type=click.Choice(list(PAIRINGS)),
-    help="Two products a multiplier, or one.  [what takes fewer multipliers]",
-)
-def direct(**options: Any) -> None:
-    """Direct engine: two taps a multiplier, exact.
-
-    With --macs N a sample enters and a result leaves every cycle; with fewer products P a group
-    of lines takes N * ceil(N / P) cycles. In pairs, P products take ceil(P / 2) + 1 multipliers.
-    """
-    products = options.pop("products")
-    paired = None if products is None else PAIRINGS[products]
-    build(DirectDesign, options, macs=options.pop("macs"), paired=paired)
-
-
-@main.command()
-@line_options
-@click.option("--operand-bits", type=int, help="Width of a multiplier's data operand.  [18]")
-@click.option("--twiddle-bits", type=int, help="Width of a twiddle; sums have one more.  [17]")
-@click.option("--spectrum-bits", type=int, help="Width that a bin and its sums fit.  [18]")
-@click.option("--guard-bits", type=int, help="Bits of adders and delays below operands.  [2]")
-@click.option("--result-f-bits", type=int, help="Fraction bits before the last rounding.  [0]")
-@click.option("--exact", is_flag=True, help="Take the narrowest widths proved to be exact.")
-def fft(**options: Any) -> None:
-    """FFT engine: about 1.5 * log2(N) multiplications a sample, error bounded by proof.
-
-    Two lines share a complex transform. Lengths 2^m from 4 to 4096 take N cycles a group of lines,
-    so do 3, 5, 7, 9, 15 and 21 times a power of two; others from 3 to 2048 take a transform of
-    2^m >= 2 * N - 1 points and as many cycles.
-    """
-    own = ("guard_bits", *EXACT_WIDTHS)
-    finish = None
-    if options["exact"]:
-        _leave_out(options, EXACT_WIDTHS, "left out with --exact, which chooses it")
-        finish = exact_widths
-    build(FftDesign, options, finish, **{key: options.pop(key) for key in own})
-
-
-@main.command()
-@line_options
-@click.option("--ring", type=int, help="Bits b of the ring modulo 2^b + 1.  [the cheapest]")
-def fermat(**options: Any) -> None:
-    """Fermat engine: one modular multiplication a sample whatever the length, exact.
-
-    A sample enters and a result leaves every cycle. Transforms modulo 2^b + 1 need no multiplier;
-    the ring is chosen so that it holds every sum that the weights can reach.
-    """
-    build(FermatDesign, options, ring=options.pop("ring"))
-
-
-@main.command()
 @layer_options
 def layer(config: Path, name: str | None, out: Path, **ports: str) -> None:
     """Build a whole layer on feature maps: raster in, raster out.
@@ -244,36 +209,60 @@ def layer(config: Path, name: str | None, out: Path, **ports: str) -> None:
     finish_build(design, names, out, example=design.example, inputs=described.read_from)
 
 
-def build(
-    design_class: type[LineDesign],
-    options: dict[str, Any],
-    finish: Callable[[Any], LineDesign] | None = None,
-    **own: Any,
-) -> None:
-    """Build what the command line describes, changed by ``finish``, and say where it went."""
+def engine_command(engine: Engine) -> click.Command:
+    """Return the command that builds a line engine, with all of its options."""
+
+    def command(**options: Any) -> None:
+        build(engine, options)
+
+    own = [_click_option(option, engine.design) for option in engine.design.options]
+    with_all = line_options(given(command, own))
+    return click.command(engine.name, help=engine.about)(with_all)
+
+
+def _click_option(option: Option, design: type[LineDesign]) -> Callable[[Command], Command]:
+    """Return ``option`` of a ``design`` as a command line has it."""
+    flag = f"--{option.name.replace('_', '-')}"
+    if option.kind is bool:
+        return click.option(flag, is_flag=True, help=option.help)
+    default = option.default
+    if default is None:
+        default = str(design.__dataclass_fields__[option.field or option.name].default)
+    kind = int if option.choices is None else click.Choice(list(option.choices))
+    return click.option(flag, type=kind, help=f"{option.help}  [{default}]")
+
+
+def _choice(engine: Engine, options: dict[str, Any]) -> EngineChoice:
+    """Return the engine and what ``options`` has of its own."""
+    own = engine.design.options
+    for option in own:
+        if option.settles and options[option.name]:
+            rule = f"left out with --{option.name.replace('_', '-')}, which chooses it"
+            _leave_out(options, option.settles, rule)
+    return EngineChoice(engine.name, *sorted_out(own, options))
+
+
+def build(engine: Engine, options: dict[str, Any]) -> None:
+    """Build what the command line describes, and say where it went."""
+    choice = _choice(engine, options)
     names = PortNames(options["clock"], options["reset"], options["reset_active"])
     requantization = _requantization(options)
     if not options["weights_port"]:
         _leave_out(options, ["start_bits"], "left out without --weights-port")
-    common = {
+    told = {
         key: options[key]
         for key in (
             *("length", "channels", "rows", "lanes", "data_bits", "weight_bits"),
             *("start_bits", "target"),
         )
     }
-    common, own = (
-        {key: value for key, value in told.items() if value is not None} for told in (common, own)
-    )
-    own_name = f"parc_{design_class.engine}_{options['length']}"
+    common = {key: value for key, value in told.items() if value is not None}
+    own_name = f"parc_{engine.name}_{options['length']}"
     common["name"] = own_name if options["name"] is None else options["name"]
     common["requantization"] = requantization
     # The parameters are checked before a file is read that they describe.
-    design_class(weights=None, **common, **own)
-    weights = _weights(options, requantization)
-    design = design_class(weights=weights, **common, **own)
-    if finish is not None:
-        design = finish(design)
+    engine.design(weights=None, **common, **choice.options)
+    design = choice.design(weights=_weights(options, requantization), **common)
     inputs = [] if options["weights"] is None else [options["weights"]]
     finish_build(design, names, options["out"], example=not inputs, inputs=inputs)
 

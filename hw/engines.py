@@ -1,56 +1,35 @@
-"""The line engines by name."""
+"""The line engines by name: whatever builds, times, predicts or plans one finds all of it here."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import fields
 
-from golden.direct.design import DirectDesign
-from golden.fermat.design import FermatDesign
-from golden.fft.design import FftDesign
+from golden import engines as described
 from golden.line.design import LineDesign
-from hw.direct import core as direct
-from hw.direct.core import DirectCore
-from hw.direct.predict import predict as predict_direct
-from hw.fermat.core import FermatCore
-from hw.fermat.core import pipeline_latency as fermat_latency
-from hw.fermat.predict import predict as predict_fermat
-from hw.fft.core import FftCore
-from hw.fft.pipeline import pipeline_latency as fft_latency
-from hw.fft.predict import predict as predict_fft
-from hw.line.core import Core
+from hw.direct.engine import DIRECT
+from hw.fermat.engine import FERMAT
+from hw.fft.engine import FFT
+from hw.line.entry import Engine
 from hw.targets.cost import Cost
 
+ENGINES: dict[str, Engine] = {}
+"""Engines by name; `register` adds to them."""
 
-@dataclass(frozen=True)
-class Engine:
-    """A line engine.
 
-    Parameters
-    ----------
-    design
-        Describes one.
-    core
-        Makes a core of a design.
-    predict
-        What a design takes of a device.
-    latency, pipeline_latency
-        Of a design's core, without making one.
+def register(engine: Engine) -> None:
+    """Enter an engine, and its description if that was not done.
+
+    From then on command lines, layers' configurations and the planner have it.
+
+    Raises
+    ------
+    ValueError
+        Where another has the name.
     """
-
-    design: type[LineDesign]
-    core: Callable[[Any], Core]
-    predict: Callable[[Any], Cost]
-    latency: Callable[[Any], int]
-    pipeline_latency: Callable[[Any], int]
+    described.register(engine.design)
+    ENGINES[engine.name] = engine
 
 
-ENGINES: Mapping[str, Engine] = {
-    "direct": Engine(
-        DirectDesign, DirectCore, predict_direct, direct.latency, direct.pipeline_latency
-    ),
-    "fft": Engine(FftDesign, FftCore, predict_fft, fft_latency, fft_latency),
-    "fermat": Engine(FermatDesign, FermatCore, predict_fermat, fermat_latency, fermat_latency),
-}
+for _engine in (DIRECT, FFT, FERMAT):
+    register(_engine)
 
 _NO_FIGURES = ("name", "weights")
 _known: dict[tuple[object, ...], Cost] = {}

@@ -23,6 +23,7 @@ from golden.numbers.quantize import Activation, QuantizedKernel, quantize_lines
 from golden.operator.parc import parc
 from hw.command import table
 from hw.emit.manifest import design_of
+from hw.engines import ENGINES
 from sim import bench_map
 from sim.bench import Job
 from sim.photograph import Floats, feature_map, position_aware_kernels
@@ -31,8 +32,6 @@ from sim.runner import build
 
 ROOT = Path(__file__).resolve().parent.parent
 CHANNELS_SHOWN = (3, 6)
-ENGINES = {"direct": ["direct"], "fft": ["fft", "--lanes=2"], "fermat": ["fermat"]}
-"""Arguments of `hw.build`, apart from the map's."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Run:
         ]
 
 
-def simulate(name: str, arguments: Sequence[str], kernel: QuantizedKernel, x: Integers) -> Run:
+def simulate(name: str, kernel: QuantizedKernel, x: Integers) -> Run:
     """Build an engine by the command line, and send the map ``x`` ``[C, H, W]`` through it."""
     started = time.monotonic()
     folder = ROOT / "build" / "demo" / name
@@ -74,7 +73,7 @@ def simulate(name: str, arguments: Sequence[str], kernel: QuantizedKernel, x: In
     channels, height, width = x.shape
     formats = {"length": width, "channels": channels}
     options = [f"--{key}={value}" for key, value in formats.items()]
-    command = ["-m", "hw.build", *arguments, *options, f"--rows={height}", f"--name=demo_{name}"]
+    command = ["-m", "hw.build", name, *options, f"--rows={height}", f"--name=demo_{name}"]
     subprocess.run(
         [sys.executable, *command, f"--weights={weights}", f"--out={folder}"],
         cwd=ROOT,
@@ -151,15 +150,17 @@ def main(picture: Path) -> None:
     data = Activation.symmetric(float(np.abs(x).max()), 8)
     kernel = quantize_lines(kernels, embedding=embedding, bias=bias, data=data)
     quantized = data.quantize(x)
-    runs = [simulate(name, arguments, kernel, quantized) for name, arguments in ENGINES.items()]
+    runs = [simulate(name, kernel, quantized) for name in ENGINES]
     y = parc(x, kernels, axis="width", embedding=embedding, bias=bias)
     draw(picture, x, y, runs, kernel.accumulator_scale)
     heads = ["engine", "lines", "samples", "cycles", "cycles/sample", "multipliers"]
     heads += ["mismatches", "worst error", "seconds"]
     click.echo(table([heads, *(run.row() for run in runs)]))
-    direct, fermat = (run.results for run in runs if run.name in ("direct", "fermat"))
-    same = "every bit" if np.array_equal(direct, fermat) else "not every bit"
-    click.echo(f"direct and fermat agree in {same}; errors are in steps of the accumulator")
+    exact = [run for run in runs if not run.design.rounds]
+    agree = all(np.array_equal(run.results, exact[0].results) for run in exact)
+    same = "every bit" if agree else "not every bit"
+    names = " and ".join(run.name for run in exact)
+    click.echo(f"{names} agree in {same}; errors are in steps of the accumulator")
     click.echo(f"picture: {picture}")
     if any(np.any(run.results != run.golden) for run in runs):
         sys.exit(1)

@@ -15,13 +15,14 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from golden.direct.design import DirectDesign
+from golden.direct.design import MACS, DirectDesign, pairing_option
 from golden.fermat.design import FermatDesign
 from golden.fermat.plan import Fold, apply_all
 from golden.fermat.ring import Ring, limbs_of, rings
 from golden.fft.design import FftDesign, multiply
 from golden.inputs.errors import ParameterError, check_range
 from golden.line.design import LineDesign
+from golden.line.options import Option
 from golden.line.weights import LineWeights, check_weights, correlate
 from golden.numbers.fixed import SQ, Fixed
 from golden.numbers.interval import Integers, Interval, partial_sums, wrap
@@ -88,6 +89,9 @@ def check_dense_weights(
 def mixing(weights: LineWeights) -> DenseWeights:
     """Return ``weights`` as those of a dense layer."""
     return DenseWeights(**{field.name: getattr(weights, field.name) for field in fields(weights)})
+
+
+UNITS = Option(name="products", help="Units P that multiply side by side, a divisor of C_in.")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -242,6 +246,7 @@ class DenseDirectDesign(DenseDesign, DirectDesign):
 
     pairing: ClassVar[str] = "pairing"
     """``products`` are the chains."""
+    options: ClassVar[tuple[Option, ...]] = (MACS, UNITS, pairing_option(pairing))
 
     @property
     def turns(self) -> int:
@@ -293,6 +298,12 @@ class DenseFermatDesign(DenseDesign, FermatDesign):
     parts
         A divisor of C_in / P; None takes the fewest with the fewest multipliers.
     """
+
+    options: ClassVar[tuple[Option, ...]] = (
+        *FermatDesign.options,
+        UNITS,
+        Option(name="parts", help="Shares of a unit's channels, each with a way back of its own."),
+    )
 
     parts: int | None = None
 
@@ -399,6 +410,8 @@ class DenseFermatDesign(DenseDesign, FermatDesign):
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DenseFftDesign(DenseDesign, FftDesign):
     """Products added up, unrounded, between the transforms; the error bounded by proof."""
+
+    options: ClassVar[tuple[Option, ...]] = (*FftDesign.options, UNITS)
 
     @property
     def input_words(self) -> int:

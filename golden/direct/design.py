@@ -11,12 +11,25 @@ import numpy as np
 from golden.direct.pairs import chain_sums, weight_products
 from golden.inputs.errors import ParameterError, check_range
 from golden.line.design import LineDesign
+from golden.line.options import Option
 from golden.line.weights import LineWeights, correlate
 from golden.numbers.interval import Integers, Interval, partial_sums, wrap
 from golden.targets import FACTS
 
 PAIRINGS: Mapping[str, bool] = {"paired": True, "single": False}
 """What ``paired`` is called on the command line, in configurations and in manifests."""
+MACS = Option(name="macs", help="Products a lane and cycle, from 1 to N.", default="N")
+
+
+def pairing_option(name: str) -> Option:
+    """Return the option that decides ``paired``, known as ``name``."""
+    return Option(
+        name=name,
+        help="Two products a multiplier, or one.",
+        choices=PAIRINGS,
+        field="paired",
+        default="what takes fewer multipliers",
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,13 +49,13 @@ class DirectDesign(LineDesign):
 
     engine: ClassVar[str] = "direct"
     length_range: ClassVar[tuple[int, int]] = (2, 1024)
+    pairing: ClassVar[str] = "products"
+    """What a user knows ``paired`` as."""
+    options: ClassVar[tuple[Option, ...]] = (MACS, pairing_option(pairing))
 
     macs: int | None = None
     support: int | None = None
     paired: bool | None = None
-
-    pairing: ClassVar[str] = "products"
-    """What a user knows ``paired`` as."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -66,6 +79,11 @@ class DirectDesign(LineDesign):
         if weights.weight[..., self.kernel_taps :].any():
             rule = f"zeros beyond the first {self.support} taps"
             raise ParameterError("weights", rule, "others", verb="must hold")
+
+    @classmethod
+    def with_taps(cls, taps: int) -> dict[str, Any]:
+        """See `LineDesign`: other taps need no multiplier."""
+        return {"support": taps}
 
     @property
     def kernel_taps(self) -> int:

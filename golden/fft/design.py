@@ -8,13 +8,15 @@ from typing import ClassVar
 
 import numpy as np
 
+from golden.fft.exact import EXACT
 from golden.fft.flow import Complexes, Flow, Rank, bin_order
 from golden.fft.format import Factor, Formats, Widths, choose_formats
 from golden.fft.norms import KernelNorms, bound_noise, bound_operator, spectrum_factor
 from golden.fft.odd import ODD_POINTS, OddTransform, odd_part
-from golden.fft.proof import Floats, Noise, Operator, analyse, rounding_noise
+from golden.fft.proof import Floats, Noise, Operator, analyse, rounding_noise, upwards
 from golden.inputs.errors import ParameterError, check_range
 from golden.line.design import LineDesign
+from golden.line.options import Option
 from golden.line.weights import LineWeights
 from golden.numbers.fixed import SQ, Fixed
 from golden.numbers.interval import Integers
@@ -103,6 +105,15 @@ class FftDesign(LineDesign):
 
     engine: ClassVar[str] = "fft"
     length_range: ClassVar[tuple[int, int]] = (3, 4096)
+    options: ClassVar[tuple[Option, ...]] = (
+        Option(name="operand_bits", help="Width of a multiplier's data operand."),
+        Option(name="twiddle_bits", help="Width of a twiddle; sums have one more."),
+        Option(name="spectrum_bits", help="Width that a bin and its sums fit."),
+        Option(name="guard_bits", help="Bits of adders and delays below operands."),
+        Option(name="result_f_bits", help="Fraction bits before the last rounding."),
+        EXACT,
+    )
+    rounds: ClassVar[bool] = True
     analysis_cost: ClassVar[int] = 1
     """Of following a sample through, to that of a line's."""
 
@@ -136,6 +147,16 @@ class FftDesign(LineDesign):
             odd = ", ".join(map(str, ODD_POINTS))
             rule = f"from 3 to 2048, 4096, or one of {odd} times a power of two"
             raise ParameterError("length", rule, self.length)
+
+    @classmethod
+    def least_circle(cls, length: int) -> int:
+        """See `LineDesign`: its own points are fewer than a shorter one's extension has."""
+        return max(1 << (length - 1).bit_length(), 4)
+
+    @property
+    def fractional(self) -> bool:
+        """Whether exact results are no integers."""
+        return False
 
     @property
     def size(self) -> int:
@@ -416,11 +437,6 @@ class FftDesign(LineDesign):
             return multiply(z, self._twiddles(number))
         i_bits = z.shape.i_bits + odd.points.bit_length()
         return Fixed(odd.apply_raw(z.raw), SQ(i_bits, z.shape.f_bits + odd.f_bits))
-
-
-def upwards(value: float) -> float:
-    """Return ``value`` with three decimals: no machine's last digit in a manifest."""
-    return float(np.ceil(value * 1e3) / 1e3)
 
 
 def exchange(z: Fixed, rank: Rank) -> Fixed:

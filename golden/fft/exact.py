@@ -2,16 +2,20 @@
 
 import math
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from golden.fft.design import FftDesign, upwards
+from golden.fft.proof import upwards
 from golden.inputs.errors import ParameterError
+from golden.line.options import Option
 from golden.numbers.fixed import round_half_even
 from golden.numbers.interval import Integers, Interval
 
-AnyFft = TypeVar("AnyFft", bound=FftDesign)
+if TYPE_CHECKING:  # a design has the option
+    from golden.fft.design import FftDesign
+
+AnyFft = TypeVar("AnyFft", bound="FftDesign")
 
 EXACT_BOUND = 0.5
 """Below it a result is off by less than a half, and rounding brings back the integer."""
@@ -31,8 +35,10 @@ def exact_widths(design: AnyFft) -> AnyFft:
     ------
     ParameterError
         Where the best that the model and the target take do not suffice: with the bound that is
-        left, and the data and weights that would do.
+        left, and the data and weights that would do. And where kernels are no integers.
     """
+    if design.fractional:
+        raise ParameterError("exact", "false where kernels are no integers", "true")
     exact = replace(design, result_f_bits=_EXACT_F_BITS)
     best = _best_widths(exact)
     if best.error_bound >= EXACT_BOUND:
@@ -48,6 +54,15 @@ def exact_widths(design: AnyFft) -> AnyFft:
         while narrower is not None and narrower.error_bound < EXACT_BOUND:
             exact, narrower = narrower, _resized(narrower, -1, width)
     return exact
+
+
+EXACT = Option(
+    name="exact",
+    help="Take the narrowest widths proved to be exact.",
+    kind=bool,
+    finish=exact_widths,
+    settles=EXACT_WIDTHS,
+)
 
 
 def _best_widths(design: AnyFft) -> AnyFft:
@@ -69,7 +84,7 @@ def _best_widths(design: AnyFft) -> AnyFft:
     return best
 
 
-def _what_would_do(best: FftDesign) -> str:
+def _what_would_do(best: "FftDesign") -> str:
     """Return which data and weights, narrower than those of ``best``, its widths are exact for."""
     data, weights = best.data_bits, best.weight_bits
     found = []
@@ -82,7 +97,7 @@ def _what_would_do(best: FftDesign) -> str:
     return f"{' or '.join(found) or 'no narrower data or weights'} would do"
 
 
-def _least_less(best: FftDesign, data: int, weights: int) -> int | None:
+def _least_less(best: "FftDesign", data: int, weights: int) -> int | None:
     """Return how often ``data`` and ``weights`` bits less make ``best`` exact, at the least."""
 
     def is_exact(times: int) -> bool:

@@ -265,3 +265,8 @@ def _gather(
         if number != sections[-1]:
             gains = between(flow, number - 1).transpose(gains)
     return bound, power, gains
+
+
+def upwards(value: float) -> float:
+    """Return ``value`` with three decimals: no machine's last digit in a manifest."""
+    return float(np.ceil(value * 1e3) / 1e3)

@@ -11,6 +11,7 @@ import numpy as np
 
 from golden.inputs.errors import ParameterError, check_range
 from golden.inputs.names import check_module_name
+from golden.line.options import Option
 from golden.line.weights import LineWeights, check_weights
 from golden.numbers.certificate import Errors, Scaling, certified, loaded_off
 from golden.numbers.interval import Integers, Interval
@@ -123,6 +124,10 @@ class LineDesign(ABC):
     engine: ClassVar[str]
     max_data_bits: ClassVar[int] = 18
     length_range: ClassVar[tuple[int, int]]
+    options: ClassVar[tuple[Option, ...]] = ()
+    """What a user can choose of the engine beside what all engines have."""
+    rounds: ClassVar[bool] = False
+    """Whether sums may be off, by as much as the certificate says."""
 
     name: str
     length: int
@@ -163,6 +168,17 @@ class LineDesign(ABC):
             weight_bits=self.weight_bits,
             requantized=self.output_range if self.requantization else None,
         )
+
+    @classmethod
+    def with_taps(cls, taps: int) -> dict[str, Any]:
+        """Return fields that say that only the first ``taps`` of a kernel are not 0."""
+        del taps
+        return {}
+
+    @classmethod
+    def least_circle(cls, length: int) -> int:
+        """Return the length to begin with in looking for the best of ``length`` or more."""
+        return length
 
     @property
     def stored_channels(self) -> int:
@@ -389,6 +405,11 @@ class LineDesign(ABC):
     @abstractmethod
     def cycles_per_group(self) -> int:
         """Cycles from a group to the next in steady state, unstalled."""
+
+    @property
+    def cycles_per_result(self) -> int:
+        """Cycles from a result of a group to the next, unstalled."""
+        return 1
 
     @property
     @abstractmethod

@@ -1,12 +1,13 @@
 """Layers in integers: what `hw.build layer` reads, and the formats of what goes in and out."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from golden.engines import DESIGNS, PLANE_DESIGNS
 from golden.inputs.errors import ParameterError
 from golden.layer.axes import AXES
 from golden.layer.design import LayerDesign
@@ -116,7 +117,7 @@ def to_integers(found: FoundLayer, formats: Formats, *, weight_bits: int) -> Int
 def _first_that_does(options: dict[str, Any], arrays: Mapping[str, Integers]) -> LayerDesign:
     """Return the design with the first engines that can do it, and write them into ``options``."""
     names = list(options["engines"])
-    engines = _ENGINES.get(options["form"], ("direct",))
+    engines = _engines_for(names)
     for engine in engines:
         options["engines"] = {name: {"engine": engine} for name in names}
         try:
@@ -125,6 +126,16 @@ def _first_that_does(options: dict[str, Any], arrays: Mapping[str, Integers]) ->
             if engine == engines[-1]:
                 raise
     raise AssertionError("a form has an engine")
+
+
+def _engines_for(names: Sequence[str]) -> list[str]:
+    """Return the engines to try in their order, those that do not round first.
+
+    Lines take the first one, which does all of them, until the planner chooses.
+    """
+    if names == ["plane"]:
+        return sorted(PLANE_DESIGNS, key=lambda name: PLANE_DESIGNS[name].rounds)
+    return list(DESIGNS)[:1]
 
 
 def _of_lines(
@@ -222,11 +233,6 @@ _FORMS: Mapping[
     "global_filter": _of_torus,
 }
 """What makes the arrays of a form, and the options that it alone has."""
-_ENGINES: Mapping[str, tuple[str, ...]] = {
-    "depthwise": ("fermat", "fft"),
-    "global_filter": ("fermat", "fft"),
-}
-"""Engines to try in their order; lines take the direct one until the planner chooses."""
 
 
 def _in_order(chain: Chain, formats: Formats) -> list[tuple[Computed, Activation, Activation]]:

@@ -78,7 +78,7 @@ class LinearEngine(StreamComponent):
     def plane_span(self) -> int:
         """Cycles from the first result of a channel to its last, unstalled."""
         dropped = self.design.length - 1 - self._last
-        return self._engine.plane_span - dropped
+        return self._engine.plane_span - dropped * self.design.cycles_per_result
 
     @property
     def _last(self) -> int:

@@ -6,18 +6,14 @@ buffer. Here the stages' control is stepped through cycle by cycle, beats counte
 """
 
 import itertools
-from collections import deque
 from typing import Protocol
 
-from golden.direct.design import DirectDesign
 from golden.line.design import LineDesign
 from hw.engines import ENGINES
 from hw.layer.plan import AxesPlan, Line, Split, Stage, Turn
 from hw.layer.turn import buffer_depth as turn_buffer_depth
 from hw.layer.turn import turn_in_flight
-from hw.line.output import buffer_depth, stage_latency
-from hw.parts.streams import OutputBuffer
-from hw.primitives.memory import READ_LATENCY
+from hw.line.pace import BufferPace, DelayPace, LinePace
 
 SETTLED = 16
 """Planes of a half after which the pace is steady: more than all buffers hold."""
@@ -40,52 +36,14 @@ class Counted(Protocol):
         """Go on to the next cycle."""
 
 
-class _Delay:
-    def __init__(self, cycles: int) -> None:
-        self._bits = deque([False] * cycles)
-
-    def shift(self, bit: bool) -> bool:
-        self._bits.append(bit)
-        return self._bits.popleft()
-
-
-class _Buffer:
-    """An `OutputBuffer`."""
-
-    def __init__(self, depth: int) -> None:
-        self.valid = False
-        self._spare, self._change, self._waiting = depth - 2, 0, 0
-        self._ahead: _Buffer | None = None
-        if depth > OutputBuffer.SHALLOW:
-            self._ahead = _Buffer(OutputBuffer.depth_for(READ_LATENCY))
-            self._popped = _Delay(READ_LATENCY)
-
-    @property
-    def credit(self) -> bool:
-        return self._spare >= 0
-
-    def step(self, i_valid: bool, take: bool, o_ready: bool) -> None:
-        self._spare += self._change
-        self._change = (self.valid and o_ready) - take
-        if self._ahead is None:
-            pop = self._waiting > 0 and (not self.valid or o_ready)
-            if pop or o_ready:
-                self.valid = pop
-        else:
-            pop = self._waiting > 0 and self._ahead.credit
-            self._ahead.step(self._popped.shift(pop), pop, o_ready)
-            self.valid = self._ahead.valid
-        self._waiting += i_valid - pop
-
-
 class _Turn:
     def __init__(self, turn: Turn) -> None:
         run = turn.runs[0]
         self._beats = run.rows * run.columns // turn.lanes
         self._written, self._read, self._planes = 0, 0, [False, False]
         self._write_half, self._read_half = 0, 0
-        self._delay = _Delay(turn_in_flight(turn.lanes))
-        self._buffer = _Buffer(turn_buffer_depth(turn.lanes))
+        self._delay = DelayPace(turn_in_flight(turn.lanes))
+        self._buffer = BufferPace(turn_buffer_depth(turn.lanes))
 
     @property
     def ready(self) -> bool:
@@ -109,93 +67,10 @@ class _Turn:
             self._read_half ^= 1
 
 
-class _Line:
-    """A line engine; `_advance` tells which of a cycle's steps will give a result."""
-
-    def __init__(self, design: LineDesign) -> None:
-        in_flight = ENGINES[design.engine].pipeline_latency(design)
-        depth = buffer_depth(design, in_flight=design.beats_within(in_flight))
-        self._delay = _Delay(in_flight + stage_latency(design))
-        self._buffer = _Buffer(depth)
-
-    @property
-    def ready(self) -> bool:
-        return self._buffer.credit
-
-    @property
-    def valid(self) -> bool:
-        return self._buffer.valid
-
-    def step(self, i_valid: bool, o_ready: bool) -> None:
-        take = self._advance(i_valid)
-        self._buffer.step(self._delay.shift(take), take, o_ready)
-
-    def _advance(self, i_valid: bool) -> bool:
-        raise NotImplementedError
-
-
-class _Transform(_Line):
-    """Takes a line, then nothing until its block is complete."""
-
-    def __init__(self, design: LineDesign) -> None:
-        super().__init__(design)
-        self._length, self._block, self._place = design.length, design.cycles_per_group, 0
-
-    @property
-    def ready(self) -> bool:
-        return self._buffer.credit and self._place < self._length
-
-    def _advance(self, i_valid: bool) -> bool:
-        take = i_valid and self.ready
-        if take or self._place >= self._length:
-            self._place = (self._place + 1) % self._block
-        return take
-
-
-class _Chain(_Line):
-    """The direct engine: `hw.direct.sequencer` and, with fewer multipliers, `hw.direct.replay`."""
-
-    def __init__(self, design: DirectDesign) -> None:
-        super().__init__(design)
-        self._length, self._taps, self._passes = design.length, design.taps, design.passes
-        self._lines, self._filled, self._write_half, self._read_half = [False, False], 0, 0, 0
-        self._place, self._behind, self._finishing = 0, 0, False
-
-    @property
-    def ready(self) -> bool:
-        return self._buffer.credit if self._passes == 1 else not self._lines[self._write_half]
-
-    def _advance(self, i_valid: bool) -> bool:
-        credit = self._buffer.credit
-        there = i_valid if self._passes == 1 else self._lines[self._read_half]
-        taken = i_valid and self.ready
-        new, old = there and credit, self._behind > 0 and credit
-        position, turn = self._place % self._length, self._place // self._length
-        last_turn = turn == self._passes - 1
-        take = (old and self._finishing) or (new and last_turn and position >= self._taps - 1)
-        self._behind -= old
-        if new:
-            self._place = (self._place + 1) % (self._length * self._passes)
-            if position == self._length - 1:
-                self._behind, self._finishing = self._taps - 1, last_turn
-        if self._passes > 1:
-            self._replay(taken, played=new and self._place == 0)
-        return take
-
-    def _replay(self, taken: bool, *, played: bool) -> None:
-        self._filled += taken
-        if taken and self._filled % self._length == 0:
-            self._lines[self._write_half] = True
-            self._write_half ^= 1
-        if played:
-            self._lines[self._read_half] = False
-            self._read_half ^= 1
-
-
 class _Split:
     def __init__(self, split: Split, planes: int) -> None:
         self._engines = [_line(design) for design in split.designs]
-        self._buffers = [_Buffer(depth) for depth in split.buffer_depths]
+        self._buffers = [BufferPace(depth) for depth in split.buffer_depths]
         first = split.designs[0]
         self._half = planes * first.groups_per_channel * first.length
         self._taken, self._given = 0, 0
@@ -224,8 +99,8 @@ class _Split:
         self._given += given
 
 
-def _line(design: LineDesign) -> _Line:
-    return _Chain(design) if isinstance(design, DirectDesign) else _Transform(design)
+def _line(design: LineDesign) -> LinePace:
+    return ENGINES[design.engine].pace_of(design)
 
 
 def _counted(stage: Stage, planes: int) -> Counted:
@@ -264,7 +139,7 @@ def _settled(cycles: list[int]) -> list[int]:
 def _followed(plan: AxesPlan, planes: int, frames: int) -> list[int]:
     """Return the cycles from each frame to the next, with so many planes in a half."""
     counted = [_counted(stage, planes) for stage in plan.stages]
-    kept = _Buffer(plan.residual.depth) if plan.residual else None
+    kept = BufferPace(plan.residual.depth) if plan.residual else None
     frame_beats = 2 * planes * plan.plane_beats
     starts: list[int] = []
     given, cycle = 0, 0

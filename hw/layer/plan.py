@@ -269,7 +269,8 @@ def busy(line: LineDesign) -> int:
 
 def flowing(line: LineDesign) -> int:
     """Return the cycles from an engine's first result of a plane to the last, unstalled."""
-    return busy(line) - line.cycles_per_group + line.length - 1
+    last = (line.length - 1) * line.cycles_per_result
+    return busy(line) - line.cycles_per_group + last
 
 
 class AxesPlan:

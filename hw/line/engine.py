@@ -103,7 +103,8 @@ class LineEngine(StreamComponent):
     def plane_span(self) -> int:
         """Cycles from the first result of a channel to its last, unstalled."""
         design = self._design
-        return (design.groups_per_channel - 1) * design.cycles_per_group + design.length - 1
+        last = (design.length - 1) * design.cycles_per_result
+        return (design.groups_per_channel - 1) * design.cycles_per_group + last
 
     @property
     def engines(self) -> list["LineEngine"]:

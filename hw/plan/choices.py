@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from golden.inputs.errors import ParameterError
 from hw.engines import ENGINES
+from hw.line.candidates import EngineTable
 from hw.plan.forms import FORMS, powers
 from hw.plan.network import PlannedLayer
 from hw.plan.option import Option, Predictions
-from hw.plan.tables import EngineTable
+from hw.plan.tables import candidates_of
 from hw.targets.cost import Cost
 
 
@@ -76,9 +76,11 @@ def options_of(
 
 
 def _multipliers(tables: dict[str, EngineTable]) -> int:
-    """Return the fewest multipliers a lane of the largest engine, single or in pairs."""
-    macs = ((int(t.get("macs", 1)), int(t.get("products", 1))) for t in tables.values())
-    return max(min(each, -(-each // 2) + 1) * chains for each, chains in macs)
+    """Return the fewest multipliers a lane of the largest engine."""
+    return max(
+        candidates_of(table).least_multipliers(table) * int(table.get("products", 1))
+        for table in tables.values()
+    )
 
 
 def sliced(options: Sequence[Option], most: int) -> Iterator[Option]:
@@ -101,21 +103,10 @@ def unable(layers: Sequence[PlannedLayer], engines: Sequence[str]) -> dict[str, 
         {length for layer in layers for length in FORMS[layer.form].circles(layer.options)}
     )
     gaps = {
-        engine: [length for length in lengths if not _can(engine, length)] for engine in engines
+        engine: [length for length in lengths if not ENGINES[engine].does(length)]
+        for engine in engines
     }
     return {engine: missing for engine, missing in gaps.items() if missing}
-
-
-def _can(engine: str, length: int) -> bool:
-    """Whether an engine does lines of ``length`` 8-bit samples."""
-    try:
-        design = ENGINES[engine].design(name="planned", length=length, weights=None)
-        design.certificate()  # what is chosen for the formats alone, is chosen now
-    except ParameterError as error:
-        if error.parameter != "length":
-            raise
-        return False
-    return True
 
 
 def reasons(refused: Sequence[Refusal], possible: Sequence[Option]) -> dict[str, str]:

@@ -34,7 +34,7 @@ _OPTIONS = [
     ),
     click.option("--input-size", metavar="HxW", help="Of a published network's images.  [its own]"),
     click.option("--bandwidth", type=float, metavar="GB/S", help="Of memory.  [no limit]"),
-    click.option("--engines", metavar="NAMES", help="To choose from.  [direct,fft,fermat]"),
+    click.option("--engines", metavar="NAMES", help=f"To choose from.  [{','.join(ENGINES)}]"),
     click.option(
         "--weights",
         type=click.Choice(list(_STORAGES)),

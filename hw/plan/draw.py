@@ -1,8 +1,9 @@
 """The picture of a plan: what frames a second cost, and where each engine is the best."""
 
 import io
+import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib
@@ -10,12 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from golden.inputs.errors import ParameterError
+from hw.engines import ENGINES
 from hw.plan.goal import Plan
 from hw.plan.search import Planner
 from hw.plan.sums import Pick
 from hw.predict import reservation
 
-_COLOURS = {"direct": "tab:blue", "fft": "tab:green", "fermat": "tab:orange"}
+_PALETTE = ("blue", "green", "orange", "red", "purple", "brown", "pink", "gray", "olive", "cyan")
 _MOST_POINTS = 32
 _PANELS = ((0, "multipliers"), (1, "LUTs"))
 
@@ -32,6 +34,7 @@ class _Point:
 def picture(planner: Planner, plan: Plan) -> bytes:
     """Return an SVG: multipliers and LUTs against frames a second."""
     figure = Figure(figsize=(9, 4), layout="constrained")
+    colours = _colours()
     fronts = {"any engine": planner}
     unable = []
     for engine in planner.goal.engines:
@@ -45,9 +48,9 @@ def picture(planner: Planner, plan: Plan) -> bytes:
     taken = (plan.cost.multipliers, plan.cost.luts)
     for panel, (column, label) in zip(figure.subplots(1, 2), _PANELS, strict=True):
         for name, by_panel in all_points.items():
-            _draw(panel, name, front(by_panel[column]))
+            _draw(panel, name, front(by_panel[column]), colours)
         for engine in unable:
-            panel.plot([], [], "--", color=_COLOURS[engine], label=f"{engine} alone: can't")
+            panel.plot([], [], "--", color=colours[engine], label=f"{engine} alone: can't")
         panel.plot(plan.fps, taken[column], "k*", markersize=12, label="this plan")
         panel.set(xscale="log", yscale="log", xlabel="frames a second", ylabel=label)
         panel.grid(visible=True, which="both", alpha=0.3)
@@ -98,12 +101,16 @@ def _main_engine(picks: Sequence[Pick]) -> str:
     return counts.most_common(1)[0][0]
 
 
-def _draw(panel: Axes, name: str, points: Sequence[_Point]) -> None:
+def _colours() -> dict[str, str]:
+    """Return a colour for each engine."""
+    return {engine: f"tab:{c}" for engine, c in zip(ENGINES, itertools.cycle(_PALETTE))}
+
+
+def _draw(panel: Axes, name: str, points: Sequence[_Point], colours: Mapping[str, str]) -> None:
     speeds, figures = [p.fps for p in points], [p.figure for p in points]
     engine = name.split()[0]
-    if engine in _COLOURS:
-        panel.plot(speeds, figures, "--", color=_COLOURS[engine], label=name, linewidth=1)
+    if engine in colours:
+        panel.plot(speeds, figures, "--", color=colours[engine], label=name, linewidth=1)
         return
     panel.plot(speeds, figures, "-", color="0.3", label=f"{name}, by the one that works most")
-    colours = [_COLOURS[point.engine] for point in points]
-    panel.scatter(speeds, figures, c=colours, s=18, zorder=3)
+    panel.scatter(speeds, figures, c=[colours[p.engine] for p in points], s=18, zorder=3)

@@ -5,14 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import gcd
 from typing import Any
 
+from golden.engines import DENSE_DESIGNS, DESIGNS, PLANE_DESIGNS
 from golden.inputs.config import Table
 from golden.layer.axes import AXES, AxesDesign
 from golden.layer.dense import HALVES, DenseLayerDesign
-from golden.layer.filter import ENGINES as PLANE_ENGINES
 from golden.layer.filter import FilterDesign
 from golden.layer.linear import LinearLayerDesign, reduced
 from golden.operator.parc import circular_length
-from hw.plan.tables import FAR_APART, EngineTable, Lines, paired
+from hw.line.candidates import EngineTable, Lines
+from hw.plan.tables import FAR_APART, candidates_of, paired, tables_of
 
 Options = Mapping[str, Any]
 """A layer's configuration without what the planner decides."""
@@ -108,9 +109,11 @@ class _Dense(PlannedForm):
         """See `PlannedForm`: with products side by side, or with fewer macs than one."""
         axes = self._axes(options)
         length = int(options[axes[0]])
-        for table in Lines(length, length, 1).tables(engines, FAR_APART):
-            whole = table.get("macs", length) == length
-            for products in powers(channels // len(axes)) if whole else [1]:
+        lines = Lines(length, length, 1)
+        able = [engine for engine in engines if engine in DENSE_DESIGNS]
+        for table in tables_of(lines, able, FAR_APART):
+            several = candidates_of(table).can_multiply(lines, table)
+            for products in powers(channels // len(axes)) if several else [1]:
                 yield {axis: {**table, "products": products} for axis in axes}
 
     def circles(self, options: Options) -> set[int]:
@@ -148,7 +151,7 @@ class _Linear(PlannedForm):
     @staticmethod
     def _read(options: Options) -> dict[str, Any]:
         """Return the form's fields, with any engines."""
-        engines = {axis: {"engine": "direct"} for axis in AXES}
+        engines = {axis: {"engine": next(iter(DESIGNS))} for axis in AXES}
         table = Table({**options, "engines": engines})
         return LinearLayerDesign.take_options(table, port=True)
 
@@ -178,7 +181,7 @@ class _Filter(PlannedForm):
     ) -> Iterator[dict[str, EngineTable]]:
         """See `PlannedForm`."""
         del options, channels
-        return ({"plane": {"engine": name}} for name in engines if name in PLANE_ENGINES)
+        return ({"plane": {"engine": name}} for name in engines if name in PLANE_DESIGNS)
 
     def lanes(self, options: Options) -> list[int]:
         """See `PlannedForm`."""

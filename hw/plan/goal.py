@@ -1,10 +1,11 @@
 """What a plan is for, and what it comes to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from hw.engines import ENGINES
 from hw.plan.option import Option
 from hw.targets.cost import Cost
 from hw.targets.device import Device
@@ -35,7 +36,7 @@ class Goal:
     device: Device
     clock: float
     bandwidth: float | None = None
-    engines: tuple[str, ...] = ("direct", "fft", "fermat")
+    engines: tuple[str, ...] = field(default_factory=lambda: tuple(ENGINES))
     storages: tuple[str, ...] = ("rom", "reloaded")
 
     def budget(self, cycles: float) -> Figures:

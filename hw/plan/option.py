@@ -19,11 +19,11 @@ from hw.layer.plan import AxesPlan
 from hw.layer.predict import saved_by_rom
 from hw.layer.registry import LAYERS
 from hw.layer.residual import loads_layout
+from hw.line.candidates import EngineTable
 from hw.line.engine import weights_layout
 from hw.line.output import stage_latency
 from hw.plan.forms import FORMS
 from hw.plan.network import PlannedLayer, for_prediction, with_scalars
-from hw.plan.tables import EngineTable
 from hw.predict import own_figures
 from hw.targets.cost import Cost
 from hw.targets.registry import REFERENCE, counted_for

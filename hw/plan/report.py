@@ -10,12 +10,13 @@ from golden.inputs.write import arrays_archive
 from golden.numbers.interval import Integers
 from hw.emit.files import with_manifest
 from hw.emit.toml import config_files
+from hw.engines import ENGINES
 from hw.layer.config import LayerConfig
+from hw.line.candidates import EngineTable
 from hw.plan.forms import FORMS
 from hw.plan.goal import Plan
 from hw.plan.network import PlannedNetwork, in_rom
 from hw.plan.option import Option
-from hw.plan.tables import EngineTable
 from hw.predict import figures, is_predicted
 from hw.targets.registry import REFERENCE, counted_for
 
@@ -101,8 +102,10 @@ def summary(plan: Plan, limits: Sequence[str] | None) -> Iterator[str]:
     else:
         allowed = f"{plan.fps_by_traffic:,.1f} frames a second"
         yield f"{text}; {goal.bandwidth / 1e9:g} GB/s allow {allowed}"
-    if any(engine["engine"] == "fft" for unit in plan.units for engine in unit.engines.values()):
-        yield "fft engines round: their manifests bound the error"
+    used = {str(engine["engine"]) for unit in plan.units for engine in unit.engines.values()}
+    for name in ENGINES:
+        if name in used and ENGINES[name].design.rounds:
+            yield f"{name} engines round: their manifests bound the error"
     yield from remarks(plan)
 
 

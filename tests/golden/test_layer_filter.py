@@ -149,7 +149,7 @@ def test_more_fraction_bits_bring_integer_kernels_nearer():
 
 
 def test_exact_widths_are_for_integer_kernels():
-    exact = EngineChoice("fft", {}, exact=True)
+    exact = EngineChoice("fft", {}, ("exact",))
     assert depthwise((4, 5), exact, 3).certificate()["exact"]
     with pytest.raises(ParameterError) as refusal:
         global_filter((4, 5), exact)

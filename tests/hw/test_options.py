@@ -4,6 +4,7 @@ import itertools
 import json
 from dataclasses import dataclass
 
+import click
 import numpy as np
 import pytest
 
@@ -112,7 +113,7 @@ def builds(capsys, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("engine", CONTEXTS)
 def test_an_option_changes_the_build_or_is_refused(engine, builds):
-    known = [option.name for option in main.commands[engine].params]
+    known = [option.name for option in main.get_command(click.Context(main), engine).params]
     assert set(known) <= set(GIVEN)
     for context in contexts(engine):
         plain, complaint = builds.of(arguments(engine, context))

@@ -1,0 +1,56 @@
+"""The direct engine's entry among the engines."""
+
+from collections.abc import Iterator
+
+from golden.direct.design import DirectDesign
+from hw.direct.core import DirectCore, latency, pipeline_latency
+from hw.direct.pace import ChainPace
+from hw.direct.predict import predict
+from hw.line.candidates import Candidates, EngineTable, Lines
+from hw.line.entry import Engine
+
+
+class ChainCandidates(Candidates):
+    """Chains of every length that takes another number of passes."""
+
+    def tables(self, lines: Lines, apart: float) -> Iterator[EngineTable]:
+        """See `Candidates`."""
+        least = {-(-lines.taps // macs): macs for macs in range(lines.taps, 0, -1)}
+        before = 0.0
+        for passes, macs in least.items():
+            if passes > apart * before or macs == 1:
+                before = passes
+                yield {"macs": macs}
+
+    def cycles_per_line(self, lines: Lines, table: EngineTable) -> int:
+        """See `Candidates`."""
+        return lines.length * -(-lines.taps // int(table["macs"]))
+
+    def least_multipliers(self, table: EngineTable) -> int:
+        """See `Candidates`: single or in pairs."""
+        macs = int(table["macs"])
+        return min(macs, -(-macs // 2) + 1)
+
+    def can_multiply(self, lines: Lines, table: EngineTable) -> bool:
+        """See `Candidates`: a longer chain comes before several."""
+        return table["macs"] == lines.length
+
+    def within(self, length: int, multipliers: int) -> EngineTable:
+        """See `Candidates`: the line passes half as many multipliers twice."""
+        return {"macs": length // 2} if length > multipliers else {}
+
+
+DIRECT = Engine(
+    design=DirectDesign,
+    about="""Direct engine: two taps a multiplier, exact.
+
+    With --macs N a sample enters and a result leaves every cycle; with fewer products P a group
+    of lines takes N * ceil(N / P) cycles. In pairs, P products take ceil(P / 2) + 1 multipliers.
+    """,
+    core=DirectCore,
+    predict=predict,
+    latency=latency,
+    pipeline_latency=pipeline_latency,
+    candidates=ChainCandidates(),
+    pace=ChainPace,
+)

@@ -1,0 +1,33 @@
+"""The Fermat engine's entry among the engines."""
+
+from golden.fermat.design import FermatDesign
+from golden.fermat.ring import rings
+from hw.fermat.core import FermatCore, pipeline_latency
+from hw.fermat.predict import predict
+from hw.line.candidates import Candidates, EngineTable, Lines
+from hw.line.entry import Engine
+
+
+class RingCandidates(Candidates):
+    """As it is."""
+
+    def cycles_per_line(self, lines: Lines, table: EngineTable) -> int:
+        """See `Candidates`."""
+        del table
+        longer = range(lines.length, FermatDesign.length_range[1] + 1)
+        return next((n for n in longer if lines.fixed or rings(n)), lines.length)
+
+
+FERMAT = Engine(
+    design=FermatDesign,
+    about="""Fermat engine: one modular multiplication a sample whatever the length, exact.
+
+    A sample enters and a result leaves every cycle. Transforms modulo 2^b + 1 need no multiplier;
+    the ring is chosen so that it holds every sum that the weights can reach.
+    """,
+    core=FermatCore,
+    predict=predict,
+    latency=pipeline_latency,
+    pipeline_latency=pipeline_latency,
+    candidates=RingCandidates(),
+)

@@ -1,0 +1,35 @@
+"""The FFT engine's entry among the engines."""
+
+from golden.fft.design import FftDesign, transform_length
+from hw.fft.core import FftCore
+from hw.fft.pipeline import pipeline_latency
+from hw.fft.predict import predict
+from hw.line.candidates import Candidates, EngineTable, Lines
+from hw.line.entry import Engine
+
+
+class TransformCandidates(Candidates):
+    """As it is."""
+
+    def cycles_per_line(self, lines: Lines, table: EngineTable) -> int:
+        """See `Candidates`."""
+        del table
+        if lines.fixed:
+            return transform_length(lines.length)
+        return FftDesign.least_circle(lines.length)
+
+
+FFT = Engine(
+    design=FftDesign,
+    about="""FFT engine: about 1.5 * log2(N) multiplications a sample, error bounded by proof.
+
+    Two lines share a complex transform. Lengths 2^m from 4 to 4096 take N cycles a group of lines,
+    so do 3, 5, 7, 9, 15 and 21 times a power of two; others from 3 to 2048 take a transform of
+    2^m >= 2 * N - 1 points and as many cycles.
+    """,
+    core=FftCore,
+    predict=predict,
+    latency=pipeline_latency,
+    pipeline_latency=pipeline_latency,
+    candidates=TransformCandidates(),
+)
