@@ -30,8 +30,8 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
         program = f"{_MODULE}{name}" if "." in name else name
         status = command.main(arguments, prog_name=program, standalone_mode=False)
     except ParameterError as error:
-        known_as = error.known_as or name_of(command, error.parameter)
-        return _complain(name, f"{known_as} {error.complaint}")
+        told = told_of(command, error)
+        return _complain(name, f"{told.known_as} {told.complaint}")
     except click.ClickException as error:
         return _complain(name, error.format_message(), error.exit_code)
     except click.Abort:
@@ -70,6 +70,15 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
         for row in rows
+    )
+
+
+def told_of(command: click.Command, error: ParameterError) -> ParameterError:
+    """Return ``error`` with its parameters called as the user of ``command`` knows them."""
+    if error.known_as is not None:
+        return error
+    return error.renamed(
+        name_of(command, error.parameter), lambda parameter: name_of(command, parameter)
     )
 
 

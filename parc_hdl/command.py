@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from golden.inputs.errors import ParameterError
-from hw.command import name_of, run_command
+from hw.command import run_command, told_of
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,8 @@ class Parc(click.Group):
             return super().invoke(ctx)
         except ParameterError as error:
             command = self.get_command(ctx, str(ctx.invoked_subcommand))
-            if command is not None and error.known_as is None:
-                error.known_as = name_of(command, error.parameter)
-            error.complaint = _here(error.complaint)
-            raise
+            told = error if command is None else told_of(command, error)
+            raise told.reworded(_here) from None
 
 
 @click.group(cls=Parc)

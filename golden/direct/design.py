@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from golden.direct.pairs import chain_sums, weight_products
-from golden.inputs.errors import ParameterError, check_range
+from golden.inputs.errors import ParameterError, check_range, named
 from golden.line.design import LineDesign
 from golden.line.options import Option
 from golden.line.weights import LineWeights, correlate
@@ -68,10 +68,11 @@ class DirectDesign(LineDesign):
 
     def _check_pairs(self) -> None:
         if self.taps < 2:
-            raise ParameterError(self.pairing, "single with --macs 1", "paired")
+            raise ParameterError(self.pairing, f"single with {named('macs')} 1", "paired")
         widest = FACTS[self.target].operand_bits
         if widest is not None and self.pair_bits > widest:
-            rule = f"single with --data-bits or --weight-bits over {widest - 1} on {self.target}"
+            widths = f"{named('data_bits')} or {named('weight_bits')}"
+            rule = f"single with {widths} over {widest - 1} on {self.target}"
             raise ParameterError(self.pairing, rule, "paired")
 
     def _check_weights(self, weights: LineWeights) -> None:

@@ -18,7 +18,7 @@ from golden.fermat.plan import (
     reductions,
 )
 from golden.fermat.ring import Ring, rings
-from golden.inputs.errors import ParameterError
+from golden.inputs.errors import ParameterError, named
 from golden.line.design import LineDesign
 from golden.line.options import Option
 from golden.line.weights import LineWeights
@@ -64,7 +64,8 @@ class FermatDesign(LineDesign):
         sizes = [ring.bits for ring in possible]
         if self.ring is not None and self.ring not in sizes:
             choices = ", ".join(map(str, sorted(sizes)))
-            raise ParameterError("ring", f"one of {choices} for --length {self.length}", self.ring)
+            rule = f"one of {choices} for {named('length')} {self.length}"
+            raise ParameterError("ring", rule, self.ring)
 
     @cached_property
     def transform_ring(self) -> Ring:

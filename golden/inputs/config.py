@@ -159,11 +159,12 @@ class Table:
         except ParameterError as error:
             if error.known_as is not None:
                 raise
-            keys = keys or {}
-            for parameter, key in keys.items():
-                option = f"--{parameter.replace('_', '-')}"
-                error.complaint = error.complaint.replace(option, key)
-            raise error.renamed(keys.get(error.parameter, self.path + error.parameter)) from None
+            apart = keys or {}
+
+            def key_of(parameter: str) -> str:
+                return apart.get(parameter, self.path + parameter)
+
+            raise error.renamed(key_of(error.parameter), key_of) from None
 
 
 def refusal(key: str, rule: str, value: object) -> ParameterError:

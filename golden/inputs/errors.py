@@ -1,5 +1,15 @@
 """The one exception for a parameter that a user can get wrong."""
 
+import re
+from collections.abc import Callable
+
+_NAMED = re.compile("\x02(\\w+)\x03")
+
+
+def named(parameter: str) -> str:
+    """Return ``parameter`` as rules mention it: the user is told of it as they know it."""
+    return f"\x02{parameter}\x03"
+
 
 class ParameterError(ValueError):
     """A parameter breaks its rule.
@@ -8,9 +18,10 @@ class ParameterError(ValueError):
     ----------
     parameter
         The parameter's name as an identifier, for instance ``data_bits``; the command line
-        shows it as its option, ``--data-bits``.
+        shows it as its option.
     rule
-        What it must be, to follow the words "must be" or another verb given by ``verb``.
+        What it must be, to follow the words "must be" or another verb given by ``verb``. Other
+        parameters in it are `named`.
     value
         What it was.
     verb
@@ -26,15 +37,35 @@ class ParameterError(ValueError):
 
     def __init__(self, parameter: str, rule: str, value: object, *, verb: str = "must be") -> None:
         self.parameter = parameter
-        self.complaint = f"{verb} {rule}, not {value}"
-        noun = parameter.replace("_", " ").capitalize()
-        super().__init__(f"{noun} {self.complaint}")
+        self._complaint = f"{verb} {rule}, not {value}"
+        super().__init__(f"{_words(parameter).capitalize()} {self.complaint}")
 
-    def renamed(self, known_as: str) -> "ParameterError":
-        """Return the error, which the user is told of under the name ``known_as``."""
+    @property
+    def complaint(self) -> str:
+        """What is said of the parameter, others called by their own names."""
+        return _NAMED.sub(lambda found: _words(found[1]), self._complaint)
+
+    def renamed(
+        self, known_as: str, others: Callable[[str], str] | None = None
+    ) -> "ParameterError":
+        """Return the error, which the user is told of under the name ``known_as``.
+
+        ``others`` gives what the user knows other parameters as.
+        """
         self.known_as = known_as
+        if others is not None:
+            self._complaint = _NAMED.sub(lambda found: others(found[1]), self._complaint)
         self.args = (f"{known_as} {self.complaint}",)
         return self
+
+    def reworded(self, wording: Callable[[str], str]) -> "ParameterError":
+        """Return the error with ``wording`` of what is said of the parameter."""
+        self._complaint = wording(self._complaint)
+        return self
+
+
+def _words(parameter: str) -> str:
+    return parameter.replace("_", " ")
 
 
 def check_range(parameter: str, value: int, low: int, high: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from golden.inputs.errors import ParameterError, check_range
+from golden.inputs.errors import ParameterError, check_range, named
 from golden.inputs.names import check_module_name
 from golden.line.options import Option
 from golden.line.weights import LineWeights, check_weights
@@ -62,7 +62,7 @@ class Requantization:
                 check_range(parameter, value, full.low, full.high)
         low, high = self._bounds
         if low > high:
-            raise ParameterError("output_low", f"at most --output-high ({high})", low)
+            raise ParameterError("output_low", f"at most {named('output_high')} ({high})", low)
         if self.zero_point is not None:
             check_range("zero_point", self.zero_point, low, high)
             if self.zero_point_port:
@@ -148,7 +148,7 @@ class LineDesign(ABC):
         check_range("channels", self.channels, 1, 65536)
         check_range("lanes", self.lanes, 1, 64)
         if self.rows is not None and (self.rows < 1 or self.rows % self.lanes):
-            rule = f"a positive multiple of --lanes ({self.lanes})"
+            rule = f"a positive multiple of {named('lanes')} ({self.lanes})"
             raise ParameterError("rows", rule, self.rows)
         check_range("data_bits", self.data_bits, 2, self.max_data_bits)
         check_range("weight_bits", self.weight_bits, 2, self.max_data_bits)

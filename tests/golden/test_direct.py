@@ -136,10 +136,10 @@ def test_pairs_are_taken_where_they_spare_multipliers(options, paired):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"macs": 1}, "Products must be single with --macs 1, not paired"),
+        ({"macs": 1}, "Products must be single with macs 1, not paired"),
         (
             {"target": "ecp5", "data_bits": 18},
-            "Products must be single with --data-bits or --weight-bits over 17 on ecp5, not paired",
+            "Products must be single with data bits or weight bits over 17 on ecp5, not paired",
         ),
     ],
 )

@@ -343,7 +343,7 @@ def test_refuses_sums_that_no_ring_holds() -> None:
 
 def test_refuses_a_ring_without_the_length() -> None:
     with pytest.raises(
-        ParameterError, match=r"^Ring must be one of 16, 32, 48, 64 for --length 64, not 28$"
+        ParameterError, match=r"^Ring must be one of 16, 32, 48, 64 for length 64, not 28$"
     ):
         design(64, None, ring=28)
 

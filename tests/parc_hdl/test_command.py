@@ -68,7 +68,7 @@ def test_a_build(tmp_path, capsys):
         (
             "implement no.json",
             "NAME.json must be a readable manifest of parc build, "
-            "not no.json ([Errno 2] No such file or directory: 'no.json')",
+            "not no.json (No such file or directory)",
         ),
         ("construct", "No such command 'construct'."),
         ("build direct", "Missing option '--length'."),
