@@ -106,9 +106,10 @@ class Accelerator(StreamComponent):
         matrix: MatrixUnit,
     ) -> Value:
         """Bring positions to where their descriptor wants them; return whether the last one is."""
-        tile, told = self._program.sizes.tile, sequencer.told
+        sizes, told = self._program.sizes, sequencer.told
+        tile = sizes.tile
         m.submodules.given = given = OutputBuffer(
-            shape=word_layout(tile), depth=OutputBuffer.depth_for(1), target="generic"
+            shape=word_layout(tile), depth=OutputBuffer.depth_for(1), target=sizes.target
         )
         connect_streams(m, given.o, self.o)
         gain = view(data.ArrayLayout(signed(CENTRED_BITS), tile), name="gain", reset_less=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from golden.inputs.errors import ParameterError
 from golden.inputs.write import arrays_archive
 from golden.layer.design import Arrays, LayerDesign
 from golden.line.design import LineDesign
@@ -34,7 +35,7 @@ def generate(
     Raises
     ------
     ParameterError
-        Where two names are one.
+        Where two names are one, or a module's a primitive's of the target.
     """
     names.check_apart(design.name, _loads(design))
     describe: Callable[..., dict[str, Any]]
@@ -50,6 +51,8 @@ def generate(
     wrapper = AxiWrapper(component, names)
     verilog = to_verilog(wrapper, design.name, wrapper.ports)
     models = models_for(verilog)
+    if f"{design.name}.v" in models:
+        raise ParameterError("name", "another name than a primitive's", repr(design.name))
     simulated = {f"{design.name}.v": verilog} | models
     manifest = describe(component, names, simulated, models=list(models))
     files = {name: text.encode() for name, text in simulated.items()}

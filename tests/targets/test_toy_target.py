@@ -192,6 +192,10 @@ def test_its_own_cost_model_is_used(tmp_path, capsys, monkeypatch):
             "--products must be single with --data-bits or --weight-bits over 9 on toy, not paired",
         ),
         (
+            "direct --length 4 --name TOYMUL",
+            "--name must be another name than a primitive's, not 'TOYMUL'",
+        ),
+        (
             "direct --length 4 --target vhs",
             "--target must be one of generic, ecp5, ice40, xc7, xcup, toy, not 'vhs'",
         ),
