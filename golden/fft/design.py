@@ -9,11 +9,11 @@ from typing import ClassVar
 import numpy as np
 
 from golden.fft.exact import EXACT
-from golden.fft.flow import Complexes, Flow, Rank, bin_order
-from golden.fft.format import Factor, Formats, Widths, choose_formats
+from golden.fft.flow import Complexes, Rank, TransformFlow, bin_order
+from golden.fft.format import Factor, NodeFormats, Widths, choose_formats
 from golden.fft.norms import KernelNorms, bound_noise, bound_operator, spectrum_factor
 from golden.fft.odd import ODD_POINTS, OddTransform, odd_part
-from golden.fft.proof import Floats, Noise, Operator, analyse, rounding_noise, upwards
+from golden.fft.proof import Floats, LinearPart, Noise, analyse, rounding_noise, upwards
 from golden.inputs.errors import ParameterError, check_range
 from golden.line.design import LineDesign
 from golden.line.options import Option
@@ -81,7 +81,7 @@ def quantised(values: Complexes, f_bits: int) -> Integers:
     return np.rint(np.stack([scaled.real, scaled.imag], axis=-2)).astype(np.int64)
 
 
-_formats: dict[tuple[object, ...], Formats] = {}
+_formats: dict[tuple[object, ...], NodeFormats] = {}
 """Formats that hold for any weights, kept."""
 
 
@@ -164,9 +164,9 @@ class FftDesign(LineDesign):
         return transform_length(self.length)
 
     @cached_property
-    def flow(self) -> Flow:
+    def flow(self) -> TransformFlow:
         """Ranks and products in the order in which samples pass them."""
-        return Flow(self.size, self.twiddle_bits - 1)
+        return TransformFlow(self.size, self.twiddle_bits - 1)
 
     @property
     def pairs(self) -> int:
@@ -246,7 +246,7 @@ class FftDesign(LineDesign):
         return np.asarray(kernel[(place[samples, None] - place) % self.length])
 
     @cached_property
-    def operator(self) -> Operator:
+    def operator(self) -> LinearPart:
         """The linear part as quantised."""
         paired = self.lanes > 1
         if self.weights is not None and self._values is not None:
@@ -270,7 +270,7 @@ class FftDesign(LineDesign):
         )
 
     @cached_property
-    def formats(self) -> Formats:
+    def formats(self) -> NodeFormats:
         """Shapes of every node."""
         if self.weights is not None:
             return self._chosen
@@ -290,7 +290,7 @@ class FftDesign(LineDesign):
         )
 
     @property
-    def _chosen(self) -> Formats:
+    def _chosen(self) -> NodeFormats:
         factors = [self._factor(product) for product in range(self.flow.n_products)]
         return choose_formats(self.flow, self.operator.reaches, factors, self._widths)
 

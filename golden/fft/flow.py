@@ -92,7 +92,7 @@ class Rank:
 
 
 @dataclass(frozen=True)
-class Section:
+class RankSection:
     """Ranks with no multiplication between them: two, or one where the sizes have an odd end.
 
     None where bins of an odd number of points meet their spectrum.
@@ -106,7 +106,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Flow:
+class TransformFlow:
     """Sections of a transform of `size` points and back; a product stands behind each but the last.
 
     Parameters
@@ -125,29 +125,29 @@ class Flow:
     row: int | None = None
 
     @cached_property
-    def sections(self) -> tuple[Section, ...]:
+    def sections(self) -> tuple[RankSection, ...]:
         """Sections in the order in which samples pass them."""
         row = self.row or self.size
-        forward: list[Section] = []
-        back: list[Section] = []
+        forward: list[RankSection] = []
+        back: list[RankSection] = []
         odd = self.odd
         axes = ((self.size, row), (row, 1)) if odd == 1 else ((self.size, odd),)
         for points, unit in axes:
             block = points
             while block > unit:
                 spans = (block // 2, block // 4) if block > 2 * unit else (unit,)
-                ahead = Section(_ranks(spans, inverse=False), block, unit)
-                behind = Section(_ranks(spans[::-1], inverse=True), block, unit)
+                ahead = RankSection(_ranks(spans, inverse=False), block, unit)
+                behind = RankSection(_ranks(spans[::-1], inverse=True), block, unit)
                 if unit < row and block == row and forward:
                     # No factors stand between the axes: their ranks follow each other.
                     last = forward.pop()
-                    ahead = Section(last.ranks + ahead.ranks, block, unit)
-                    behind = Section(behind.ranks + back.pop(0).ranks, block, unit)
+                    ahead = RankSection(last.ranks + ahead.ranks, block, unit)
+                    behind = RankSection(behind.ranks + back.pop(0).ranks, block, unit)
                 forward.append(ahead)
                 back.insert(0, behind)
                 block //= 4
         if odd > 1:
-            bins = Section((), odd, 1)
+            bins = RankSection((), odd, 1)
             if not forward:
                 forward, back = [bins], [bins]
             return (*forward, bins, bins, *back)
@@ -214,7 +214,7 @@ class Flow:
         words = np.repeat(self.twiddles(product), self.unit(product), axis=-1)
         return np.tile(words, self.size // words.shape[-1])
 
-    def _twiddled(self, product: int) -> Section:
+    def _twiddled(self, product: int) -> RankSection:
         return self.sections[product + 1 if product > self.middle else product]
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from golden.fft.flow import Flow, Rank
+from golden.fft.flow import Rank, TransformFlow
 from golden.fft.odd import OddTransform
 from golden.numbers.fixed import SQ
 from golden.numbers.interval import Integers, Interval
@@ -137,7 +137,7 @@ class SectionFormat:
 
 
 @dataclass(frozen=True, eq=False)
-class Formats:
+class NodeFormats:
     """Shapes of every node."""
 
     sections: tuple[SectionFormat, ...]
@@ -230,11 +230,11 @@ def _finest(reach: Reach, nodes: _Nodes, bits: int, most: int, growth: int | Non
 
 
 def choose_formats(
-    flow: Flow,
+    flow: TransformFlow,
     reaches: list[list[Reach]],
     factors: Sequence[Factor | OddTransform],
     widths: Widths,
-) -> Formats:
+) -> NodeFormats:
     """Choose the finest binary points that no input can leave.
 
     Parameters
@@ -299,7 +299,7 @@ def choose_formats(
             f_bits += widths.guard_bits if ranks else 0
         f_bits = min(f_bits, product_f_bits)
         entering = nodes.round(f_bits)
-    return Formats(tuple(sections))
+    return NodeFormats(tuple(sections))
 
 
 def _counted(section: SectionFormat) -> SectionFormat:

@@ -12,9 +12,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from golden.fft.flow import Flow
-from golden.fft.format import Factor, Formats, Reach
-from golden.fft.proof import Floats, Noise, Operator, factors, reach_ahead
+from golden.fft.flow import TransformFlow
+from golden.fft.format import Factor, NodeFormats, Reach
+from golden.fft.proof import Floats, LinearPart, Noise, factors, reach_ahead
 from golden.numbers.interval import Integers, Interval
 
 SECOND_ORDER = 1.01
@@ -67,7 +67,7 @@ class KernelNorms:
 
 
 def bound_operator(
-    flow: Flow,
+    flow: TransformFlow,
     norms: KernelNorms,
     spectrum_f_bits: int,
     *,
@@ -75,7 +75,7 @@ def bound_operator(
     data: Interval,
     paired: bool,
     channels: int,
-) -> Operator:
+) -> LinearPart:
     """Return what holds of the linear part under every kernel within ``norms``.
 
     Parameters are as in `golden.fft.proof.analyse`.
@@ -115,17 +115,19 @@ def bound_operator(
     deviation = np.full((channels, length), error)
     # Where samples can only be 0, nothing deviates.
     power = (deviation / max(data.max_abs, 1)) ** 2 / length
-    return Operator(ahead + back, deviation, power)
+    return LinearPart(ahead + back, deviation, power)
 
 
 @lru_cache(maxsize=64)
-def _reach_ahead(flow: Flow, entry: bytes, data: Interval, *, paired: bool) -> list[list[Reach]]:
+def _reach_ahead(
+    flow: TransformFlow, entry: bytes, data: Interval, *, paired: bool
+) -> list[list[Reach]]:
     """Return what `reach_ahead` does, which designs of any channels and lanes have in common."""
     ahead, _ = reach_ahead(flow, np.frombuffer(entry, np.int64), data, paired=paired)
     return ahead
 
 
-def _bound_ahead(flow: Flow, modulus: float, data: Interval) -> list[list[Reach]]:
+def _bound_ahead(flow: TransformFlow, modulus: float, data: Interval) -> list[list[Reach]]:
     """Return what holds ahead of the spectrum: a node is a sum of samples times phases.
 
     What enters are samples as they come, and zeros.
@@ -146,14 +148,14 @@ def _bound_ahead(flow: Flow, modulus: float, data: Interval) -> list[list[Reach]
     return levels
 
 
-def spectrum_factor(flow: Flow, norms: KernelNorms, f_bits: int) -> Factor:
+def spectrum_factor(flow: TransformFlow, norms: KernelNorms, f_bits: int) -> Factor:
     """Return what is known of the spectrum's words."""
     magnitude = norms.sum_abs / flow.size + norms.terms * 2.0**-f_bits
     return Factor(np.full(flow.size, magnitude), np.zeros(flow.size, dtype=np.int64), f_bits)
 
 
 def bound_noise(
-    flow: Flow, formats: Formats, norms: KernelNorms, *, channels: int, length: int
+    flow: TransformFlow, formats: NodeFormats, norms: KernelNorms, *, channels: int, length: int
 ) -> Noise:
     """Return what holds of the roundings under every kernel within ``norms``."""
     bound = power = 0.0

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from golden.fft.flow import Complexes, Flow
-from golden.fft.format import Formats, Reach
+from golden.fft.flow import Complexes, TransformFlow
+from golden.fft.format import NodeFormats, Reach
 from golden.fft.odd import OddTransform
 from golden.numbers.interval import Integers, Interval
 
@@ -64,7 +64,7 @@ class _Sums:
 
 
 @dataclass(frozen=True, eq=False)
-class Operator:
+class LinearPart:
     """The linear part of an engine, as quantised.
 
     Parameters
@@ -83,7 +83,7 @@ class Operator:
 
 
 def reach_ahead(
-    flow: Flow, entry: Integers, data: Interval, *, paired: bool
+    flow: TransformFlow, entry: Integers, data: Interval, *, paired: bool
 ) -> tuple[list[list[Reach]], Complexes]:
     """Return ranges up to the spectrum, and what each sample adds to each bin ``[N, size]``.
 
@@ -99,7 +99,7 @@ def reach_ahead(
 
 
 def analyse(
-    flow: Flow,
+    flow: TransformFlow,
     spectra: Complexes,
     wanted: Wanted,
     *,
@@ -107,7 +107,7 @@ def analyse(
     outputs: Integers,
     data: Interval,
     paired: bool,
-) -> Operator:
+) -> LinearPart:
     """Follow every sample's share through the engine.
 
     Parameters
@@ -147,10 +147,10 @@ def analyse(
             power[channel] += (error.real**2 + error.imag**2).sum(axis=0)
         own = _reaches(sums[flow.middle + 1 :], data)
         back = own if not back else _union(back, own)
-    return Operator(ahead + back, deviation, power)
+    return LinearPart(ahead + back, deviation, power)
 
 
-def _sums(flow: Flow) -> list[list[_Sums]]:
+def _sums(flow: TransformFlow) -> list[list[_Sums]]:
     return [[_Sums(flow.size) for _ in range(len(s.ranks) + 1)] for s in flow.sections]
 
 
@@ -171,7 +171,7 @@ def _blocks(rows: int, size: int) -> list[slice]:
 
 
 def _pass(
-    flow: Flow, z: Complexes, sections: range, sums: list[list[_Sums]], *, paired: bool
+    flow: TransformFlow, z: Complexes, sections: range, sums: list[list[_Sums]], *, paired: bool
 ) -> Complexes:
     """Take columns through ``sections`` and the twiddles between them."""
     for number in sections:
@@ -184,7 +184,7 @@ def _pass(
     return z
 
 
-def factors(flow: Flow, product: int) -> Complexes:
+def factors(flow: TransformFlow, product: int) -> Complexes:
     """Return a product's twiddles as numbers, repeated to ``[size]``."""
     re, im = flow.spread(product) / 2.0**flow.twiddle_f_bits
     return np.asarray(re + 1j * im)
@@ -205,7 +205,7 @@ class Twiddles:
         return gains * self.values
 
 
-def between(flow: Flow, product: int) -> Twiddles | OddTransform:
+def between(flow: TransformFlow, product: int) -> Twiddles | OddTransform:
     """Return what stands behind section ``product``; not the spectrum."""
     return flow.odd_transform(product) or Twiddles(factors(flow, product))
 
@@ -226,7 +226,9 @@ class Noise:
     power: Floats
 
 
-def rounding_noise(flow: Flow, formats: Formats, spectra: Complexes, outputs: Integers) -> Noise:
+def rounding_noise(
+    flow: TransformFlow, formats: NodeFormats, spectra: Complexes, outputs: Integers
+) -> Noise:
     """Follow every rounding's share to the results.
 
     Parameters are as in `analyse`.
@@ -247,7 +249,7 @@ def rounding_noise(flow: Flow, formats: Formats, spectra: Complexes, outputs: In
 
 
 def _gather(
-    flow: Flow, formats: Formats, gains: Complexes, sections: Sequence[int]
+    flow: TransformFlow, formats: NodeFormats, gains: Complexes, sections: Sequence[int]
 ) -> tuple[Floats, Floats, Complexes]:
     """Add up the roundings in ``sections``, the last first; return the gains in front of them."""
     bound, power = np.zeros(len(gains)), np.zeros(len(gains))

@@ -53,7 +53,7 @@ class _Stage:
 
 
 @dataclass(frozen=True)
-class Network:
+class PublishedNetwork:
     """A network with ParC layers.
 
     Parameters
@@ -104,18 +104,18 @@ def _blocks(module: str, *numbers: int) -> tuple[str, ...]:
 _CONVNEXT_BLOCKS = (_blocks("stages_2", 6, 7, 8), _blocks("stages_3", 2))
 
 
-def _convnext(name: str, base: int) -> Network:
+def _convnext(name: str, base: int) -> PublishedNetwork:
     stages = tuple(
         _Stage(blocks, factor * base, 4 * factor)
         for factor, blocks in zip((4, 8), _CONVNEXT_BLOCKS, strict=True)
     )
-    return Network(name, "parallel", 224, stages, pads=False)
+    return PublishedNetwork(name, "parallel", 224, stages, pads=False)
 
 
-NETWORKS: Mapping[str, Network] = {
+NETWORKS: Mapping[str, PublishedNetwork] = {
     network.name: network
     for network in (
-        Network(
+        PublishedNetwork(
             "resnet50-parc",
             "dense",
             224,
@@ -124,7 +124,7 @@ NETWORKS: Mapping[str, Network] = {
                 _Stage(_blocks("layer4", 2), 512, 32),
             ),
         ),
-        Network(
+        PublishedNetwork(
             "mobilenetv2-parc",
             "parallel",
             224,
@@ -136,7 +136,7 @@ NETWORKS: Mapping[str, Network] = {
         ),
         _convnext("convnext-xt-parc", 48),
         _convnext("convnext-t-parc", 96),
-        Network(
+        PublishedNetwork(
             "parcnet-s",
             "metaformer",
             256,

@@ -14,7 +14,7 @@ from golden.inputs.errors import ParameterError
 from golden.line.weights import LineWeights
 from golden.numbers.interval import Integers, Interval
 from golden.plane.design import PlaneDesign
-from golden.plane.kernels import Axis
+from golden.plane.kernels import KernelAxis
 
 MAX_SIZE = 256
 """Points along an axis."""
@@ -153,7 +153,7 @@ class PlaneFermat(PlaneDesign, FermatDesign):
         return sums.astype(np.int64) + weights.start()
 
 
-def _sizes(axis: Axis) -> Iterator[int]:
+def _sizes(axis: KernelAxis) -> Iterator[int]:
     """Yield the transforms that serve an axis: as long as it, or long enough."""
     if axis.wraps and rings(axis.length):
         yield axis.length

@@ -8,20 +8,20 @@ from typing import ClassVar
 import numpy as np
 
 from golden.fft.design import FftDesign, radix_2_length
-from golden.fft.flow import Complexes, Flow
+from golden.fft.flow import Complexes, TransformFlow
 from golden.fft.norms import KernelNorms
 from golden.fft.proof import Floats
 from golden.inputs.errors import ParameterError
 from golden.line.weights import LineWeights
 from golden.numbers.interval import Integers, Interval
 from golden.plane.design import PlaneDesign
-from golden.plane.kernels import Axis, PlaneWeights
+from golden.plane.kernels import KernelAxis, PlaneWeights
 
 MAX_POINTS = 1 << 16
 """Of a transform along both axes."""
 
 
-def transform_size(axis: Axis) -> int:
+def transform_size(axis: KernelAxis) -> int:
     """Return the points along ``axis``: a power of two."""
     if axis.wraps:
         return radix_2_length(axis.length)
@@ -54,9 +54,9 @@ class PlaneFft(PlaneDesign, FftDesign):
         return transform_size(self.plane.vertical), transform_size(self.plane.horizontal)
 
     @cached_property
-    def flow(self) -> Flow:
+    def flow(self) -> TransformFlow:
         """Ranks and products in the order in which samples pass them."""
-        return Flow(self.size, self.twiddle_bits - 1, row=self.sizes[1])
+        return TransformFlow(self.size, self.twiddle_bits - 1, row=self.sizes[1])
 
     def spectra(self, weights: LineWeights) -> Complexes:
         """Return what the spectra of ``weights`` should be, ``[C, size]`` as they are stored."""

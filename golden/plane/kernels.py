@@ -20,7 +20,7 @@ Taps = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Axis:
+class KernelAxis:
     """One axis of a map, and of the kernels that run along it.
 
     Output i is ``sum_t kernel[t] * x[i + t - origin]``.
@@ -87,8 +87,8 @@ class Plane:
         Largest modulus of a bin of filters that are loaded, where they are given by spectra.
     """
 
-    vertical: Axis
-    horizontal: Axis
+    vertical: KernelAxis
+    horizontal: KernelAxis
     peak: float | None = None
 
     @property
@@ -187,13 +187,16 @@ class Plane:
 
 def wrapping(height: int, width: int, *, peak: float | None = None) -> Plane:
     """Return the plane of maps that wrap, with kernels as large; tap 0 on the output's place."""
-    return Plane(Axis(height, height, 0, wraps=True), Axis(width, width, 0, wraps=True), peak)
+    return Plane(
+        KernelAxis(height, height, 0, wraps=True), KernelAxis(width, width, 0, wraps=True), peak
+    )
 
 
 def padded(height: int, width: int, taps: tuple[int, int], origin: tuple[int, int]) -> Plane:
     """Return the plane of maps with zeros around them."""
     return Plane(
-        Axis(height, taps[0], origin[0], wraps=False), Axis(width, taps[1], origin[1], wraps=False)
+        KernelAxis(height, taps[0], origin[0], wraps=False),
+        KernelAxis(width, taps[1], origin[1], wraps=False),
     )
 
 

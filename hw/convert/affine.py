@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Affine:
+class AffineArguments:
     """Arguments that an operator is affine in.
 
     Parameters
@@ -46,41 +46,43 @@ _MOVED = ("self", "input", "x")
 _CONVOLUTIONS = """
     conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution _convolution
 """
-_CONVOLUTION = Affine(("bias",), ("input", "weight"))
-_TORCH: Mapping[str, Affine] = {
-    **dict.fromkeys(_MOVES.split(), Affine(_MOVED)),
-    **dict.fromkeys(("add", "rsub", "sub", "subtract"), Affine(("self", "other"))),
-    **dict.fromkeys(_STACKS.split(), Affine(("tensors",))),
-    **dict.fromkeys(("inner", "kron", "mul", "multiply"), Affine((), ("self", "other"))),
-    **dict.fromkeys(("div", "divide", "true_divide"), Affine(("self",))),
-    **dict.fromkeys(("index_add", "index_copy"), Affine(("self", "source"))),
-    **dict.fromkeys(("scatter", "scatter_add"), Affine(("self", "src"))),
-    **dict.fromkeys(("bmm", "mm"), Affine((), ("self", "mat2"))),
+_CONVOLUTION = AffineArguments(("bias",), ("input", "weight"))
+_TORCH: Mapping[str, AffineArguments] = {
+    **dict.fromkeys(_MOVES.split(), AffineArguments(_MOVED)),
+    **dict.fromkeys(("add", "rsub", "sub", "subtract"), AffineArguments(("self", "other"))),
+    **dict.fromkeys(_STACKS.split(), AffineArguments(("tensors",))),
+    **dict.fromkeys(("inner", "kron", "mul", "multiply"), AffineArguments((), ("self", "other"))),
+    **dict.fromkeys(("div", "divide", "true_divide"), AffineArguments(("self",))),
+    **dict.fromkeys(("index_add", "index_copy"), AffineArguments(("self", "source"))),
+    **dict.fromkeys(("scatter", "scatter_add"), AffineArguments(("self", "src"))),
+    **dict.fromkeys(("bmm", "mm"), AffineArguments((), ("self", "mat2"))),
     **dict.fromkeys(_CONVOLUTIONS.split(), _CONVOLUTION),
-    **dict.fromkeys(("batch_norm", "_native_batch_norm_legit_no_training"), Affine(("input",))),
-    "addmm": Affine(("self",), ("mat1", "mat2")),
-    "baddbmm": Affine(("self",), ("batch1", "batch2")),
-    "addcmul": Affine(("self",), ("tensor1", "tensor2")),
-    "complex": Affine(("real", "imag")),
-    "copy": Affine(("src",)),
-    "dot": Affine((), ("self", "tensor")),
-    "einsum": Affine((), ("tensors",)),
-    "fill": Affine(("self", "value")),
-    "index_put": Affine(("self", "values")),
-    "linear": Affine(("bias",), ("input", "weight")),
-    "linalg_multi_dot": Affine((), ("tensors",)),
-    "matmul": Affine((), ("self", "other")),
-    "mv": Affine((), ("self", "vec")),
-    "outer": Affine((), ("self", "vec2")),
-    "select_scatter": Affine(("self", "src")),
-    "slice_scatter": Affine(("self", "src")),
-    "tensordot": Affine((), ("self", "other")),
-    "where": Affine(("self", "other")),
+    **dict.fromkeys(
+        ("batch_norm", "_native_batch_norm_legit_no_training"), AffineArguments(("input",))
+    ),
+    "addmm": AffineArguments(("self",), ("mat1", "mat2")),
+    "baddbmm": AffineArguments(("self",), ("batch1", "batch2")),
+    "addcmul": AffineArguments(("self",), ("tensor1", "tensor2")),
+    "complex": AffineArguments(("real", "imag")),
+    "copy": AffineArguments(("src",)),
+    "dot": AffineArguments((), ("self", "tensor")),
+    "einsum": AffineArguments((), ("tensors",)),
+    "fill": AffineArguments(("self", "value")),
+    "index_put": AffineArguments(("self", "values")),
+    "linear": AffineArguments(("bias",), ("input", "weight")),
+    "linalg_multi_dot": AffineArguments((), ("tensors",)),
+    "matmul": AffineArguments((), ("self", "other")),
+    "mv": AffineArguments((), ("self", "vec")),
+    "outer": AffineArguments((), ("self", "vec2")),
+    "select_scatter": AffineArguments(("self", "src")),
+    "slice_scatter": AffineArguments(("self", "src")),
+    "tensordot": AffineArguments((), ("self", "other")),
+    "where": AffineArguments(("self", "other")),
 }
-_NONE = Affine()
+_NONE = AffineArguments()
 
 
-def of_torch(operation: str, overload: str) -> Affine:
+def of_torch(operation: str, overload: str) -> AffineArguments:
     """Return what an operator ``aten.OPERATION`` is affine in, if it gives real or complex numbers.
 
     A division that rounds is an overload with a mode, a scatter that may multiply one that reduces.
@@ -88,7 +90,7 @@ def of_torch(operation: str, overload: str) -> Affine:
     if overload.endswith(("_mode", "reduce")):
         return _NONE
     if operation.startswith("upsample_"):
-        return Affine(("self", "input"))
+        return AffineArguments(("self", "input"))
     # What copies in the place of a view is called after it.
     return _TORCH.get(operation) or _TORCH.get(operation.removesuffix("_copy"), _NONE)
 
@@ -98,15 +100,15 @@ _FIRST = """
     Gather GatherElements GatherND GlobalAveragePool Identity Neg Pad ReduceMean ReduceSum Reshape
     Resize ReverseSequence Slice SpaceToDepth Split Squeeze Tile Transpose Trilu Unsqueeze Upsample
 """
-_ONNX: Mapping[str, Affine] = {
-    **dict.fromkeys(_FIRST.split(), Affine(("0",))),
-    **dict.fromkeys(("Add", "Concat", "Mean", "Sub", "Sum"), Affine(("*",))),
-    **dict.fromkeys(("Einsum", "MatMul", "Mul"), Affine((), ("*",))),
-    **dict.fromkeys(("Conv", "ConvTranspose", "Gemm"), Affine(("2",), ("0", "1"))),
-    "Where": Affine(("1", "2")),
+_ONNX: Mapping[str, AffineArguments] = {
+    **dict.fromkeys(_FIRST.split(), AffineArguments(("0",))),
+    **dict.fromkeys(("Add", "Concat", "Mean", "Sub", "Sum"), AffineArguments(("*",))),
+    **dict.fromkeys(("Einsum", "MatMul", "Mul"), AffineArguments((), ("*",))),
+    **dict.fromkeys(("Conv", "ConvTranspose", "Gemm"), AffineArguments(("2",), ("0", "1"))),
+    "Where": AffineArguments(("1", "2")),
 }
 
 
-def of_onnx(operation: str) -> Affine:
+def of_onnx(operation: str) -> AffineArguments:
     """Return what an operator of ONNX is affine in, where its result is real; "*" is all inputs."""
     return _ONNX.get(operation, _NONE)

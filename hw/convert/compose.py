@@ -16,8 +16,8 @@ import torch
 
 from golden.operator.parc import Floats
 from hw.convert.computed import Computed
+from hw.convert.dominators import Dominators
 from hw.convert.find import Found, affine, channel_affine, is_map
-from hw.convert.flow import Flow
 from hw.convert.graph import Graph
 from hw.convert.probe import outer
 
@@ -184,7 +184,7 @@ _SERIES = ("height", "width", "linear")
 
 def compose(graph: Graph, found: Sequence[Found]) -> list[FoundLayer]:
     """Return the layers that ``found`` make up, in the order of the graph, each with a name."""
-    flow = Flow(graph)
+    flow = Dominators(graph)
     chains = _join_series(graph, found)
     layers = list(_join_halves(graph, flow, chains))
     taken = {id(chain.passes) for layer in layers for chain in layer.chains}
@@ -247,7 +247,7 @@ def _follows(graph: Graph, item: Found, after: Found) -> bool:
     )
 
 
-def _join_halves(graph: Graph, flow: Flow, chains: Sequence[Chain]) -> Iterator[FoundLayer]:
+def _join_halves(graph: Graph, flow: Dominators, chains: Sequence[Chain]) -> Iterator[FoundLayer]:
     """Yield layers of two chains whose results are the channels of one map."""
     taken = set[int]()
     for whole, parts in _meetings(graph, flow, chains).items():
@@ -260,7 +260,7 @@ def _join_halves(graph: Graph, flow: Flow, chains: Sequence[Chain]) -> Iterator[
                 yield layer
 
 
-def _meetings(graph: Graph, flow: Flow, chains: Sequence[Chain]) -> dict[str, list[Chain]]:
+def _meetings(graph: Graph, flow: Dominators, chains: Sequence[Chain]) -> dict[str, list[Chain]]:
     """Return chains by the map that their results become part of, with or without a residual."""
     parts: dict[str, list[Chain]] = {}
     for chain in chains:
@@ -274,7 +274,7 @@ def _meetings(graph: Graph, flow: Flow, chains: Sequence[Chain]) -> dict[str, li
     return parts
 
 
-def _with_own_residual(graph: Graph, flow: Flow, chain: Chain) -> Iterator[Chain]:
+def _with_own_residual(graph: Graph, flow: Dominators, chain: Chain) -> Iterator[Chain]:
     """Yield a chain, and the same with what it takes added, where the graph does so."""
     yield chain
     exit = chain.values[-1]
@@ -299,7 +299,7 @@ def _with_own_residual(graph: Graph, flow: Flow, chain: Chain) -> Iterator[Chain
         yield replace(chain, values=values, nodes=chain.nodes | {readers[0]}, residual=True)
 
 
-def _copies(graph: Graph, flow: Flow, source: str, name: str) -> list[int] | None:
+def _copies(graph: Graph, flow: Dominators, source: str, name: str) -> list[int] | None:
     """Return the channels of ``source`` that those of ``name`` are, or None if they are not."""
     if source == name:
         return list(range(graph.shapes[source][1]))
@@ -322,7 +322,9 @@ def _channels_in(made: Floats, given: Floats) -> list[int] | None:
     return None if min(channels) < 0 else channels
 
 
-def _joined(graph: Graph, flow: Flow, pair: tuple[Chain, ...], whole: str) -> FoundLayer | None:
+def _joined(
+    graph: Graph, flow: Dominators, pair: tuple[Chain, ...], whole: str
+) -> FoundLayer | None:
     """Return the layer of two chains that make up a map, if a form is like it."""
     if (pair[0].kind, pair[1].kind) not in _HALVES:
         pair = pair[::-1]
@@ -358,7 +360,7 @@ def _joined(graph: Graph, flow: Flow, pair: tuple[Chain, ...], whole: str) -> Fo
 
 
 def _assembled(
-    graph: Graph, flow: Flow, pair: Sequence[Chain], whole: str
+    graph: Graph, flow: Dominators, pair: Sequence[Chain], whole: str
 ) -> tuple[list[int], frozenset[int]] | None:
     """Return the channels of ``whole`` that are those of two chains, and the nodes that do it."""
     exits = [chain.values[-1] for chain in pair]
@@ -383,7 +385,7 @@ def _assembled(
 
 
 def _common_source(
-    graph: Graph, flow: Flow, pair: Sequence[Chain]
+    graph: Graph, flow: Dominators, pair: Sequence[Chain]
 ) -> tuple[str, list[int], frozenset[int]] | None:
     """Return a map that has all channels which two chains take, which those are, and the nodes."""
     entries = [chain.values[0] for chain in pair]
@@ -463,7 +465,7 @@ def _groups(linked: npt.NDArray[np.bool_]) -> Iterator[tuple[list[int], list[int
         yield sorted(rows), columns.tolist()
 
 
-def _fold_outside(graph: Graph, flow: Flow, layer: FoundLayer) -> FoundLayer:
+def _fold_outside(graph: Graph, flow: Dominators, layer: FoundLayer) -> FoundLayer:
     """Fold what scales or orders the channels of all that goes in or comes out, and the residual.
 
     Order does not matter to hardware: whoever sends the channels, sends them as they are taken.
@@ -477,7 +479,7 @@ def _fold_outside(graph: Graph, flow: Flow, layer: FoundLayer) -> FoundLayer:
     return _with_residual(graph, layer) if layer.form == "metaformer" else layer
 
 
-def _before(graph: Graph, flow: Flow, layer: FoundLayer) -> FoundLayer | None:
+def _before(graph: Graph, flow: Dominators, layer: FoundLayer) -> FoundLayer | None:
     """Return ``layer`` with what makes its entry of a map in it, if it can be."""
     entry = layer.entry
     source = next((name for name in flow.origins(entry) if is_map(graph, name)), None)
@@ -496,7 +498,7 @@ def _before(graph: Graph, flow: Flow, layer: FoundLayer) -> FoundLayer | None:
     return _scaled_before(layer, *scaled)
 
 
-def _behind(graph: Graph, flow: Flow, layer: FoundLayer) -> FoundLayer | None:
+def _behind(graph: Graph, flow: Dominators, layer: FoundLayer) -> FoundLayer | None:
     """Return ``layer`` with what makes a map of its exit in it, if it can be."""
     exit = layer.exit
     result = next((name for name in flow.meeting([exit]) if is_map(graph, name)), None)
@@ -513,7 +515,7 @@ def _behind(graph: Graph, flow: Flow, layer: FoundLayer) -> FoundLayer | None:
     return None if gains is None else _scaled_behind(layer, gains[:, list(layer.gives)])
 
 
-def _permuted(graph: Graph, flow: Flow, source: str, name: str) -> list[int] | None:
+def _permuted(graph: Graph, flow: Dominators, source: str, name: str) -> list[int] | None:
     """Return the channels of ``source`` in the order of ``name``, if it has them all in another."""
     if not is_map(graph, source) or graph.shapes.get(name) != graph.shapes[source]:
         return None

@@ -19,7 +19,7 @@ import torch
 from golden.inputs.errors import ParameterError
 from golden.operator.parc import Floats
 from hw.convert.computed import Computed, is_flat
-from hw.convert.flow import Flow
+from hw.convert.dominators import Dominators
 from hw.convert.graph import Graph, Node, placed
 from hw.convert.mixing import is_laid_out, kernel_shape, mixes, moves, only_laid_out
 from hw.convert.probe import (
@@ -28,7 +28,7 @@ from hw.convert.probe import (
     ROUNDING,
     TOLERANCE,
     Match,
-    Refusal,
+    NoForm,
     Response,
     outer,
     probe,
@@ -179,7 +179,7 @@ class _Search:
     def __init__(self, graph: Graph, least_taps: int) -> None:
         self.found: list[Found] = []
         self.left: list[Left] = []
-        self._graph, self._least, self._flow = graph, least_taps, Flow(graph)
+        self._graph, self._least, self._flow = graph, least_taps, Dominators(graph)
         self._taken = set[int]()
 
     def begin_at(self, core: int, *, moving: bool = False) -> None:
@@ -214,23 +214,21 @@ class _Search:
             place.last,
         )
 
-    def _leave(self, core: int, refusals: list[Refusal]) -> None:
+    def _leave(self, core: int, refusals: list[NoForm]) -> None:
         node = self._graph.nodes[core]
         is_line = sum(side > 1 for side in kernel_shape(self._graph, core)[2:]) == 1
         noted = [refusal for refusal in refusals if refusal.noted]
         if is_line or node.kind == "inverse_fft":
             self._check_length(core)
-            noted = noted or refusals or [Refusal(NO_SIZE, True)]
+            noted = noted or refusals or [NoForm(NO_SIZE, True)]
         if noted:
             self.left.append(Left(node.name, noted[0].reason, node.scope))
 
-    def _try(self, core: int, place: _Place) -> Match | Refusal:
+    def _try(self, core: int, place: _Place) -> Match | NoForm:
         graph = self._graph
         bent = graph.not_affine(place.nodes, place.entry)
         if bent is not None:
-            return Refusal(
-                f"{bent.name} on the way is not linear: every form is", False, sure=False
-            )
+            return NoForm(f"{bent.name} on the way is not linear: every form is", False, sure=False)
         response = Response(graph, place.nodes, (place.entry, place.exit), last=place.last)
         taps = kernel_shape(graph, core)[2:]
         return probe(

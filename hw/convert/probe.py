@@ -55,7 +55,7 @@ class Match:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class NoForm:
     """Why a part of a graph is no form of layer.
 
     Parameters
@@ -157,7 +157,7 @@ def probe(
     least_taps: int = LEAST_TAPS,
     taps: Sequence[int] = (),
     may_mix: bool = True,
-) -> Match | Refusal:
+) -> Match | NoForm:
     """Return what a part of a graph computes, or why that is no form.
 
     Parameters
@@ -173,16 +173,16 @@ def probe(
     """
     strides = response.strides
     if strides is None:
-        return Refusal(NO_SIZE, False)
+        return NoForm(NO_SIZE, False)
     first, last = _corners(response)
     if not (_spread(first, (0, 0)) or _spread(last, (-1, -1))):
-        return Refusal("it does not mix positions", False, sure=False)
+        return NoForm("it does not mix positions", False, sure=False)
     channels = np.arange(response.shape[0])
     owner = _owners(response, first, last)
     if owner is not None:
         return _Single(response, owner, strides, least_taps, taps).match()
     if not may_mix or strides != (1, 1):
-        return Refusal("it mixes channels, with a stride: `dense` has none", False)
+        return NoForm("it mixes channels, with a stride: `dense` has none", False)
     return _probe_dense(response, first, last, list(channels))
 
 
@@ -246,12 +246,12 @@ class _Single:
         # Results that one sample changes: more than one, or samples only move.
         self._most_moved = 0
 
-    def match(self) -> Match | Refusal:
+    def match(self) -> Match | NoForm:
         table = self._table()
         if table is None:
-            return Refusal(_NO_CONVOLUTION, False, sure=False)
+            return NoForm(_NO_CONVOLUTION, False, sure=False)
         if self._most_moved <= 1:
-            return Refusal("it only moves the map", False, sure=False)
+            return NoForm("it only moves the map", False, sure=False)
         loud = np.abs(table) > _FAINT * size_of(table)[:, None, None]
         used = tuple(
             np.flatnonzero(loud.any(axis=(0, 2 - axis))) - (side - 1)
@@ -261,22 +261,22 @@ class _Single:
         if refusal is not None:
             return refusal
         made = self._made(table, used)
-        if isinstance(made, Refusal):
+        if isinstance(made, NoForm):
             return made
         x = np.random.default_rng(0).standard_normal(self._response.shape)
         y = self._response.to(x)
         error = size_of(made.apply(x[self._owner]) - y)
         if (error > self._response.slack(y)).any():
-            return Refusal(_NO_CONVOLUTION, False, sure=False)
+            return NoForm(_NO_CONVOLUTION, False, sure=False)
         return Match(made, self._owner)
 
-    def _position_table(self, table: Floats) -> Refusal | None:
+    def _position_table(self, table: Floats) -> NoForm | None:
         still = self._response.still
         # A sum of all taps is what a map of ones would change.
         change = np.abs(table).sum(axis=(1, 2))
         slack = TOLERANCE * change + ROUNDING * size_of(still)
         if (np.ptp(still, axis=(1, 2)) > slack).any():
-            return Refusal(_NO_BIAS, True)
+            return NoForm(_NO_BIAS, True)
         return None
 
     @property
@@ -323,7 +323,7 @@ class _Single:
         slack = TOLERANCE * np.abs(taps).max(axis=(1, 2))
         return bool((np.abs(below - above).max(axis=(1, 2), initial=0.0) <= slack).all())
 
-    def _made(self, table: Floats, used: tuple[Any, ...]) -> Computed | Refusal:
+    def _made(self, table: Floats, used: tuple[Any, ...]) -> Computed | NoForm:
         alone = [axis for axis in range(2) if not used[1 - axis].any()]
         if alone:
             return self._made_line(table, alone[0], used[alone[0]])
@@ -331,7 +331,7 @@ class _Single:
         if self._strides != (1, 1):
             most = max(len(offsets) for offsets in used)
             reason = "it has a stride: `depthwise` and `global_filter` have none"
-            return Refusal(reason, most >= self._least)
+            return NoForm(reason, most >= self._least)
         if all(wraps):
             height, width = self._sides
             if self._few(used):
@@ -339,7 +339,7 @@ class _Single:
             return Torus(weight=table[:, height - 1 :, width - 1 :], bias=self._bias)
         if any(wraps):
             circle = _AXES[wraps.index(True)]
-            return Refusal(
+            return NoForm(
                 f"circular along the {circle} alone: `global_filter` is so along both axes, "
                 "`depthwise` along neither",
                 True,
@@ -354,13 +354,13 @@ class _Single:
         origin = (-spans[0][0], -spans[1][0])
         return Patch(weight=table[:, rows, columns], bias=self._bias, origin=origin)
 
-    def _made_line(self, table: Floats, axis: int, used: Any) -> Computed | Refusal:
+    def _made_line(self, table: Floats, axis: int, used: Any) -> Computed | NoForm:
         name, side = _AXES[axis], self._sides[axis]
         other = self._sides[1 - axis]
         taps = np.take(table, other - 1, axis=2 - axis)
         if self._strides[1 - axis] != 1:
             reason = f"it has a stride across its {name}: `linear` may have one along it"
-            return Refusal(reason, len(used) >= self._least)
+            return NoForm(reason, len(used) >= self._least)
         if self._strides[axis] == 1 and self._wraps(table, axis):
             if self._few((used,), axis):
                 return self._few_taps((side,), "serial")
@@ -394,33 +394,33 @@ class _Single:
                 return True
         return False
 
-    def _few_taps(self, sides: tuple[int, ...], form: str) -> Refusal:
+    def _few_taps(self, sides: tuple[int, ...], form: str) -> NoForm:
         axis = max(range(2), key=lambda each: self._given[each]) if self._given else 0
         given = self._given[axis] if self._given else "few"
         if len(sides) == 1:
             text = f"{given} taps on a circle of {sides[0]}"
         else:
             text = f"few taps on circles of {sides[0]} and {sides[1]}"
-        return Refusal(f"{text}: `{form}`, the nearest form, has as many taps as samples", True)
+        return NoForm(f"{text}: `{form}`, the nearest form, has as many taps as samples", True)
 
-    def _small(self, taps: Sequence[int], form: str) -> Refusal | None:
+    def _small(self, taps: Sequence[int], form: str) -> NoForm | None:
         most = max(taps)
         if most >= self._least:
             return None
         text = " x ".join(map(str, taps))
         rule = f"fewer than {self._least} (`{form}` does them, --least-taps takes them)"
         # A line is more likely meant than a small square.
-        return Refusal(f"{text} taps, {rule}", most >= _NOTED_TAPS or min(taps) == 1)
+        return NoForm(f"{text} taps, {rule}", most >= _NOTED_TAPS or min(taps) == 1)
 
 
 def _probe_dense(
     response: Response, first: Floats, last: Floats, takes: list[int]
-) -> Match | Refusal:
+) -> Match | NoForm:
     lines = [axis for axis in range(2) if not _crosses(first, axis, 0)]
     lines = [axis for axis in lines if not _crosses(last, axis, -1)]
     if not lines:
         reason = "it mixes channels in both directions: `dense` has kernels along one axis"
-        return Refusal(reason, False)
+        return NoForm(reason, False)
     axis = lines[0]
     name = _AXES[axis]
     if not _circular(first, last, axis):
@@ -429,20 +429,20 @@ def _probe_dense(
             f"it mixes channels with zeros around the map: `dense` is circular, of "
             f"{response.shape[1 + axis]} taps"
         )
-        return Refusal(reason, taps > 2)
+        return NoForm(reason, taps > 2)
     weight = _dense_kernels(response, name)
     x = np.random.default_rng(0).standard_normal(response.shape)
     y = response.to(x)
     slack = response.slack(y)
     if (np.ptp(response.still, axis=(1, 2)) > slack).any():
-        return Refusal(_NO_BIAS, True)
+        return NoForm(_NO_BIAS, True)
     bias = response.still.mean(axis=(1, 2))
     loud = np.abs(weight).max(axis=(0, 2))
     inputs = [c for c in takes if loud[c] > _FAINT * loud.max()]
     embedding = np.zeros((len(inputs), weight.shape[-1]))
     made = Pass(axis=name, weight=weight[:, inputs], embedding=embedding, bias=bias)
     if (size_of(made.apply(x[inputs]) - y) > slack).any():
-        return Refusal(_NO_CONVOLUTION, False, sure=False)
+        return NoForm(_NO_CONVOLUTION, False, sure=False)
     return Match(made, inputs)
 
 

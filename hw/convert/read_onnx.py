@@ -16,7 +16,7 @@ from onnx.reference import ReferenceEvaluator
 from torch.nn import functional
 
 from golden.inputs.errors import ParameterError, first_line
-from hw.convert.affine import Affine, of_onnx
+from hw.convert.affine import AffineArguments, of_onnx
 from hw.convert.graph import Graph, Kind, Node, Value, build
 from hw.convert.operators import conv2d
 from hw.convert.quantized import ROUNDINGS, rounds
@@ -193,9 +193,9 @@ def _key(node: onnx.NodeProto, given: Sequence[str]) -> str:
     return f"{node.op_type}{inputs}{len(node.output)}{attributes}"
 
 
-def _affine(node: onnx.NodeProto, attributes: Attributes) -> Affine:
+def _affine(node: onnx.NodeProto, attributes: Attributes) -> AffineArguments:
     if node.op_type == "Cast" and not _is_real(attributes["to"]):
-        return Affine()
+        return AffineArguments()
     return of_onnx(node.op_type)
 
 

@@ -15,7 +15,7 @@ from torch import fx
 from torch.export.graph_signature import OutputKind
 
 from golden.inputs.errors import ParameterError, first_line
-from hw.convert.affine import Affine, of_torch
+from hw.convert.affine import AffineArguments, of_torch
 from hw.convert.archive import load_program
 from hw.convert.blame import explained, line_of
 from hw.convert.graph import Graph, Kind, Node, Value, build, placed, to_double
@@ -352,7 +352,7 @@ class _Reading:
         if operation in _RANDOM:
             _refuse("a network without random numbers", f"with {place}")
         inputs = tuple(dict.fromkeys(map(self.named, node.all_input_nodes)))
-        affine = of_torch(operation, overload) if _is_real(node) else Affine()
+        affine = of_torch(operation, overload) if _is_real(node) else AffineArguments()
         kind, run, levels = _kind(node, f"{namespace}.{operation}"), self._running(node), None
         if kind in ROUNDINGS:
             levels = self._levels_of(node)

@@ -42,7 +42,7 @@ _STEPS = ("new_kernel", "new", "old")
 """Of what taps see, what must be low from the first cycle of a reset."""
 
 
-class Chain(Component):
+class TapChain(Component):
     """P taps; tap k adds ``weight[k] * x`` to what tap k - 1 held, one step a cycle.
 
     A tap belongs to the new wave from the step that reaches it to the end of the pass, and to the

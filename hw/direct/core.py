@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 
 from golden.direct.design import DirectDesign
-from hw.direct.chain import Chain
+from hw.direct.chain import TapChain
 from hw.direct.pairs import chain_of
 from hw.direct.replay import LineReplay
 from hw.direct.sequencer import Sequencer
@@ -83,7 +83,7 @@ class DirectCore(Core):
         if design.turns == 1:
             for lane, total in enumerate(sums):
                 m.d.comb += self.o.payload[lane].eq(total)
-            self._announce(m, early, ahead=Chain.EARLY)
+            self._announce(m, early, ahead=TapChain.EARLY)
         else:
             self._accumulate(m, early, sums)
         return m
@@ -99,7 +99,7 @@ class DirectCore(Core):
     def _correlate(
         self, m: Module, sequence: Sequencer, samples: View
     ) -> tuple[Value, Sequence[Value]]:
-        """Return partial sums a lane, and when they will be there, `Chain.EARLY` cycles ahead."""
+        """Return a lane's partial sums, and when they will be there, `TapChain.EARLY` cycles ahead."""
         m.submodules.chain = chain = chain_of(self._design)(self._design)
         self._lead(m, sequence, [chain])
         m.d.comb += [
@@ -113,7 +113,7 @@ class DirectCore(Core):
             m.d.comb += chain.x_old.eq(self._remember(m, sequence, samples))
         return chain.early, [chain.sums[lane] for lane in range(self._design.lanes)]
 
-    def _lead(self, m: Module, sequence: Sequencer, chains: Sequence[Chain]) -> None:
+    def _lead(self, m: Module, sequence: Sequencer, chains: Sequence[TapChain]) -> None:
         """Tell chains in pairs where the waves stand."""
         if not self._design.in_pairs:
             return
@@ -208,14 +208,14 @@ class DirectCore(Core):
             m,
             early,
             sums,
-            ahead=Chain.EARLY,
+            ahead=TapChain.EARLY,
             width=design.core_bits,
             length=design.length,
             turns=design.turns,
             target=design.target,
         )
         m.d.comb += self.o.payload.eq(totals)
-        self._announce(m, finished, ahead=Chain.EARLY + 1)
+        self._announce(m, finished, ahead=TapChain.EARLY + 1)
 
     def _announce(self, m: Module, finished: Value, *, ahead: int) -> None:
         """Drive `early` and the valid bit from a sign that is ``ahead`` cycles ahead of it."""

@@ -10,7 +10,7 @@ from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from golden.direct.design import DirectDesign
-from hw.direct.chain import Broadcast, Chain, segment_starts
+from hw.direct.chain import Broadcast, TapChain, segment_starts
 from hw.parts.delay import delay, delay_valid
 from hw.parts.operands import ONE, ZERO, Bit, Bits, Operands, bits_of
 from hw.parts.ports import Component, View, view
@@ -28,15 +28,15 @@ class _PairBroadcast(Broadcast):
     before_old: View
 
 
-class PairChain(Chain):
-    """P taps of which two share a multiplier, P at least 2; otherwise as `Chain`.
+class PairChain(TapChain):
+    """P taps of which two share a multiplier, P at least 2; otherwise as `TapChain`.
 
     The pair of taps k - 1 and k stands at tap k and multiplies in its steps, since it needs the
     samples of two steps; tap k - 1 only passes sums on. An odd last tap stands by itself.
 
     Members
     -------
-    As of `Chain`, and of `MiddleSum`, in the cycle of `x_new`:
+    As of `TapChain`, and of `MiddleSum`, in the cycle of `x_new`:
 
     position, old_position, full : In
     """
@@ -473,6 +473,6 @@ def middle_of(design: DirectDesign) -> MiddleSum:
     return WholeSums(design) if whole else SlidingSum(design)
 
 
-def chain_of(design: DirectDesign) -> type[Chain]:
+def chain_of(design: DirectDesign) -> type[TapChain]:
     """Return the kind of chain that ``design`` has."""
-    return PairChain if design.in_pairs else Chain
+    return PairChain if design.in_pairs else TapChain

@@ -42,7 +42,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Step:
+class MultiplierStep:
     """A multiplier's step: which operand, and whether a row begins or ends with it."""
 
     row: Row
@@ -93,10 +93,10 @@ class Schedule:
     def _room(self, unit: list[Row]) -> int:
         return self._odd.points - sum(len(row.constants) for row in unit)
 
-    def steps(self, unit: int) -> list[Step]:
+    def steps(self, unit: int) -> list[MultiplierStep]:
         """Return a multiplier's steps; it rests in the cycles behind them."""
         return [
-            Step(row, n, first=n == 0, last=n == len(row.constants) - 1)
+            MultiplierStep(row, n, first=n == 0, last=n == len(row.constants) - 1)
             for row in self.units[unit]
             for n in range(len(row.constants))
         ]
@@ -292,12 +292,12 @@ class OddStage(Component):
         m.d.sync += [turned.eq(value), added.eq(up), x.eq(turned + added)]
         return x
 
-    def _work(self, m: Module, gathered: "Gathered", complete: Signal) -> "Working":
+    def _work(self, m: Module, gathered: "Gathered", complete: Signal) -> "Workload":
         """Keep a block's operands while the next block is gathered."""
         odd = self._odd
         go = delay_valid(m, complete, _GATHERED - 1, name="go")
         then = delay_valid(m, go, 1, name="then")
-        working = Working([], [], [], [], [])
+        working = Workload([], [], [], [], [])
         for number, (pair, part) in enumerate(self._parts):
             name = f"{pair}_{part}"
             sums, first = gathered.sums[number], gathered.first[number]
@@ -330,14 +330,14 @@ class OddStage(Component):
             working.rest.append(rest)
         return working
 
-    def _multiply(self, m: Module, working: "Working", step: Signal) -> Rows:
+    def _multiply(self, m: Module, working: "Workload", step: Signal) -> Rows:
         """Return the rows' sums, a register each: "cos" with their first part, "sin"."""
         rows: Rows = {}
         for unit in range(len(self._schedule.units)):
             rows |= self._run(m, unit, working, step)
         return rows
 
-    def _run(self, m: Module, unit: int, working: "Working", step: Signal) -> Rows:
+    def _run(self, m: Module, unit: int, working: "Workload", step: Signal) -> Rows:
         """Return the rows of a multiplier."""
         steps = self._schedule.steps(unit)
         sums = self._accumulate(m, unit, working, step, self._products(m, unit, working, step))
@@ -360,7 +360,7 @@ class OddStage(Component):
             rows["cos", self._odd.half] = self._derive(m, working, sums, cosines)
         return rows
 
-    def _products(self, m: Module, unit: int, working: "Working", step: Signal) -> View:
+    def _products(self, m: Module, unit: int, working: "Workload", step: Signal) -> View:
         """Multiply what is worked on by its constants, step by step."""
         odd, steps = self._odd, self._schedule.steps(unit)
         m.submodules[f"multiplier_{unit}"] = multiplier = SharedMultiplier(
@@ -386,7 +386,7 @@ class OddStage(Component):
         return multiplier.p
 
     def _accumulate(
-        self, m: Module, unit: int, working: "Working", step: Signal, products: View
+        self, m: Module, unit: int, working: "Workload", step: Signal, products: View
     ) -> list[Signal]:
         """Add up a multiplier's products, row after row."""
         odd, multiplying = self._odd, self._multiplying
@@ -430,7 +430,7 @@ class OddStage(Component):
         ]
 
     def _derive(
-        self, m: Module, working: "Working", sums: Sequence[Value], ends: Mapping[int, Value]
+        self, m: Module, working: "Workload", sums: Sequence[Value], ends: Mapping[int, Value]
     ) -> list[Signal]:
         """Return the last A: what the first sample and all sums leave of the others."""
         odd = self._odd
@@ -458,7 +458,7 @@ class OddStage(Component):
             kept.append(left)
         return kept
 
-    def _combine(self, m: Module, working: "Working", rows: Rows, complete: Signal) -> list[Value]:
+    def _combine(self, m: Module, working: "Workload", rows: Rows, complete: Signal) -> list[Value]:
         """Return the results' parts one after the other, not rounded yet."""
         points, half = self._odd.points, self._odd.half
         wait = _GATHERED + points + self._multiplying + 1
@@ -479,7 +479,7 @@ class OddStage(Component):
             b.append(Array([Const(0, 1), *turned])[which])
         return self._joined(m, a, b, delay(m, adds, 1, name="adding"))
 
-    def _sums(self, m: Module, working: "Working", rows: Rows, number: int) -> list[Value]:
+    def _sums(self, m: Module, working: "Workload", rows: Rows, number: int) -> list[Value]:
         """Return every A of a part, as wide as results."""
         odd, multiplying = self._odd, self._multiplying
         pair, part = self._parts[number]
@@ -567,7 +567,7 @@ class Gathered:
 
 
 @dataclass(frozen=True)
-class Working:
+class Workload:
     """What the multipliers work on, for each part: operands, and what sums begin with."""
 
     meets: list[list[Signal]]

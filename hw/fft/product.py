@@ -117,7 +117,7 @@ class ExactProduct(Multipliers):
         return m
 
 
-class Product(Multipliers):
+class FactorProduct(Multipliers):
     """Rounds samples to operands, and multiplies them by a factor that all pairs share.
 
     With ``k = c * (a + b)``, ``(a + j * b) * (c + j * d)`` is ``k - b * (c + d)`` and, as imaginary

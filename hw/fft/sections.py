@@ -9,7 +9,7 @@ from golden.fft.design import FftDesign
 from hw.fft.beats import AHEAD, Beats
 from hw.fft.odd import OddStage
 from hw.fft.pipeline import Registers
-from hw.fft.product import Product, factor_layout, factor_words, rounded
+from hw.fft.product import FactorProduct, factor_layout, factor_words, rounded
 from hw.fft.rank import RankStage, rank_parts
 from hw.line.core import Core
 from hw.parts.counter import Counter
@@ -76,12 +76,12 @@ class Sections:
             parts=rank_parts(design, number, place),
         )
 
-    def product(self, number: int) -> Product:
+    def product(self, number: int) -> FactorProduct:
         """Return the multipliers between two sections."""
         design = self._design
         before, after = design.formats.sections[number : number + 2]
         middle = number == design.flow.middle
-        return Product(
+        return FactorProduct(
             before=before,
             after=after,
             factor_bits=design.spectrum_bits if middle else design.twiddle_bits + 1,

@@ -13,7 +13,7 @@ from hw.targets.cost import Cost
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RefusedOption:
     """An option that `hw.build layer` would refuse.
 
     Parameters
@@ -41,7 +41,7 @@ def options_of(
     storages: Sequence[str],
     most: Cost,
     known: Predictions,
-    refused: list[Refusal],
+    refused: list[RefusedOption],
 ) -> Iterator[Option]:
     """Yield units for ``layer`` alone: every engine, with every useful number of lanes and macs.
 
@@ -70,7 +70,7 @@ def options_of(
             option = Option((layer,), chosen, lanes, storage, known=known)
             if (error := option.refusal) is not None:
                 names = frozenset(str(table["engine"]) for table in chosen.values())
-                refused.append(Refusal(layer, names, error.parameter, str(error)))
+                refused.append(RefusedOption(layer, names, error.parameter, str(error)))
             elif option.cost.multipliers <= most.multipliers:
                 yield option
 
@@ -109,7 +109,7 @@ def unable(layers: Sequence[PlannedLayer], engines: Sequence[str]) -> dict[str, 
     return {engine: missing for engine, missing in gaps.items() if missing}
 
 
-def reasons(refused: Sequence[Refusal], possible: Sequence[Option]) -> dict[str, str]:
+def reasons(refused: Sequence[RefusedOption], possible: Sequence[Option]) -> dict[str, str]:
     """Return why each engine is in none of the ``possible`` options, by its name.
 
     Of several reasons the one that names that engine alone.

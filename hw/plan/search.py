@@ -13,12 +13,12 @@ from typing import NoReturn
 import numpy as np
 
 from golden.inputs.errors import ParameterError
-from hw.plan.choices import Refusal, options_of, reasons, sliced
+from hw.plan.choices import RefusedOption, options_of, reasons, sliced
 from hw.plan.forms import FORMS
 from hw.plan.goal import RESOURCES, Figures, Goal, Plan
 from hw.plan.network import PlannedLayer, PlannedNetwork
 from hw.plan.option import Option, Predictions, serving
-from hw.plan.sums import Choices, Deal, Sums
+from hw.plan.sums import Choices, Deal, UnitSums
 from hw.predict import reservation
 from hw.targets.cost import Cost
 
@@ -72,7 +72,7 @@ class Planner:
         smallest = min(layers, key=lambda layer: layer.channels)
         goal = self.goal
         usable = goal.device.usable
-        refused: list[Refusal] = []
+        refused: list[RefusedOption] = []
         found = options_of(
             smallest,
             engines=goal.engines,
@@ -122,17 +122,17 @@ class Planner:
         taken = [c.cycles for ways in self.ways for way in ways for c in way]
         return [int(cycles) for cycles in np.unique(np.concatenate(taken))]
 
-    def sums(self, bound: float, budget: Figures) -> Sums:
+    def sums(self, bound: float, budget: Figures) -> UnitSums:
         """Return what sets of units take that need up to ``bound`` cycles and fit ``budget``."""
         shares = 1 / np.maximum(self.goal.budget(bound), 1)
         fronts = []
         for ways in self.ways:
             parts = [_way_within(way, bound, budget, shares) for way in ways]
-            fronts.append(Sums.of_all(parts).fitting(budget, shares))
+            fronts.append(UnitSums.of_all(parts).fitting(budget, shares))
         if not all(front.picks for front in fronts):
-            return Sums(np.empty((0, len(RESOURCES))), [])
+            return UnitSums(np.empty((0, len(RESOURCES))), [])
         least = [front.figures.min(axis=0) for front in fronts]
-        total = Sums.nothing()
+        total = UnitSums.nothing()
         for number, front in enumerate(fronts):
             left = budget - sum(least[number + 1 :])
             total = total.plus(front, left).fitting(left, shares)
@@ -198,7 +198,7 @@ class Planner:
         sums = self.sums(bound, self._without_traffic(bound))
         if not sums.picks:
             return None
-        return self._plan(Sums(sums.figures, [sums.picks[int(sums.figures[:, 3].argmin())]]))
+        return self._plan(UnitSums(sums.figures, [sums.picks[int(sums.figures[:, 3].argmin())]]))
 
     def _without_traffic(self, bound: float) -> Figures:
         budget = self.goal.budget(bound)
@@ -217,7 +217,7 @@ class Planner:
         rule = f"large enough for the smallest plan ({needed})"
         raise ParameterError("device", rule, f"{device.name} ({_of_cost(device.usable)})")
 
-    def _plan(self, sums: Sums) -> Plan | None:
+    def _plan(self, sums: UnitSums) -> Plan | None:
         if not sums.picks:
             return None
         units = [
@@ -257,8 +257,8 @@ def _of_cost(cost: Cost) -> str:
     )
 
 
-def _way_within(way: Sequence[Choices], bound: float, budget: Figures, shares: Figures) -> Sums:
-    total = Sums.nothing()
+def _way_within(way: Sequence[Choices], bound: float, budget: Figures, shares: Figures) -> UnitSums:
+    total = UnitSums.nothing()
     for choices in way:
         part = choices.within(bound).fitting(budget, shares)
         total = total.plus(part, budget).fitting(budget, shares)

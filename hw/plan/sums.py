@@ -48,15 +48,15 @@ class Choices:
         ]
         return len(self.deals) * np.array(rows, dtype=np.float64).reshape(-1, len(RESOURCES))
 
-    def within(self, bound: float) -> "Sums":
+    def within(self, bound: float) -> "UnitSums":
         """Return the options that take up to ``bound`` cycles."""
         chosen = np.flatnonzero(self.cycles <= bound)
         picks = [((self.options[index], self.deals),) for index in chosen]
-        return Sums(self.figures[chosen], picks)
+        return UnitSums(self.figures[chosen], picks)
 
 
 @dataclass(frozen=True, eq=False)
-class Sums:
+class UnitSums:
     """What sets of units take together.
 
     Parameters
@@ -71,17 +71,17 @@ class Sums:
     picks: Sequence[tuple[Pick, ...]]
 
     @classmethod
-    def nothing(cls) -> "Sums":
+    def nothing(cls) -> "UnitSums":
         """Return what no units take."""
         return cls(np.zeros((1, len(RESOURCES))), [()])
 
     @classmethod
-    def of_all(cls, parts: Sequence["Sums"]) -> "Sums":
+    def of_all(cls, parts: Sequence["UnitSums"]) -> "UnitSums":
         """Return all of ``parts``."""
         figures = np.concatenate([part.figures for part in parts])
         return cls(figures, [pick for part in parts for pick in part.picks])
 
-    def fitting(self, budget: Figures, shares: Figures) -> "Sums":
+    def fitting(self, budget: Figures, shares: Figures) -> "UnitSums":
         """Return those that fit and that no other one undercuts, the smallest shares first."""
         rows = np.flatnonzero((self.figures <= budget).all(axis=1))
         rows = rows[np.argsort(self.figures[rows] @ shares, kind="stable")]
@@ -93,11 +93,11 @@ class Sums:
             undercut = (figures[:, None] <= figures[None, len(kept) :]).all(axis=2)
             earlier = np.arange(len(figures))[:, None] < np.arange(len(kept), len(figures))
             kept += block[~(undercut & earlier).any(axis=0)].tolist()
-        return Sums(self.figures[kept], [self.picks[row] for row in kept])
+        return UnitSums(self.figures[kept], [self.picks[row] for row in kept])
 
-    def plus(self, other: "Sums", budget: Figures) -> "Sums":
+    def plus(self, other: "UnitSums", budget: Figures) -> "UnitSums":
         """Return each with each of ``other`` where both fit."""
         figures = self.figures[:, None] + other.figures[None]
         pairs = np.argwhere((figures <= budget).all(axis=2))
         picks = [self.picks[one] + other.picks[two] for one, two in pairs.tolist()]
-        return Sums(figures[pairs[:, 0], pairs[:, 1]], picks)
+        return UnitSums(figures[pairs[:, 0], pairs[:, 1]], picks)

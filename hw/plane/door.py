@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.numbers.fixed import SQ
 from golden.plane.design import PlaneDesign
-from golden.plane.kernels import Axis
+from golden.plane.kernels import KernelAxis
 from hw.fft.beats import AHEAD, Beats, BeatSignature
 from hw.line.core import between_frames
 from hw.line.output import beat_layout
@@ -144,7 +144,7 @@ class PlaneDoor(Component):
         return memory.r_data.as_signed()
 
 
-def _side(m: Module, name: str, axis: Axis, size: int, step: Value) -> Side:
+def _side(m: Module, name: str, axis: KernelAxis, size: int, step: Value) -> Side:
     """Count the places of a block along ``axis``."""
     if size == axis.length:
         m.submodules[name] = place = Counter(size)

@@ -15,7 +15,7 @@ from golden.fft.design import (
     transform_length,
 )
 from golden.fft.exact import exact_widths
-from golden.fft.flow import Flow, bin_order
+from golden.fft.flow import TransformFlow, bin_order
 from golden.fft.norms import bound_noise
 from golden.fft.proof import between, rounding_noise
 from golden.inputs.errors import ParameterError
@@ -69,7 +69,7 @@ ODD_SIZES = [3, 5, 7, 9, 15, 21, 6, 14, 28, 56, 112, 12, 24, 48, 10, 20, 40, 18,
 @pytest.mark.parametrize("size", [4, 8, 16, 32, 64, 128, 256, *ODD_SIZES])
 def test_the_flow_is_a_transform_and_back(size):
     generator = np.random.default_rng(size)
-    flow = Flow(size, 50)
+    flow = TransformFlow(size, 50)
     z = generator.normal(size=size) + 1j * generator.normal(size=size)
     spectrum = np.fft.fft(generator.normal(size=size))
     values = z
@@ -89,7 +89,7 @@ def test_the_flow_is_a_transform_and_back(size):
 
 def test_gains_are_the_transpose_of_the_flow():
     generator = np.random.default_rng(2)
-    for section in Flow(64, 16).sections:
+    for section in TransformFlow(64, 16).sections:
         for rank in section.ranks:
             z, g = generator.normal(size=(2, 64)) + 1j * generator.normal(size=(2, 64))
             assert np.isclose(g @ rank.apply(z), rank.transpose(g) @ z)
@@ -99,7 +99,7 @@ def test_gains_are_the_transpose_of_the_flow():
 def test_odd_transforms_are_as_exact_as_their_constants(size):
     generator = np.random.default_rng(size)
     z, g = generator.normal(size=(2, size)) + 1j * generator.normal(size=(2, size))
-    for flow in (Flow(size, 16), Flow(size, 40)):
+    for flow in (TransformFlow(size, 16), TransformFlow(size, 40)):
         for product in (flow.middle - 1, flow.middle + 1):
             odd = flow.odd_transform(product)
             assert np.isclose(g @ odd.apply(z), odd.transpose(g) @ z)

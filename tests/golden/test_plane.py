@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from golden.fft.flow import Flow
+from golden.fft.flow import TransformFlow
 from golden.fft.proof import factors
 from golden.inputs.errors import ParameterError
 from golden.numbers.fixed import SQ
@@ -83,7 +83,7 @@ def test_the_definition_is_the_plain_sum(plane):
 @pytest.mark.parametrize("sizes", [(4, 4), (8, 4), (4, 16), (16, 16), (32, 8)])
 def test_the_flow_of_a_plane_is_a_transform_along_both_axes_and_back(sizes):
     generator = np.random.default_rng(1)
-    flow = Flow(sizes[0] * sizes[1], 50, row=sizes[1])
+    flow = TransformFlow(sizes[0] * sizes[1], 50, row=sizes[1])
     z = generator.normal(size=sizes) + 1j * generator.normal(size=sizes)
     spectrum = np.fft.fft2(generator.normal(size=sizes))
     values = z.reshape(-1)

@@ -62,7 +62,7 @@ class _Tree:
         return name == high
 
 
-class Flow:
+class Dominators:
     """Dominators of a graph's values, from its input on and from its output back."""
 
     def __init__(self, graph: Graph) -> None:
