@@ -99,7 +99,7 @@ class DirectCore(Core):
     def _correlate(
         self, m: Module, sequence: Sequencer, samples: View
     ) -> tuple[Value, Sequence[Value]]:
-        """Return a lane's partial sums, and when they will be there, `TapChain.EARLY` cycles ahead."""
+        """Return partial sums a lane, and when they are there, `TapChain.EARLY` cycles ahead."""
         m.submodules.chain = chain = chain_of(self._design)(self._design)
         self._lead(m, sequence, [chain])
         m.d.comb += [
