@@ -6,18 +6,21 @@ and by its entry in `hw.engines`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
-from golden.dense.design import DenseDesign, DenseDirectDesign, DenseFermatDesign, DenseFftDesign
+from golden.dense.design import DenseDesign
+from golden.direct.dense import DenseDirectDesign
 from golden.direct.design import DirectDesign
+from golden.fermat.dense import DenseFermatDesign
 from golden.fermat.design import FermatDesign
+from golden.fermat.plane import PlaneFermat
+from golden.fft.dense import DenseFftDesign
 from golden.fft.design import FftDesign
+from golden.fft.plane import PlaneFft
 from golden.inputs.config import Table, refusal
 from golden.line.design import LineDesign
 from golden.line.options import sorted_out
 from golden.plane.design import PlaneDesign
-from golden.plane.fermat import PlaneFermat
-from golden.plane.fft import PlaneFft
 
 DESIGNS: dict[str, type[LineDesign]] = {}
 """Line engines; `register` adds to them."""
@@ -54,6 +57,9 @@ register(FftDesign, dense=DenseFftDesign, plane=PlaneFft)
 register(FermatDesign, dense=DenseFermatDesign, plane=PlaneFermat)
 
 
+AnyDesign = TypeVar("AnyDesign", bound=LineDesign)
+
+
 @dataclass(frozen=True)
 class EngineChoice:
     """A line engine and its own options.
@@ -69,7 +75,6 @@ class EngineChoice:
     """
 
     designs: ClassVar[Mapping[str, type[LineDesign]]] = DESIGNS
-    told: ClassVar[frozenset[str]] = frozenset()
 
     engine: str
     options: Mapping[str, Any]
@@ -103,11 +108,11 @@ class EngineChoice:
         """Makes a design of what all engines share, with these options."""
 
         def make(**shared: Any) -> LineDesign:
-            return self.finish(self.designs[self.engine](**shared, **self.options))
+            return self.finish(self.described(**shared, **self.options))
 
         return make
 
-    def finish(self, design: LineDesign) -> LineDesign:
+    def finish(self, design: AnyDesign) -> AnyDesign:
         """Return what `finishing` makes of a design."""
         for option in design.options:
             if option.finish is not None and option.name in self.finishing:
@@ -115,11 +120,11 @@ class EngineChoice:
         return design
 
     @property
-    def exact(self) -> bool:
-        """Whether a design is to be made exact, where that is an option."""
-        return "exact" in self.finishing
+    def described(self) -> type[LineDesign]:
+        """The class of its designs."""
+        return self.designs[self.engine]
 
     @property
     def max_data_bits(self) -> int:
         """Widest sample that the engine takes."""
-        return self.designs[self.engine].max_data_bits
+        return self.described.max_data_bits

@@ -3,15 +3,22 @@
 from dataclasses import fields
 
 from golden import engines as described
+from golden.dense.design import DenseDesign
 from golden.line.design import LineDesign
+from golden.plane.design import PlaneDesign
+from hw.dense.entry import DenseEngine
 from hw.direct.engine import DIRECT
 from hw.fermat.engine import FERMAT
 from hw.fft.engine import FFT
 from hw.line.entry import Engine
+from hw.plane.entry import PlaneEngine
 from hw.targets.cost import Cost
 
 ENGINES: dict[str, Engine] = {}
 """Engines by name; `register` adds to them."""
+DENSE_ENGINES: dict[type[DenseDesign], DenseEngine] = {}
+PLANE_ENGINES: dict[type[PlaneDesign], PlaneEngine] = {}
+"""What is made of them, by what describes it."""
 
 
 def register(engine: Engine) -> None:
@@ -24,8 +31,17 @@ def register(engine: Engine) -> None:
     ValueError
         Where another has the name.
     """
-    described.register(engine.design)
+    dense, plane = engine.dense, engine.plane
+    described.register(
+        engine.design,
+        dense=None if dense is None else dense.design,
+        plane=None if plane is None else plane.design,
+    )
     ENGINES[engine.name] = engine
+    if dense is not None:
+        DENSE_ENGINES[dense.design] = dense
+    if plane is not None:
+        PLANE_ENGINES[plane.design] = plane
 
 
 for _engine in (DIRECT, FFT, FERMAT):

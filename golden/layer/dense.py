@@ -7,15 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from golden.dense.design import (
-    DenseDesign,
-    DenseDirectDesign,
-    DenseFermatDesign,
-    DenseFftDesign,
-    DenseWeights,
-    check_dense_weights,
-)
-from golden.engines import EngineChoice
+from golden.dense.design import DenseDesign, DenseWeights, check_dense_weights
+from golden.engines import DENSE_DESIGNS, EngineChoice
 from golden.inputs.config import Table, refusal
 from golden.inputs.errors import ParameterError, check_range
 from golden.layer.axes import AXES, AXES_ARRAYS, Axis, Section, gather, scatter
@@ -27,11 +20,6 @@ from golden.numbers.interval import Integers, Interval
 
 HALVES = "both"
 AXIS_CHOICES = (HALVES, *AXES)
-DENSE_DESIGNS: Mapping[str, type[DenseDesign]] = {
-    design.engine: design for design in (DenseDirectDesign, DenseFftDesign, DenseFermatDesign)
-}
-_GIVEN = frozenset({"in_channels", "groups", "streamed"})
-"""Fields of dense designs that the layer's own keys decide."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +27,6 @@ class DenseChoice(EngineChoice):
     """A dense engine and its own options."""
 
     designs: ClassVar[Mapping[str, type[LineDesign]]] = DENSE_DESIGNS
-    told: ClassVar[frozenset[str]] = EngineChoice.told | _GIVEN
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from golden.engines import EngineChoice
-from golden.fft.exact import exact_widths
+from golden.engines import PLANE_DESIGNS, EngineChoice
 from golden.fft.flow import Complexes
 from golden.inputs.config import Table, refusal
 from golden.inputs.errors import check_range
@@ -23,11 +22,9 @@ from golden.line.weights import checked_array, checked_scalars
 from golden.numbers.certificate import certified
 from golden.numbers.interval import Integers, Interval
 from golden.numbers.quantize import BIAS_BITS, MAX_SHIFT, MULTIPLIER_BITS
-from golden.plane.fermat import PlaneFermat
-from golden.plane.fft import PlaneFft
+from golden.plane.design import PlaneDesign
 from golden.plane.kernels import SLACK, Floats, Plane, PlaneWeights, padded, plane_weights, wrapping
 
-ENGINES: Mapping[str, type[PlaneFft | PlaneFermat]] = {"fft": PlaneFft, "fermat": PlaneFermat}
 FILTER_ARRAYS = ("bias", "multiplier", "shift", "output.zero_point")
 """Keys of weights files beside the filters' own."""
 MAX_KERNEL_F_BITS = 16
@@ -60,7 +57,7 @@ class FilterDesign(LayerDesign):
     Parameters
     ----------
     plane_engine
-        One of `ENGINES`, and its options.
+        One of `golden.engines.PLANE_DESIGNS`, and its options.
     """
 
     plane_engine: EngineChoice
@@ -70,8 +67,8 @@ class FilterDesign(LayerDesign):
         check_range("height", self.height, 2, 256)
         check_range("width", self.width, 2, 256)
         self._check_own()
-        if self.plane_engine.engine not in ENGINES:
-            rule = f"one of {', '.join(ENGINES)}"
+        if self.plane_engine.engine not in PLANE_DESIGNS:
+            rule = f"one of {', '.join(PLANE_DESIGNS)}"
             raise refusal("engines.plane.engine", rule, repr(self.plane_engine.engine))
         if self.example:
             object.__setattr__(self, "weights", self._made_up())
@@ -114,7 +111,7 @@ class FilterDesign(LayerDesign):
 
     @property
     def _rounds_kernels(self) -> bool:
-        return self.plane_engine.engine == "fermat"
+        return PLANE_DESIGNS[self.plane_engine.engine].rounds_kernels
 
     def plane_weights(self, arrays: Arrays) -> PlaneWeights:
         """Return what ``arrays`` hold as the engine takes it."""
@@ -135,14 +132,14 @@ class FilterDesign(LayerDesign):
         )
 
     @cached_property
-    def engine(self) -> PlaneFft | PlaneFermat:
+    def engine(self) -> PlaneDesign:
         """The engine."""
         weights = None if self.weights is None else self.plane_weights(self.weights)
         table = Table({}, "engines.plane.")
         own = ("weights", "lanes", "height", "width", "weight_bits", "data_bits")
         options: dict[str, Any] = dict(self.plane_engine.options)
         with table.naming({key: key for key in own}):
-            design = ENGINES[self.plane_engine.engine](
+            design = PLANE_DESIGNS[self.plane_engine.engine](
                 name=f"{self.name}_plane",
                 length=self.height * self.width,
                 channels=self.channels,
@@ -156,17 +153,9 @@ class FilterDesign(LayerDesign):
                 plane=self.plane,
                 **options,
             )
-            if self.plane_engine.exact and isinstance(design, PlaneFft):
-                self._check_exact(design)
-                design = exact_widths(design)
-            if isinstance(design, PlaneFermat):
-                design.transform_ring  # noqa: B018 - raises where no ring holds the sums
-        return design
-
-    def _check_exact(self, design: PlaneFft) -> None:
-        if design.fractional:
-            rule = "false where kernels are no integers"
-            raise refusal("engines.plane.exact", rule, "true")
+            finished = self.plane_engine.finish(design)
+            finished.check()
+        return finished
 
     @property
     def engines(self) -> Mapping[str, LineDesign]:

@@ -14,9 +14,7 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from golden.direct.design import DirectDesign
 from golden.engines import EngineChoice
-from golden.fft.design import FftDesign
 from golden.inputs.config import Table, refusal
 from golden.inputs.errors import ParameterError, check_range
 from golden.layer.axes import AXES, AXES_ARRAYS, Axis, oriented
@@ -241,8 +239,7 @@ class LinearLayerDesign(LayerDesign):
             "data_range": self._with_borders(data, bits),
             "target": self.target,
         }
-        if choice.engine == DirectDesign.engine:
-            shared["support"] = kernel.taps
+        shared |= choice.described.with_taps(kernel.taps)
         own = None if arrays is None else self._weights(number, bits, arrays)
         common = ("channels", "lanes", "data_bits", "weight_bits", "target", "name", "weights")
         with Table({}, f"engines.{axis}.").naming(
@@ -260,17 +257,14 @@ class LinearLayerDesign(LayerDesign):
         self, choice: EngineChoice, least: int, own: LineWeights | None, shared: dict[str, Any]
     ) -> LineDesign:
         """Return the engine of the least circle from ``least`` on that it does."""
-        if issubclass(choice.designs[choice.engine], FftDesign):
-            # A longer circle of its own points is shorter than the extension of a shorter one.
-            least = max(1 << (least - 1).bit_length(), 4)
-        length = least
+        length = choice.described.least_circle(least)
         while True:
             try:
                 design = choice.design(length=length, weights=_around(own, length), **shared)
                 design.certificate()  # where no ring holds the formats' sums, it is known now
                 return design
             except ParameterError as error:
-                reaches = choice.designs[choice.engine].length_range[1]
+                reaches = choice.described.length_range[1]
                 if error.parameter != "length" or length >= reaches:
                     raise
                 refused = error

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 from golden.inputs.errors import ParameterError
 from golden.line.design import LineDesign
@@ -21,7 +22,13 @@ class PlaneDesign(LineDesign):
         The maps and their kernels.
     """
 
+    rounds_kernels: ClassVar[bool] = False
+    """Whether kernels must be integers at the accumulator's scale."""
+
     plane: Plane
+
+    def check(self) -> None:
+        """Raise `ParameterError` where the maps, whatever the weights, are too much."""
 
     @property
     @abstractmethod

@@ -1,50 +1,7 @@
-"""The dense engines by what describes them, and their rate."""
+"""The dense engines' rate."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
-
-from golden.dense.design import DenseDesign, DenseDirectDesign, DenseFermatDesign, DenseFftDesign
-from hw.dense import direct, fermat, fft
-from hw.dense.predict import predict_direct, predict_fermat, predict_fft
-from hw.line.core import Core
-from hw.targets.cost import Cost
-
-
-@dataclass(frozen=True)
-class DenseEngine:
-    """A dense engine.
-
-    Parameters
-    ----------
-    core
-        Makes a core of a design, with a `pace_of_groups`.
-    predict
-        What a design takes of a device.
-    ahead
-        Cycles from a sample taken to its word's writing, of a line's first.
-    behind
-        Cycles from an output channel's last step to its last result.
-    """
-
-    core: Callable[..., Core]
-    predict: Callable[[Any], Cost]
-    ahead: Callable[[Any], int]
-    behind: Callable[[Any], int]
-
-
-DENSE_ENGINES: Mapping[type[DenseDesign], DenseEngine] = {
-    DenseDirectDesign: DenseEngine(
-        direct.DenseDirectCore, predict_direct, lambda _: 0, direct.latency_behind
-    ),
-    DenseFermatDesign: DenseEngine(
-        fermat.DenseFermatCore, predict_fermat, fermat.latency_ahead, fermat.latency_behind
-    ),
-    DenseFftDesign: DenseEngine(
-        fft.DenseFftCore, predict_fft, fft.latency_ahead, fft.latency_behind
-    ),
-}
-
+from golden.dense.design import DenseDesign
+from hw.engines import DENSE_ENGINES
 
 _SET_GAP = 4
 """Cycles between the last beat of a set of streamed weights and the first of the next but one."""

@@ -2,8 +2,13 @@
 
 from collections.abc import Iterator
 
+from golden.direct.dense import DenseDirectDesign
 from golden.direct.design import DirectDesign
+from hw.dense.entry import DenseEngine
 from hw.direct.core import DirectCore, latency, pipeline_latency
+from hw.direct.dense import DenseDirectCore
+from hw.direct.dense import latency_behind as dense_behind
+from hw.direct.dense import predict as predict_dense
 from hw.direct.pace import ChainPace
 from hw.direct.predict import predict
 from hw.line.candidates import Candidates, EngineTable, Lines
@@ -53,4 +58,11 @@ DIRECT = Engine(
     pipeline_latency=pipeline_latency,
     candidates=ChainCandidates(),
     pace=ChainPace,
+    dense=DenseEngine(
+        design=DenseDirectDesign,
+        core=DenseDirectCore,
+        predict=predict_dense,
+        ahead=lambda _: 0,
+        behind=dense_behind,
+    ),
 )

@@ -1,11 +1,16 @@
 """The Fermat engine's entry among the engines."""
 
+from golden.fermat.dense import DenseFermatDesign
 from golden.fermat.design import FermatDesign
+from golden.fermat.plane import PlaneFermat
 from golden.fermat.ring import rings
+from hw.dense.entry import DenseEngine
+from hw.fermat import dense, plane
 from hw.fermat.core import FermatCore, pipeline_latency
 from hw.fermat.predict import predict
 from hw.line.candidates import Candidates, EngineTable, Lines
 from hw.line.entry import Engine
+from hw.plane.entry import PlaneEngine
 
 
 class RingCandidates(Candidates):
@@ -30,4 +35,12 @@ FERMAT = Engine(
     latency=pipeline_latency,
     pipeline_latency=pipeline_latency,
     candidates=RingCandidates(),
+    dense=DenseEngine(
+        design=DenseFermatDesign,
+        core=dense.DenseFermatCore,
+        predict=dense.predict,
+        ahead=dense.latency_ahead,
+        behind=dense.latency_behind,
+    ),
+    plane=PlaneEngine(design=PlaneFermat, core=plane.PlaneFermatCore, predict=plane.predict),
 )

@@ -1,11 +1,16 @@
 """The FFT engine's entry among the engines."""
 
+from golden.fft.dense import DenseFftDesign
 from golden.fft.design import FftDesign, transform_length
+from golden.fft.plane import PlaneFft
+from hw.dense.entry import DenseEngine
+from hw.fft import dense, plane
 from hw.fft.core import FftCore
 from hw.fft.pipeline import pipeline_latency
 from hw.fft.predict import predict
 from hw.line.candidates import Candidates, EngineTable, Lines
 from hw.line.entry import Engine
+from hw.plane.entry import PlaneEngine
 
 
 class TransformCandidates(Candidates):
@@ -32,4 +37,12 @@ FFT = Engine(
     latency=pipeline_latency,
     pipeline_latency=pipeline_latency,
     candidates=TransformCandidates(),
+    dense=DenseEngine(
+        design=DenseFftDesign,
+        core=dense.DenseFftCore,
+        predict=dense.predict,
+        ahead=dense.latency_ahead,
+        behind=dense.latency_behind,
+    ),
+    plane=PlaneEngine(design=PlaneFft, core=plane.PlaneFftCore, predict=plane.predict),
 )

@@ -2,7 +2,8 @@
 
 from golden.layer.axes import Section
 from golden.layer.dense import DenseLayerDesign
-from hw.dense.engine import DENSE_ENGINES, cycles_between_groups, pace_of_groups
+from hw.dense.engine import cycles_between_groups, pace_of_groups
+from hw.engines import DENSE_ENGINES
 from hw.layer import plan
 from hw.layer.predict import turn_cost
 from hw.layer.staged import StagedLayer

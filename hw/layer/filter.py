@@ -1,11 +1,9 @@
 """Layers of two-dimensional filters: a two-dimensional engine, and its maps' framing."""
 
 from golden.layer.filter import FilterDesign
-from golden.plane.fft import PlaneFft
+from hw.engines import PLANE_ENGINES
 from hw.layer.staged import StagedLayer
 from hw.line.engine import LineEngine
-from hw.plane.core import PlaneFermatCore, PlaneFftCore
-from hw.plane.predict import predict_fermat, predict_fft
 from hw.targets.cost import Cost
 
 
@@ -14,10 +12,7 @@ class FilterLayer(StagedLayer):
 
     def __init__(self, design: FilterDesign) -> None:
         engine = design.engine
-        if isinstance(engine, PlaneFft):
-            stage = LineEngine(engine, PlaneFftCore(engine))
-        else:
-            stage = LineEngine(engine, PlaneFermatCore(engine))
+        stage = LineEngine(engine, PLANE_ENGINES[type(engine)].core(engine))
         self._cycles_per_frame = cycles_per_frame(design)
         super().__init__(design, [stage])
 
@@ -34,5 +29,4 @@ def cycles_per_frame(design: FilterDesign) -> int:
 
 def predict_filter(design: FilterDesign) -> Cost:
     """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
-    engine = design.engine
-    return predict_fft(engine) if isinstance(engine, PlaneFft) else predict_fermat(engine)
+    return PLANE_ENGINES[type(design.engine)].predict(design.engine)

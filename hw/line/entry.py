@@ -6,9 +6,11 @@ from typing import Any
 
 from golden.inputs.errors import ParameterError
 from golden.line.design import LineDesign
+from hw.dense.entry import DenseEngine
 from hw.line.candidates import Candidates
 from hw.line.core import Core
 from hw.line.pace import LinePace
+from hw.plane.entry import PlaneEngine
 from hw.targets.cost import Cost
 
 
@@ -32,6 +34,8 @@ class Engine:
         What planning may try.
     pace
         Counts a design's beats, given its core's `pipeline_latency`.
+    dense, plane
+        What is made of it for channels that mix, and in two dimensions.
     """
 
     design: type[LineDesign]
@@ -42,6 +46,8 @@ class Engine:
     pipeline_latency: Callable[[Any], int]
     candidates: Candidates = field(default_factory=Candidates)
     pace: Callable[[Any, int], LinePace] = LinePace
+    dense: DenseEngine | None = None
+    plane: PlaneEngine | None = None
 
     @property
     def name(self) -> str:

@@ -7,8 +7,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from golden.dense.design import DenseDirectDesign, DenseFftDesign, DenseWeights
+from golden.dense.design import DenseWeights
+from golden.direct.dense import DenseDirectDesign
 from golden.direct.design import DirectDesign
+from golden.fft.dense import DenseFftDesign
 from golden.fft.design import FftDesign
 from golden.inputs.config import Table
 from golden.layer.filter import DepthwiseDesign, GlobalFilterDesign

@@ -5,14 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from golden.dense.design import (
-    DenseDesign,
-    DenseDirectDesign,
-    DenseFermatDesign,
-    DenseFftDesign,
-    DenseWeights,
-    mixing,
-)
+from golden.dense.design import DenseDesign, DenseWeights, mixing
+from golden.direct.dense import DenseDirectDesign
+from golden.fermat.dense import DenseFermatDesign
+from golden.fft.dense import DenseFftDesign
 from golden.fft.exact import exact_widths
 from golden.inputs.errors import ParameterError
 from golden.line.design import Requantization

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from golden.fermat.plane import PlaneFermat
 from golden.fft.flow import TransformFlow
+from golden.fft.plane import PlaneFft
 from golden.fft.proof import factors
 from golden.inputs.errors import ParameterError
 from golden.numbers.fixed import SQ
 from golden.numbers.interval import Interval
-from golden.plane.fermat import PlaneFermat
-from golden.plane.fft import PlaneFft
 from golden.plane.kernels import padded, plane_weights, wrapping
 
 WRAPPING = [(4, 4), (7, 7), (8, 16), (14, 14), (5, 12), (2, 3)]

@@ -8,8 +8,8 @@ from types import ModuleType
 import pytest
 from amaranth.hdl import Value
 
-import hw.dense.fermat
-import hw.dense.fft
+import hw.fermat.dense
+import hw.fft.dense
 from hw.layer.config import read_layer
 from sim.engine import simulate
 from sim.runner import SimulationError, simulators
@@ -195,8 +195,8 @@ def never_up(_product: Value, _dropped: int) -> int:
 
 
 MUTANTS: dict[str, tuple[str, ModuleType, str, object]] = {
-    "bins held before they are there": ("fermat-parts", hw.dense.fermat, "LEAD", 1),
-    "sums rounded down": ("fft", hw.dense.fft, "rounds_up", never_up),
+    "bins held before they are there": ("fermat-parts", hw.fermat.dense, "LEAD", 1),
+    "sums rounded down": ("fft", hw.fft.dense, "rounds_up", never_up),
 }
 """Case, and where its hardware is broken, but not its model: module, name, what stands for it."""
 

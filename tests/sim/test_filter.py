@@ -6,8 +6,8 @@ from typing import cast
 
 import pytest
 
+from golden.fermat.plane import PlaneFermat
 from golden.layer.filter import FilterDesign
-from golden.plane.fermat import PlaneFermat
 from hw.layer.config import read_layer
 from sim.engine import simulate
 from sim.runner import SimulationError, simulators

@@ -1,30 +1,18 @@
-"""Two-dimensional engines between their streams: the line engines' cores, with other doors."""
+"""The two-dimensional Fermat engine: the line engine's core, with other doors."""
 
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 
-from golden.plane.fermat import PlaneFermat
-from golden.plane.fft import PlaneFft
+from golden.fermat.plane import PlaneFermat
 from hw.fermat.chain import DOOR
 from hw.fermat.core import FermatCore
-from hw.fft.core import FftCore
+from hw.fermat.predict import predict as predict_engine
 from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import View, flipped
 from hw.parts.streams import Flow, FlowSignature
 from hw.plane.door import PlaneDoor, within_map
-
-
-class PlaneFftCore(FftCore):
-    """Maps under two-dimensional kernels, in fixed point; see `FftCore`.
-
-    A map takes as many cycles as the transform has points.
-    """
-
-    _design: PlaneFft
-    _within = staticmethod(within_map)
-
-    def _door(self) -> PlaneDoor:
-        return PlaneDoor(self._design)
+from hw.plane.predict import ends
+from hw.targets.cost import Cost
 
 
 class PlaneFermatCore(FermatCore):
@@ -51,3 +39,8 @@ class PlaneFermatCore(FermatCore):
 
     def _leave(self, m: Module, sums: View, valid: Value) -> None:
         super()._leave(m, sums, valid & within_map(m, self._design, valid))
+
+
+def predict(design: PlaneFermat) -> Cost:
+    """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
+    return predict_engine(design) + ends(design)

@@ -5,16 +5,20 @@ from collections.abc import Sequence
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 
-from golden.dense.design import DenseDirectDesign
+from golden.direct.dense import DenseDirectDesign
+from hw.dense.predict import shared, tree
 from hw.dense.store import GroupStore
 from hw.dense.units import UnitTables, dense_ports, sum_tree, tree_latency, unspent_set
 from hw.direct.core import DATA_STAGE, KERNEL_STAGE, DirectCore, pipeline_latency
 from hw.direct.pairs import chain_of
+from hw.direct.predict import chain as predict_chain
 from hw.direct.sequencer import Sequencer
 from hw.parts.counter import Counter
 from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Component, View, flipped
+from hw.predict import accumulation, counter, output_stage, ram
 from hw.primitives.memory import READ_LATENCY
+from hw.targets.cost import Cost
 
 
 def in_flight(design: DenseDirectDesign) -> int:
@@ -126,3 +130,19 @@ class DenseDirectCore(DirectCore):
         ]
         early = delay_valid(m, chains[0].early, tree_latency(design.products), name="tree_early")
         return early, sums
+
+
+def predict(design: DenseDirectDesign) -> Cost:
+    """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
+    samples = design.lanes * design.data_bits
+    y = design.core_bits
+    cost = shared(design, held=samples, coefficient=design.weight_bits)
+    cost += output_stage(design, in_flight=in_flight(design))
+    cost += predict_chain(design).times(design.products)
+    cost += tree(design, width=y, words=design.lanes)
+    if design.taps > 1:
+        cost += ram(depth=design.taps - 1, width=design.products * samples)
+        cost += counter(design.taps - 1)
+    if design.turns > 1:
+        cost += accumulation(length=design.length, width=y, words=design.lanes)
+    return cost

@@ -6,7 +6,8 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, wiring
 
-from golden.dense.design import DenseFftDesign
+from golden.fft.dense import DenseFftDesign
+from hw.dense.predict import shared, tree
 from hw.dense.store import GroupStore
 from hw.dense.units import (
     Order,
@@ -16,6 +17,7 @@ from hw.dense.units import (
     sum_tree,
     tree_latency,
 )
+from hw.fft import predict as fft
 from hw.fft.beats import AHEAD, Beats, BeatSignature, complexes, pair_layout
 from hw.fft.door import Door, door_latency
 from hw.fft.pipeline import SPECTRUM_STAGE, Registers, transform_latency
@@ -26,6 +28,8 @@ from hw.parts.accumulate import accumulate_turns
 from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import flipped
 from hw.parts.tables import Table
+from hw.predict import accumulation, adder, output_stage
+from hw.targets.cost import Cost
 
 _ROUNDING = 1
 """Cycles for the rounding of a sum of products."""
@@ -163,3 +167,23 @@ class DenseFftCore(Core):
         up = Signal(name="up", reset_less=True)
         m.d.sync += [rest.eq(total >> dropped), up.eq(rounds_up(total, dropped))]
         m.d.comb += [whole.eq(rest), carry.eq(up)]
+
+
+def predict(design: DenseFftDesign) -> Cost:
+    """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
+    parts = 2 * design.pairs
+    cost = shared(
+        design,
+        held=parts * design.operand.width,
+        coefficient=2 * design.spectrum_bits,
+    )
+    cost += output_stage(design, in_flight=latency_behind(design))
+    cost += fft.transforms(design) + fft.door(design)
+    total = design.total.width
+    unit = fft.multipliers(
+        design, design.formats.sections[design.flow.middle], design.spectrum_bits
+    )
+    unit += fft.spectrum_sums(design) + adder(total).times(parts)
+    cost += unit.times(design.products)
+    cost += tree(design, width=total, words=parts)
+    return cost + accumulation(length=design.size, width=total, words=parts)

@@ -6,7 +6,8 @@ from typing import Any
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 
-from golden.dense.design import DenseFermatDesign
+from golden.fermat.dense import DenseFermatDesign
+from hw.dense.predict import shared, tree
 from hw.dense.store import GroupStore
 from hw.dense.units import (
     Order,
@@ -17,6 +18,7 @@ from hw.dense.units import (
     tree_latency,
 )
 from hw.fermat.chain import DOOR, latency_of, run_chain, steps_after, words_of
+from hw.fermat.predict import products, transforms
 from hw.fermat.product import Product
 from hw.fermat.rotation import Fold
 from hw.fermat.words import LEAD, words_layout
@@ -27,6 +29,8 @@ from hw.parts.delay import delay_valid
 from hw.parts.ports import flipped
 from hw.parts.streams import Flow
 from hw.parts.tables import Table
+from hw.predict import accumulation, output_stage
+from hw.targets.cost import Cost
 
 
 def latency_ahead(design: DenseFermatDesign) -> int:
@@ -171,3 +175,22 @@ class DenseFermatCore(Core):
             self.o.valid.eq(delay_valid(m, finished, ahead, name="sums_valid")),
             self.early.eq(delay_valid(m, finished, early, name="early")),
         ]
+
+
+def predict(design: DenseFermatDesign) -> Cost:
+    """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
+    cost = shared(
+        design,
+        held=design.lanes * design.fold.o.bits,
+        coefficient=design.product.h.bits,
+    )
+    cost += output_stage(design, in_flight=latency_behind(design))
+    cost += transforms(design, design.fold, design.bin_sum)
+    cost += products(design).times(design.products)
+    bins = design.bin_sum.i.bits
+    cost += tree(design, width=bins, words=design.lanes)
+    cost += accumulation(length=design.length, width=bins, words=design.lanes)
+    if design.n_parts > 1:
+        y = design.sum_range.bits
+        cost += accumulation(length=design.length, width=y, words=design.lanes)
+    return cost

@@ -30,6 +30,11 @@ class PlaneFermat(PlaneDesign, FermatDesign):
 
     engine: ClassVar[str] = "plane_fermat"
     length_range: ClassVar[tuple[int, int]] = (2, MAX_SIZE**2)
+    rounds_kernels: ClassVar[bool] = True
+
+    def check(self) -> None:
+        """See `PlaneDesign`: no ring holds the sums."""
+        self.transform_ring  # noqa: B018 - raises
 
     def _check_length(self) -> None:
         self._check_lanes()
