@@ -16,7 +16,7 @@ from golden.inputs.read import read_arrays, read_toml
 from golden.layer.design import LayerDesign
 from golden.line.design import LineDesign, Requantization
 from golden.line.example import example_weights
-from golden.line.options import Option, sorted_out
+from golden.line.options import EngineOption, sorted_out
 from golden.line.weights import WEIGHT_NAMES, LineWeights, check_names, check_weights
 from golden.numbers.interval import Interval
 from golden.targets import FACTS
@@ -220,7 +220,7 @@ def engine_command(engine: Engine) -> click.Command:
     return click.command(engine.name, help=engine.about)(with_all)
 
 
-def _click_option(option: Option, design: type[LineDesign]) -> Callable[[Command], Command]:
+def _click_option(option: EngineOption, design: type[LineDesign]) -> Callable[[Command], Command]:
     """Return ``option`` of a ``design`` as a command line has it."""
     flag = f"--{option.name.replace('_', '-')}"
     if option.kind is bool:

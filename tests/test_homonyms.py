@@ -8,7 +8,6 @@ ROOT = Path(__file__).resolve().parents[1]
 WAIVED = {
     "Graph": "of stages, and in hw.convert of the operators of a network that is read",
     "Node": "of either graph",
-    "Option": "of an engine, and in hw.plan one of the units to choose from",
     "Pass": "of the matrix unit, and in hw.convert of a layer that was found",
     "Reader": "of windows, and in hw.convert of operations",
     "Run": "of stages, and in hw of a plane's lines",

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from golden.inputs.errors import ParameterError, check_range
 from golden.line.design import LineDesign
-from golden.line.options import Option
+from golden.line.options import EngineOption
 from golden.line.weights import LineWeights, check_weights, correlate
 from golden.numbers.interval import Integers, Interval
 
@@ -83,7 +83,7 @@ def mixing(weights: LineWeights) -> DenseWeights:
     return DenseWeights(**{field.name: getattr(weights, field.name) for field in fields(weights)})
 
 
-UNITS = Option(name="products", help="Units P that multiply side by side, a divisor of C_in.")
+UNITS = EngineOption(name="products", help="Units P that multiply side by side, a divisor of C_in.")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

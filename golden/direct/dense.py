@@ -7,7 +7,7 @@ import numpy as np
 
 from golden.dense.design import UNITS, DenseDesign
 from golden.direct.design import MACS, DirectDesign, pairing_option
-from golden.line.options import Option
+from golden.line.options import EngineOption
 from golden.line.weights import LineWeights
 from golden.numbers.interval import Integers, wrap
 
@@ -18,7 +18,7 @@ class DenseDirectDesign(DenseDesign, DirectDesign):
 
     pairing: ClassVar[str] = "pairing"
     """``products`` are the chains."""
-    options: ClassVar[tuple[Option, ...]] = (MACS, UNITS, pairing_option(pairing))
+    options: ClassVar[tuple[EngineOption, ...]] = (MACS, UNITS, pairing_option(pairing))
 
     @property
     def turns(self) -> int:

@@ -11,19 +11,19 @@ import numpy as np
 from golden.direct.pairs import chain_sums, weight_products
 from golden.inputs.errors import ParameterError, check_range, named
 from golden.line.design import LineDesign
-from golden.line.options import Option
+from golden.line.options import EngineOption
 from golden.line.weights import LineWeights, correlate
 from golden.numbers.interval import Integers, Interval, partial_sums, wrap
 from golden.targets import FACTS
 
 PAIRINGS: Mapping[str, bool] = {"paired": True, "single": False}
 """What ``paired`` is called on the command line, in configurations and in manifests."""
-MACS = Option(name="macs", help="Products a lane and cycle, from 1 to N.", default="N")
+MACS = EngineOption(name="macs", help="Products a lane and cycle, from 1 to N.", default="N")
 
 
-def pairing_option(name: str) -> Option:
+def pairing_option(name: str) -> EngineOption:
     """Return the option that decides ``paired``, known as ``name``."""
-    return Option(
+    return EngineOption(
         name=name,
         help="Two products a multiplier, or one.",
         choices=PAIRINGS,
@@ -51,7 +51,7 @@ class DirectDesign(LineDesign):
     length_range: ClassVar[tuple[int, int]] = (2, 1024)
     pairing: ClassVar[str] = "products"
     """What a user knows ``paired`` as."""
-    options: ClassVar[tuple[Option, ...]] = (MACS, pairing_option(pairing))
+    options: ClassVar[tuple[EngineOption, ...]] = (MACS, pairing_option(pairing))
 
     macs: int | None = None
     support: int | None = None

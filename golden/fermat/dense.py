@@ -12,7 +12,7 @@ from golden.fermat.design import FermatDesign
 from golden.fermat.plan import Fold, apply_all
 from golden.fermat.ring import Ring, limbs_of, rings
 from golden.inputs.errors import ParameterError
-from golden.line.options import Option
+from golden.line.options import EngineOption
 from golden.line.weights import LineWeights
 from golden.numbers.interval import Integers, Interval, partial_sums
 
@@ -35,10 +35,12 @@ class DenseFermatDesign(DenseDesign, FermatDesign):
         A divisor of C_in / P; None takes the fewest with the fewest multipliers.
     """
 
-    options: ClassVar[tuple[Option, ...]] = (
+    options: ClassVar[tuple[EngineOption, ...]] = (
         *FermatDesign.options,
         UNITS,
-        Option(name="parts", help="Shares of a unit's channels, each with a way back of its own."),
+        EngineOption(
+            name="parts", help="Shares of a unit's channels, each with a way back of its own."
+        ),
     )
 
     parts: int | None = None

@@ -20,7 +20,7 @@ from golden.fermat.plan import (
 from golden.fermat.ring import Ring, rings
 from golden.inputs.errors import ParameterError, named
 from golden.line.design import LineDesign
-from golden.line.options import Option
+from golden.line.options import EngineOption
 from golden.line.weights import LineWeights
 from golden.numbers.interval import Integers, Interval
 
@@ -43,8 +43,10 @@ class FermatDesign(LineDesign):
 
     engine: ClassVar[str] = "fermat"
     length_range: ClassVar[tuple[int, int]] = (2, 256)
-    options: ClassVar[tuple[Option, ...]] = (
-        Option(name="ring", help="Bits b of the ring modulo 2^b + 1.", default="the cheapest"),
+    options: ClassVar[tuple[EngineOption, ...]] = (
+        EngineOption(
+            name="ring", help="Bits b of the ring modulo 2^b + 1.", default="the cheapest"
+        ),
     )
 
     ring: int | None = None

@@ -7,7 +7,7 @@ import numpy as np
 
 from golden.dense.design import UNITS, DenseDesign
 from golden.fft.design import FftDesign, multiply
-from golden.line.options import Option
+from golden.line.options import EngineOption
 from golden.line.weights import LineWeights
 from golden.numbers.fixed import SQ, Fixed
 from golden.numbers.interval import Integers
@@ -17,7 +17,7 @@ from golden.numbers.interval import Integers
 class DenseFftDesign(DenseDesign, FftDesign):
     """Products added up, unrounded, between the transforms; the error bounded by proof."""
 
-    options: ClassVar[tuple[Option, ...]] = (*FftDesign.options, UNITS)
+    options: ClassVar[tuple[EngineOption, ...]] = (*FftDesign.options, UNITS)
 
     @property
     def input_words(self) -> int:

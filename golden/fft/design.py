@@ -16,7 +16,7 @@ from golden.fft.odd import ODD_POINTS, OddTransform, odd_part
 from golden.fft.proof import Floats, LinearPart, Noise, analyse, rounding_noise, upwards
 from golden.inputs.errors import ParameterError, check_range
 from golden.line.design import LineDesign
-from golden.line.options import Option
+from golden.line.options import EngineOption
 from golden.line.weights import LineWeights
 from golden.numbers.fixed import SQ, Fixed
 from golden.numbers.interval import Integers
@@ -105,12 +105,12 @@ class FftDesign(LineDesign):
 
     engine: ClassVar[str] = "fft"
     length_range: ClassVar[tuple[int, int]] = (3, 4096)
-    options: ClassVar[tuple[Option, ...]] = (
-        Option(name="operand_bits", help="Width of a multiplier's data operand."),
-        Option(name="twiddle_bits", help="Width of a twiddle; sums have one more."),
-        Option(name="spectrum_bits", help="Width that a bin and its sums fit."),
-        Option(name="guard_bits", help="Bits of adders and delays below operands."),
-        Option(name="result_f_bits", help="Fraction bits before the last rounding."),
+    options: ClassVar[tuple[EngineOption, ...]] = (
+        EngineOption(name="operand_bits", help="Width of a multiplier's data operand."),
+        EngineOption(name="twiddle_bits", help="Width of a twiddle; sums have one more."),
+        EngineOption(name="spectrum_bits", help="Width that a bin and its sums fit."),
+        EngineOption(name="guard_bits", help="Bits of adders and delays below operands."),
+        EngineOption(name="result_f_bits", help="Fraction bits before the last rounding."),
         EXACT,
     )
     rounds: ClassVar[bool] = True

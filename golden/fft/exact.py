@@ -8,7 +8,7 @@ import numpy as np
 
 from golden.fft.proof import upwards
 from golden.inputs.errors import ParameterError
-from golden.line.options import Option
+from golden.line.options import EngineOption
 from golden.numbers.fixed import round_half_even
 from golden.numbers.interval import Integers, Interval
 
@@ -56,7 +56,7 @@ def exact_widths(design: AnyFft) -> AnyFft:
     return exact
 
 
-EXACT = Option(
+EXACT = EngineOption(
     name="exact",
     help="Take the narrowest widths proved to be exact.",
     kind=bool,

@@ -11,7 +11,7 @@ import numpy as np
 
 from golden.inputs.errors import ParameterError, check_range, named
 from golden.inputs.names import check_module_name
-from golden.line.options import Option
+from golden.line.options import EngineOption
 from golden.line.weights import LineWeights, check_weights
 from golden.numbers.certificate import Errors, Scaling, certified, loaded_off
 from golden.numbers.interval import Integers, Interval
@@ -124,7 +124,7 @@ class LineDesign(ABC):
     engine: ClassVar[str]
     max_data_bits: ClassVar[int] = 18
     length_range: ClassVar[tuple[int, int]]
-    options: ClassVar[tuple[Option, ...]] = ()
+    options: ClassVar[tuple[EngineOption, ...]] = ()
     """What a user can choose of the engine beside what all engines have."""
     rounds: ClassVar[bool] = False
     """Whether sums may be off, by as much as the certificate says."""

@@ -8,7 +8,7 @@ from golden.inputs.config import Table, refusal
 
 
 @dataclass(frozen=True, kw_only=True)
-class Option:
+class EngineOption:
     """A choice that an engine leaves to its user.
 
     Parameters
@@ -56,7 +56,7 @@ class Option:
 
 
 def sorted_out(
-    options: Iterable[Option], values: Mapping[str, Any]
+    options: Iterable[EngineOption], values: Mapping[str, Any]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return fields of a design, and names of what finishes it, of a user's ``values``.
 

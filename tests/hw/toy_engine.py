@@ -11,7 +11,7 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 
 from golden.line.design import LineDesign
-from golden.line.options import Option
+from golden.line.options import EngineOption
 from golden.line.weights import LineWeights, correlate
 from golden.numbers.interval import Integers
 from hw.line.candidates import Candidates, EngineTable, Lines
@@ -41,8 +41,8 @@ class ToyDesign(LineDesign):
 
     engine: ClassVar[str] = "toy"
     length_range: ClassVar[tuple[int, int]] = (2, 64)
-    options: ClassVar[tuple[Option, ...]] = (
-        Option(name="rest", help="Cycles of rest after a line."),
+    options: ClassVar[tuple[EngineOption, ...]] = (
+        EngineOption(name="rest", help="Cycles of rest after a line."),
     )
 
     rest: int = 0
