@@ -11,6 +11,7 @@ import numpy as np
 from golden.graph.graph import Node
 from golden.network.arithmetic import Add, Multiply
 from golden.network.circular import Circular
+from golden.network.constant import Constant
 from golden.network.convolution import Convolution
 from golden.network.layer_norm import LayerNorm
 from golden.network.map import Map
@@ -95,6 +96,8 @@ class Draw:
     def case(self, kind: str) -> tuple[Network, Integers]:
         """Return a network of one operator, and a map for it."""
         operator = _CASES[kind](self)
+        if not operator.takes:
+            return self._added(operator)
         names = [f"x{i}" for i, _ in enumerate(operator.takes)]
         # A network takes one map: of two, both are cut out of it.
         if len(names) == 1:
@@ -102,6 +105,18 @@ class Draw:
         else:
             network = self._cut(operator)
         return network, self.words(network.maps[network.input])
+
+    def _added(self, operator: Operator) -> tuple[Network, Integers]:
+        """Return a network that adds what an operator gives of nothing to its map."""
+        data, other = self.map(operator.gives.shape), operator.gives
+        assert isinstance(other, Map)
+        gives = self.map(data.shape)
+        if self.own:
+            gives = Map.of_range(data.shape, gives.range, data.scale * 2, gives.zero_point)
+        rescale = rescale_of(ratio(over=gives, of=(data, other)), own=self.own)
+        total = Add(takes=(data, other), gives=gives, rescale=rescale, clip=self.clip(gives))
+        nodes = (Node("y", operator, ()), Node("z", total, ("x0", "y")))
+        return Network({"x0": data}, nodes, ("z",)), self.words(data)
 
     def _cut(self, operator: Operator) -> Network:
         """Return a network that gives an operator its maps: cut out of one, and relabelled."""
@@ -323,6 +338,11 @@ def _select(draw: Draw) -> Operator:
     return Select(takes=(data,), gives=gives, channels=channels, rows=rows, columns=columns)
 
 
+def _constant(draw: Draw) -> Operator:
+    gives = draw.map(draw.shape())
+    return Constant(takes=(), gives=gives, table=draw.words(gives)[0])
+
+
 def _arrange(draw: Draw) -> Operator:
     channels, height, width = draw.shape()
     data = draw.map((4 * channels, height, width))
@@ -354,6 +374,7 @@ _CASES: Mapping[str, Callable[[Draw], Operator]] = {
     "concatenate": _concatenate,
     "select": _select,
     "arrange": _arrange,
+    "constant": _constant,
 }
 KINDS = tuple(_CASES)
 """Kinds of operators that can be drawn: all."""

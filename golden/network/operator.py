@@ -90,7 +90,7 @@ class Operator(Stage):
 
     @property
     def max_error(self) -> int:
-        """Most steps that a result is off what the reference defines."""
+        """Most steps that a result is off what the reference gives: 0 where that is exact."""
         return 0
 
     def certificate(self) -> dict[str, object]:

@@ -72,6 +72,11 @@ class Average(_Pool):
         return whole.scaled(self.size[0] * self.size[1])
 
     @property
+    def max_error(self) -> int:
+        """See `Operator`: onnxruntime averages signed words in float, in an order of its own."""
+        return int(self.rescale.single and self.takes[0].signed)
+
+    @property
     def reach(self) -> Interval:
         """See `Operator`."""
         return self.clip

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from golden.network.arithmetic import Add, Multiply
 from golden.network.circular import Circular
+from golden.network.constant import Constant
 from golden.network.convolution import Convolution
 from golden.network.layer_norm import LayerNorm
 from golden.network.move import Arrange, Concatenate, Select
@@ -25,5 +26,6 @@ OPERATORS: Mapping[str, type[Operator]] = {
         Concatenate,
         Select,
         Arrange,
+        Constant,
     )
 }

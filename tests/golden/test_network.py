@@ -394,5 +394,5 @@ def test_formats_that_do_not_agree_are_refused():
 
 
 def test_all_operators_say_what_they_compute():
-    assert len(OPERATORS) == 11
+    assert len(OPERATORS) == 12
     assert all(operator.formula for operator in OPERATORS.values())
