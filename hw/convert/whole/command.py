@@ -20,11 +20,14 @@ from hw.convert.calibrate import Calibration
 from hw.convert.read_onnx import check_model
 from hw.convert.read_torch import export_factory
 from hw.convert.whole.formats import maps_of, observe
+from hw.convert.whole.imported import Imported, complete, is_quantised
+from hw.convert.whole.imported import maps_of as imported_maps
 from hw.convert.whole.measure import check, measure
 from hw.convert.whole.model import Model, cut, fixed, proto_of_program, simplified
 from hw.convert.whole.qdq import write_qdq
 from hw.convert.whole.quantise import fuse_clips, quantise
 from hw.convert.whole.recognise import recognise
+from hw.convert.whole.referee import SourceFile
 from hw.convert.whole.steps import Step
 from hw.emit.files import with_manifest, write_product
 from hw.emit.toml import to_toml
@@ -92,7 +95,9 @@ def convert(request: Request, data: Calibration, inputs: list[Path], bar: Bar) -
     report["certificate"] = network.certificate()
     if request.checked:
         with bar("checking", min(len(images), _CHECKED)) as progress:
-            report["check"] = check(network, images[:_CHECKED], progress.update)
+            words = {step.name: step.words for step in steps if step.words}
+            source = SourceFile(network, part, words) if words else None
+            report["check"] = check(network, images[:_CHECKED], progress.update, source)
     report["warnings"] = _warnings(report)
     files = _files(network, report)
     write_product(files, REPORT, request.out, inputs=inputs)
@@ -106,8 +111,11 @@ def to_network(
     """Return the steps of a network, and its integers in formats that suit the images."""
     steps, output = recognise(model)
     steps = fuse_clips(steps, output, model.constants)
+    if is_quantised(steps):
+        return _imported(model, steps, output)
     output = output if any(step.name == output for step in steps) else steps[-1].name
-    names = list(dict.fromkeys(s.tensor for s in steps if s.tensor and s.kind != "image"))
+    made = [s for s in steps if s.tensor and s.kind not in ("image", "constant")]
+    names = list(dict.fromkeys(step.tensor for step in made))
 
     def traces() -> Iterator[Mapping[str, Floats]]:
         with bar("calibrating", len(images)) as progress:
@@ -119,6 +127,21 @@ def to_network(
     maps = maps_of(steps, seen, observer=request.observer, bits=request.bits)
     network = quantise(
         steps, maps, output, weight_bits=request.weight_bits, constants=model.constants
+    )
+    return steps, network
+
+
+def _imported(model: Model, steps: list[Step], output: str) -> tuple[list[Step], Network]:
+    """Return a network in the file's own formats."""
+    output = output if any(step.name == output for step in steps) else steps[-1].name
+    steps = complete(steps)
+    network = quantise(
+        steps,
+        imported_maps(steps),
+        output,
+        weight_bits=8,
+        constants=model.constants,
+        making_of=Imported,
     )
     return steps, network
 

@@ -89,7 +89,7 @@ def observe(steps: Sequence[Step], traces: Iterable[Mapping[str, Floats]]) -> di
     seen = {step.name: Samples() for step in steps}
     for trace in traces:
         for step in steps:
-            if step.tensor:
+            if step.tensor and step.kind != "constant":
                 seen[step.name].add(np.clip(trace[step.tensor].astype(np.float64), *step.clip))
     return shared(steps, seen)
 
@@ -104,7 +104,9 @@ def shared(steps: Sequence[Step], seen: Mapping[str, Samples]) -> dict[str, Samp
     joined: dict[int, Samples] = {}
     for step in steps:
         samples = joined.setdefault(id(groups[step.name]), Samples())
-        if step.tensor:
+        if step.kind == "constant":
+            samples.add(step.real["table"])
+        elif step.tensor:
             samples.join(seen[step.name])
     return {step.name: joined[id(groups[step.name])] for step in steps}
 

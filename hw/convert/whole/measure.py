@@ -10,7 +10,7 @@ from golden.numbers.interval import Integers
 from golden.numbers.observe import Sqnr
 from golden.operator.parc import Floats
 from hw.convert.whole.model import Model
-from hw.convert.whole.referee import Referee
+from hw.convert.whole.referee import Referee, SourceFile
 from hw.convert.whole.steps import Step
 
 
@@ -31,7 +31,7 @@ def measure(
         furthest off; ``output``, decibels; ``same_class``, of the images; and where labels are
         known ``float_accuracy`` and ``integer_accuracy``.
     """
-    known = [step for step in steps if step.tensor and step.kind != "image"]
+    known = [s for s in steps if s.tensor and s.kind not in ("image", "constant")]
     ratios = {step.name: Sqnr() for step in known}
     names = list(dict.fromkeys((*(step.tensor for step in known), model.output)))
     output = network.outputs[0]
@@ -68,12 +68,28 @@ def _as_map(values: Floats, step: Step) -> Floats:
     return values.reshape(shape)
 
 
-def check(network: Network, images: Floats, progress: Callable[[int], object]) -> dict[str, Any]:
-    """Return how the referee's maps differ from the integers', of each image."""
+def check(
+    network: Network,
+    images: Floats,
+    progress: Callable[[int], object],
+    source: SourceFile | None = None,
+) -> dict[str, Any]:
+    """Return how the referee's maps differ from the integers', of each image.
+
+    Parameters
+    ----------
+    network, images
+        In integers; real numbers.
+    progress
+        Is told of each image.
+    source
+        The network's own file, where that has integers.
+    """
     referee = Referee(network)
     elements, wrong = 0, list[str]()
     for image in images:
-        for difference in referee.compare(image[None]):
+        of_source = source.compare(image[None]) if source else ()
+        for difference in (*referee.compare(image[None]), *of_source):
             elements += difference.elements
             if not difference.right:
                 wrong.append(

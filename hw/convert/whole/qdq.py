@@ -20,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from golden.inputs.errors import ParameterError
 from golden.network.arithmetic import Add, Multiply
 from golden.network.circular import Circular
+from golden.network.constant import Constant
 from golden.network.convolution import Convolution
 from golden.network.kernels import Kernels
 from golden.network.layer_norm import NORMAL_F_BITS, LayerNorm
@@ -431,6 +432,11 @@ def _arrange(writer: Writer, operator: Arrange, sources: Sequence[str], output: 
     writer.node("Reshape", [moved, shape], output)
 
 
+def _constant(writer: Writer, operator: Constant, _sources: Sequence[str], output: str) -> None:
+    table = writer.constant(f"{output}_table", operator.table[None].astype(type_of(operator.gives)))
+    writer.node("Identity", [table], output)
+
+
 _WRITERS: Mapping[type[Operator], Callable[[Writer, Any, Sequence[str], str], None]] = {
     Convolution: _convolution,
     Circular: _circular,
@@ -443,5 +449,6 @@ _WRITERS: Mapping[type[Operator], Callable[[Writer, Any, Sequence[str], str], No
     Concatenate: _concatenate,
     Select: _select,
     Arrange: _arrange,
+    Constant: _constant,
 }
 """How each operator is written."""

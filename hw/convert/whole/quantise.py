@@ -10,6 +10,7 @@ from golden.graph.graph import Node
 from golden.inputs.errors import ParameterError
 from golden.network.arithmetic import Add, Multiply
 from golden.network.circular import Circular
+from golden.network.constant import Constant
 from golden.network.convolution import Convolution
 from golden.network.layer_norm import NORMAL_F_BITS, LayerNorm
 from golden.network.map import Map
@@ -50,9 +51,11 @@ def fuse_clips(steps: Sequence[Step], output: str, constants: Constants) -> list
         if step.kind == "pointwise":
             ends = clip_of(step.chain, step.entry, step.tensor, constants)
         source = by_name[step.sources[0] if step.sources else step.name]
-        if ends is None or source.kind not in _CLIPPED or uses[source.name] > 1:
+        apart = source.format is not None and source.format != step.format
+        if ends is None or source.kind not in _CLIPPED or uses[source.name] > 1 or apart:
             kept.append(step)
             continue
+        source.format, source.words = step.format, step.words
         source.clip = (max(source.clip[0], ends[0]), min(source.clip[1], ends[1]))
         source.tensor = step.tensor
         renamed[step.name] = source.name
@@ -70,8 +73,9 @@ def quantise(
     *,
     weight_bits: int,
     constants: Constants,
+    making_of: "type[Making] | None" = None,
 ) -> Network:
-    """Return the network in integers.
+    """Return the network in integers, in formats of our own unless it is made otherwise.
 
     Raises
     ------
@@ -82,7 +86,7 @@ def quantise(
     nodes = []
     for step in others:
         takes = tuple(maps[source] for source in step.sources)
-        making = Making(step, takes, maps[step.name], weight_bits, constants)
+        making = (making_of or Making)(step, takes, maps[step.name], weight_bits, constants)
         try:
             operator = _MAKERS[step.kind](making)
         except ParameterError as error:
@@ -128,10 +132,29 @@ class Making:
         """The step's ends in integers."""
         data, words = self.gives, self.gives.range
         low, high = (
-            int(np.clip(np.rint(end / data.scale) + data.zero_point, words.low, words.high))
+            int(
+                np.clip(
+                    np.rint(np.float32(end) / np.float32(data.scale)) + data.zero_point,
+                    words.low,
+                    words.high,
+                )
+            )
             for end in self.step.clip
         )
         return Interval(low, high)
+
+    def added(self) -> Rescale:
+        """Return the factors of a sum of two maps."""
+        return powers([data.scale / self.gives.scale for data in self.takes])
+
+    def multiplied(self) -> Rescale:
+        """Return the factor of a product of two maps."""
+        first, second = self.takes
+        return powers([first.scale * second.scale / self.gives.scale])
+
+    def averaged(self, samples: int) -> Rescale:
+        """Return the factor of an average of ``samples``."""
+        return Rescale.nearest(np.array([self.takes[0].scale / self.gives.scale / samples]))
 
     def kernels(self) -> dict[str, Any]:
         """Return weights, biases and factors, and the rest that operators with kernels have."""
@@ -170,6 +193,11 @@ def _circular(making: Making) -> Operator:
 
 def _pointwise(making: Making) -> Operator:
     step, (data,), gives = making.step, making.takes, making.gives
+    if not step.chain:  # another format
+        words = np.arange(data.range.low, data.range.high + 1)
+        return Pointwise(
+            takes=making.takes, gives=gives, table=rounded(data.dequantize(words), gives)
+        )
     function = name_of(step.chain, step.entry, step.tensor, making.constants)
     if function:
         table = table_of(function, data, gives)
@@ -182,34 +210,31 @@ def _pointwise(making: Making) -> Operator:
 
 def rounded(values: Floats, data: Map) -> Integers:
     """Return real numbers as words of a map."""
-    steps = np.rint(values / data.scale) + data.zero_point
+    steps = np.rint(values.astype(np.float32) / np.float32(data.scale)) + data.zero_point
     words: Integers = np.clip(steps, data.range.low, data.range.high).astype(np.int64)
     return words
 
 
-def _powers(exponents: Sequence[float]) -> Rescale:
+def powers(factors: Sequence[float]) -> Rescale:
     """Return factors that are powers of two."""
-    shift = max(0, *(-round(math.log2(factor)) for factor in exponents))
-    multiplier = np.array([1 << shift + round(math.log2(factor)) for factor in exponents])
-    return Rescale(multiplier.astype(np.int64), np.full(len(exponents), shift))
+    exponents = [round(math.log2(factor)) for factor in factors]
+    shift = max(0, *(-exponent for exponent in exponents))
+    multiplier = np.array([1 << shift + exponent for exponent in exponents], np.int64)
+    return Rescale(multiplier, np.full(len(exponents), shift))
 
 
 def _add(making: Making) -> Operator:
-    factors = [data.scale / making.gives.scale for data in making.takes]
-    return Add(rescale=_powers(factors), **making.ends)
+    return Add(rescale=making.added(), **making.ends)
 
 
 def _multiply(making: Making) -> Operator:
-    first, second = making.takes
-    factor = first.scale * second.scale / making.gives.scale
-    return Multiply(rescale=_powers([factor]), **making.ends)
+    return Multiply(rescale=making.multiplied(), **making.ends)
 
 
 def _average(making: Making) -> Operator:
     options = making.step.options
-    samples = options["size"][0] * options["size"][1]
-    factor = making.takes[0].scale / making.gives.scale / samples
-    return Average(rescale=Rescale.nearest(np.array([factor])), **options, **making.ends)
+    rescale = making.averaged(options["size"][0] * options["size"][1])
+    return Average(rescale=rescale, **options, **making.ends)
 
 
 def _maximum(making: Making) -> Operator:
@@ -245,6 +270,11 @@ def _arrange(making: Making) -> Operator:
     return Arrange(takes=making.takes, gives=making.gives, **making.step.options)
 
 
+def _constant(making: Making) -> Operator:
+    table = rounded(making.step.real["table"], making.gives)
+    return Constant(takes=(), gives=making.gives, table=table)
+
+
 _MAKERS: Mapping[str, Callable[[Making], Operator]] = {
     "convolution": _convolution,
     "circular": _circular,
@@ -257,5 +287,6 @@ _MAKERS: Mapping[str, Callable[[Making], Operator]] = {
     "concatenate": _concatenate,
     "select": _select,
     "arrange": _arrange,
+    "constant": _constant,
 }
 """What makes an operator of each kind."""

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from golden.inputs.errors import ParameterError
 from golden.operator.parc import Floats
 from hw.convert.whole.model import Model, Operation
-from hw.convert.whole.steps import Affine, Step, Value, in_map
+from hw.convert.whole.steps import Affine, Format, Step, Value, in_map
 
 _IMAGE = ("N", "C", "H", "W")
 _UNARY = frozenset(
@@ -67,6 +68,12 @@ class Reader:
         self.around: dict[str, tuple[str, int, int]] = {}
         # By their results: slices that may be part of such a map.
         self.delayed: dict[str, Operation] = {}
+        # Scales of constants that were integers, and their own numbers.
+        self.rounded: dict[str, Floats] = {}
+        self._dequantised: dict[str, Floats] = {}
+        self.integers: set[str] = set()
+        # Formats of constants that were integers of one scale.
+        self.tables: dict[str, Format] = {}
         self.add("image", (), model.input, model.input_shape, place="the input")
 
     def add(
@@ -89,9 +96,10 @@ class Reader:
 
     def take(self, operation: Operation) -> None:
         """Take an operation: what it gives is in `values` then."""
-        known = set(self.values)
-        if not any(name in known for name in operation.inputs):
-            self.refuse(operation, "of what does not depend on the image")
+        if not any(name in self.values for name in operation.inputs):
+            if not constant_rounding(self, operation):
+                self.refuse(operation, "of what depends on the image")
+            return
         handler = _HANDLERS.get(operation.kind)
         if handler is None:
             nearest = ", ".join(sorted(_HANDLERS))
@@ -108,7 +116,12 @@ class Reader:
 
     def constant(self, name: str) -> npt.NDArray[Any] | None:
         """Return a constant by its name, None where it is none."""
-        return self.model.constants.get(name)
+        return self._dequantised.get(name, self.model.constants.get(name))
+
+    def dequantise(self, name: str, values: Floats, steps: Floats) -> None:
+        """Note what integers stand for that are constant, and their scale."""
+        self._dequantised[name] = values
+        self.rounded[name] = steps
 
     def shape(self, tensor: str) -> tuple[int, ...]:
         """Return the shape of a tensor."""
@@ -180,11 +193,7 @@ class Reader:
             self.steps[value.map].tensor = tensor
             return value.map
         if not affine.flat:
-            raise ParameterError(
-                "model",
-                "of tables added to maps only before a circular convolution",
-                f"one that is added to {self.steps[value.map].tensor}",
-            )
+            return self._added(tensor, value, affine)
         base = self.steps[value.map]
         channels = base.shape[0]
         step = self.add("convolution", [base.name], tensor, base.shape, place=tensor)
@@ -194,6 +203,24 @@ class Reader:
         }
         step.options = {"groups": channels, "stride": (1, 1), "padding": (0, 0, 0, 0)}
         self.values[tensor] = Value(step.name, value.axes)
+        return step.name
+
+    def _added(self, tensor: str, value: Value, affine: Affine) -> str:
+        """Return a map with a table added, its channels scaled before."""
+        source = value.map
+        if not np.all(affine.gain == 1):
+            flat = Affine(affine.gain, np.zeros((len(affine.gain), 1, 1)))
+            source = self._scaled(f"{tensor}_scaled", value, flat)
+            self.steps[source].tensor = ""
+        table = self.table(f"{tensor}_table", affine.offset, None)
+        step = self.add("add", [source, table], tensor, self.steps[source].shape, place=tensor)
+        self.values[tensor] = Value(step.name, value.axes)
+        return step.name
+
+    def table(self, tensor: str, values: Floats, format: Format | None) -> str:
+        """Return the name of a map that is always ``values``, ``[C, H, W]``."""
+        step = self.add("constant", (), tensor, values.shape, place=tensor)
+        step.real, step.format = {"table": values}, format
         return step.name
 
     def _fold_back(self, step: Step, affine: Affine, *, dry: bool = False) -> bool:
@@ -257,12 +284,30 @@ def _chained(reader: Reader, o: Operation, tensor: str) -> None:
 
 def _binary(reader: Reader, o: Operation) -> None:
     index, other = _one_constant(reader, o)
-    if other is None:
+    if o.inputs[1 - index] in reader.tables and o.kind in ("Add", "Mul"):
+        _with_table(reader, o, index)
+    elif other is None:
         _of_two(reader, o)
     elif other.size == 1 and reader.data(o, index)[1].affine is None:
         _chained(reader, o, o.inputs[index])
     else:
         _affine(reader, o, index, other)
+
+
+def _with_table(reader: Reader, o: Operation, index: int) -> None:
+    """Take a sum or product with what the file has rounded: a map that is always the same."""
+    tensor, value = reader.data(o, index)
+    name = o.inputs[1 - index]
+    other = reader.constant(name)
+    table = None if other is None else in_map(other, value.axes)
+    if table is None:
+        reader.refuse(o, "of two maps, or of a map and a table for one")
+    source = reader.materialise(tensor)
+    added = reader.table(f"{o.outputs[0]}_table", table, reader.tables[name])
+    kind = "add" if o.kind == "Add" else "multiply"
+    shape = reader.steps[source].shape
+    step = reader.add(kind, [source, added], o.outputs[0], shape, place=o.place)
+    reader.values[o.outputs[0]] = Value(step.name, value.axes)
 
 
 def _affine(reader: Reader, o: Operation, index: int, other: npt.NDArray[Any]) -> None:
@@ -320,7 +365,7 @@ def _of_two(reader: Reader, o: Operation) -> None:
 def _batch_norm(reader: Reader, o: Operation) -> None:
     tensor, _ = reader.data(o)
     scale, bias, mean, variance = (
-        np.asarray(reader.model.constants[name], np.float64) for name in o.inputs[1:]
+        np.asarray(reader.constant(name), np.float64) for name in o.inputs[1:]
     )
     gain = scale / np.sqrt(variance + o.attributes.get("epsilon", 1e-5))
     _then(reader, o, tensor, gain, (bias - mean * gain)[:, None, None])
@@ -367,6 +412,14 @@ def _conv(reader: Reader, o: Operation) -> None:
     options["groups"] = o.attributes.get("group", 1)
     if not _circular(reader, o, tensor, weight, bias, options):
         _kernels(reader, o, tensor, weight, bias, options)
+    _note_rounded(reader, o)
+
+
+def _note_rounded(reader: Reader, o: Operation) -> None:
+    """Note the scales of kernels and biases that the file has as integers."""
+    step = reader.steps[reader.values[o.outputs[0]].map]
+    if o.inputs[1] in reader.rounded:
+        step.real["steps"] = [reader.rounded[n] for n in o.inputs[1:] if n in reader.rounded]
 
 
 def _kernels(
@@ -451,6 +504,7 @@ def _gemm(reader: Reader, o: Operation) -> None:
     flat = np.broadcast_to(flat * o.attributes.get("beta", 1.0), (len(weight),))
     options = {"groups": 1, "stride": (1, 1), "padding": (0, 0, 0, 0)}
     _kernels(reader, o, tensor, weight[:, :, None, None], flat, options)
+    _note_rounded(reader, o)
     made = reader.values[o.outputs[0]]
     reader.values[o.outputs[0]] = Value(made.map, value.axes)
 
@@ -462,7 +516,7 @@ def _layer_norm(reader: Reader, o: Operation) -> None:
         reader.refuse(o, "over a map's channels, last")
     source = reader.materialise(tensor)
     channels = reader.steps[source].shape[0]
-    gamma = np.asarray(reader.model.constants[o.inputs[1]], np.float64).ravel()
+    gamma = np.asarray(reader.constant(o.inputs[1]), np.float64).ravel()
     beta = reader.constant(o.inputs[2]) if len(o.inputs) > 2 and o.inputs[2] else None
     step = reader.add(
         "layer_norm", [source], o.outputs[0], reader.steps[source].shape, place=o.place
@@ -732,6 +786,88 @@ def _resize(reader: Reader, o: Operation) -> None:
     _select(reader, o, tensor, o.outputs[0], kept)
 
 
+def _format(reader: Reader, o: Operation) -> Format:
+    """Return the integers of a QuantizeLinear or DequantizeLinear of a map."""
+    scale = reader.model.constants.get(o.inputs[1])
+    zero = reader.model.constants.get(o.inputs[2]) if len(o.inputs) > 2 else None
+    zero = np.zeros((), np.uint8) if zero is None else zero
+    if scale is None or scale.size != 1 or zero.size != 1:
+        reader.refuse(o, "with one constant scale a map")
+    if zero.dtype not in (np.int8, np.uint8):
+        reader.refuse(o, f"of maps of 8 bits, which {zero.dtype} is not")
+    if not 0 < float(scale.ravel()[0]) < np.inf:
+        reader.refuse(o, "of scales that are positive and finite")
+    ends = np.iinfo(zero.dtype)
+    return Format(float(scale.ravel()[0]), int(zero.ravel()[0]), int(ends.min), int(ends.max))
+
+
+def _quantize(reader: Reader, o: Operation) -> None:
+    """Take a rounding: its tensor is a map of its own then, in the file's format."""
+    tensor, value = reader.data(o)
+    name, format = reader.materialise(tensor), _format(reader, o)
+    step = reader.steps[name]
+    if step.format not in (None, format):
+        step = reader.add("pointwise", [name], o.outputs[0], step.shape, place=o.place)
+    step.format, step.words = format, o.outputs[0]
+    reader.values[o.outputs[0]] = Value(step.name, value.axes)
+    reader.integers.add(o.outputs[0])
+
+
+def _dequantize(reader: Reader, o: Operation) -> None:
+    _, value = reader.data(o)
+    format, known = _format(reader, o), reader.steps[value.map].format
+    steps = (format.scale, format.zero_point)
+    if known is not None and steps != (known.scale, known.zero_point):
+        reader.refuse(o, "of the scale and zero point that the map was rounded with")
+    reader.values[o.outputs[0]] = value
+
+
+def _narrow(reader: Reader, o: Operation) -> None:
+    """Take a Clip of integers: the map's format has its ends."""
+    _, value = reader.data(o)
+    step, ends = reader.steps[value.map], [reader.constant(name) for name in o.inputs[1:]]
+    assert step.format is not None
+    low, high = (int(np.ravel(np.asarray(end))[0]) for end in ends)
+    step.format = replace(
+        step.format, low=max(low, step.format.low), high=min(high, step.format.high)
+    )
+    step.words = o.outputs[0]
+    reader.values[o.outputs[0]] = value
+    reader.integers.add(o.outputs[0])
+
+
+def constant_rounding(reader: Reader, o: Operation) -> bool:
+    """Take a rounding of what is constant: of weights; return whether it is one."""
+    values = reader.constant(o.inputs[0])
+    if values is None or o.kind not in ("DequantizeLinear", "QuantizeLinear", "Clip"):
+        return False
+    if o.kind == "Clip":
+        ends = [np.asarray(reader.constant(name)) for name in o.inputs[1:3]]
+        low, high = (float(np.ravel(end)[0]) for end in ends)
+        reader.dequantise(o.outputs[0], np.clip(values, low, high), np.ones(1))
+        return True
+    scale = np.asarray(reader.model.constants[o.inputs[1]], np.float64)
+    given = reader.model.constants.get(o.inputs[2]) if len(o.inputs) > 2 else None
+    zero = np.zeros((), np.uint8) if given is None else given
+    if not np.all((scale > 0) & np.isfinite(scale)):
+        reader.refuse(o, "of scales that are positive and finite")
+    axis = o.attributes.get("axis", 1)
+    shape = [1] * values.ndim
+    if scale.size > 1:
+        shape[axis] = -1
+        scale, zero = scale.reshape(shape), zero.reshape(shape) if zero.size > 1 else zero
+    if o.kind == "DequantizeLinear":
+        real = (values.astype(np.float64) - zero.astype(np.float64)) * scale
+        reader.dequantise(o.outputs[0], real, np.ravel(scale))
+        if scale.size == zero.size == 1 and values.dtype in (np.int8, np.uint8):
+            reader.tables[o.outputs[0]] = _format(reader, o)
+    else:
+        words = np.iinfo(zero.dtype)
+        q = np.rint(values.astype(np.float32) / scale.astype(np.float32)) + zero.astype(np.int64)
+        reader.dequantise(o.outputs[0], np.clip(q, words.min, words.max), np.ones(1))
+    return True
+
+
 _HANDLERS: Mapping[str, Handler] = {
     **dict.fromkeys(_UNARY, _elementwise),
     **dict.fromkeys(_BINARY, _binary),
@@ -743,9 +879,11 @@ _HANDLERS: Mapping[str, Handler] = {
     "BatchNormalization": _batch_norm,
     "Concat": _concat,
     "Conv": _conv,
+    "DequantizeLinear": _dequantize,
     "Gather": _gather,
     "GlobalAveragePool": _global_average,
     "LayerNormalization": _layer_norm,
+    "QuantizeLinear": _quantize,
     "ReduceMean": _mean,
     "Resize": _resize,
     "Slice": _slice,

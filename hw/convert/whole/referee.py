@@ -1,6 +1,6 @@
 """onnxruntime as the referee: every map of a network, element by element."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,6 +133,53 @@ class Referee:
             off = np.abs(golden[node.name] - theirs[node.name])
             different = int(np.count_nonzero(off))
             yield Difference(node.name, off.size, different, int(off.max()), allowed)
+
+
+class SourceFile:
+    """Runs a network that came quantised, as its file has it, and compares all its maps.
+
+    What follows a layer norm, which is not the same to the bit, is not compared.
+
+    Parameters
+    ----------
+    network
+        In integers.
+    proto
+        The file's network, for one image.
+    words
+        By the names of maps: what the file calls them in integers.
+    """
+
+    def __init__(self, network: Network, proto: onnx.ModelProto, words: Mapping[str, str]) -> None:
+        self.network = network
+        loose = set[str]()
+        for node in network.nodes:
+            off = network.operators[node.name].max_error > 0
+            if off or not loose.isdisjoint(node.sources):
+                loose.add(node.name)
+        self._words = {name: tensor for name, tensor in words.items() if name not in loose}
+        exposed = onnx.ModelProto()
+        exposed.CopyFrom(proto)
+        del exposed.graph.output[:]
+        self._names = list(dict.fromkeys(self._words.values()))
+        exposed.graph.output.extend(map(onnx.helper.make_empty_tensor_value_info, self._names))
+        signed = all(data.signed for data in network.maps.values())
+        self._session = session_of(exposed, signed=signed)
+        self._input = proto.graph.input[0].name
+
+    def compare(self, images: Floats) -> Iterator[Difference]:
+        """Yield how each map of one image ``[1, C, H, W]`` differs."""
+        network = self.network
+        golden = network.trace({network.input: network.quantize(images)})
+        made = self._session.run(self._names, {self._input: images.astype(np.float32)})
+        theirs = dict(zip(self._names, made, strict=True))
+        for name, tensor in self._words.items():
+            ours, other = golden[name], theirs[tensor].astype(np.int64)
+            if other.ndim == 4 and other.shape != ours.shape:
+                other = other.transpose(0, 3, 1, 2)  # channels last
+            off = np.abs(ours - other.reshape(ours.shape))
+            different = int(np.count_nonzero(off))
+            yield Difference(f"{name} of the file", off.size, different, int(off.max()), 0)
 
 
 def table_of(function: str, data: Map, gives: Map) -> Integers:

@@ -22,9 +22,26 @@ Kind = Literal[
     "concatenate",
     "select",
     "arrange",
+    "constant",
 ]
 MOVES: tuple[Kind, ...] = ("maximum", "concatenate", "select", "arrange")
 """Kinds whose results have the format of what they take."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """Integers that a file rounds to: ``scale * (q - zero_point)``, q within the ends.
+
+    Parameters
+    ----------
+    scale, zero_point, low, high
+        Of the integers.
+    """
+
+    scale: float
+    zero_point: int
+    low: int
+    high: int
 
 
 @dataclass(eq=False)
@@ -44,7 +61,8 @@ class Step:
     shape
         Channels, height and width.
     real
-        Parameters in real numbers: weight, bias, embedding, gamma, beta, epsilon.
+        Parameters in real numbers: weight, bias, embedding, gamma, beta, epsilon; where the file
+        has rounded kernels, their ``steps`` and those of the bias.
     options
         Those of the operator that are integers.
     clip
@@ -55,6 +73,10 @@ class Step:
         The network's own name of what a pointwise function is of.
     place
         In the file, for messages.
+    format
+        Of the result, where the file itself rounds it.
+    words
+        The file's name of the result in integers, if it has them.
     """
 
     name: str
@@ -68,10 +90,13 @@ class Step:
     chain: tuple[Operation, ...] = ()
     entry: str = ""
     place: str = ""
+    format: "Format | None" = None
+    words: str = ""
 
     def scale(self, gain: Floats, offset: Floats) -> None:
         """Make its result, of kernels, ``gain * y + offset``, one number a channel each."""
         weight, bias = self.real["weight"], self.real["bias"]
+        self.real.pop("steps", None)
         self.real["weight"] = weight * gain[:, None, None, None]
         self.real["bias"] = bias * gain + offset
 
@@ -86,6 +111,7 @@ class Step:
             ``[C, H, W]``, a side 1 along which it is the same.
         """
         weight, groups = self.real["weight"], self.options["groups"]
+        self.real.pop("steps", None)
         inputs = weight.shape[1]
         per_group = len(weight) // groups
         channels = np.arange(len(weight))[:, None] // per_group * inputs + np.arange(inputs)

@@ -3,65 +3,23 @@
 import json
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from golden.network.circular import Circular
+from golden.network.convolution import Convolution
 from golden.network.files import read_network
 from hw.command import run_command
 from hw.convert.command import main
 from hw.convert.whole.qdq import output_name
 from nets.digits import digits, load_trained
-
-RNG = np.random.default_rng(0)
+from tests.convert.whole.builder import RNG, Builder
 
 
 def run(*arguments):
     return run_command(main, "hw.convert", [str(a) for a in arguments])
-
-
-class Builder:
-    """Writes small ONNX files."""
-
-    def __init__(self, shape=(1, 3, 8, 8)):
-        self.nodes, self.constants, self.shape, self.last = [], [], shape, "x"
-
-    def constant(self, values, dtype=np.float32):
-        name = f"c{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.asarray(values, dtype), name))
-        return name
-
-    def add(self, kind, *more, source=None, outputs=1, **attributes):
-        """Add a node on the last tensor, and return its name."""
-        names = [f"t{len(self.nodes)}_{i}" for i in range(outputs)]
-        inputs = [source or self.last, *more]
-        name = f"n{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, names, name, **attributes))
-        self.last = names[0]
-        return names if outputs > 1 else names[0]
-
-    def conv(self, outputs, inputs, size=(1, 1), groups=1, **attributes):
-        shape = (outputs, inputs // groups, *size)
-        weight = RNG.normal(0, 1 / np.sqrt(np.prod(shape[1:])), shape)
-        bias = self.constant(RNG.normal(0, 0.2, outputs))
-        return self.add("Conv", self.constant(weight), bias, group=groups, **attributes)
-
-    def norm(self, channels):
-        values = [RNG.uniform(0.5, 1.5, channels), RNG.normal(0, 0.3, channels)]
-        values += [RNG.normal(0, 0.3, channels), RNG.uniform(0.5, 1.5, channels)]
-        return self.add("BatchNormalization", *map(self.constant, values))
-
-    def save(self, path, rank=4, opset=20, inputs=()):
-        shape = ["batch", *self.shape[1:]] if self.shape[0] is None else list(self.shape)
-        taken = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape), *inputs]
-        given = [helper.make_tensor_value_info(self.last, TensorProto.FLOAT, list("abcd"[:rank]))]
-        graph = helper.make_graph(self.nodes, "net", taken, given, self.constants)
-        opsets = [helper.make_opsetid("", opset)]
-        onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
-        return path
 
 
 @pytest.fixture
@@ -327,9 +285,18 @@ def test_a_network_that_the_referee_computes_otherwise_fails(tmp_path, images, c
     net = Builder()
     net.conv(4, 3)
     model = net.save(tmp_path / "net.onnx")
-    from golden.network.convolution import Convolution
-
     right = Convolution.value
     monkeypatch.setattr(Convolution, "value", lambda self, x: right(self, x) ^ 1)
     assert convert(model, images, tmp_path / "out", "--check") == 1
     assert "not as onnxruntime computes it: t0_0: 256 of 256 samples" in capsys.readouterr().err
+
+
+def test_tables_are_added_where_no_circle_follows(tmp_path, images):
+    net = Builder()
+    net.conv(4, 3)
+    net.add("Mul", net.constant(RNG.uniform(0.5, 1, (1, 4, 1, 1))))
+    net.add("Add", net.constant(RNG.normal(0, 0.5, (1, 4, 8, 8))))
+    net.add("Relu")
+    network, report = converted(net, images, tmp_path)
+    assert kinds(network) == ["convolution", "constant", "add"]
+    assert report["output"] > 25

@@ -175,10 +175,11 @@ def test_words_that_are_not_signed_are_the_same_network():
     for kind in KINDS:
         network, words = Draw(2, own=True).case(kind)
         data = network.maps[network.input]
-        made = network.run({network.input: words})["y"] + network.maps["y"].offset
-        moved = network.unsigned.run({network.input: words + data.offset})["y"]
+        (name,) = network.outputs
+        made = network.run({network.input: words})[name] + network.maps[name].offset
+        moved = network.unsigned.run({network.input: words + data.offset})[name]
         np.testing.assert_array_equal(made, moved)
-        assert not network.unsigned.maps["y"].signed
+        assert not network.unsigned.maps[name].signed
 
 
 def test_factors_that_no_scale_gives_are_refused():

@@ -1,0 +1,163 @@
+"""Networks that are quantised already: integers as onnxruntime gives them for their files."""
+
+import json
+import logging
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+with pytest.MonkeyPatch.context() as patched:
+    # It warns of packages that only other quantisers need.
+    patched.setattr(logging, "warning", lambda *_: None)
+    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+
+from golden.network.files import read_network
+from hw.command import run_command
+from hw.convert.command import main
+from hw.convert.whole.model import fixed
+from hw.convert.whole.referee import SourceFile
+from tests.convert.whole.builder import RNG, Builder
+
+IMAGES = np.random.default_rng(3).normal(0, 1, (6, 3, 8, 8)).astype(np.float32)
+FORMS = {
+    "unsigned": {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8},
+    "signed": {"activation_type": QuantType.QInt8, "weight_type": QuantType.QInt8},
+    "per channel": {
+        "activation_type": QuantType.QUInt8,
+        "weight_type": QuantType.QInt8,
+        "per_channel": True,
+    },
+    "unsigned weights": {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QUInt8},
+}
+
+
+class Reader(CalibrationDataReader):
+    def __init__(self):
+        self.left = iter(IMAGES)
+
+    def get_next(self):
+        image = next(self.left, None)
+        return None if image is None else {"x": image[None]}
+
+
+def run(model, folder, *more):
+    np.savez(folder / "images.npz", x=IMAGES)
+    arguments = [model, "--whole", "--input-size", "8x8", "--calibration", folder / "images.npz"]
+    arguments += ["-o", folder / "out", *more]
+    return run_command(main, "hw.convert", [str(a) for a in arguments])
+
+
+def network_of_all(folder):
+    """A block with a residual, attention, two maps joined, and a classifier."""
+    net = Builder()
+    x = net.conv(8, 3, (3, 3), pads=[1, 1, 1, 1])
+    net.add("Relu")
+    net.conv(8, 8, (3, 3), groups=8, pads=[1, 1, 1, 1])
+    net.add("HardSwish")
+    net.conv(8, 8)
+    x = net.add("Add", x)
+    net.add("GlobalAveragePool")
+    net.conv(4, 8)
+    net.add("Sigmoid")
+    net.conv(8, 4)
+    gate = net.add("HardSigmoid", alpha=1 / 6, beta=0.5)
+    net.add("Mul", gate, source=x)
+    x = net.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+    net.conv(8, 8)
+    net.add("Concat", x, axis=1)
+    net.add("AveragePool", kernel_shape=[2, 2], strides=[2, 2])
+    net.add("Add", net.constant(RNG.normal(0, 0.3, (1, 16, 2, 2))))
+    net.add("GlobalAveragePool")
+    net.add("Flatten")
+    net.add("Gemm", net.constant(RNG.normal(0, 0.3, (5, 16))), net.constant(np.zeros(5)), transB=1)
+    return net.save(folder / "float.onnx", 2)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_files_of_onnxruntimes_quantiser(form, tmp_path, capsys):
+    quantised = tmp_path / "quantised.onnx"
+    logging.disable()
+    try:
+        quantize_static(network_of_all(tmp_path), quantised, Reader(), **FORMS[form])
+    finally:
+        logging.disable(logging.NOTSET)
+    assert run(quantised, tmp_path, "--check") == 0, capsys.readouterr().err
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    network = read_network(tmp_path / "out" / "network.toml")
+    assert report["check"]["different"] == []
+    assert report["output"] > 20
+    assert not network.own
+    # Scales and zero points are the file's.
+    constants = {t.name: numpy_helper.to_array(t) for t in onnx.load(quantised).graph.initializer}
+    scales = {v.item() for name, v in constants.items() if v.size == 1 and "scale" in name}
+    assert {data.scale for data in network.maps.values()} <= scales
+
+
+def quantised(folder, *, wide=np.uint8, scale=0.05, weight=None):
+    """A file of one convolution, quantised by hand."""
+    net = Builder()
+    given = [net.constant(scale), net.constant(9, wide)]
+    net.add("QuantizeLinear", *given)
+    x = net.add("DequantizeLinear", *given)
+    weight = np.arange(-6, 6).reshape(4, 3, 1, 1) if weight is None else weight
+    integers = net.constant(weight, np.int8)
+    taps = net.add(
+        "DequantizeLinear", net.constant(0.02), net.constant(0, np.int8), source=integers
+    )
+    bias = net.constant(np.arange(4), np.int32)
+    zero = net.constant(0, np.int32)
+    bias = net.add("DequantizeLinear", net.constant(0.001), zero, source=bias)
+    net.add("Conv", taps, bias, source=x)
+    given = [net.constant(0.03), net.constant(100, wide)]
+    net.add("QuantizeLinear", *given)
+    net.add("DequantizeLinear", *given)
+    return net.save(folder / "quantised.onnx", opset=21)
+
+
+def test_a_corrupted_weight_is_found_in_the_file(tmp_path):
+    path = quantised(tmp_path)
+    assert run(path, tmp_path, "--check") == 0
+    network = read_network(tmp_path / "out" / "network.toml")
+    words = {name: f"t{index}_0" for name, index in zip(network.maps, (0, 5), strict=True)}
+    image = IMAGES[:1]
+    source = SourceFile(network, fixed(onnx.load(path), (8, 8)), words)
+    assert all(difference.right for difference in source.compare(image))
+    weight = np.arange(-6, 6).reshape(4, 3, 1, 1)
+    weight[0, 0] = 90
+    other = onnx.load(quantised(tmp_path, weight=weight))
+    differences = list(SourceFile(network, fixed(other, (8, 8)), words).compare(image))
+    assert [difference.right for difference in differences] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"wide": np.uint16}, "MODEL must be of operations of maps of 8 bits, which uint16 is not"),
+        ({"scale": 0.0}, "MODEL must be of operations of scales that are positive and finite"),
+        ({"scale": np.nan}, "MODEL must be of finite parameters, not with nan in c0"),
+    ],
+)
+def test_formats_that_no_map_has_are_refused(options, message, tmp_path, capsys):
+    assert run(quantised(tmp_path, **options), tmp_path) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_map_that_is_not_rounded_is_named(tmp_path, capsys):
+    path = quantised(tmp_path)
+    model = onnx.load(path)
+    # Another convolution behind, of real numbers.
+    kernel = numpy_helper.from_array(np.ones((2, 4, 1, 1), np.float32), "kernel")
+    model.graph.initializer.append(kernel)
+    last = model.graph.output[0].name
+    model.graph.node.append(helper.make_node("Conv", [last, "kernel"], ["y"], "real"))
+    del model.graph.output[:]
+    model.graph.output.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, list("abcd")))
+    onnx.save(model, path)
+    assert run(path, tmp_path) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "quantised at every map that one operator gives another, not without" in line
+    assert "Conv real" in line
