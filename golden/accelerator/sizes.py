@@ -56,6 +56,8 @@ class Sizes:
             inputs=self.tile,
             outputs=self.tile,
             positions=self.positions,
+            # Of a descriptor's finished sums and the next one's: neither ever waits.
+            results=2 * self.positions,
             data_bits=CENTRED_BITS,
             weight_bits=CENTRED_BITS,
             sum_bits=SUM_BITS,

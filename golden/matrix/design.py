@@ -60,6 +60,8 @@ class MatrixDesign:
         Sums of a position, at least 4, a multiple of ``group``.
     positions
         Of a pass at most: sums that are kept while passes add up.
+    results
+        Positions whose finished sums may wait to be taken; a pass of them at least.
     group
         Outputs that see a position in the same cycle; the next ones see it a cycle later, so that
         no net is long.
@@ -81,6 +83,7 @@ class MatrixDesign:
     inputs: int = 16
     outputs: int = 16
     positions: int = 512
+    results: int = 0
     group: int = 4
     data_bits: int = 9
     weight_bits: int = 8

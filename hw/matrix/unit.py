@@ -51,7 +51,7 @@ def in_flight(design: MatrixDesign) -> int:
 
 def buffer_depth(design: MatrixDesign) -> int:
     """Return how many sums wait: a pass of them, so that the next ones add up meanwhile."""
-    deep = 1 << (design.positions - 1).bit_length()
+    deep = 1 << (max(design.positions, design.results) - 1).bit_length()
     least = OutputBuffer.depth_for(in_flight(design))
     return max(least, deep) if deep > OutputBuffer.SHALLOW else least
 

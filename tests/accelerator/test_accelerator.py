@@ -8,6 +8,7 @@ import pytest
 from golden.accelerator.compile import compile_network, frames_of
 from golden.accelerator.sizes import Sizes
 from hw.accelerator.accelerator import Accelerator, word_layout
+from hw.accelerator.timing import Timeline
 from sim.runner import simulators
 from sim.unit import beats_of, run_unit
 from tests.accelerator.networks import grouped, metaformer
@@ -27,7 +28,7 @@ def test_verilog_equals_the_program(make, sizes, tmp_path: Path) -> None:
     expected = np.concatenate([program.run(frame) for frame in frames])
     layout = word_layout(sizes.tile)
     ends = np.tile(np.arange(program.given) == program.given - 1, len(frames))
-    run_unit(
+    cycles = run_unit(
         Accelerator(program),
         "accelerator",
         {"s_axis": beats_of(layout, {"samples": frames.reshape(-1, sizes.tile)}, last=False)},
@@ -35,3 +36,7 @@ def test_verilog_equals_the_program(make, sizes, tmp_path: Path) -> None:
         tmp_path,
         simulator=simulators()[-1],
     )
+    timeline = Timeline(program)
+    first = cycles["s_axis"][0]
+    assert cycles["s_axis"][program.taken] - first == timeline.cycles_per_frame
+    assert cycles["m_axis"][0] - first == timeline.latency
