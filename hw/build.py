@@ -2,13 +2,14 @@
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from golden.accelerator.sizes import MOST_POSITIONS, Sizes
 from golden.engines import EngineChoice
 from golden.inputs.errors import ParameterError
 from golden.inputs.names import check_module_name
@@ -18,8 +19,11 @@ from golden.line.design import LineDesign, Requantization
 from golden.line.example import example_weights
 from golden.line.options import EngineOption, sorted_out
 from golden.line.weights import WEIGHT_NAMES, LineWeights, check_names, check_weights
+from golden.network.files import WEIGHTS, read_network
+from golden.network.network import Network
 from golden.numbers.interval import Interval
 from golden.targets import FACTS
+from hw.accelerator.generate import generate_network
 from hw.command import run_command
 from hw.emit.axi import PortNames
 from hw.emit.files import write_product
@@ -60,6 +64,11 @@ def given(command: Command, options: Sequence[Callable[[Command], Command]]) -> 
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def given_ports(command: Command) -> Command:
+    """Give ``command`` the options of ports and of the folder to write to."""
+    return given(command, [*PORT_OPTIONS, OUT_OPTION])
 
 
 def _lanes() -> str:
@@ -207,6 +216,42 @@ def layer(config: Path, name: str | None, out: Path, **ports: str) -> None:
     design = described.design()
     check_capacity(design, LAYERS[design.form].predict)
     finish_build(design, names, out, example=design.example, inputs=described.read_from)
+
+
+@main.command()
+@click.option(
+    "--config", type=Path, required=True, metavar="network.toml", help="Of hw.convert --whole."
+)
+@click.option("--tile", type=int, default=4, help="Channels at a time, in and out.  [4]")
+@click.option("--scalers", type=int, help="Sums requantised a cycle.  [--tile]")
+@click.option(
+    "--positions", type=int, help="Of a map that are computed at a time.  [the largest map's]"
+)
+@click.option("--target", default="generic", help=f"{', '.join(FACTS)}.  [generic]")
+@click.option("--name", default="network", help="Module and file name.  [network]")
+@given_ports
+def network(config: Path, name: str, out: Path, **options: Any) -> None:
+    """Build a whole network, weights and maps inside: pixels in, results out.
+
+    docs/accelerator.md says what it is made of, and which operators it does.
+    """
+    names = PortNames(options["clock"], options["reset"], options["reset_active"])
+    check_module_name(name)
+    read = read_network(config)
+    sizes = sizes_for(read, options)
+    files = generate_network(read, sizes, name, names)
+    write_product(files, f"{name}.json", out, inputs=[config, config.parent / WEIGHTS])
+    click.echo(" ".join(str(out / file) for file in files))
+
+
+def sizes_for(network: Network, options: Mapping[str, Any]) -> Sizes:
+    """Return the sizes that were asked for; what was left out as ``network`` needs it."""
+    largest = max(data.height * data.width for data in network.maps.values())
+    chosen = {
+        "scalers": options["tile"] if options["scalers"] is None else options["scalers"],
+        "positions": options["positions"] or min(max(largest, 2), MOST_POSITIONS),
+    }
+    return Sizes(tile=options["tile"], target=options["target"], **chosen)
 
 
 def engine_command(engine: Engine) -> click.Command:

@@ -276,6 +276,7 @@ class _Compiler:
         self._sizes = sizes
         self._memory = _Memory()
         self._descriptors: list[Descriptor] = []
+        self._names: list[str] = []
         self._weights: list[Integers] = []
         self._bias: list[Integers] = []
         self._scales: list[tuple[Integers, Integers]] = []
@@ -307,7 +308,9 @@ class _Compiler:
             shift,
             np.stack(self._tables),
         )
-        return Program(self._sizes, tuple(self._descriptors), rom, self._memory.words)
+        return Program(
+            self._sizes, tuple(self._descriptors), rom, self._memory.words, tuple(self._names)
+        )
 
     def _words(self, name: str) -> int:
         data = self._network.maps[name]
@@ -324,6 +327,7 @@ class _Compiler:
     def _pass(self, kind: Kind, name: str) -> None:
         windows = Windows(columns=self._words(name))
         self._descriptors.append(Descriptor(kind, True, self._source(name), windows))
+        self._names.append(name)
 
     def _follower(self, node: Node) -> Node | None:
         """Return the pointwise function that is all that takes a node's map."""
@@ -347,6 +351,7 @@ class _Compiler:
         for tile in range(tiles(gives.channels, self._sizes.tile)):
             for one in self._tile(sums, tile, gives, table, target):
                 self._descriptors.append(replace(one, waits=waits))
+                self._names.append(made)
                 # A gain is read behind what came before; tiles of one operator are apart.
                 waits = False
         for name in set(node.sources):

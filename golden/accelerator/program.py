@@ -1,6 +1,6 @@
 """A program: descriptors and the contents of ROMs, and what they do, bit for bit."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,12 +49,15 @@ class Program:
         What they find in ROM.
     words
         Of the maps' memory.
+    names
+        What each descriptor works for: a map of the network.
     """
 
     sizes: Sizes
     descriptors: tuple[Descriptor, ...]
     rom: Rom
     words: int
+    names: tuple[str, ...]
 
     @property
     def taken(self) -> int:
@@ -174,10 +177,3 @@ def centred(words: npt.NDArray[np.int64], source: Source) -> Integers:
     """Return samples less their zero point, of words of 8 bits."""
     samples: Integers = wrap(words, 8) if source.signed else words & 255
     return samples - source.zero_point
-
-
-def check_program(descriptors: Sequence[Descriptor]) -> None:
-    """Raise `ValueError` unless the last descriptor, and no other, is marked."""
-    marks = [descriptor.last for descriptor in descriptors]
-    if not marks or not marks[-1] or any(marks[:-1]):
-        raise ValueError("The last descriptor of a program must be marked, and no other")

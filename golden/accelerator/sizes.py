@@ -11,6 +11,8 @@ DATA_BITS = 8
 CENTRED_BITS = 9
 """Of a sample less its zero point, and of a weight, which may be such a sample: a gain."""
 SUM_BITS = 32
+MOST_POSITIONS = 2048
+"""Twice as many sums may wait to be scaled, and there are block RAMs of that."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Sizes:
     def __post_init__(self) -> None:
         check_range("tile", self.tile, 4, 64)
         check_range("scalers", self.scalers, 1, self.tile)
-        check_range("positions", self.positions, 2, 4096)
+        check_range("positions", self.positions, 2, MOST_POSITIONS)
         if self.tile % 4:
             raise ParameterError("tile", "a multiple of 4", self.tile)
         if self.tile % self.scalers:

@@ -33,6 +33,11 @@ def latency(program: Program) -> int:
     return scaled_at(program) + 1 + Table.latency
 
 
+def shift_bits(program: Program) -> int:
+    """Return the width of a shift in ROM: of how much less it is than the largest."""
+    return max(int(np.ptp(program.rom.shift)).bit_length(), 1)
+
+
 class PostUnit(Component):
     """Adds biases, requantises, clips and looks up `scalers` sums a cycle, and writes words.
 
@@ -179,7 +184,7 @@ class PostUnit(Component):
         """Return the samples of a step's sums."""
         rom, told = self._program.rom, self.told.payload
         shifts = Interval.of(rom.shift)
-        shift_shape = unsigned(max((shifts.high - shifts.low).bit_length(), 1))
+        shift_shape = unsigned(shift_bits(self._program))
         table = self._rom(
             m,
             "scales",

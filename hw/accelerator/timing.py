@@ -7,7 +7,7 @@ from golden.accelerator.descriptor import Descriptor, Kind
 from golden.accelerator.program import Program
 from hw.accelerator import post, reader, weights
 from hw.accelerator.sequencer import MOST_PENDING
-from hw.matrix.unit import MatrixUnit
+from hw.matrix import unit as matrix
 from hw.parts.streams import OutputBuffer
 
 _LOAD = 2
@@ -54,7 +54,7 @@ class Timeline:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._matrix = MatrixUnit(program.sizes.matrix).latency
+        self._matrix = matrix.latency(program.sizes.matrix)
         self.steps = tuple(self._walk())
 
     @property

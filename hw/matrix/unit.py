@@ -56,6 +56,11 @@ def buffer_depth(design: MatrixDesign) -> int:
     return max(least, deep) if deep > OutputBuffer.SHALLOW else least
 
 
+def latency(design: MatrixDesign) -> int:
+    """Return the cycles from a position of a final pass to its sums, unstalled."""
+    return in_flight(design) + OutputBuffer.latency_of(buffer_depth(design))
+
+
 class MatrixUnit(StreamComponent):
     """`golden.matrix.design.MatrixDesign` in hardware: a position a cycle.
 
@@ -89,8 +94,8 @@ class MatrixUnit(StreamComponent):
 
     @property
     def latency(self) -> int:
-        """Cycles from a position of a final pass to its sums, unstalled."""
-        return in_flight(self._design) + OutputBuffer.latency_of(buffer_depth(self._design))
+        """Return the cycles from a position of a final pass to its sums, unstalled."""
+        return latency(self._design)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

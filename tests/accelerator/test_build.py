@@ -1,0 +1,85 @@
+"""The command line: a network's folder to an accelerator's files."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from golden.accelerator.compile import compile_network
+from golden.accelerator.sizes import Sizes
+from golden.network.files import CONFIG, WEIGHTS, written
+from golden.network.network import Network
+from hw.accelerator.timing import Timeline
+from hw.build import run
+from hw.emit.toml import to_toml
+from tests.accelerator.networks import Builder, grouped
+
+
+def folder_of(network: Network, folder: Path) -> Path:
+    folder.mkdir()
+    table, archive = written(network)
+    (folder / CONFIG).write_bytes(to_toml(table))
+    (folder / WEIGHTS).write_bytes(archive)
+    return folder / CONFIG
+
+
+def test_build_writes_all_that_is_promised(tmp_path: Path) -> None:
+    _, network = grouped()
+    config = folder_of(network, tmp_path / "net")
+    out = tmp_path / "out"
+    arguments = ["network", "--config", str(config), "--target", "ecp5", "-o", str(out)]
+    assert run([*arguments, "--scalers", "2", "--name", "little"]) == 0
+    manifest = json.loads((out / "little.json").read_text())
+    verilog = (out / "little.v").read_text()
+    program = compile_network(network, Sizes(scalers=2, positions=35, target="ecp5"))
+    assert manifest["kind"] == "network"
+    assert manifest["multipliers"] == 4 * 4 // 2 + 2 + 2 * 2
+    assert manifest["programs"][0]["cycles"] == Timeline(program).cycles_per_frame
+    layers = manifest["programs"][0]["layers"]
+    assert sum(layer["cycles"] for layer in layers) == Timeline(program).cycles_per_frame
+    assert sum(layer["products"] for layer in layers) == network.products
+    assert manifest["outputs"]["map_2"]["beats"] == 2 * 3 * 2
+    assert verilog.count("module little(") == 1
+    cells = manifest["prediction"]
+    assert cells["block_rams"] == count(verilog, "DP16KD")
+
+
+def count(verilog: str, cell: str) -> int:
+    """Return how many cells of a kind all instances of all modules have."""
+    modules: dict[str, list[str]] = {}
+    name = ""
+    for line in verilog.splitlines():
+        words = line.split()
+        if words[:1] == ["module"]:
+            name = words[1].split("(")[0]
+            modules[name] = []
+        elif words and line.startswith("  ") and not line.startswith("   "):
+            modules.setdefault(name, []).append(words[0])
+
+    def within(module: str) -> int:
+        return sum(
+            1 if word == cell else within(word) if word in modules else 0
+            for word in modules[module]
+        )
+
+    return within("little")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--tile", "6"], "--tile must be a multiple of 4, not 6"),
+        (["--scalers", "3"], "--scalers must be a divisor of 4 channels, not 3"),
+        (["--positions", "1"], "--positions must be from 2 to 2048, not 1"),
+        (["--name", "a b"], "--name"),
+    ],
+)
+def test_refusals(
+    options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    builder = Builder((1, 2, 2))
+    config = folder_of(builder.network(builder.convolution("image", 2)), tmp_path / "net")
+    out = tmp_path / "out"
+    assert run(["network", "--config", str(config), "-o", str(out), *options]) == 2
+    assert capsys.readouterr().err.startswith(f"hw.build: {message}")
+    assert not out.exists()
