@@ -31,7 +31,7 @@ from hw.emit.generate import generate
 from hw.engines import ENGINES
 from hw.layer.capacity import check_capacity
 from hw.layer.config import LayerConfig
-from hw.layer.registry import LAYERS
+from hw.layer.layer import predict
 from hw.line.entry import Engine
 from hw.predict import NO_PREDICTION, is_predicted
 
@@ -214,7 +214,7 @@ def layer(config: Path, name: str | None, out: Path, **ports: str) -> None:
         check_module_name(name)
     described = LayerConfig.read(config, **({} if name is None else {"name": name}))
     design = described.design()
-    check_capacity(design, LAYERS[design.form].predict)
+    check_capacity(design, predict)
     finish_build(design, names, out, example=design.example, inputs=described.read_from)
 
 

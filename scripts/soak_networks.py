@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from golden.inputs.read import read_json
 from golden.inputs.write import arrays_archive
-from golden.layer.design import Arrays, LayerDesign
+from golden.layer.design import LayerDesign
+from golden.line.weights import Arrays
 from golden.operator.networks import NETWORKS
 from hw.command import table
 from hw.layer.config import LayerConfig

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from golden.inputs.write import arrays_archive
-from golden.layer.design import Arrays, LayerDesign
+from golden.layer.design import LayerDesign
+from golden.line.weights import Arrays
 from golden.numbers.interval import Integers
 from hw.emit.axi import PortNames
 from hw.emit.files import write_files

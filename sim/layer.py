@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from golden.layer.design import Arrays, LayerDesign
+from golden.layer.design import LayerDesign
+from golden.line.weights import Arrays
 from golden.numbers.interval import Integers
 from sim.bench import Bench, Job, field_words
 from sim.stimulus import random_arrays

@@ -7,8 +7,8 @@ import numpy as np
 from golden.inputs.config import Table
 from golden.inputs.errors import ParameterError
 from golden.layer.design import LayerDesign
+from golden.layer.registry import LAYERS
 from golden.numbers.interval import Interval
-from hw.layer.registry import LAYERS
 
 Options = dict[str, Any]
 
@@ -166,7 +166,7 @@ def random_layer(seed: int) -> tuple[LayerDesign, Options]:
         options = _options(dice, form)
         entries = {key: value for key, value in options.items() if key not in ("form", "port")}
         try:
-            design = LAYERS[form].design.of_table(
+            design = LAYERS[form].of_table(
                 Table(entries | {"name": NAME}), None, example=not options["port"]
             )
         except ParameterError:

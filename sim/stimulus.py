@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from golden.layer.axes import AxesDesign
-from golden.layer.design import Arrays, LayerDesign
+from golden.layer.design import LayerDesign
 from golden.layer.forms import MetaFormerDesign
 from golden.line.design import LineDesign
-from golden.line.weights import LineWeights, correlate
+from golden.line.weights import Arrays, LineWeights, correlate
 from golden.numbers.interval import Integers, Interval
 from golden.numbers.quantize import requantization
 

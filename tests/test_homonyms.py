@@ -10,7 +10,6 @@ WAIVED = {
     "Node": "of either graph",
     "Pass": "of the matrix unit, and in hw.convert of a layer that was found",
     "Reader": "of windows, and in hw.convert of operations",
-    "Run": "of stages, and in hw of a plane's lines",
     "Sequencer": "of the accelerator, and of the direct engine",
     "Step": "of a transform, and in hw.convert of a network",
     "Table": "of a configuration, and in hw of words",

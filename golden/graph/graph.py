@@ -1,12 +1,37 @@
 """A graph of stages: what each takes and gives, checked where it is made, and run in integers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, Self
 
 from golden.graph.tensor import Tensor
-from golden.numbers.interval import Integers
+from golden.line.design import LineDesign
+from golden.numbers.certificate import Errors
+from golden.numbers.interval import Integers, Interval
+
+
+@dataclass(frozen=True, eq=False)
+class WeightSlot:
+    """Weights that a stage takes on a stream.
+
+    Parameters
+    ----------
+    facts
+        Of the stream: ``channels`` and ``beats_per_channel`` of a set, and what else there is.
+    tables
+        Makes ``[channels, beats_per_channel]`` for each field of the stream's beats of a set.
+    """
+
+    facts: Mapping[str, int]
+    tables: Callable[[Any], Mapping[str, Integers]]
+
+    @property
+    def beats(self) -> int:
+        """Beats of what is loaded for a frame."""
+        sets = self.facts["channels"] * self.facts.get("sets_per_frame", 1)
+        return sets * self.facts["beats_per_channel"]
 
 
 class Stage(ABC):
@@ -29,6 +54,33 @@ class Stage(ABC):
     @abstractmethod
     def value(self, *maps: Integers) -> Integers:
         """Return what it gives for ``maps``, int64 ``[F, C, H, W]`` each, bit for bit."""
+
+    def errors(self, *off: Errors) -> Errors:
+        """Return how far sums and results are off at most, where what it takes is ``off``.
+
+        That of a stage without sums of its own, every result of which is off by no more than its
+        sample.
+        """
+        return off[0]
+
+    @property
+    def accumulator(self) -> Interval | None:
+        """Range of its sums, where it has any."""
+        return None
+
+    @property
+    def engines(self) -> Mapping[str, LineDesign]:
+        """The line engines inside, by name."""
+        return {}
+
+    @property
+    def slots(self) -> Mapping[str, WeightSlot]:
+        """Weights that are loaded, by name."""
+        return {}
+
+    def given(self, sets: Mapping[str, Any]) -> Self:  # noqa: ARG002 - used by those with slots
+        """Return the stage with what of ``sets``, by the slots' names, it takes."""
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +149,28 @@ class Graph:
             name: tuple(node for node in self.nodes if name in node.sources)
             for name in self.tensors
         }
+
+    @cached_property
+    def engines(self) -> dict[str, LineDesign]:
+        """The line engines of all stages, by name."""
+        return {k: engine for node in self.nodes for k, engine in node.stage.engines.items()}
+
+    @cached_property
+    def slots(self) -> dict[str, WeightSlot]:
+        """Weights that all stages load, by name."""
+        return {k: slot for node in self.nodes for k, slot in node.stage.slots.items()}
+
+    def given(self, sets: Mapping[str, Any]) -> "Graph":
+        """Return the graph with ``sets`` of weights, by the slots' names, in effect."""
+        nodes = tuple(replace(node, stage=node.stage.given(sets)) for node in self.nodes)
+        return replace(self, nodes=nodes)
+
+    def errors(self, off: Mapping[str, Errors]) -> dict[str, Errors]:
+        """Return how far every map is off at most, where the inputs are ``off``."""
+        known = dict(off)
+        for node in self.nodes:
+            known[node.name] = node.stage.errors(*(known[name] for name in node.sources))
+        return known
 
     def walk(self, maps: Mapping[str, Integers]) -> Iterator[tuple[str, Integers]]:
         """Yield each node's map as it is made, from ``maps`` by the inputs' names.

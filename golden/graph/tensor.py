@@ -33,6 +33,8 @@ class Tensor:
     runs
         In which order a channel's samples pass, channels in their order: line after line along the
         height or the width. All along the width where left out.
+    format_bits
+        Width of a sample's word, where that is wider than the range needs.
 
     Raises
     ------
@@ -45,6 +47,7 @@ class Tensor:
     width: int
     range: Interval
     runs: tuple[Run, ...] = ()
+    format_bits: int = 1
 
     def __post_init__(self) -> None:
         check_range("channels", self.channels, 1, MAX_CHANNELS)
@@ -63,7 +66,7 @@ class Tensor:
     @property
     def bits(self) -> int:
         """Width of a sample in two's complement."""
-        return self.range.bits
+        return max(self.range.bits, self.format_bits)
 
     def along(self, runs: tuple[Run, ...] = ()) -> "Tensor":
         """Return the same map in the order of ``runs``, by default all along the width."""

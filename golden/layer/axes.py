@@ -4,70 +4,29 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal, TypeAlias, cast
+from typing import Any, ClassVar, TypeAlias, cast
 
 import numpy as np
 
 from golden.engines import EngineChoice
+from golden.graph.graph import Node
+from golden.graph.tensor import AXES, Axis
 from golden.inputs.config import Table, refusal
-from golden.layer.design import Arrays, LayerDesign
+from golden.layer.design import SOURCE, LayerDesign
 from golden.line.design import LineDesign, Requantization
 from golden.line.example import example_weights
-from golden.line.weights import LineWeights, check_weights, checked_scalars
-from golden.numbers.certificate import Errors, certified
+from golden.line.weights import Arrays, LineWeights, check_weights, checked_scalars
 from golden.numbers.interval import Integers, Interval
+from golden.stages.line import LinePass, PassEngine, Section, SplitPass
+from golden.stages.shared import ENGINE as SHARED
+from golden.stages.shared import SharedPass, turns_of
 
-Axis: TypeAlias = Literal["height", "width"]
-AXES: tuple[Axis, Axis] = ("height", "width")
 SCALES = ("multiplier", "shift")
 AXES_ARRAYS = (
     *(f"{axis}.{name}" for axis in AXES for name in ("weight", "pe", "bias", *SCALES)),
     *("between.zero_point", "output.zero_point"),
 )
 """Keys of weights files of layers that have kernels along axes."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """Consecutive channels that go along one axis.
-
-    Parameters
-    ----------
-    axis
-        Along which lines run.
-    channels
-        Of the map.
-    first_row
-        Row of the axis's arrays that belongs to the first of them.
-    """
-
-    axis: Axis
-    channels: range
-    first_row: int
-
-    @property
-    def rows(self) -> slice:
-        """Rows of the axis's arrays."""
-        return slice(self.first_row, self.first_row + len(self.channels))
-
-
-@dataclass(frozen=True, eq=False)
-class PassEngine:
-    """A line engine and the channels that it serves in a pass.
-
-    Parameters
-    ----------
-    name
-        Apart from all other engines of the layer.
-    sections
-        In the order of the channels.
-    design
-        The engine.
-    """
-
-    name: str
-    sections: tuple[Section, ...]
-    design: LineDesign
 
 
 Pass: TypeAlias = tuple[PassEngine, ...]
@@ -135,18 +94,6 @@ class AxesDesign(LayerDesign):
         """Whether lines along both axes can go through the same engine."""
         return self.height == self.width and self.height_engine == self.width_engine
 
-    @property
-    def turns(self) -> list[tuple[int, int]]:
-        """Pass and channel of every plane of a frame, as a shared engine takes them.
-
-        A plane's second pass comes a plane later than its first at the least, so that the corner
-        has been turned meanwhile, and none waits for a plane of the next frame.
-        """
-        turns = [(0, 0)]
-        for channel in range(1, self.channels):
-            turns += [(0, channel), (1, channel - 1)]
-        return [*turns, (1, self.channels - 1)]
-
     def _check_shareable(self) -> None:
         if not self.alike:
             rule = "false where height and width differ, or their engines"
@@ -159,13 +106,26 @@ class AxesDesign(LayerDesign):
             rule = "false where between and output are not given alike"
             raise refusal("shared_engine", rule, "true")
 
+    def stages(self) -> Iterator[Node]:
+        """See `LayerDesign`."""
+        if self.shared_engine:
+            first, second = (self.sections(number) for number in range(2))
+            stage = SharedPass(self.taken, (first, second), self.passes[0][0].design)
+            yield Node(SHARED, stage, (SOURCE,))
+            return
+        source = SOURCE
+        for number, engines in enumerate(self.passes):
+            kind = LinePass if len(engines) == 1 else SplitPass
+            yield Node(f"pass_{number}", kind(self.taken, engines), (source,))
+            source = f"pass_{number}"
+
     @cached_property
     def passes(self) -> tuple[Pass, ...]:
         """The passes in the order in which a map takes them."""
         if self.shared_engine:
             engine = self._shared()
             return tuple(
-                (PassEngine("shared", self.sections(number), engine),)
+                (PassEngine(SHARED, self.sections(number), engine),)
                 for number in range(self.n_passes)
             )
         passes: list[Pass] = []
@@ -207,7 +167,7 @@ class AxesDesign(LayerDesign):
         if self.weights is not None:
             weights = self._in_turns(self._pass_weights(self.weights))
         return self._line(
-            "shared", self.sections(0)[0].axis, self.output, bits, data, weights, 2 * self.channels
+            SHARED, self.sections(0)[0].axis, self.output, bits, data, weights, 2 * self.channels
         )
 
     def _pass_weights(self, arrays: Arrays) -> list[LineWeights]:
@@ -221,7 +181,8 @@ class AxesDesign(LayerDesign):
 
     def _in_turns(self, passes: Sequence[LineWeights]) -> LineWeights:
         """Return the kernels of both passes in the order of `turns`."""
-        rows = np.array([number * self.channels + channel for number, channel in self.turns])
+        turns = turns_of(self.channels)
+        rows = np.array([number * self.channels + channel for number, channel in turns])
         return _rows(_joined(passes), rows)
 
     def _design(
@@ -358,16 +319,6 @@ class AxesDesign(LayerDesign):
         arrays[key][section.channels.start : section.channels.stop] = values
 
     @property
-    def engines(self) -> Mapping[str, LineDesign]:
-        """See `LayerDesign`."""
-        return {engine.name: engine.design for part in self.passes for engine in part}
-
-    @property
-    def output_range(self) -> Interval:
-        """See `LayerDesign`."""
-        return Interval.union(engine.design.output_range for engine in self.passes[-1])
-
-    @property
     def own_parameters(self) -> dict[str, Any]:
         """See `LayerDesign`."""
         parameters: dict[str, Any] = {"passes": [self._described(n) for n in range(self.n_passes)]}
@@ -394,74 +345,10 @@ class AxesDesign(LayerDesign):
             for section in engine.sections
         ]
 
-    def certificate(self, weights: Arrays | None = None) -> dict[str, object]:
+    def sets(self, arrays: Arrays) -> dict[str, Any]:
         """See `LayerDesign`."""
-        sets = {} if weights is None else self.sets(weights)
-        y = Interval.union(engine.design.accumulator for engine in self.passes[-1])
-        own = {name: engine.certificate(sets.get(name)) for name, engine in self.engines.items()}
-        return certified(self._errors(sets), y) | {"engines": own}
-
-    def _errors(self, sets: Mapping[str, LineWeights]) -> Errors:
-        """Return what sums of the last pass and results are off, channel by channel.
-
-        A pass's samples are off by as much as the results of the pass before.
-        """
-        sums, results = [0.0] * self.channels, [0] * self.channels
-        for number, part in enumerate(self.passes):
-            for engine in part:
-                channels = [c for section in engine.sections for c in section.channels]
-                kernels = self._kernels(number, engine)
-                samples = [0] * engine.design.channels
-                for kernel, channel in zip(kernels, channels, strict=True):
-                    samples[kernel] = results[channel]
-                off = engine.design.errors(sets.get(engine.name), samples=samples).of(kernels)
-                for place, channel in enumerate(channels):
-                    sums[channel], results[channel] = off.sums[place], off.results[place]
-        # What is added to results behind the last pass is added to right ones too, and clipped.
-        most = self.output_range.high - self.output_range.low
-        return Errors(sums, [min(off, most) for off in results])
-
-    def _kernels(self, number: int, engine: PassEngine) -> list[int]:
-        """Return the kernels of an engine that its channels have in pass ``number``."""
         if self.shared_engine:
-            return [kernel for kernel, (turn, _) in enumerate(self.turns) if turn == number]
-        return list(range(engine.design.channels))
-
-    def model(self, maps: Integers, weights: Arrays | None = None) -> Integers:
-        """See `LayerDesign`."""
-        arrays = weights if weights is not None else self.weights
-        if arrays is None:
-            raise ValueError("Model must be given the weights that the ports were")
-        sets = self.sets(arrays)
-        if self.shared_engine:
-            return self._model_in_turns(maps, sets["shared"])
-        for part in self.passes:
-            out = np.zeros_like(maps)
-            for engine in part:
-                lines = engine.design.model(gather(maps, engine.sections), sets[engine.name])
-                scatter(lines, engine.sections, out)
-            maps = out
-        return maps
-
-    def _model_in_turns(self, maps: Integers, weights: LineWeights) -> Integers:
-        engine = self.passes[0][0].design
-        frames, channels, size = len(maps), self.channels, self.height
-        places = np.array([(number, channel) for number, channel in self.turns])
-        of_pass = [np.flatnonzero(places[:, 0] == number) for number in range(self.n_passes)]
-        planes = np.zeros((frames, 2 * channels, size, size), dtype=np.int64)
-        for number, mine in enumerate(of_pass):
-            sections = self.sections(number)
-            planes[:, mine] = gather(maps, sections).reshape(frames, channels, size, size)
-            results = engine.model(planes.reshape(-1, size), weights).reshape(planes.shape)
-            out = np.zeros_like(maps)
-            scatter(results[:, mine].reshape(-1, size), sections, out)
-            maps = out
-        return maps
-
-    def sets(self, arrays: Arrays) -> dict[str, LineWeights]:
-        """Return what each engine holds of ``arrays``, by its name."""
-        if self.shared_engine:
-            return {"shared": self._in_turns(self._pass_weights(arrays))}
+            return {SHARED: self._in_turns(self._pass_weights(arrays))}
         return {
             engine.name: _joined(
                 [self._weights(n, s, engine.design.data_bits, arrays) for s in engine.sections]
@@ -478,46 +365,14 @@ class AxesDesign(LayerDesign):
                 begin = 0
                 own = sets[engine.name]
                 if self.shared_engine:
-                    own = _rows(own, np.array(self._kernels(number, engine)))
+                    turns = enumerate(turns_of(self.channels))
+                    own = _rows(own, np.array([k for k, (turn, _) in turns if turn == number]))
                 for section in engine.sections:
                     end = begin + len(section.channels)
                     rows = _rows(own, slice(begin, end))
                     self._keep(arrays, number, section, rows)
                     begin = end
         return arrays
-
-    def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
-        """See `LayerDesign`."""
-        sets = self.sets(weights)
-        ports = zip(self.weight_streams, self.engines.items(), strict=False)
-        return {port: engine.port_tables(sets[name]) for port, (name, engine) in ports}
-
-
-def oriented(maps: Integers, axis: Axis) -> Integers:
-    """Return maps ``[..., H, W]`` with lines along ``axis`` last; twice gives them back."""
-    return maps if axis == "width" else maps.swapaxes(-1, -2)
-
-
-def gather(maps: Integers, sections: Sequence[Section]) -> Integers:
-    """Return lines ``[L, N]`` of maps ``[F, C, H, W]`` in the order in which an engine gets them.
-
-    Frame by frame, channel by channel; all ``sections`` have lines of the same shape.
-    """
-    parts = [oriented(maps[:, s.channels.start : s.channels.stop], s.axis) for s in sections]
-    planes = np.concatenate(parts, axis=1)
-    return planes.reshape(-1, planes.shape[-1])
-
-
-def scatter(lines: Integers, sections: Sequence[Section], maps: Integers) -> None:
-    """Write ``lines``, as `gather` returns them, back to their places in ``maps``."""
-    n_channels = sum(len(section.channels) for section in sections)
-    planes = lines.reshape(len(maps), n_channels, -1, lines.shape[-1])
-    begin = 0
-    for section in sections:
-        end = begin + len(section.channels)
-        channels = slice(section.channels.start, section.channels.stop)
-        maps[:, channels] = oriented(planes[:, begin:end], section.axis)
-        begin = end
 
 
 def _joined(parts: Sequence[LineWeights]) -> LineWeights:

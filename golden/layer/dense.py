@@ -1,6 +1,6 @@
 """Layers that mix channels: every channel that comes out is a sum over those that go in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -9,14 +9,18 @@ import numpy as np
 
 from golden.dense.design import DenseDesign, DenseWeights, check_dense_weights
 from golden.engines import DENSE_DESIGNS, EngineChoice
+from golden.graph.graph import Node
+from golden.graph.tensor import AXES, Axis
 from golden.inputs.config import Table, refusal
 from golden.inputs.errors import ParameterError, check_range
-from golden.layer.axes import AXES, AXES_ARRAYS, Axis, Section, gather, scatter
-from golden.layer.design import Arrays, LayerDesign
+from golden.layer.axes import AXES_ARRAYS
+from golden.layer.design import SOURCE, LayerDesign
 from golden.line.design import LineDesign
 from golden.line.example import example_weights
-from golden.line.weights import checked_scalars
-from golden.numbers.interval import Integers, Interval
+from golden.line.weights import Arrays, checked_scalars
+from golden.numbers.interval import Integers
+from golden.stages.dense import ENGINE, DensePass
+from golden.stages.line import Section
 
 HALVES = "both"
 AXIS_CHOICES = (HALVES, *AXES)
@@ -123,10 +127,14 @@ class DenseLayerDesign(LayerDesign):
         """Channels that come out, by axis."""
         return self._sections(self.out_channels)
 
-    @property
-    def out_shape(self) -> tuple[int, int, int]:
+    def stages(self) -> Iterator[Node]:
         """See `LayerDesign`."""
-        return self.out_channels, self.height, self.width
+        stage = DensePass(self.taken, self.sections, self.out_sections, self.engine)
+        yield Node(ENGINE, stage, (SOURCE,))
+
+    def sets(self, arrays: Arrays) -> Mapping[str, Any]:
+        """See `LayerDesign`."""
+        return {ENGINE: self.engine_weights(arrays)}
 
     @cached_property
     def engine(self) -> DenseDesign:
@@ -154,16 +162,6 @@ class DenseLayerDesign(LayerDesign):
             assert isinstance(design, DenseDesign)
             design.certificate()  # what is chosen for the formats alone, is chosen now
         return design
-
-    @property
-    def engines(self) -> Mapping[str, LineDesign]:
-        """See `LayerDesign`."""
-        return {"dense": self.engine}
-
-    @property
-    def output_range(self) -> Interval:
-        """See `LayerDesign`."""
-        return self.engine.output_range
 
     def engine_weights(self, arrays: Arrays) -> DenseWeights:
         """Return the set of the engine that ``arrays`` hold, for ROM or port."""
@@ -199,19 +197,6 @@ class DenseLayerDesign(LayerDesign):
         own = np.asarray(each)
         return {**arrays, key: own[channels.start : channels.stop] if own.ndim else own}
 
-    @property
-    def weight_streams(self) -> Mapping[str, Mapping[str, int]]:
-        """See `LayerDesign`; streamed weights come for ``sets_per_frame`` channels, each a set."""
-        streams = super().weight_streams
-        if not self.streamed:
-            return streams
-        own = {"channels": 1, "sets_per_frame": self.out_channels}
-        return {port: {**facts, **own} for port, facts in streams.items()}
-
-    def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
-        """See `LayerDesign`."""
-        return {"w": self.engine.port_tables(self.engine_weights(weights))}
-
     @staticmethod
     def _key(axis: Axis, name: str) -> str:
         return "output.zero_point" if name == "zero_point" else f"{axis}.{name}"
@@ -238,13 +223,3 @@ class DenseLayerDesign(LayerDesign):
     def certificate(self, weights: Arrays | None = None) -> dict[str, object]:
         """See `LayerDesign`; that of the engine."""
         return self.engine.certificate(None if weights is None else self.engine_weights(weights))
-
-    def model(self, maps: Integers, weights: Arrays | None = None) -> Integers:
-        """See `LayerDesign`."""
-        arrays = weights if weights is not None else self.weights
-        if arrays is None:
-            raise ValueError("Model must be given the weights that the port was")
-        lines = self.engine.model(gather(maps, self.sections), self.engine_weights(arrays))
-        out = np.zeros((len(maps), *self.out_shape), dtype=np.int64)
-        scatter(lines, self.out_sections, out)
-        return out

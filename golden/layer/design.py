@@ -5,23 +5,27 @@ of a beat is row ``band * lanes + j`` at the beat's column.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypeAlias
+from functools import cached_property
+from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from golden.graph.graph import Graph, Node
+from golden.graph.tensor import MAX_CHANNELS, MAX_SIDE, Tensor
 from golden.inputs.config import Table
 from golden.inputs.errors import ParameterError, check_range
 from golden.inputs.names import check_module_name
 from golden.line.design import LineDesign, Requantization
+from golden.line.weights import Arrays
+from golden.numbers.certificate import Errors, certified
 from golden.numbers.interval import Integers, Interval
+from golden.stages.turn import turned
 from golden.targets import check_target
 
-Arrays: TypeAlias = Mapping[str, npt.NDArray[np.generic]]
-"""Arrays of a weights file by their keys."""
-MAX_SIDE = 4096
+SOURCE = "x"
+"""Name of the map that goes in."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,7 +77,7 @@ class LayerDesign(ABC):
 
     def __post_init__(self) -> None:
         check_module_name(self.name)
-        check_range("channels", self.channels, 1, 65536)
+        check_range("channels", self.channels, 1, MAX_CHANNELS)
         check_range("height", self.height, 1, MAX_SIDE)
         check_range("width", self.width, 1, MAX_SIDE)
         check_range("lanes", self.lanes, 1, 64)
@@ -133,9 +137,33 @@ class LayerDesign(ABC):
         return Interval.signed(self.data_bits)
 
     @property
+    def taken(self) -> Tensor:
+        """The map that goes in."""
+        shape = self.channels, self.height, self.width
+        return Tensor(*shape, range=self.data, format_bits=self.data_bits)
+
+    @abstractmethod
+    def stages(self) -> Iterator[Node]:
+        """Yield what the map passes from `SOURCE` on, without corner turns."""
+
+    @cached_property
+    def graph(self) -> Graph:
+        """What the map passes."""
+        return turned(self.taken, self.stages(), source=SOURCE)
+
+    @property
+    def given(self) -> Tensor:
+        """The map that comes out."""
+        return self.graph.tensors[self.graph.outputs[0]]
+
+    @abstractmethod
+    def sets(self, arrays: Arrays) -> Mapping[str, Any]:
+        """Return what the stages hold of ``arrays``, by the slots' names, held to their formats."""
+
+    @property
     def out_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of the map that comes out."""
-        return self.channels, self.height, self.width
+        return self.given.shape
 
     @property
     def frame_beats(self) -> int:
@@ -149,14 +177,14 @@ class LayerDesign(ABC):
         return channels * height * width // self.lanes
 
     @property
-    @abstractmethod
     def output_range(self) -> Interval:
         """Range of a result on the output stream."""
+        return self.given.range
 
     @property
     def output_bits(self) -> int:
         """Width of a result on the output stream."""
-        return self.output.bits if self.output else self.output_range.bits
+        return self.given.bits
 
     @property
     def zero_point(self) -> int | list[int] | None:
@@ -179,39 +207,35 @@ class LayerDesign(ABC):
     @property
     def engines(self) -> Mapping[str, LineDesign]:
         """The line engines inside, by name."""
-        return {}
+        return self.graph.engines
+
+    @property
+    def streams(self) -> Mapping[str, str]:
+        """Streams that weights arrive on, and the names of their slots.
+
+        The stream of slot NAME is called ``w_NAME``, that of an only engine ``w``.
+        """
+        only = list(self.engines) if len(self.engines) == 1 else []
+        return {"w" if name in only else f"w_{name}": name for name in self.graph.slots}
 
     @property
     def weight_streams(self) -> Mapping[str, Mapping[str, int]]:
-        """Streams that weights arrive on: ``channels`` and ``beats_per_channel`` of each.
-
-        The stream of engine NAME is called ``w_NAME``, that of an only engine ``w``.
-        """
-        if not self.loaded:
-            return {}
-        return {
-            f"w_{name}" if len(self.engines) > 1 else "w": {
-                "channels": engine.channels,
-                "beats_per_channel": engine.coefficient_words,
-            }
-            for name, engine in self.engines.items()
-        }
+        """Facts of each of `streams`: see `WeightSlot`."""
+        return {port: self.graph.slots[name].facts for port, name in self.streams.items()}
 
     def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
         """Return what each of `weight_streams` takes for ``weights``.
 
         A table ``[channels, beats_per_channel]`` for each field of the stream's beats.
         """
-        raise NotImplementedError(
-            f"{self.form} layers must say what their ports take for {weights}"
-        )
+        sets, slots = self.sets(weights), self.graph.slots
+        return {port: slots[name].tables(sets[name]) for port, name in self.streams.items()}
 
     @property
     @abstractmethod
     def own_parameters(self) -> dict[str, Any]:
         """The form's own entries among the manifest's parameters."""
 
-    @abstractmethod
     def certificate(self, weights: Arrays | None = None) -> dict[str, object]:
         """Return what is proved of every possible map: error bounds, ranges, no overflow.
 
@@ -223,8 +247,14 @@ class LayerDesign(ABC):
             The arrays in effect, for the bounds that hold of them, where weights arrive on ports.
             Without them bounds hold of all.
         """
+        sets = {} if weights is None else self.sets(weights)
+        right = Errors([0.0] * self.channels, [0] * self.channels)
+        graph = self.graph.given(sets)
+        errors = graph.errors({SOURCE: right})[graph.outputs[0]]
+        (*_, y) = (node.stage.accumulator for node in graph.nodes if node.stage.accumulator)
+        own = {name: engine.certificate(sets.get(name)) for name, engine in self.engines.items()}
+        return certified(errors, y) | {"engines": own}
 
-    @abstractmethod
     def model(self, maps: Integers, weights: Arrays | None = None) -> Integers:
         """Return what the hardware gives for ``maps``, bit for bit.
 
@@ -239,6 +269,8 @@ class LayerDesign(ABC):
         -------
         int64 ``[F, C', H', W']``, accumulators or requantised results.
         """
+        graph = self.graph if weights is None else self.graph.given(self.sets(weights))
+        return graph.run({SOURCE: maps})[graph.outputs[0]]
 
 
 def take_requantization(table: Table, key: str, *, port: bool) -> Requantization | None:

@@ -4,7 +4,7 @@ Either form sends a map of one channel after the other through a two-dimensional
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -13,17 +13,17 @@ import numpy as np
 
 from golden.engines import PLANE_DESIGNS, EngineChoice
 from golden.fft.flow import Complexes
+from golden.graph.graph import Node
 from golden.inputs.config import Table, refusal
 from golden.inputs.errors import check_range
-from golden.layer.design import Arrays, LayerDesign
-from golden.line.design import LineDesign
+from golden.layer.design import SOURCE, LayerDesign
 from golden.line.example import example_scales
-from golden.line.weights import checked_array, checked_scalars
-from golden.numbers.certificate import certified
+from golden.line.weights import Arrays, checked_array, checked_scalars
 from golden.numbers.interval import Integers, Interval
 from golden.numbers.quantize import BIAS_BITS, MAX_SHIFT, MULTIPLIER_BITS
 from golden.plane.design import PlaneDesign
 from golden.plane.kernels import SLACK, Floats, Plane, PlaneWeights, padded, plane_weights, wrapping
+from golden.stages.plane import ENGINE, PlanePass
 
 FILTER_ARRAYS = ("bias", "multiplier", "shift", "output.zero_point")
 """Keys of weights files beside the filters' own."""
@@ -157,19 +157,21 @@ class FilterDesign(LayerDesign):
             finished.check()
         return finished
 
-    @property
-    def engines(self) -> Mapping[str, LineDesign]:
+    def stages(self) -> Iterator[Node]:
         """See `LayerDesign`."""
-        return {"plane": self.engine}
+        yield Node(ENGINE, PlanePass(self.taken, self.engine, self.sum_errors), (SOURCE,))
 
-    @property
-    def output_range(self) -> Interval:
+    def sets(self, arrays: Arrays) -> Mapping[str, Any]:
         """See `LayerDesign`."""
-        return self.engine.output_range
+        return {ENGINE: self.plane_weights(arrays)}
 
     @cached_property
     def sum_errors(self) -> Sequence[float]:
-        """Most that each channel's sums are off: kernels that were rounded, and the engine."""
+        """Most that each channel's sums are off: kernels that were rounded, and the engine.
+
+        From those of the filters as given; where filters are loaded, from those of the kernels that
+        the stream's words stand for.
+        """
         if self.weights is None:
             return self.engine.sum_errors
         wanted = self.wanted_kernels(self.weights)
@@ -179,29 +181,6 @@ class FilterDesign(LayerDesign):
         rounded = np.abs(wanted - np.rint(wanted)) + np.abs(wanted) * (SLACK - 1)
         off = rounded.sum(axis=-1) * self.data.max_abs
         return [float(each) + own for each, own in zip(off, self.engine.sum_errors, strict=True)]
-
-    def certificate(self, weights: Arrays | None = None) -> dict[str, object]:
-        """See `LayerDesign`.
-
-        `max_abs_error` bounds how far results are from those of the filters as given; where filters
-        are loaded, from those of the kernels that the stream's words stand for.
-        """
-        known = None if weights is None else self.plane_weights(weights)
-        errors = self.engine.errors(known, own=self.sum_errors)
-        own = {"plane": self.engine.certificate(known)}
-        return certified(errors, self.engine.accumulator) | {"engines": own}
-
-    def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
-        """See `LayerDesign`."""
-        return {"w": self.engine.port_tables(self.plane_weights(weights))}
-
-    def model(self, maps: Integers, weights: Arrays | None = None) -> Integers:
-        """See `LayerDesign`."""
-        arrays = weights if weights is not None else self.weights
-        if arrays is None:
-            raise ValueError("Model must be given the weights that the port was")
-        lines = maps.reshape(-1, self.height * self.width)
-        return self.engine.model(lines, self.plane_weights(arrays)).reshape(maps.shape)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

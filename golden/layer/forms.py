@@ -1,23 +1,21 @@
 """The forms of layers that lead every channel through line engines."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-import numpy as np
-
 from golden.engines import EngineChoice
+from golden.graph.graph import Node
+from golden.graph.tensor import AXES, Axis
 from golden.inputs.config import Table, refusal
 from golden.inputs.errors import ParameterError, check_range
-from golden.layer.axes import AXES, AXES_ARRAYS, AxesDesign, Axis, Section
-from golden.layer.design import Arrays, take_requantization
-from golden.layer.skip import SKIP_ARRAYS, WIDER, Skip
+from golden.layer.axes import AXES_ARRAYS, AxesDesign
+from golden.layer.design import SOURCE, take_requantization
 from golden.line.design import Requantization
-from golden.line.weights import checked_scalars
-from golden.numbers.interval import Integers, Interval
-
-SKIP_STREAM = "w_residual"
-"""Stream that residual maps' scales arrive on."""
+from golden.line.weights import Arrays, checked_scalars
+from golden.numbers.interval import Integers
+from golden.stages.line import Section
+from golden.stages.residual import SKIP_ARRAYS, SLOT, WIDER, ResidualSum, Skip
 
 
 def check_even(channels: int) -> None:
@@ -159,19 +157,21 @@ class MetaFormerDesign(AxesDesign):
         """Return how ``arrays`` scale the map that goes in."""
         return Skip.of(arrays, self.channels, self.data)
 
-    @property
-    def weight_streams(self) -> Mapping[str, Mapping[str, int]]:
+    def stages(self) -> Iterator[Node]:
         """See `LayerDesign`."""
-        own = {"channels": self.channels, "beats_per_channel": 1}
-        return {**super().weight_streams, **({SKIP_STREAM: own} if self.skip_port else {})}
+        for last in super().stages():
+            yield last
+        if not self.residual:
+            return
+        assert self.output is not None
+        rows = last.stage.output.along()
+        total = replace(rows, range=self.output.clip, format_bits=self.output.bits)
+        stage = ResidualSum(self.taken, rows, total, self.skipped)
+        yield Node(SLOT, stage, (SOURCE, last.name))
 
-    def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
+    def sets(self, arrays: Arrays) -> dict[str, Any]:
         """See `LayerDesign`."""
-        tables = dict(super().port_tables(weights))
-        if self.skip_port:
-            each = self.skip_of(weights).each(self.channels)
-            tables[SKIP_STREAM] = {name: values[:, None] for name, values in each.items()}
-        return tables
+        return super().sets(arrays) | ({SLOT: self.skip_of(arrays)} if self.residual else {})
 
     def _requantization(self, number: int) -> Requantization | None:
         if not self.residual or number == 0:
@@ -191,28 +191,10 @@ class MetaFormerDesign(AxesDesign):
             arrays |= Skip.example(self.data_bits, self.output.bits)
 
     @property
-    def output_range(self) -> Interval:
-        """See `LayerDesign`."""
-        if self.residual and self.output is not None:
-            return self.output.clip
-        return super().output_range
-
-    @property
     def own_parameters(self) -> dict[str, Any]:
         """See `LayerDesign`."""
         residual = self.skipped.entry() if self.residual and self.skipped else self.residual or None
         return {"residual": residual} | super().own_parameters
-
-    def model(self, maps: Integers, weights: Arrays | None = None) -> Integers:
-        """See `LayerDesign`."""
-        results = super().model(maps, weights)
-        if not self.residual or self.output is None:
-            return results
-        clip = self.output.clip
-        skip = self.skip_of(weights or {}) if self.skip_port else self.skipped
-        assert skip is not None
-        skipped = skip.scale(maps, self.output.bits)
-        return np.asarray(np.clip(results + skipped, clip.low, clip.high))
 
     def sections(self, number: int) -> tuple[Section, ...]:
         """See `AxesDesign`."""

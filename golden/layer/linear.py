@@ -1,121 +1,28 @@
 """Layers of linear convolutions: kernels of any length, zeros at the borders, a stride of 1 or 2.
 
-    y[c, i] = bias[c] + sum_k weight[c, k] * x[c, stride * i + k - origin],  0 outside the line
-
-A circular engine does it: on a circle of L positions the line stands ``origin`` positions on, with
-zeros around it, and the results wanted are the first ones. The least L is that of
-`golden.operator.parc.circular_length`.
+See `golden.stages.linear` for what a pass computes.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 
 from golden.engines import EngineChoice
+from golden.graph.graph import Node
+from golden.graph.tensor import AXES, Axis, Tensor
 from golden.inputs.config import Table, refusal
 from golden.inputs.errors import ParameterError, check_range
-from golden.layer.axes import AXES, AXES_ARRAYS, Axis, oriented
-from golden.layer.design import Arrays, LayerDesign, take_requantization
+from golden.layer.axes import AXES_ARRAYS
+from golden.layer.design import SOURCE, LayerDesign, take_requantization
 from golden.line.design import LineDesign, Requantization
 from golden.line.example import example_weights
-from golden.line.weights import LineWeights, check_weights
-from golden.numbers.certificate import certified
+from golden.line.weights import Arrays, LineWeights, check_weights
 from golden.numbers.interval import Integers, Interval
 from golden.operator.parc import circular_length
-
-STRIDES = (1, 2)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Taps:
-    """A kernel's shape along an axis.
-
-    Parameters
-    ----------
-    taps
-        K, any.
-    origin
-        The tap that sits on the sample that a result belongs to; None takes K // 2.
-    stride
-        Samples from one result to the next, 1 or 2; the first result belongs to sample 0.
-    """
-
-    taps: int
-    origin: int | None = None
-    stride: int = 1
-
-    def __post_init__(self) -> None:
-        check_range("taps", self.taps, 1, 4096)
-        if self.origin is not None:
-            check_range("origin", self.origin, 0, self.taps - 1)
-        if self.stride not in STRIDES:
-            raise ParameterError("stride", "1 or 2", self.stride)
-
-    @property
-    def before(self) -> int:
-        """Taps before the origin: zeros that stand ahead of a line."""
-        return self.taps // 2 if self.origin is None else self.origin
-
-    def n_results(self, n_samples: int) -> int:
-        """Return the results of a line."""
-        return -(-n_samples // self.stride)
-
-
-@dataclass(frozen=True, eq=False)
-class LinearPass:
-    """Linear convolutions of all lines along an axis.
-
-    Parameters
-    ----------
-    axis
-        Along which lines run.
-    shape
-        Height and width of a plane that comes.
-    kernel
-        Its shape.
-    design
-        The circular engine.
-    """
-
-    axis: Axis
-    shape: tuple[int, int]
-    kernel: Taps
-    design: LineDesign
-
-    @property
-    def n_samples(self) -> int:
-        """Samples of a line that comes."""
-        return self.shape[AXES.index(self.axis)]
-
-    @property
-    def n_results(self) -> int:
-        """Results of a line."""
-        return self.kernel.n_results(self.n_samples)
-
-    @property
-    def out_shape(self) -> tuple[int, int]:
-        """Height and width of a plane that leaves."""
-        return reduced(self.shape, self.axis, self.kernel)
-
-    def model(self, maps: Integers, weights: LineWeights) -> Integers:
-        """Return what the hardware makes of ``maps`` ``[F, C, H, W]``."""
-        planes = oriented(maps, self.axis)
-        lines = planes.reshape(-1, self.n_samples)
-        behind = self.design.length - self.n_samples - self.kernel.before
-        circles = np.pad(lines, ((0, 0), (self.kernel.before, behind)))
-        kept = self.design.model(circles, weights)[:, : self.n_samples : self.kernel.stride]
-        return oriented(kept.reshape(*planes.shape[:-1], self.n_results), self.axis)
-
-
-def reduced(shape: tuple[int, int], axis: Axis, kernel: Taps) -> tuple[int, int]:
-    """Return height and width of what a pass makes of planes of ``shape``."""
-    height, width = shape
-    if axis == "height":
-        return kernel.n_results(height), width
-    return height, kernel.n_results(width)
+from golden.stages.linear import LinearPass, Taps, around, reduced
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -247,11 +154,12 @@ class LinearLayerDesign(LayerDesign):
         ):
             if (length := self.lengths[number]) is not None:
                 check_range("length", length, least, 4096)
-                design = choice.design(length=length, weights=_around(own, length), **shared)
+                design = choice.design(length=length, weights=own and around(own, length), **shared)
                 design.certificate()  # what is chosen for the formats alone, is chosen now
             else:
                 design = self._least(choice, least, own, shared)
-        return LinearPass(axis, shape, kernel, design)
+        taken = Tensor(self.channels, *shape, range=data, format_bits=bits)
+        return LinearPass(taken, axis, kernel, design)
 
     def _least(
         self, choice: EngineChoice, least: int, own: LineWeights | None, shared: dict[str, Any]
@@ -260,7 +168,7 @@ class LinearLayerDesign(LayerDesign):
         length = choice.described.least_circle(least)
         while True:
             try:
-                design = choice.design(length=length, weights=_around(own, length), **shared)
+                design = choice.design(length=length, weights=own and around(own, length), **shared)
                 design.certificate()  # where no ring holds the formats' sums, it is known now
                 return design
             except ParameterError as error:
@@ -314,20 +222,21 @@ class LinearLayerDesign(LayerDesign):
             design = self._pass(number, bits, data, arrays).design
             bits, data = design.output_bits, design.output_range
 
-    @property
-    def out_shape(self) -> tuple[int, int, int]:
+    def stages(self) -> Iterator[Node]:
         """See `LayerDesign`."""
-        return self.channels, *self.shapes[-1]
+        source = SOURCE
+        for part in self.passes:
+            yield Node(f"along_{part.axis}", part, (source,))
+            source = f"along_{part.axis}"
 
-    @property
-    def engines(self) -> Mapping[str, LineDesign]:
+    def sets(self, arrays: Arrays) -> dict[str, LineWeights]:
         """See `LayerDesign`."""
-        return {part.axis: part.design for part in self.passes}
-
-    @property
-    def output_range(self) -> Interval:
-        """See `LayerDesign`."""
-        return self.passes[-1].design.output_range
+        return {
+            part.axis: around(
+                self._weights(number, part.design.data_bits, arrays), part.design.length
+            )
+            for number, part in enumerate(self.passes)
+        }
 
     @property
     def own_parameters(self) -> dict[str, Any]:
@@ -352,51 +261,3 @@ class LinearLayerDesign(LayerDesign):
                 for part in self.passes
             ],
         }
-
-    def certificate(self, weights: Arrays | None = None) -> dict[str, object]:
-        """See `LayerDesign`."""
-        sets = [
-            None if weights is None else self.engine_weights(number, weights)
-            for number in range(len(self.passes))
-        ]
-        designs = [part.design for part in self.passes]
-        errors = designs[0].errors(sets[0])
-        for design, known in zip(designs[1:], sets[1:], strict=True):
-            errors = design.errors(known, samples=errors.results)
-        own = {
-            part.axis: part.design.certificate(known)
-            for part, known in zip(self.passes, sets, strict=True)
-        }
-        return certified(errors, designs[-1].accumulator) | {"engines": own}
-
-    def model(self, maps: Integers, weights: Arrays | None = None) -> Integers:
-        """See `LayerDesign`."""
-        arrays = weights if weights is not None else self.weights
-        if arrays is None:
-            raise ValueError("Model must be given the weights that the ports were")
-        for number, part in enumerate(self.passes):
-            maps = part.model(maps, self.engine_weights(number, arrays))
-        return maps
-
-    def port_tables(self, weights: Arrays) -> Mapping[str, Mapping[str, Integers]]:
-        """See `LayerDesign`."""
-        return {
-            port: part.design.port_tables(self.engine_weights(number, weights))
-            for number, (port, part) in enumerate(
-                zip(self.weight_streams, self.passes, strict=True)
-            )
-        }
-
-    def engine_weights(self, number: int, arrays: Arrays) -> LineWeights:
-        """Return the set of a pass's engine that ``arrays`` hold, for ROM or port."""
-        design = self.passes[number].design
-        own = self._weights(number, design.data_bits, arrays)
-        return cast(LineWeights, _around(own, design.length))
-
-
-def _around(weights: LineWeights | None, length: int) -> LineWeights | None:
-    """Return kernels on a circle, tap 0 at position 0 and zeros behind the last."""
-    if weights is None:
-        return None
-    behind = ((0, 0), (0, length - weights.length))
-    return replace(weights, weight=np.pad(weights.weight, behind), pe=np.pad(weights.pe, behind))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -104,6 +104,8 @@ class LineWeights:
         return np.broadcast_to(np.asarray(self.zero_point, dtype=np.int64), (self.channels,))
 
 
+Arrays: TypeAlias = Mapping[str, npt.NDArray[np.generic]]
+"""Arrays of a weights file by their keys."""
 WEIGHT_NAMES = tuple(field.name for field in fields(LineWeights))
 """Arrays of a line engine's file; those of a scale may stand by where sums leave whole."""
 

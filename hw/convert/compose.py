@@ -83,7 +83,7 @@ class FoundLayer:
     Parameters
     ----------
     form
-        One of `hw.layer.registry.LAYERS`.
+        One of `golden.layer.registry.LAYERS`.
     chains
         One, or one for each half of the channels.
     entry, exit

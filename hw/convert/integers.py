@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from golden.engines import DESIGNS, PLANE_DESIGNS
+from golden.graph.tensor import AXES
 from golden.inputs.errors import ParameterError
-from golden.layer.axes import AXES
 from golden.layer.design import LayerDesign
 from golden.layer.filter import MAX_KERNEL_F_BITS, kernels_of_spectra
 from golden.numbers.interval import Integers

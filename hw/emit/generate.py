@@ -6,14 +6,15 @@ from typing import Any
 
 from golden.inputs.errors import ParameterError
 from golden.inputs.write import arrays_archive
-from golden.layer.design import Arrays, LayerDesign
+from golden.layer.design import LayerDesign
 from golden.line.design import LineDesign
+from golden.line.weights import Arrays
 from hw.emit.axi import AxiWrapper, PortNames
 from hw.emit.files import with_manifest
 from hw.emit.manifest import describe_layer, describe_line
 from hw.emit.template import explain_layer, explain_line, instantiation
 from hw.emit.verilog import to_verilog
-from hw.layer.registry import LAYERS
+from hw.layer.layer import Layer
 from hw.line.engine import LineEngine
 from hw.targets.registry import models_for
 
@@ -41,7 +42,7 @@ def generate(
     describe: Callable[..., dict[str, Any]]
     arrays: Arrays | None
     if isinstance(design, LayerDesign):
-        component: Any = LAYERS[design.form].component(design)
+        component: Any = Layer(design)
         describe, explain = partial(describe_layer, design), partial(explain_layer, design)
         arrays = design.weights
     else:

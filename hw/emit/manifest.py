@@ -9,7 +9,7 @@ from golden.line.design import LineDesign, Requantization, slot_bits
 from golden.line.weights import LineWeights
 from hw.emit.axi import PortNames, slots_of
 from hw.engines import ENGINES
-from hw.layer.registry import LAYERS
+from hw.layer.layer import predict
 from hw.line.engine import LineEngine
 from hw.parts.ports import Component
 from hw.predict import prediction
@@ -82,7 +82,7 @@ def describe_layer(
             "first_frames": layer.first_frames,
         },
         "certificate": design.certificate(),
-        "prediction": prediction(design, LAYERS[design.form].predict(design)),
+        "prediction": prediction(design, predict(design)),
         "versions": _versions(),
     }
 

@@ -10,9 +10,8 @@ from amaranth.lib.wiring import In, Out
 from golden.layer.design import LayerDesign
 from hw.line.engine import check_framing
 from hw.line.output import beat_layout
+from hw.line.weights_port import W_EVENTS
 from hw.parts.ports import Stream, StreamComponent
-
-W_EVENTS = ("last_unexpected", "last_missing")
 
 
 class LayerComponent(StreamComponent):

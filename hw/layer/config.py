@@ -7,9 +7,9 @@ from typing import Any, Self
 
 from golden.inputs.config import Table, refusal
 from golden.inputs.read import read_arrays, read_toml
-from golden.layer.design import Arrays, LayerDesign
-from golden.line.weights import check_names
-from hw.layer.registry import LAYERS, Form
+from golden.layer.design import LayerDesign
+from golden.layer.registry import LAYERS
+from golden.line.weights import Arrays, check_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +57,8 @@ class LayerConfig:
         """
         table, form, port, file = _opened(self.options)
         with table.naming():
-            check_names(self.arrays or {}, form.design.array_names)
-        return form.design.of_table(table, self.arrays, example=file is None and not port)
+            check_names(self.arrays or {}, form.array_names)
+        return form.of_table(table, self.arrays, example=file is None and not port)
 
 
 def read_layer(path: Path, **changes: object) -> LayerDesign:
@@ -66,7 +66,7 @@ def read_layer(path: Path, **changes: object) -> LayerDesign:
     return LayerConfig.read(path, **changes).design()
 
 
-def _opened(options: Mapping[str, Any]) -> tuple[Table, Form, bool, str | None]:
+def _opened(options: Mapping[str, Any]) -> tuple[Table, type[LayerDesign], bool, str | None]:
     """Return the table, its form, and where weights come from: ports, or which file."""
     table = Table(options)
     form = table.take("form", str)

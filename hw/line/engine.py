@@ -100,15 +100,8 @@ class LineEngine(StreamComponent):
         return self._design
 
     @property
-    def plane_span(self) -> int:
-        """Cycles from the first result of a channel to its last, unstalled."""
-        design = self._design
-        last = (design.length - 1) * design.cycles_per_result
-        return (design.groups_per_channel - 1) * design.cycles_per_group + last
-
-    @property
-    def engines(self) -> list["LineEngine"]:
-        """Itself."""
+    def loaders(self) -> list["LineEngine"]:
+        """Itself: what weights are loaded into."""
         return [self]
 
     @property

@@ -11,6 +11,10 @@ from hw.parts.tables import Load, LoadSignature
 FRAMES_IN_FLIGHT_BITS = 8
 
 
+W_EVENTS = ("last_unexpected", "last_missing")
+"""What is said of `last` on a stream of weights."""
+
+
 class BankFollower(Component):
     """A reader's bank, which follows a leading reader's once all frames between the two are read.
 

@@ -6,12 +6,14 @@ from math import gcd
 from typing import Any
 
 from golden.engines import DENSE_DESIGNS, DESIGNS, PLANE_DESIGNS
+from golden.graph.tensor import AXES
 from golden.inputs.config import Table
-from golden.layer.axes import AXES, AxesDesign
+from golden.layer.axes import AxesDesign
 from golden.layer.dense import HALVES, DenseLayerDesign
 from golden.layer.filter import FilterDesign
-from golden.layer.linear import LinearLayerDesign, reduced
+from golden.layer.linear import LinearLayerDesign
 from golden.operator.parc import circular_length
+from golden.stages.linear import reduced
 from hw.line.candidates import EngineTable, Lines
 from hw.plan.tables import FAR_APART, candidates_of, paired, tables_of
 

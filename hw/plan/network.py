@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from golden.graph.tensor import AXES
 from golden.inputs.config import Table
 from golden.inputs.errors import ParameterError, first_line
 from golden.inputs.read import read_json
-from golden.layer.axes import AXES
-from golden.layer.design import Arrays
+from golden.line.weights import Arrays
 from golden.operator.networks import NETWORKS, LayerShape, Size
 from hw.layer.config import LayerConfig
 

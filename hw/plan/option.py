@@ -11,16 +11,13 @@ from amaranth.lib.data import StructLayout
 
 from golden.inputs.config import Table
 from golden.inputs.errors import ParameterError
-from golden.layer.axes import AxesDesign
 from golden.layer.design import LayerDesign
+from golden.layer.registry import LAYERS
 from golden.line.design import LineDesign, slot_bits
 from hw.engines import ENGINES
-from hw.layer.plan import AxesPlan
-from hw.layer.predict import saved_by_rom
-from hw.layer.registry import LAYERS
-from hw.layer.residual import loads_layout
+from hw.layer.layer import schedule_of
+from hw.layer.schedule import GraphSchedule
 from hw.line.candidates import EngineTable
-from hw.line.engine import weights_layout
 from hw.line.output import stage_latency
 from hw.plan.forms import FORMS
 from hw.plan.network import PlannedLayer, for_prediction, with_scalars
@@ -49,7 +46,7 @@ class Predicted:
         table = Table({**self._config, "target": target})
         form = table.take("form", str)
         table.take("weights_port", bool)
-        return LAYERS[form].design.of_table(table, None, example=False)
+        return LAYERS[form].of_table(table, None, example=False)
 
     @cached_property
     def design(self) -> LayerDesign:
@@ -72,19 +69,26 @@ class Predicted:
     @cached_property
     def cycles(self) -> int:
         """Cycles from a map to the next in steady state."""
-        return LAYERS[self.design.form].cycles(self.design)
+        return self.schedule.cycles_per_frame
 
     @cached_property
-    def _count(self) -> Cost:
-        return LAYERS[self._counted.form].predict(self._counted)
+    def schedule(self) -> GraphSchedule:
+        """When the results of its stages come."""
+        return schedule_of(self.design)
+
+    @cached_property
+    def _count(self) -> GraphSchedule:
+        same = self._counted is self.design
+        return self.schedule if same else schedule_of(self._counted)
 
     @cached_property
     def cost(self) -> Cost:
-        return own_figures(self._counted, self._count)
+        return own_figures(self._counted, self._count.cost)
 
     @cached_property
     def in_rom(self) -> Cost:
-        return own_figures(self._counted, self._count - saved_by_rom(self._counted))
+        saved = self._count.saved_by_rom
+        return own_figures(self._counted, self._count.cost - saved)
 
 
 class Predictions:
@@ -190,8 +194,7 @@ class Option:
     @property
     def paced(self) -> bool:
         """Whether `cycles` are the most, since halves of the channels differ in rate."""
-        design = self.design
-        return isinstance(design, AxesDesign) and AxesPlan(design).slow_split is not None
+        return bool(self._predicted.schedule.uneven)
 
     @cached_property
     def loads(self) -> bool:
@@ -248,12 +251,8 @@ def _latency_within(engine: LineDesign) -> int:
 
 def set_bytes(design: LayerDesign) -> int:
     """Return the bytes of a set of weights on a layer's ports, each field in whole bytes."""
-    engines = design.engines.values()
-    loads = [(e.channels * e.coefficient_words, weights_layout(e)) for e in engines]
-    residual = AxesPlan(design).residual if isinstance(design, AxesDesign) else None
-    if residual is not None and residual.layer.skip_port:
-        loads.append((design.channels, loads_layout(residual)))
-    return sum(beats * _beat_bytes(layout) for beats, layout in loads)
+    layouts, slots = schedule_of(design).loads, design.graph.slots
+    return sum(slots[name].beats * _beat_bytes(layout) for name, layout in layouts.items())
 
 
 def _beat_bytes(layout: StructLayout) -> int:

@@ -6,10 +6,8 @@ from hw.targets.cost import Cost
 
 
 def ends(design: PlaneDesign) -> Cost:
-    """Cost of the door, of counting what leaves, and of the layer's framing."""
-    cost = Cost(luts=20)
-    frame = design.length * design.channels
-    cost += counter(frame) + counter(frame)
+    """Cost of the door, and of counting what leaves."""
+    cost = Cost(luts=20) + counter(design.length * design.channels)
     if design.size == design.length:
         return cost
     for size in design.sizes:

@@ -35,7 +35,7 @@ def test_torch_converter_and_hardware_agree(tmp_path):
     graph = from_program(torch.export.export(nn.Sequential(plain), (image,)), (6, 6))
     (found,) = compose(graph, find_passes(graph)[0])
     converted = to_integers(found, Formats(DATA, OUTPUT), weight_bits=8)
-    write_files(converted.files(), tmp_path)
+    write_files(converted.config.files(), tmp_path)
     config = tmp_path / f"{found.name}.toml"
     config.write_text(config.read_text().replace("height = 6", "height = 6\nlanes = 2"))
     design = read_layer(config)

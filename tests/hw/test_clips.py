@@ -4,8 +4,9 @@ import pytest
 from amaranth.hdl import Fragment
 
 from golden.inputs.config import Table
+from golden.layer.registry import LAYERS
 from hw.emit.axi import AxiWrapper, PortNames
-from hw.layer.registry import LAYERS
+from hw.layer.layer import Layer
 
 ENGINES = {
     "direct": {"engine": "direct"},
@@ -37,6 +38,6 @@ def test_any_clip_between_any_engines_can_be_built(form, first, second):
         between = {"bits": 8, "low": low, "high": high} | ({"zero_point": low} if port else {})
         options = {"channels": 1, "height": 4, "width": 4, "engines": engines, "between": between}
         table = Table(options | FORMS[form])
-        design = LAYERS[form].design.of_table(table, None, example=not port)
-        component = LAYERS[form].component(design)
+        design = LAYERS[form].of_table(table, None, example=not port)
+        component = Layer(design)
         Fragment.get(AxiWrapper(component, PortNames()), None)

@@ -7,11 +7,12 @@ import pytest
 
 from golden.inputs.config import Table
 from golden.inputs.errors import ParameterError
+from golden.layer.registry import LAYERS
 from hw.emit.axi import PortNames
 from hw.emit.manifest import describe_layer
 from hw.emit.toml import to_toml
 from hw.layer.config import read_layer
-from hw.layer.registry import LAYERS
+from hw.layer.layer import Layer
 
 # Components are made for what they promise, and never elaborated.
 pytestmark = [
@@ -132,7 +133,7 @@ def build_of(entries, folder):
         design = read_layer(path)
     except ParameterError as error:
         return None, str(error)
-    component = LAYERS[design.form].component(design)
+    component = Layer(design)
     names = PortNames("clk", "rst", "high")
     return json.dumps(describe_layer(design, component, names, {}, models=[])), None
 
@@ -155,7 +156,7 @@ def paths():
                 table = Table(SHAPE | entries)
                 port = table.take("weights_port", bool, False)
                 form = LAYERS[table.take("form", str)]
-                form.design.of_table(table, None, example=not port)
+                form.of_table(table, None, example=not port)
     return sorted(path for path in asked if path[-1] not in NOT_ALONE)
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from golden.layer.registry import LAYERS
 from golden.line.design import Requantization
 from golden.line.example import example_weights
 from hw.emit.axi import AxiWrapper, PortNames, port_names
 from hw.emit.verilog import to_rtlil
 from hw.engines import ENGINES
 from hw.layer.config import read_layer
-from hw.layer.registry import LAYERS
+from hw.layer.layer import Layer
 from hw.line.engine import LineEngine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +46,7 @@ def test_ports_are_named_as_they_were_checked(tmp_path):
     engines = "engines.height.engine = 'fft'\nengines.width.engine = 'direct'"
     path.write_text(f"form = 'serial'\nweights_port = true\n{BOTH}between = {{}}\n{engines}")
     design = read_layer(path)
-    component = LAYERS[design.form].component(design)
+    component = Layer(design)
     wrapper = AxiWrapper(component, PortNames("clk", "rst", "high"))
     to_rtlil(wrapper, design.name, wrapper.ports)  # else Amaranth tells of what was never used
     assert list(design.weight_streams) == ["w_height", "w_width"]
@@ -99,4 +100,4 @@ def test_layers_hold_no_name_that_was_not_found(form, tmp_path):
     path = tmp_path / "layer.toml"
     path.write_text(f"form = '{form}'\nname = 'named'\n{CONFIGS[form]}")
     design = read_layer(path)
-    assert not FALLBACK.search(emitted(LAYERS[form].component(design), design))
+    assert not FALLBACK.search(emitted(Layer(design), design))

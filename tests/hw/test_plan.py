@@ -12,6 +12,7 @@ import pytest
 
 from golden.inputs.errors import ParameterError
 from golden.inputs.read import read_arrays
+from golden.layer.registry import LAYERS
 from golden.line.design import Requantization
 from golden.line.weights import LineWeights
 from golden.operator.networks import NETWORKS
@@ -20,9 +21,7 @@ from hw.emit.files import with_manifest, write_files, write_product
 from hw.emit.toml import to_toml
 from hw.engines import ENGINES
 from hw.layer.config import read_layer
-from hw.layer.pace import paces
-from hw.layer.plan import AxesPlan
-from hw.layer.registry import LAYERS
+from hw.layer.layer import schedule_of
 from hw.plan import report
 from hw.plan.command import _remarks, main
 from hw.plan.fmax import warnings
@@ -168,7 +167,7 @@ def test_units_of_every_form_can_be_built(name, storages, tmp_path):
             design = read_layer(tmp_path / f"{unit_name}.toml")
             assert design.form == FORMS[name].form
             assert unit.operations == 2 * len(unit.layers) * products(name)
-            assert unit.cycles % LAYERS[design.form].cycles(design) == 0
+            assert unit.cycles % schedule_of(design).cycles_per_frame == 0
 
 
 @pytest.mark.parametrize("name", ["global", "depthwise"])
@@ -262,7 +261,7 @@ def test_figures_of_another_device_are_called_so(capsys, tmp_path):
 
 
 def test_cycles_that_are_no_more_than_a_bound_are_called_so():
-    """Where halves differ in rate, frames take what `hw.layer.pace` counts, and no more."""
+    """Where halves differ in rate, frames take what `hw.graph.count` counts, and no more."""
     engines = {"height": {"engine": "direct", "macs": 3}, "width": {"engine": "direct", "macs": 3}}
     (_, unit) = (
         Option((layer("a", "metaformer", 8, height, 8),), engines, 1, "rom") for height in (8, 10)
@@ -271,7 +270,7 @@ def test_cycles_that_are_no_more_than_a_bound_are_called_so():
     plan = Plan(Goal(LARGE, 150e6), (unit,))
     assert "cycles a frame, at most" in next(report.summary(plan, None))
     assert "cycles of unit_a are the most" in "".join(report.remarks(plan))
-    assert max(paces(AxesPlan(unit.design))) <= unit.cycles
+    assert max(schedule_of(unit.design).paces) <= unit.cycles
 
 
 def test_traffic_limits():

@@ -15,8 +15,7 @@ from hw.emit.manifest import design_of
 from hw.emit.toml import to_toml
 from hw.engines import ENGINES, register
 from hw.layer.config import read_layer
-from hw.layer.pace import paces
-from hw.layer.plan import AxesPlan
+from hw.layer.layer import schedule_of
 from hw.plan.command import main as plan
 from sim.engine import simulate
 from tests.hw.toy_engine import TOY, ToyDesign
@@ -129,9 +128,9 @@ def test_its_beats_are_counted_beside_a_faster_engine(tmp_path):
     del (own := LAYER | halves)["between"]
     path.write_bytes(to_toml(own))
     design = read_layer(path)
-    layer = AxesPlan(design)
-    assert layer.slow_split is not None
-    assert paces(layer)[-1] < layer.cycles_per_frame
+    layer = schedule_of(design)
+    assert layer.uneven
+    assert layer.paces[-1] < layer.cycles_per_frame
     run_of = {"simulator": "icarus", "folder": tmp_path / "sim", "groups": 2, "resets": 1}
     tests = ["latency_and_rate"]
     assert simulate(design, "sim.bench_layer", tests=tests, **run_of) == tests

@@ -10,10 +10,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.inputs.config import Table
+from golden.layer.registry import LAYERS
 from hw.emit.axi import PortNames
 from hw.emit.generate import generate
 from hw.emit.verilog import to_rtlil, to_verilog
-from hw.layer.registry import LAYERS
 from hw.parts.counter import Counter
 from hw.primitives.memory import Memory
 
@@ -51,7 +51,7 @@ def test_a_layer_has_one_top(case):
     form = case.split()[0]
     options = {"name": "only", "channels": 2, "height": 4, "width": 4} | LAYERS_OF[case]
     table = Table(options | (BETWEEN if form in TWO_PASSES else {}))
-    design = LAYERS[form].design.of_table(table, None, example=True)
+    design = LAYERS[form].of_table(table, None, example=True)
     verilog = generate(design, PortNames())["only.v"].decode()
     assert tops(verilog) == ["only"]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hw.layer.registry import LAYERS
+from golden.layer.registry import LAYERS
 from sim.engine import simulate
 from sim.random_layers import random_layer
 from sim.runner import simulators

@@ -5,7 +5,7 @@ import pytest
 from golden.targets import FACTS, TargetFacts
 from hw.emit.toml import to_toml
 from hw.layer.config import read_layer
-from hw.layer.registry import LAYERS
+from hw.layer.layer import schedule_of
 from hw.plan.network import PlannedLayer
 from hw.plan.option import Option, Predictions
 from hw.targets.cost import Cost
@@ -82,6 +82,6 @@ def test_planned_cycles_are_those_of_the_target_that_is_built(tmp_path):
         path = tmp_path / f"{target}.toml"
         path.write_bytes(to_toml(unit.config("a", target)))
         design = read_layer(path)
-        assert unit.cycles == LAYERS[design.form].cycles(design)
+        assert unit.cycles == schedule_of(design).cycles_per_frame
         cycles[target] = unit.cycles
     assert cycles["ice40"] < cycles["ecp5"]

@@ -1,25 +1,20 @@
-"""Layers of linear convolutions: line engines with zeros around every line."""
+"""Linear convolutions as stages: line engines with zeros around every line."""
 
-from collections.abc import Iterator
+from functools import cached_property
 
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from golden.layer.axes import Axis
-from golden.layer.linear import LinearLayerDesign, LinearPass
 from golden.line.design import LineDesign
-from hw.engines import ENGINES
-from hw.layer import plan
-from hw.layer.predict import turn_cost
-from hw.layer.staged import StagedLayer
-from hw.layer.turn import CornerTurn, Run
+from golden.stages.linear import LinearPass
 from hw.line.engine import LineEngine, weights_layout
 from hw.line.output import beat_layout
 from hw.parts.counter import Counter
 from hw.parts.ports import Stream, StreamComponent, flipped
 from hw.parts.streams import connect_streams
 from hw.predict import counter
+from hw.stages.line import EnginesHardware, flowing
 from hw.targets.cost import Cost
 
 
@@ -65,28 +60,7 @@ class LinearEngine(StreamComponent):
         return self._part.design
 
     @property
-    def latency(self) -> int:
-        """Cycles from a sample offered to the first output handshake, unstalled."""
-        return self._engine.latency
-
-    @property
-    def wait(self) -> int:
-        """Cycles from a sample offered to its handshake: zeros go ahead of it."""
-        return self._part.kernel.before
-
-    @property
-    def plane_span(self) -> int:
-        """Cycles from the first result of a channel to its last, unstalled."""
-        dropped = self.design.length - 1 - self._last
-        return self._engine.plane_span - dropped * self.design.cycles_per_result
-
-    @property
-    def _last(self) -> int:
-        """Position of a line's last result."""
-        return (self._part.n_results - 1) * self._part.kernel.stride
-
-    @property
-    def engines(self) -> list["LinearEngine"]:
+    def loaders(self) -> list["LinearEngine"]:
         """Itself."""
         return [self]
 
@@ -124,7 +98,7 @@ class LinearEngine(StreamComponent):
     def _choose(self, m: Module, engine: LineEngine) -> None:
         """Let through every ``stride``-th result of a line, and drop the rest."""
         stride = self._part.kernel.stride
-        last = self._last
+        last = last_result(self._part)
         m.submodules.come = come = Counter(self.design.length)
         wanted = Signal()
         m.d.comb += [
@@ -139,72 +113,38 @@ class LinearEngine(StreamComponent):
             m.d.comb += wanted.eq((come.value <= last) & ~come.value[0])
 
 
-class LinearLayer(StagedLayer):
-    """A layer as `design` describes it.
+def last_result(part: LinearPass) -> int:
+    """Return the position of a line's last result on the circle."""
+    return (part.n_results - 1) * part.kernel.stride
 
-    Members
-    -------
-    See `LayerComponent`; a `w` takes beats of `hw.line.engine.weights_layout`.
-    """
 
-    def __init__(self, design: LinearLayerDesign) -> None:
-        self._linear = design
-        stages = [
-            CornerTurn(**vars(stage)) if isinstance(stage, plan.Turn) else LinearEngine(stage)
-            for stage in _stages(design)
-        ]
-        super().__init__(design, stages)
+class LinearHardware(EnginesHardware[LinearPass]):
+    """See `LinearEngine`."""
+
+    @cached_property
+    def component(self) -> LinearEngine:
+        """See `StageHardware`."""
+        return LinearEngine(self.stage)
 
     @property
-    def latency(self) -> int:
-        """Cycles from the first input handshake to the first output handshake, unstalled."""
-        first = self._stages[0]
-        return super().latency - (first.wait if isinstance(first, LinearEngine) else 0)
+    def wait(self) -> int:
+        """See `StageHardware`: zeros go ahead of a line."""
+        return self.stage.kernel.before
 
     @property
-    def cycles_per_frame(self) -> int:
-        """Cycles from a frame to the next in steady state, unstalled."""
-        return cycles_per_frame(self._linear)
+    def span(self) -> int:
+        """See `StageHardware`."""
+        design = self.stage.design
+        dropped = design.length - 1 - last_result(self.stage)
+        return flowing(design) - dropped * design.cycles_per_result
 
-
-def cycles_per_frame(design: LinearLayerDesign) -> int:
-    """Cycles from a frame of ``design`` to the next in steady state, unstalled."""
-    return design.channels * max(map(plan.busy, design.engines.values()))
-
-
-def predict_linear(design: LinearLayerDesign) -> Cost:
-    """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
-    cost = counter(design.frame_beats)
-    for stage in _stages(design):
-        if isinstance(stage, plan.Turn):
-            cost += turn_cost(stage)
-            continue
-        cost += ENGINES[stage.design.engine].predict(stage.design)
-        cost += counter(stage.design.length) + counter(stage.design.length)
-        cost += Cost(luts=_ZERO_LUTS * stage.design.lanes * stage.design.data_bits)
-    return cost
+    @property
+    def cost(self) -> Cost:
+        """See `StageHardware`."""
+        design = self.stage.design
+        ends = counter(design.length) + counter(design.length)
+        return super().cost + ends + Cost(luts=_ZERO_LUTS * design.lanes * design.data_bits)
 
 
 _ZERO_LUTS = 1
 """Of a sample's bit that may be 0 instead."""
-
-
-def _stages(design: LinearLayerDesign) -> Iterator[plan.Turn | LinearPass]:
-    """Yield what planes pass, with corner turns where they are needed."""
-    axis: Axis = "width"
-    bits = design.data_bits
-    for part in design.passes:
-        yield from _turn(design, part.shape, bits, axis, part.axis)
-        yield part
-        axis, bits = part.axis, part.design.output_bits
-    yield from _turn(design, design.shapes[-1], bits, axis, "width")
-
-
-def _turn(
-    design: LinearLayerDesign, shape: tuple[int, int], bits: int, have: Axis, want: Axis
-) -> Iterator[plan.Turn]:
-    if have == want:
-        return
-    rows, columns = shape if have == "width" else shape[::-1]
-    run = Run(planes=design.channels, rows=rows, columns=columns, turned=True)
-    yield plan.Turn((run,), bits, design.lanes, design.target)

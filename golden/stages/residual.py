@@ -1,14 +1,17 @@
-"""The residual of a layer: how the map that goes in is scaled before it is added."""
+"""The residual sum: a map that went in, scaled, is added to what became of it."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 
+from golden.graph.graph import Stage, WeightSlot
+from golden.graph.tensor import Tensor
 from golden.inputs.config import Table
 from golden.inputs.errors import check_range
-from golden.layer.design import Arrays
-from golden.line.weights import checked_scalars
+from golden.line.weights import Arrays, checked_scalars
+from golden.numbers.certificate import Errors
 from golden.numbers.interval import Integers, Interval
 from golden.numbers.quantize import MAX_MULTIPLIER, MAX_SHIFT, requantization, requantize
 
@@ -105,3 +108,77 @@ class Skip:
             low=clip.low,
             high=clip.high,
         )
+
+
+SLOT = "residual"
+"""Name of the scales, where they are loaded."""
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualSum(Stage):
+    """Adds ``clip(y + scaled x)``.
+
+    Parameters
+    ----------
+    samples
+        The map that went in.
+    results
+        What became of it, `WIDER` than the sum.
+    total
+        The sum.
+    skip
+        How samples are scaled; None where that is loaded, a channel each.
+    """
+
+    samples: Tensor
+    results: Tensor
+    total: Tensor
+    skip: Skip | None
+    given_skip: Skip | None = None
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """See `Stage`."""
+        return self.samples, self.results
+
+    @property
+    def output(self) -> Tensor:
+        """See `Stage`."""
+        return self.total
+
+    @property
+    def slots(self) -> Mapping[str, WeightSlot]:
+        """See `Stage`."""
+        facts = {"channels": self.samples.channels, "beats_per_channel": 1}
+        return {} if self.skip is not None else {SLOT: WeightSlot(facts, self._tables)}
+
+    def _tables(self, skip: Skip) -> Mapping[str, Integers]:
+        each = skip.each(self.samples.channels)
+        return {name: values[:, None] for name, values in each.items()}
+
+    def given(self, sets: Mapping[str, Any]) -> Self:
+        """See `Stage`."""
+        return replace(self, given_skip=sets.get(SLOT))
+
+    def value(self, *maps: Integers) -> Integers:
+        """See `Stage`."""
+        skip = self.skip or self.given_skip
+        if skip is None:
+            raise ValueError("Model must be given the scales that the port was")
+        samples, results = maps
+        clip = self.total.range
+        skipped = skip.scale(samples, self.total.bits)
+        return np.asarray(np.clip(results + skipped, clip.low, clip.high))
+
+    def errors(self, *off: Errors) -> Errors:
+        """See `Stage`: a clip brings no two sums further apart.
+
+        Raises
+        ------
+        ValueError
+            Where samples are off: no bound follows their scale.
+        """
+        if any(off[0].results):
+            raise ValueError("Samples of a residual sum must be right")
+        most = self.total.range.high - self.total.range.low
+        return Errors(off[1].sums, [min(result, most) for result in off[1].results])

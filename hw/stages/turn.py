@@ -3,24 +3,31 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
+from golden.stages.turn import Turn
+from hw.graph.count import Counted, CountedStage
+from hw.graph.stage import StageHardware
 from hw.line.output import beat_layout
+from hw.line.pace import BufferPace, DelayPace
 from hw.parts.counter import Counter
 from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import StreamComponent, flipped
 from hw.parts.streams import OutputBuffer, connect_streams
+from hw.predict import adder, buffer, counter, ram
 from hw.primitives.memory import READ_LATENCY, Memory
+from hw.targets.cost import Cost
 
 _ADDRESS_STAGE = 1
 """Cycles from a step of writer or reader to its address before the memory."""
 
 
 @dataclass(frozen=True)
-class Run:
+class TurnedPlanes:
     """Consecutive planes of one shape.
 
     Parameters
@@ -60,8 +67,8 @@ class CornerTurn(StreamComponent):
     A plane of R x C samples comes in R * C / lanes beats, band by band; lane j of a beat is row
     ``band * lanes + j``. It leaves in as many beats, lane j of a beat being column
     ``band * lanes + j``. Two planes have room, so one is written while the one before is read: a
-    beat in and a beat out in every cycle, and a plane leaves `latency` cycles after its last beat
-    came, whatever follows. Only the ends stall.
+    beat in and a beat out in every cycle, and a plane leaves `turn_latency` cycles after its last
+    beat came, whatever follows. Only the ends stall.
 
     Sample (r, c) lies in bank (r + c) mod lanes, so the samples of a beat lie in as many banks,
     whether the beat is a piece of a column, as it comes, or of a row, as it leaves. The n-th beat
@@ -84,7 +91,7 @@ class CornerTurn(StreamComponent):
         `last` stands at the end of a frame.
     """
 
-    def __init__(self, *, runs: Sequence[Run], bits: int, lanes: int, target: str) -> None:
+    def __init__(self, *, runs: Sequence[TurnedPlanes], bits: int, lanes: int, target: str) -> None:
         sizes = {run.rows * run.columns for run in runs}
         if len(sizes) != 1:
             raise ValueError(f"Planes must have one number of samples, not {sorted(sizes)}")
@@ -98,16 +105,6 @@ class CornerTurn(StreamComponent):
         self._beats = sizes.pop() // lanes
         beat = stream.Signature(beat_layout(bits, lanes))
         super().__init__({"i": In(beat), "o": Out(beat)})
-
-    @property
-    def plane_span(self) -> int:
-        """Cycles from the first beat of a plane to its last."""
-        return self._beats - 1
-
-    @property
-    def latency(self) -> int:
-        """Cycles from a plane's last beat taken to its first beat given, unstalled."""
-        return turn_latency(self._lanes)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -250,3 +247,116 @@ def _rotated(samples: Sequence[Value], phase: Value, *, up: bool) -> list[Value]
         Array(samples[(place - p if up else place + p) % lanes] for p in range(lanes))[phase]
         for place in range(lanes)
     ]
+
+
+class TurnPace:
+    """A corner turn's control, for planes of so many beats."""
+
+    def __init__(self, beats: int, lanes: int) -> None:
+        self._beats = beats
+        self._written, self._read, self._planes = 0, 0, [False, False]
+        self._write_half, self._read_half = 0, 0
+        self._delay = DelayPace(turn_in_flight(lanes))
+        self._buffer = BufferPace(buffer_depth(lanes))
+
+    @property
+    def ready(self) -> bool:
+        """See `Pace`."""
+        return not self._planes[self._write_half]
+
+    @property
+    def valid(self) -> bool:
+        """See `Pace`."""
+        return self._buffer.valid
+
+    def step(self, i_valid: bool, o_ready: bool) -> None:
+        """See `Pace`."""
+        taken = i_valid and self.ready
+        read = self._planes[self._read_half] and self._buffer.credit
+        self._buffer.step(self._delay.shift(read), read, o_ready)
+        self._written += taken
+        self._read += read
+        if taken and self._written % self._beats == 0:
+            self._planes[self._write_half] = True
+            self._write_half ^= 1
+        if read and self._read % self._beats == 0:
+            self._planes[self._read_half] = False
+            self._read_half ^= 1
+
+
+class TurnHardware(StageHardware[Turn]):
+    """See `CornerTurn`."""
+
+    whole_planes = True
+    marks_frames = True
+
+    @cached_property
+    def component(self) -> CornerTurn:
+        """See `StageHardware`."""
+        return CornerTurn(
+            runs=self.runs,
+            bits=self.stage.taken.bits,
+            lanes=self.place.lanes,
+            target=self.place.target,
+        )
+
+    @property
+    def runs(self) -> tuple[TurnedPlanes, ...]:
+        """Planes as `CornerTurn` takes them."""
+        height, width = self.stage.taken.height, self.stage.taken.width
+        return tuple(
+            TurnedPlanes(
+                planes=planes,
+                rows=width if have else height,
+                columns=height if have else width,
+                turned=have != want,
+            )
+            for planes, have, want in self.stage.parts
+        )
+
+    @property
+    def _beats(self) -> int:
+        return self.place.plane_beats(self.stage.taken)
+
+    @property
+    def latency(self) -> int:
+        """See `StageHardware`."""
+        return turn_latency(self.place.lanes)
+
+    @property
+    def span(self) -> int:
+        """See `StageHardware`."""
+        return self._beats - 1
+
+    @property
+    def cycles_per_frame(self) -> int:
+        """See `StageHardware`."""
+        return self.place.frame_beats(self.stage.taken)
+
+    @property
+    def held(self) -> int:
+        """See `StageHardware`."""
+        return 2 * self._beats
+
+    @property
+    def cost(self) -> Cost:
+        """See `StageHardware`."""
+        lanes, bits, beats = self.place.lanes, self.stage.taken.bits, self._beats
+        bank = ram(depth=2 * beats, width=bits)
+        cost = Cost(block_rams=lanes * bank.block_rams, luts=lanes * bank.luts)
+        cost += buffer(depth=buffer_depth(lanes), width=lanes * bits + 1)
+        for size in (beats, beats, self.stage.taken.channels, lanes, lanes):
+            cost += counter(size)
+        address = adder(beats.bit_length()).luts
+        rotated = 2 * lanes * bits * (lanes - 1) * _CHOICE_LUTS
+        adders = _WALK_ADDERS + (lanes if lanes > 1 else 0)
+        return cost + Cost(luts=rotated + adders * address)
+
+    def counted(self, planes: int) -> Counted:
+        """See `StageHardware`."""
+        return CountedStage(TurnPace(self._beats, self.place.lanes))
+
+
+_CHOICE_LUTS = 0.6
+"""Of a bit that one of two lanes gives."""
+_WALK_ADDERS = 2

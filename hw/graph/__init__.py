@@ -1,0 +1,1 @@
+"""From a graph of stages to hardware: what a stage must say, the schedule, and the registry."""

@@ -1,0 +1,1 @@
+"""Stages in hardware, a file a stage: component, timing, cost and the counting of beats."""
