@@ -27,7 +27,7 @@ KEPT_OUT = {
 }
 EXTRAS = {"torch", "onnx"}
 """Needed by no more than may need them."""
-NEED_EXTRAS = ("hw/convert", "nets", "scripts/train_digits.py", "scripts/demo_network.py")
+NEED_EXTRAS = ("hw/convert", "nets", "scripts/train_", "scripts/demo_network.py")
 
 
 def imports(path):
