@@ -73,8 +73,13 @@ class Average(_Pool):
 
     @property
     def max_error(self) -> int:
-        """See `Operator`: onnxruntime averages signed words in float, in an order of its own."""
-        return int(self.rescale.single and self.takes[0].signed)
+        """See `Operator`.
+
+        With scales of others, onnxruntime adds up the real numbers of windows, and those of signed
+        words, in float32: what is half a step for us falls to either side there.
+        """
+        whole = self.size == self.takes[0].shape[1:] and not any(self.padding)
+        return int(self.rescale.single and (self.takes[0].signed or not whole))
 
     @property
     def reach(self) -> Interval:

@@ -4,14 +4,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-RNG = np.random.default_rng(0)
-
 
 class Builder:
     """Writes small ONNX files."""
 
     def __init__(self, shape=(1, 3, 8, 8)):
         self.nodes, self.constants, self.shape, self.last = [], [], shape, "x"
+        self.rng = np.random.default_rng(11)
 
     def constant(self, values, dtype=np.float32):
         name = f"c{len(self.constants)}"
@@ -29,13 +28,13 @@ class Builder:
 
     def conv(self, outputs, inputs, size=(1, 1), groups=1, **attributes):
         shape = (outputs, inputs // groups, *size)
-        weight = RNG.normal(0, 1 / np.sqrt(np.prod(shape[1:])), shape)
-        bias = self.constant(RNG.normal(0, 0.2, outputs))
+        weight = self.rng.normal(0, 1 / np.sqrt(np.prod(shape[1:])), shape)
+        bias = self.constant(self.rng.normal(0, 0.2, outputs))
         return self.add("Conv", self.constant(weight), bias, group=groups, **attributes)
 
     def norm(self, channels):
-        values = [RNG.uniform(0.5, 1.5, channels), RNG.normal(0, 0.3, channels)]
-        values += [RNG.normal(0, 0.3, channels), RNG.uniform(0.5, 1.5, channels)]
+        values = [self.rng.uniform(0.5, 1.5, channels), self.rng.normal(0, 0.3, channels)]
+        values += [self.rng.normal(0, 0.3, channels), self.rng.uniform(0.5, 1.5, channels)]
         return self.add("BatchNormalization", *map(self.constant, values))
 
     def save(self, path, rank=4, opset=20, inputs=()):

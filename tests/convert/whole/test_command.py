@@ -15,7 +15,7 @@ from hw.command import run_command
 from hw.convert.command import main
 from hw.convert.whole.qdq import output_name
 from nets.digits import digits, load_trained
-from tests.convert.whole.builder import RNG, Builder
+from tests.convert.whole.builder import Builder
 
 
 def run(*arguments):
@@ -123,7 +123,7 @@ def test_activations_are_recognised_however_written(function, tmp_path, images):
 def test_circular_convolution_with_all_that_folds_into_it(tmp_path, images):
     net = Builder()
     x = net.conv(4, 3)
-    net.add("Add", net.constant(RNG.normal(0, 0.1, (1, 4, 8, 1))))
+    net.add("Add", net.constant(net.rng.normal(0, 0.1, (1, 4, 8, 1))))
     x = net.norm(4)
     bounds = [net.constant(np.array([v]), np.int64) for v in (0, 7, 2)]
     first = net.add("Slice", *bounds)
@@ -158,9 +158,9 @@ def test_every_operator(tmp_path, images):
     halves = net.add("Split", axis=1, outputs=2, num_outputs=2)
     x = net.add("Concat", halves[0], source=halves[1], axis=1)
     net.add("Transpose", perm=[0, 2, 3, 1])
-    gamma, beta = net.constant(RNG.uniform(0.5, 2, 8)), net.constant(RNG.normal(0, 1, 8))
+    gamma, beta = net.constant(net.rng.uniform(0.5, 2, 8)), net.constant(net.rng.normal(0, 1, 8))
     net.add("LayerNormalization", gamma, beta, axis=-1, epsilon=1e-6)
-    net.add("MatMul", net.constant(RNG.normal(0, 0.3, (8, 8))))
+    net.add("MatMul", net.constant(net.rng.normal(0, 0.3, (8, 8))))
     net.add("Transpose", perm=[0, 3, 1, 2])
     net.add("Add", x)
     net.add("DepthToSpace", blocksize=2)
@@ -176,7 +176,9 @@ def test_every_operator(tmp_path, images):
     )
     net.add("AveragePool", kernel_shape=[2, 2], strides=[2, 2])
     net.add("ReduceMean", net.constant(np.array([2, 3]), np.int64), keepdims=0)
-    net.add("Gemm", net.constant(RNG.normal(0, 0.3, (5, 8))), net.constant(np.zeros(5)), transB=1)
+    net.add(
+        "Gemm", net.constant(net.rng.normal(0, 0.3, (5, 8))), net.constant(np.zeros(5)), transB=1
+    )
     network, report = converted(net, images, tmp_path, rank=2)
     assert {"average", "multiply", "select", "concatenate", "layer_norm", "add", "arrange"} <= set(
         kinds(network)
@@ -294,8 +296,8 @@ def test_a_network_that_the_referee_computes_otherwise_fails(tmp_path, images, c
 def test_tables_are_added_where_no_circle_follows(tmp_path, images):
     net = Builder()
     net.conv(4, 3)
-    net.add("Mul", net.constant(RNG.uniform(0.5, 1, (1, 4, 1, 1))))
-    net.add("Add", net.constant(RNG.normal(0, 0.5, (1, 4, 8, 8))))
+    net.add("Mul", net.constant(net.rng.uniform(0.5, 1, (1, 4, 1, 1))))
+    net.add("Add", net.constant(net.rng.normal(0, 0.5, (1, 4, 8, 8))))
     net.add("Relu")
     network, report = converted(net, images, tmp_path)
     assert kinds(network) == ["convolution", "constant", "add"]

@@ -18,7 +18,7 @@ from hw.command import run_command
 from hw.convert.command import main
 from hw.convert.whole.model import fixed
 from hw.convert.whole.referee import SourceFile
-from tests.convert.whole.builder import RNG, Builder
+from tests.convert.whole.builder import Builder
 
 IMAGES = np.random.default_rng(3).normal(0, 1, (6, 3, 8, 8)).astype(np.float32)
 FORMS = {
@@ -68,10 +68,12 @@ def network_of_all(folder):
     net.conv(8, 8)
     net.add("Concat", x, axis=1)
     net.add("AveragePool", kernel_shape=[2, 2], strides=[2, 2])
-    net.add("Add", net.constant(RNG.normal(0, 0.3, (1, 16, 2, 2))))
+    net.add("Add", net.constant(net.rng.normal(0, 0.3, (1, 16, 2, 2))))
     net.add("GlobalAveragePool")
     net.add("Flatten")
-    net.add("Gemm", net.constant(RNG.normal(0, 0.3, (5, 16))), net.constant(np.zeros(5)), transB=1)
+    net.add(
+        "Gemm", net.constant(net.rng.normal(0, 0.3, (5, 16))), net.constant(np.zeros(5)), transB=1
+    )
     return net.save(folder / "float.onnx", 2)
 
 
