@@ -44,6 +44,15 @@ def register(engine: Engine) -> None:
         PLANE_ENGINES[plane.design] = plane
 
 
+def engine_of(design: LineDesign) -> Engine:
+    """Return the entry of the engine that a design is of, or that a dense or plane one is made of.
+
+    The nearest, where an engine's description is derived from another's.
+    """
+    by_design = {engine.design: engine for engine in ENGINES.values()}
+    return next(by_design[kind] for kind in type(design).__mro__ if kind in by_design)
+
+
 for _engine in (DIRECT, FFT, FERMAT):
     register(_engine)
 

@@ -14,7 +14,7 @@ from golden.inputs.errors import ParameterError
 from golden.layer.design import LayerDesign
 from golden.layer.registry import LAYERS
 from golden.line.design import LineDesign, slot_bits
-from hw.engines import ENGINES
+from hw.engines import engine_of
 from hw.layer.layer import schedule_of
 from hw.layer.schedule import GraphSchedule
 from hw.line.candidates import EngineTable
@@ -244,8 +244,7 @@ def _first_result_within(design: LayerDesign) -> int:
 
 def _latency_within(engine: LineDesign) -> int:
     """Bound the cycles from a line's first kernel read to its first result."""
-    (kind,) = (kind for kind in ENGINES.values() if isinstance(engine, kind.design))
-    pipeline = kind.pipeline_latency(engine)
+    pipeline = engine_of(engine).pipeline_latency(engine)
     return engine.cycles_per_group + pipeline + stage_latency(engine) + _TURN_CYCLES
 
 

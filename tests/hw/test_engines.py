@@ -1,12 +1,13 @@
 """The registry: what is in it, and that nothing else tells engines apart by their names."""
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from golden.engines import DENSE_DESIGNS, DESIGNS, PLANE_DESIGNS
-from hw.engines import DENSE_ENGINES, ENGINES, PLANE_ENGINES
+from hw.engines import DENSE_ENGINES, ENGINES, PLANE_ENGINES, engine_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TOPS = ("golden", "hw", "sim", "flow", "scripts", "boards")
@@ -74,3 +75,17 @@ def test_options_decide_fields_or_finish(design):
         assert option.help.endswith(".")
         assert set(option.settles) <= set(names)
         assert (option.field or option.name) in fields or option.finish is not None
+
+
+def test_an_engine_derived_from_another_is_told_apart():
+    class Derived(DESIGNS["direct"]):
+        pass
+
+    derived = Derived(name="e", length=4, weights=None)
+    assert engine_of(derived) is ENGINES["direct"]
+    own = replace(ENGINES["direct"], design=Derived)
+    ENGINES["derived"] = own
+    try:
+        assert engine_of(derived) is own
+    finally:
+        del ENGINES["derived"]

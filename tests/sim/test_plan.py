@@ -128,7 +128,7 @@ def test_zero_points_are_loaded_beside_frames(tmp_path):
     network = converted(write_network(tmp_path / "net"))
     options = {axis: {"engine": "direct", "macs": 3} for axis in ("height", "width")}
     wide = [
-        replace(layer, channels=20, options=layer.options | {"height": 6, "width": 6}, weights=None)
+        replace(layer, channels=20, options=layer.options | {"height": 6, "width": 6}, arrays=None)
         for layer in network.layers[:2]
     ]
     unit = Option(tuple(wide), options, 1, "reloaded", slices=2)
