@@ -29,10 +29,14 @@ def register(target: Target) -> None:
     Raises
     ------
     ValueError
-        Where there is one of its name already.
+        Where there is one of its name already, or a device of one of its devices'.
     """
     if target.name in TARGETS:
         raise ValueError(f"Target must have a name of its own, not {target.name!r}")
+    known = devices()
+    for device in target.devices:
+        if device.name in known:
+            raise ValueError(f"Device must have a name of its own, not {device.name!r}")
     FACTS[target.name] = target.facts
     TARGETS[target.name] = target
 

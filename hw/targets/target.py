@@ -33,6 +33,11 @@ class Target:
     models
         Behavioural Verilog of primitives that its recipes instantiate and Yosys has no simulation
         model of, by their names. They go with every build that has one.
+
+    Raises
+    ------
+    ValueError
+        Where a device is another target's.
     """
 
     facts: TargetFacts
@@ -44,6 +49,11 @@ class Target:
     cost_model: CostModel | None = None
     synthesis: Family | None = None
     models: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for device in self.devices:
+            if device.target != self.name:
+                raise ValueError(f"Device must be of {self.name}, not of {device.target}")
 
     @property
     def name(self) -> str:

@@ -260,3 +260,10 @@ def test_names_are_given_once():
     with pytest.raises(ValueError, match=r"^Target must have a name of its own, not 'toy'$"):
         register(TOY)
     assert FACTS["toy"] is TOY.facts
+    facts = TargetFacts(name="other")
+    other = Target(facts=facts, devices=(replace(TOY.devices[0], target="other"),))
+    with pytest.raises(ValueError, match=r"^Device must have a name of its own, not 'toy1'$"):
+        register(other)
+    assert "other" not in FACTS
+    with pytest.raises(ValueError, match=r"^Device must be of other, not of toy$"):
+        Target(facts=facts, devices=TOY.devices)
