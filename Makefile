@@ -65,6 +65,7 @@ soak: $(VENV)/torch
 	$(RUN) scripts/soak.py
 	$(RUN) scripts/soak_layers.py
 	$(RUN) scripts/soak_networks.py
+	$(RUN) scripts/soak_operators.py
 	$(RUN) scripts/train_scenes.py -o build/scenes
 
 bench: $(VENV)/families

@@ -102,7 +102,7 @@ class Reader:
             return
         handler = _HANDLERS.get(operation.kind)
         if handler is None:
-            nearest = ", ".join(sorted(_HANDLERS))
+            nearest = ", ".join(KNOWN)
             self.refuse(operation, f"among those that are known: {nearest}")
         handler(self, operation)
 
@@ -891,3 +891,5 @@ _HANDLERS: Mapping[str, Handler] = {
     "Transpose": _transpose,
 }
 """How each kind of operation is read."""
+KNOWN = tuple(sorted(_HANDLERS))
+"""Kinds of operations that are read."""

@@ -1,6 +1,7 @@
 """Whole networks on the command line: what is written, how equal it is, and every refusal."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -14,6 +15,7 @@ from golden.network.files import read_network
 from hw.command import run_command
 from hw.convert.command import main
 from hw.convert.whole.qdq import output_name
+from hw.convert.whole.supported import operations_text, operators_table
 from nets.digits import digits, load_trained
 from tests.convert.whole.builder import Builder
 
@@ -302,3 +304,9 @@ def test_tables_are_added_where_no_circle_follows(tmp_path, images):
     network, report = converted(net, images, tmp_path)
     assert kinds(network) == ["convolution", "constant", "add"]
     assert report["output"] > 25
+
+
+def test_documents_say_what_the_code_has():
+    text = (Path(__file__).parents[3] / "docs" / "networks-in-integers.md").read_text()
+    assert operators_table() in text
+    assert operations_text() in text
