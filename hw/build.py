@@ -29,10 +29,10 @@ from hw.emit.axi import PortNames
 from hw.emit.files import write_product
 from hw.emit.generate import generate
 from hw.engines import ENGINES
+from hw.entry import Engine
 from hw.layer.capacity import check_capacity
 from hw.layer.config import LayerConfig
 from hw.layer.layer import predict
-from hw.line.entry import Engine
 from hw.predict import NO_PREDICTION, is_predicted
 
 PRESETS = Path(__file__).with_name("presets.toml")

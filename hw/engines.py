@@ -8,9 +8,9 @@ from golden.line.design import LineDesign
 from golden.plane.design import PlaneDesign
 from hw.dense.entry import DenseEngine
 from hw.direct.engine import DIRECT
+from hw.entry import Engine
 from hw.fermat.engine import FERMAT
 from hw.fft.engine import FFT
-from hw.line.entry import Engine
 from hw.plane.entry import PlaneEngine
 from hw.targets.cost import Cost
 

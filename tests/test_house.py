@@ -16,8 +16,6 @@ KNOTS = {
     ("hw/targets", "hw/parts"): "the same",
     ("hw/line", "hw/engines.py"): "a line engine has the core that is registered for its design",
     ("hw/dense", "hw/engines.py"): "so has a dense one",
-    ("hw/line", "hw/dense"): "the entry of an engine holds those of its dense kind",
-    ("hw/line", "hw/plane"): "and of its two-dimensional one",
     ("hw/plane", "hw/fft"): "the beats of a transform",
 }
 """Arrows against the order of the rows, and what for; all others point up the page."""

@@ -11,8 +11,8 @@ from hw.direct.dense import latency_behind as dense_behind
 from hw.direct.dense import predict as predict_dense
 from hw.direct.pace import ChainPace
 from hw.direct.predict import predict
+from hw.entry import Engine
 from hw.line.candidates import Candidates, EngineTable, Lines
-from hw.line.entry import Engine
 
 
 class ChainCandidates(Candidates):

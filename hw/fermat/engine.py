@@ -5,11 +5,11 @@ from golden.fermat.design import FermatDesign
 from golden.fermat.plane import PlaneFermat
 from golden.fermat.ring import rings
 from hw.dense.entry import DenseEngine
+from hw.entry import Engine
 from hw.fermat import dense, plane
 from hw.fermat.core import FermatCore, pipeline_latency
 from hw.fermat.predict import predict
 from hw.line.candidates import Candidates, EngineTable, Lines
-from hw.line.entry import Engine
 from hw.plane.entry import PlaneEngine
 
 

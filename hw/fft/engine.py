@@ -4,12 +4,12 @@ from golden.fft.dense import DenseFftDesign
 from golden.fft.design import FftDesign, transform_length
 from golden.fft.plane import PlaneFft
 from hw.dense.entry import DenseEngine
+from hw.entry import Engine
 from hw.fft import dense, plane
 from hw.fft.core import FftCore
 from hw.fft.pipeline import pipeline_latency
 from hw.fft.predict import predict
 from hw.line.candidates import Candidates, EngineTable, Lines
-from hw.line.entry import Engine
 from hw.plane.entry import PlaneEngine
 
 

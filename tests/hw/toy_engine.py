@@ -14,9 +14,9 @@ from golden.line.design import LineDesign
 from golden.line.options import EngineOption
 from golden.line.weights import LineWeights, correlate
 from golden.numbers.interval import Integers
+from hw.entry import Engine
 from hw.line.candidates import Candidates, EngineTable, Lines
 from hw.line.core import Core, between_frames, core_ports
-from hw.line.entry import Engine
 from hw.line.output import OutputStage
 from hw.line.pace import LinePace
 from hw.parts.counter import Counter, Odometer
