@@ -76,9 +76,18 @@ def to_verilog(component: Elaboratable, name: str, ports: Ports) -> str:
             ],
             path,
         )
-        verilog = (path / "design.v").read_text(encoding="utf-8")
+        verilog = _with_plain_names((path / "design.v").read_text(encoding="utf-8"))
     check_whole(verilog, name, ports)
     return verilog
+
+
+def _with_plain_names(verilog: str) -> str:
+    """Return ``verilog`` with ``x.3`` for what Amaranth calls ``x[3]``: a part of an array.
+
+    As a name of its own it looks like a bit of ``x``, whose wire stands beside it. In a large
+    design Yosys 0.70 takes one for the other: ``abc9`` ends with an assertion on wires' sizes.
+    """
+    return re.sub(r"\\\S+ ", lambda name: re.sub(r"\[(\d+)\]", r".\1", name[0]), verilog)
 
 
 def check_whole(verilog: str, name: str, ports: Collection[str]) -> None:

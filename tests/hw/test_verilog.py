@@ -11,9 +11,11 @@ from amaranth.lib.wiring import In, Out
 
 from golden.inputs.config import Table
 from golden.layer.registry import LAYERS
-from hw.emit.axi import PortNames
+from golden.matrix.design import MatrixDesign
+from hw.emit.axi import AxiWrapper, PortNames
 from hw.emit.generate import generate
 from hw.emit.verilog import to_rtlil, to_verilog
+from hw.matrix.unit import MatrixUnit
 from hw.parts.counter import Counter
 from hw.primitives.memory import Memory
 
@@ -123,3 +125,12 @@ def test_contents_are_written_as_amaranth_writes_them(words):
 def test_contents_must_fit():
     with pytest.raises(ValueError, match=r"^Words must number at most 2, not 3$"):
         rom(2, [1, 2, 3])
+
+
+def test_parts_of_arrays_are_not_named_like_bits():
+    """Yosys 0.70 takes one for the other, and ends."""
+    design = MatrixDesign(inputs=2, outputs=4, positions=2)
+    wrapper = AxiWrapper(MatrixUnit(design), PortNames())
+    verilog = to_verilog(wrapper, "matrix", wrapper.ports)
+    assert not re.findall(r"\\\S*\[\d+\]\S* ", verilog)
+    assert r"\x.1 " in verilog
