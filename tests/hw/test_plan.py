@@ -18,9 +18,9 @@ from golden.line.weights import LineWeights
 from golden.operator.networks import NETWORKS
 from hw.command import run_command
 from hw.emit.files import with_manifest, write_files, write_product
-from hw.emit.toml import to_toml
+from hw.emit.toml import config_files, to_toml
 from hw.engines import ENGINES
-from hw.layer.config import read_layer
+from hw.layer.config import LayerConfig, read_layer
 from hw.layer.layer import schedule_of
 from hw.plan import report
 from hw.plan.command import _remarks, main
@@ -180,18 +180,7 @@ def test_forms_that_an_engine_lacks_are_refused(name):
 def test_files_of_every_form_are_planned(tmp_path, capsys):
     """From network.json to units whose models are those of its layers."""
     net, out = tmp_path / "net", tmp_path / "plan"
-    net.mkdir()
-    entries = []
-    for name, planned in FORMS.items():
-        name = f"layer_{name}".replace(" ", "_")
-        chosen = next(FORMS_OF_PLANS[planned.form].tables(planned.options, 4, ("fermat",)))
-        own = planned.options | {"name": name, "channels": planned.channels}
-        own["engines"] = dict(chosen)
-        (net / f"{name}.toml").write_bytes(to_toml(own))
-        np.savez(net / f"{name}.npz", **read_layer(net / f"{name}.toml").weights)
-        (net / f"{name}.toml").write_bytes(to_toml(own | {"weights": f"{name}.npz"}))
-        entries.append({"name": name, "config": f"{name}.toml"})
-    (net / "network.json").write_text(json.dumps({"input": [3, 8, 8], "layers": entries}))
+    entries = write_forms(net, FORMS)
     status, _, err = run(
         capsys, str(net), "--weights", "rom", "--engines", "fermat", "-o", str(out)
     )
@@ -203,6 +192,48 @@ def test_files_of_every_form_are_planned(tmp_path, capsys):
         alone = read_layer(net / f"{unit['layers'][0]}.toml")
         maps = generator.integers(-128, 128, (1, alone.channels, alone.height, alone.width))
         assert np.array_equal(read_layer(out / unit["config"]).model(maps), alone.model(maps))
+
+
+def write_forms(net, forms):
+    """A folder as hw.convert writes it, of layers of `FORMS`."""
+    net.mkdir()
+    entries = []
+    for name in forms:
+        planned, name = FORMS[name], f"layer_{name}".replace(" ", "_")
+        chosen = next(FORMS_OF_PLANS[planned.form].tables(planned.options, 4, ("fermat",)))
+        own = planned.options | {"name": name, "channels": planned.channels}
+        own["engines"] = dict(chosen)
+        config = LayerConfig(own | {"weights": f"{name}.npz"}, LayerConfig(own).design().weights)
+        write_files(config_files(config), net)
+        entries.append({"name": name, "config": f"{name}.toml"})
+    (net / "network.json").write_text(json.dumps({"input": [3, 8, 8], "layers": entries}))
+    return entries
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_file_of_any_form_is_planned_or_refused_in_one_line(name, tmp_path, capsys):
+    """Whatever engines there are, and wherever weights are."""
+    write_forms(tmp_path / "net", [name])
+    for engines in (*ENGINES, ",".join(ENGINES)):
+        for weights in ("any", "rom", "loaded"):
+            status, text, err = run(
+                capsys, str(tmp_path / "net"), "--engines", engines, "--weights", weights
+            )
+            if FORMS[name].form in ("global_filter", "depthwise") and engines == "direct":
+                shape = f"({FORMS[name].form}, 7 x 14)"
+                assert (status, text, err.count("\n")) == (2, "", 1)
+                assert err.startswith(f"hw.plan: --engines must be able to do layer_{name} {shape}")
+            else:
+                assert (status, err) == (0, "")
+
+
+def test_a_form_that_is_none_is_refused_in_one_line(tmp_path, capsys):
+    write_forms(tmp_path / "net", ["rows"])
+    config = tmp_path / "net" / "layer_rows.toml"
+    config.write_text(config.read_text().replace('"serial"', '"recurrent"'))
+    status, text, err = run(capsys, str(tmp_path / "net"))
+    assert (status, text, err.count("\n")) == (2, "", 1)
+    assert "layer_rows.toml (form must be one of serial, parallel, metaformer, dense" in err
 
 
 def products(name):
