@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -107,23 +108,23 @@ class Passes(EngineStage):
     parts: tuple[PassEngine, ...]
     sets: Mapping[str, LineWeights] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def engines(self) -> Mapping[str, LineDesign]:
         """See `Stage`."""
         return {part.name: part.design for part in self.parts}
 
-    @property
+    @cached_property
     def _runs(self) -> tuple[Run, ...]:
         return runs_of(section for part in self.parts for section in part.sections)
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Tensor, ...]:
         """See `Stage`."""
         designs = [part.design for part in self.parts]
         bits = min(design.data_bits for design in designs)
         return (self._tensor(Interval.union(design.data for design in designs), bits),)
 
-    @property
+    @cached_property
     def output(self) -> Tensor:
         """See `Stage`."""
         designs = [part.design for part in self.parts]

@@ -131,7 +131,7 @@ class GraphSchedule:
         """Layouts of the beats that load weights, by the slots' names."""
         return {k: v for stage in self.stages.values() for k, v in stage.loads.items()}
 
-    @property
+    @cached_property
     def cost(self) -> Cost:
         """Multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
         (taken,) = self.graph.inputs.values()
