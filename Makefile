@@ -61,12 +61,13 @@ demo-network: $(VENV)/torch
 test: $(READY)
 	$(RUN) -m pytest -n auto
 
-soak: $(VENV)/torch
+soak: $(VENV)/trained
 	$(RUN) scripts/soak.py
 	$(RUN) scripts/soak_layers.py
 	$(RUN) scripts/soak_networks.py
 	$(RUN) scripts/soak_operators.py
 	$(RUN) scripts/train_scenes.py -o build/scenes
+	$(RUN) scripts/soak_trained.py
 
 bench: $(VENV)/families
 	$(RUN) scripts/bench.py

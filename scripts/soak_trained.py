@@ -1,0 +1,78 @@
+"""Trained networks, whole, in integers, beside float and onnxruntime: part of ``make soak``."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+import onnx
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from golden.network.files import read_network
+from hw.command import table
+from nets.efficientnet import trained
+from nets.photographs import centre, crops, photographs
+from nets.texts import text_directions, texts
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "build" / "trained"
+
+
+def convert(name: str, model: str | Path, size: str, *options: str) -> None:
+    """Convert a network, and compare every map with onnxruntime's; exit where they differ."""
+    command = [sys.executable, "-m", "hw.convert", str(model), "--whole", "--check"]
+    places = [f"--calibration={FOLDER / name}.npz", f"--out={FOLDER / name}"]
+    subprocess.run([*command, f"--input-size={size}", *places, *options], cwd=ROOT, check=True)
+
+
+def report(name: str) -> list[str]:
+    """Return how the integers of a network compare."""
+    figures = json.loads((FOLDER / name / "report.json").read_text(encoding="utf-8"))
+    check = figures["check"]
+    same = f"{figures['same_class']:.1%} of {figures['images']}"
+    different = str(len(check["different"]))
+    return [name, f"{figures['output']:.1f}", same, f"{check['elements']:,}", different]
+
+
+def classes() -> list[list[str]]:
+    """Return the five likeliest classes of each photograph, in float and in integers."""
+    network, integers = trained(), read_network(FOLDER / "efficientnet" / "network.toml")
+    rows = [["photograph", "float", "integers"]]
+    for name, pixels in photographs().items():
+        image = centre(pixels)[None]
+        with torch.no_grad():
+            logits = network(torch.from_numpy(image)).numpy().reshape(-1)
+        (found,) = integers.predict(image.astype(np.float64)).values()
+        best = [np.argsort(-row, kind="stable")[:5] for row in (logits, found.reshape(-1))]
+        rows.append([name, *(" ".join(map(str, five)) for five in best)])
+    return rows
+
+
+@click.command()
+def main() -> None:
+    """Convert EfficientNet-Lite0 and the classifier of texts' directions, and compare."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    shown = np.stack([centre(pixels) for pixels in photographs().values()])
+    np.savez(FOLDER / "efficientnet.npz", x=np.concatenate([crops(9), shown]))
+    images, turned = texts(24, seed=1)
+    np.savez(FOLDER / "texts.npz", x=images, y=turned)
+    # Of any size, as the wheel has it.
+    proto = onnx.load(text_directions())
+    sides = proto.graph.input[0].type.tensor_type.shape.dim
+    for side, length in zip(sides, (1, *images.shape[1:]), strict=True):
+        side.dim_value = length
+    onnx.save(proto, FOLDER / "texts.onnx")
+    convert("efficientnet", "nets.efficientnet:trained", "224x224")
+    # The chances' softmax stays outside.
+    convert("texts", FOLDER / "texts.onnx", "48x192", "--until=linear_1.tmp_1")
+    heads = ["network", "dB", "same class", "samples compared", "maps that differ"]
+    click.echo(table([heads, report("efficientnet"), report("texts")]))
+    click.echo(table(classes()))
+
+
+if __name__ == "__main__":
+    main()
