@@ -84,8 +84,11 @@ class PostUnit(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.part = part = Counter(self._sizes.parts)
-        open_, step, ends = Signal(), Signal(), Signal()
-        began, left = Signal(), Signal()
+        open_ = Signal()
+        step = Signal()
+        ends = Signal()
+        began = Signal()
+        left = Signal()
         m.d.comb += [
             step.eq(self.i.valid & open_),
             part.step.eq(step),

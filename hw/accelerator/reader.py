@@ -71,7 +71,8 @@ class Reader(Component):
         m.submodules.buffer = buffer = OutputBuffer(
             shape=read_layout(self._tile), depth=BUFFER, target=self._program.sizes.target
         )
-        busy, step = Signal(), Signal()
+        busy = Signal()
+        step = Signal()
         m.d.comb += [step.eq(busy & buffer.credit), buffer.take.eq(step)]
         ends = self._count(m, step)
         with m.If(step & ends["tile"]):

@@ -70,7 +70,8 @@ class WeightsLoader(Component):
         m.submodules.rom = table = Table(
             words=words, depth=len(words), width=self._row.size, target=target
         )
-        busy, step = Signal(), Signal()
+        busy = Signal()
+        step = Signal()
         passes = Signal.like(self.told.last_pass, name="passes")
         address = Signal(range(max(len(words), 2)))
         m.d.comb += [
