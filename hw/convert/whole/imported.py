@@ -7,8 +7,9 @@ import numpy as np
 
 from golden.inputs.errors import ParameterError
 from golden.network.map import Map
-from golden.network.rescale import Rescale
-from golden.numbers.interval import Interval
+from golden.network.rescale import SUM_BITS, Rescale
+from golden.network.window import bounds
+from golden.numbers.interval import Integers, Interval
 from hw.convert.whole.quantise import Making
 from hw.convert.whole.steps import MOVES, Format, Step
 
@@ -91,13 +92,32 @@ class Imported(Making):
         x, y = np.float32(data.scale), np.float32(self.gives.scale)
         factors = x * scales.astype(np.float32) / y
         sums = biases[0] if biases else float(x) * each
+        weight = np.rint(weight / each[:, None, None, None]).astype(np.int64)
+        rescale = Rescale.of_float32(factors.astype(np.float64))
         return {
-            "weight": np.rint(weight / each[:, None, None, None]).astype(np.int64),
-            "bias": np.rint(bias / sums).astype(np.int64),
-            "rescale": Rescale.of_float32(factors.astype(np.float64)),
+            "weight": weight,
+            "bias": self._fitting(np.rint(bias / sums).astype(np.int64), weight, rescale),
+            "rescale": rescale,
             "groups": self.step.options["groups"],
             **self.ends,
         }
+
+    def _fitting(self, bias: Integers, weight: Integers, rescale: Rescale) -> Integers:
+        """Return biases with which no sum leaves 32 bits, where that changes no result.
+
+        Quantisers leave channels of next to no weight with biases close to 2^31: whatever the map,
+        such a channel gives the same word.
+        """
+        words = Interval.signed(SUM_BITS)
+        data = Interval.union([self.takes[0].centred, Interval(0, 0)])
+        reach = bounds(weight, data)
+        low, high = (bias + np.array([getattr(r, end) for r in reach]) for end in ("low", "high"))
+        moved = np.maximum(words.low - low, 0) - np.maximum(high - words.high, 0)
+        ends = np.stack([low, high, low + moved, high + moved])
+        made = rescale.apply(ends[:, :, None, None], self.gives.zero_point, self.clip)
+        same = np.ptp(made, axis=0).ravel() == 0
+        fitting: Integers = bias + np.where(same, moved, 0)
+        return fitting
 
 
 def _single(factors: Sequence[Any]) -> Rescale:

@@ -41,7 +41,7 @@ def measure(
         made = network.trace({network.input: network.quantize(image[None])})
         for step in known:
             data = network.maps[step.name]
-            real = np.clip(exact[step.tensor].astype(np.float64), *step.clip)
+            real = np.clip(exact[step.tensor].astype(np.float64), *_ends(step))
             ratios[step.name].add(_as_map(real, step), data.dequantize(made[step.name]))
         guesses[index] = exact[model.output].argmax(), made[output].argmax()
         progress(1)
@@ -58,6 +58,17 @@ def measure(
         right = np.mean(guesses == labels[: len(images), None], axis=0).tolist()
         result |= dict(zip(("float_accuracy", "integer_accuracy"), right, strict=True))
     return result
+
+
+def _ends(step: Step) -> tuple[float, float]:
+    """Return the ends of a result: those of its words, where the file has them as an activation."""
+    if step.format is None:
+        return step.clip
+    low, high = (
+        (word - step.format.zero_point) * step.format.scale
+        for word in (step.format.low, step.format.high)
+    )
+    return low, high
 
 
 def _as_map(values: Floats, step: Step) -> Floats:

@@ -120,7 +120,7 @@ def proto_of_program(program: Any) -> onnx.ModelProto:
 
 
 def fixed(proto: onnx.ModelProto, size: tuple[int, int]) -> onnx.ModelProto:
-    """Return a network for one image of ``size``, height and width; only the batch may be free.
+    """Return a network for one image of ``size``; the batch, height and width may be free.
 
     Raises
     ------
@@ -133,7 +133,9 @@ def fixed(proto: onnx.ModelProto, size: tuple[int, int]) -> onnx.ModelProto:
     if len(inputs) != 1 or len(graph.output) != 1:
         counts = f"{len(inputs)} and {len(graph.output)}"
         _refuse("a network of one input and one output", f"of {counts}")
-    shape = check_shape(dimensions(inputs[0]), size)
+    named = dimensions(inputs[0])
+    sides = [s if s.isdecimal() else str(given) for s, given in zip(named[2:], size, strict=True)]
+    shape = check_shape([*named[:2], *sides], size)
     return _between(proto, inputs[0].name, shape, graph.output[0].name)
 
 

@@ -279,10 +279,13 @@ def test_bad_input_is_one_line(tmp_path, images, capsys):
     np.savez(tmp_path / "small.npz", x=np.random.default_rng(0).normal(0, 1, (2, 3, 6, 6)))
     small = tmp_path / "small.npz"
     refused(capsys, "--calibration must hold images of 3 x 8 x 8, not 3 x 6 x 6", good, small, out)
-    free = Builder((1, 3, "height", 8))
+    free = Builder((1, "channels", 8, 8))
     free.conv(4, 3)
     free = free.save(tmp_path / "free.onnx")
     refused(capsys, "MODEL must be a network of fixed shapes", free, images, out)
+    sides = Builder((None, 3, "height", "width"))
+    sides.conv(4, 3)
+    assert convert(sides.save(tmp_path / "sides.onnx"), images, out) == 0
 
 
 def test_a_network_that_the_referee_computes_otherwise_fails(tmp_path, images, capsys, monkeypatch):

@@ -97,7 +97,7 @@ def test_files_of_onnxruntimes_quantiser(form, tmp_path, capsys):
     assert {data.scale for data in network.maps.values()} <= scales
 
 
-def quantised(folder, *, wide=np.uint8, scale=0.05, weight=None):
+def quantised(folder, *, wide=np.uint8, scale=0.05, weight=None, bias=(0, 1, 2, 3)):
     """A file of one convolution, quantised by hand."""
     net = Builder()
     given = [net.constant(scale), net.constant(9, wide)]
@@ -108,7 +108,7 @@ def quantised(folder, *, wide=np.uint8, scale=0.05, weight=None):
     taps = net.add(
         "DequantizeLinear", net.constant(0.02), net.constant(0, np.int8), source=integers
     )
-    bias = net.constant(np.arange(4), np.int32)
+    bias = net.constant(bias, np.int32)
     zero = net.constant(0, np.int32)
     bias = net.add("DequantizeLinear", net.constant(0.001), zero, source=bias)
     net.add("Conv", taps, bias, source=x)
@@ -163,3 +163,13 @@ def test_a_map_that_is_not_rounded_is_named(tmp_path, capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert "quantised at every map that one operator gives another, not without" in line
     assert "Conv real" in line
+
+
+def test_biases_that_decide_a_channel_are_taken_off_the_ends_of_32_bits(tmp_path):
+    most = 2**31 - 2000  # no image here reaches the end, but some might
+    assert run(quantised(tmp_path, bias=(most, -most, 0, 5)), tmp_path, "--check") == 0
+    network = read_network(tmp_path / "out" / "network.toml")
+    stage = list(network.operators.values())[-1]
+    assert stage.sums.bits == 32
+    values = network.predict(IMAGES)[network.outputs[0]]
+    assert np.ptp(values[:, :2], axis=(0, 2, 3)).max() == 0
