@@ -12,6 +12,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from golden.inputs.write import arrays_archive
 from golden.network.files import read_network
 from hw.command import table
 from nets.efficientnet import trained
@@ -57,9 +58,10 @@ def main() -> None:
     """Convert EfficientNet-Lite0 and the classifier of texts' directions, and compare."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     shown = np.stack([centre(pixels) for pixels in photographs().values()])
-    np.savez(FOLDER / "efficientnet.npz", x=np.concatenate([crops(9), shown]))
+    pictures = arrays_archive({"x": np.concatenate([crops(9), shown])})
+    (FOLDER / "efficientnet.npz").write_bytes(pictures)
     images, turned = texts(24, seed=1)
-    np.savez(FOLDER / "texts.npz", x=images, y=turned)
+    (FOLDER / "texts.npz").write_bytes(arrays_archive({"x": images, "y": turned}))
     # Of any size, as the wheel has it.
     proto = onnx.load(text_directions())
     sides = proto.graph.input[0].type.tensor_type.shape.dim

@@ -27,7 +27,8 @@ KEPT_OUT = {
 }
 EXTRAS = {"torch", "onnx"}
 """Needed by no more than may need them."""
-NEED_EXTRAS = ("hw/convert", "nets", "scripts/train_", "scripts/demo_network.py")
+SCRIPTS_OF_NETWORKS = ("scripts/demo_network.py", "scripts/soak_trained.py")
+NEED_EXTRAS = ("hw/convert", "nets", "scripts/train_", "scripts/distil_", *SCRIPTS_OF_NETWORKS)
 
 
 def imports(path):
