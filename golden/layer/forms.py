@@ -171,7 +171,7 @@ class MetaFormerDesign(AxesDesign):
 
     def sets(self, arrays: Arrays) -> dict[str, Any]:
         """See `LayerDesign`."""
-        return super().sets(arrays) | ({SLOT: self.skip_of(arrays)} if self.residual else {})
+        return super().sets(arrays) | ({SLOT: self.skip_of(arrays)} if self.skip_port else {})
 
     def _requantization(self, number: int) -> Requantization | None:
         if not self.residual or number == 0:
