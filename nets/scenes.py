@@ -206,3 +206,14 @@ def load_trained(name: str) -> nn.Module:
         state = {key: torch.from_numpy(arrays[key]) for key in arrays.files}
     network.load_state_dict(state)
     return network.eval()
+
+
+def trained_int8() -> nn.Module:
+    """Return the network that was trained to be rounded, without what rounds: for `hw.convert`."""
+    state = {
+        key.replace("parametrizations.", "").replace(".original", ""): value
+        for key, value in load_trained("scenes_int8").state_dict().items()
+    }
+    network = folded(SceneNet())
+    network.load_state_dict({key: state[key] for key in network.state_dict()})
+    return network.eval()

@@ -15,6 +15,7 @@ from nets.scenes import (
     load_trained,
     right,
     scenes,
+    trained_int8,
 )
 
 UNSEEN = ((40, 40), (56, 56), (40, 56))
@@ -60,6 +61,15 @@ def test_it_takes_sizes_that_it_was_not_trained_on(size):
 @pytest.mark.parametrize("size", [(32, 32), (40, 40)])
 def test_in_8_bits_it_is_within_a_point(size):
     assert accuracy("scenes_int8", size, 800) > accuracy("scenes", size, 800) - 0.01
+
+
+def test_what_is_converted_is_the_network_that_was_trained_to_be_rounded():
+    images = torch.from_numpy(scenes((32, 32), 100, seed=5, test=True)[0])
+    with torch.no_grad():
+        plain, rounded = (
+            network(images) for network in (trained_int8(), load_trained("scenes_int8"))
+        )
+    assert float((plain - rounded).std() / plain.std()) < 0.15
 
 
 def test_weights_are_small():
