@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-import onnx
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -62,15 +61,9 @@ def main() -> None:
     (FOLDER / "efficientnet.npz").write_bytes(pictures)
     images, turned = texts(24, seed=1)
     (FOLDER / "texts.npz").write_bytes(arrays_archive({"x": images, "y": turned}))
-    # Of any size, as the wheel has it.
-    proto = onnx.load(text_directions())
-    sides = proto.graph.input[0].type.tensor_type.shape.dim
-    for side, length in zip(sides, (1, *images.shape[1:]), strict=True):
-        side.dim_value = length
-    onnx.save(proto, FOLDER / "texts.onnx")
     convert("efficientnet", "nets.efficientnet:trained", "224x224")
     # The chances' softmax stays outside.
-    convert("texts", FOLDER / "texts.onnx", "48x192", "--until=linear_1.tmp_1")
+    convert("texts", text_directions(), "48x192", "--until=linear_1.tmp_1")
     heads = ["network", "dB", "same class", "samples compared", "maps that differ"]
     click.echo(table([heads, report("efficientnet"), report("texts")]))
     click.echo(table(classes()))
