@@ -20,6 +20,7 @@ from golden.numbers.interval import Interval
 from hw.emit.axi import PortNames
 from hw.emit.generate import generate
 from hw.emit.manifest import design_of
+from hw.emit.template import command_of
 
 N_STEPS = 3
 PINS = "board.lpf"
@@ -47,7 +48,8 @@ def golden_design(product: Product, weights: Path) -> LineDesign:
     design = design_of(manifest, integers)
     reset = manifest["reset"]
     names = PortNames(manifest["clock"], reset["name"], reset["active"])
-    built = generate(design, names)
+    verilog = product.sources[f"{product.name}.v"].decode()
+    built = generate(design, names, command=command_of(verilog))
     if any(built[name] != content for name, content in product.sources.items()):
         raise ParameterError("weights", f"those that {product.name} was built from", weights)
     return design

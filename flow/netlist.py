@@ -51,8 +51,9 @@ class Netlist:
 
     @cached_property
     def _made_up(self) -> re.Pattern[str]:
-        """Where a name that Yosys made from a cell's type begins to be one."""
-        return re.compile(rf"_({'|'.join(map(re.escape, self.cells))})_.*|\$.*")
+        """Where a name that Yosys made from a cell's type, or a number in Verilog, begins."""
+        kinds = "|".join(map(re.escape, self.cells))
+        return re.compile(rf"_({kinds})_.*|\$.*|(?<![^.])_\d+_.*")
 
     @cached_property
     def _name_of_bit(self) -> dict[int, str]:

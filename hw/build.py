@@ -1,6 +1,7 @@
 """The command line: ``python -m hw.build``."""
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -321,11 +322,26 @@ def finish_build(
     inputs: Collection[Path],
 ) -> None:
     """Write the files of ``design``, which was read from ``inputs``, and say where."""
-    files = generate(design, names, example=example)
+    files = generate(design, names, example=example, command=_command())
     write_product(files, f"{design.name}.json", out, inputs=inputs)
     click.echo(" ".join(str(out / name) for name in files))
     if not is_predicted(design.target):
         click.echo(f"{design.target}: {NO_PREDICTION}")
+
+
+def _command() -> str:
+    """Return the command that runs, without the folders of files: of its meaning, not its place."""
+    context = click.get_current_context()
+    words = ["parc", "build", context.command.name or ""]
+    for option in context.command.params:
+        given_here = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if not given_here or option.name == "out":
+            continue
+        value = context.params.get(option.name or "")
+        words.append(option.opts[0])
+        if value is not True:
+            words.append(value.name if isinstance(value, Path) else str(value))
+    return shlex.join(words)
 
 
 def _requantization(options: dict[str, Any]) -> Requantization | None:

@@ -20,7 +20,7 @@ from golden.numbers.interval import Integers
 from hw.emit.axi import PortNames
 from hw.emit.generate import generate
 from sim.paths import plain
-from sim.runner import CACHE, QUIET, VERILATOR_ROOT, SimulationError, verilator_environment
+from sim.runner import CACHE, VERILATOR_ROOT, SimulationError, verilator_environment
 
 _SOURCE = Path(__file__).with_name("bulk.cpp")
 _CHUNK = 1 << 16
@@ -176,7 +176,7 @@ def _verilate(top: str, folder: Path) -> None:
     command = [
         *(str(VERILATOR_ROOT / "bin" / "verilator"), "--cc", "--exe", "--build", "-j", "1"),
         *("--prefix", "Vtop", "--top-module", top, "--Mdir", ".", "--output-split", "0"),
-        *(*QUIET, *flags, "design.v", str(plain(_SOURCE))),
+        *(*flags, "design.v", str(plain(_SOURCE))),
     ]
     environment = os.environ | verilator_environment(os.environ)
     done = subprocess.run(

@@ -70,9 +70,7 @@ def simulate(
     models = models_for(source.read_text(encoding="utf-8"))
     write_files({name: text.encode() for name, text in models.items()}, folder)
     sources = [source, *(folder / name for name in models)]
-    # A primitive's pins are connected only where they are used.
-    options = ["-Wno-PINMISSING"] if models and simulator == "verilator" else []
-    simulation = build(sources, manifest["top"], simulator=simulator, options=options)
+    simulation = build(sources, manifest["top"], simulator=simulator)
     job = Job(design, manifest, groups, resets, seed)
     env = job.save(folder / "job.pickle")
     return simulation.run(bench, folder=folder, tests=tests, env=env, seed=seed)

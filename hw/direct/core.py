@@ -149,7 +149,11 @@ class DirectCore(Core):
         weights = design.weights
         words = None if weights is None else [int(w) for w in design.padded(weights.weight).flat]
         m.submodules.kernels = kernels = Table(
-            words=words, depth=self._depth, width=design.weight_bits, target=design.target
+            words=words,
+            depth=self._depth,
+            width=design.weight_bits,
+            target=design.target,
+            padded=design.coefficient_stride > design.coefficient_words,
         )
         if words is None:
             wiring.connect(m, flipped(self.coefficients), kernels.load)

@@ -30,6 +30,11 @@ def hashes(files: Mapping[str, bytes]) -> dict[str, str]:
     return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
+def fingerprint(entries: Mapping[str, Any]) -> str:
+    """Return SHA-256 of a manifest's ``entries`` but the hashes of files, which may name it."""
+    return hashlib.sha256(json.dumps(entries, indent=2).encode()).hexdigest()
+
+
 def with_manifest(
     files: Mapping[str, bytes], manifest: str, entries: Mapping[str, Any]
 ) -> dict[str, bytes]:

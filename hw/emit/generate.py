@@ -12,7 +12,7 @@ from golden.line.weights import Arrays
 from hw.emit.axi import AxiWrapper, PortNames
 from hw.emit.files import with_manifest
 from hw.emit.manifest import describe_layer, describe_line
-from hw.emit.template import explain_layer, explain_line, instantiation
+from hw.emit.template import explain_layer, explain_line, header, instantiation
 from hw.emit.verilog import to_verilog
 from hw.layer.layer import Layer
 from hw.line.engine import LineEngine
@@ -20,7 +20,11 @@ from hw.targets.registry import models_for
 
 
 def generate(
-    design: LineDesign | LayerDesign, names: PortNames, *, example: bool = False
+    design: LineDesign | LayerDesign,
+    names: PortNames,
+    *,
+    example: bool = False,
+    command: str | None = None,
 ) -> dict[str, bytes]:
     """Return the files of ``design`` by name.
 
@@ -32,6 +36,8 @@ def generate(
         Of clock and reset.
     example
         Whether the weights were made up; they are then among the files, as ``NAME.npz``.
+    command
+        What the Verilog says that it was made by.
 
     Raises
     ------
@@ -56,6 +62,7 @@ def generate(
         raise ParameterError("name", "another name than a primitive's", repr(design.name))
     simulated = {f"{design.name}.v": verilog} | models
     manifest = describe(component, names, simulated, models=list(models))
+    simulated[f"{design.name}.v"] = header(manifest, explain(manifest), command) + verilog
     files = {name: text.encode() for name, text in simulated.items()}
     files[f"{design.name}.veo"] = instantiation(wrapper, manifest, explain(manifest)).encode()
     if example and arrays is not None:

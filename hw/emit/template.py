@@ -1,6 +1,8 @@
 """The instantiation template that stands beside the Verilog."""
 
+import re
 from collections.abc import Iterable
+from textwrap import wrap
 from typing import Any
 
 from amaranth.hdl import _ir as ir
@@ -8,6 +10,11 @@ from amaranth.hdl import _ir as ir
 from golden.layer.design import LayerDesign
 from golden.line.design import LineDesign
 from hw.emit.axi import AxiWrapper, instance_of
+from hw.emit.files import fingerprint
+
+_MADE_BY = "Made by: "
+_WIDTH = 97
+"""Characters of a line of comment."""
 
 
 def instantiation(wrapper: AxiWrapper, manifest: dict[str, Any], comment: Iterable[str]) -> str:
@@ -34,6 +41,27 @@ def instantiation(wrapper: AxiWrapper, manifest: dict[str, Any], comment: Iterab
             "",
         ]
     )
+
+
+def header(manifest: dict[str, Any], comment: Iterable[str], command: str | None) -> str:
+    """Return what stands at the head of a build's Verilog: what it is, and how it was made."""
+    versions = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
+    parameters = ", ".join(f"{key} {value}" for key, value in manifest["parameters"].items())
+    lines = [
+        *comment,
+        *wrap(f"Parameters: {parameters}.", _WIDTH),
+        *([] if command is None else [f"{_MADE_BY}{command}"]),
+        f"Generator: parc-hdl (BSD-2-Clause) with {versions}.",
+        f"Manifest: {manifest['name']}.json says what is proved of it; without `sha256` its own is",
+        f"{fingerprint(manifest)}.",
+    ]
+    return "".join(f"// {line.strip()}\n" for line in lines)
+
+
+def command_of(verilog: str) -> str | None:
+    """Return what a build's Verilog says that it was made by."""
+    found = re.search(rf"^// {_MADE_BY}(.*)$", verilog, re.MULTILINE)
+    return found[1] if found else None
 
 
 def explain_line(design: LineDesign, manifest: dict[str, Any]) -> list[str]:

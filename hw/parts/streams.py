@@ -10,6 +10,7 @@ from hw.parts.counter import Counter
 from hw.parts.delay import delay_valid
 from hw.parts.ports import Component, Interface, Path, Stream, flipped
 from hw.primitives.memory import READ_LATENCY, Memory
+from hw.targets.memory import UNFILLED
 
 AnyShape = Union[Shape, "ShapeCastable[Any]", int]
 
@@ -160,7 +161,10 @@ class OutputBuffer(Component):
         and compares its level: that was the longest path of the engine, 233 MHz on an ECP5.
         """
         array: memory.Memory[Any, Any] = memory.Memory(
-            shape=unsigned(Shape.cast(self._shape).width), depth=self._depth - 1, init=[]
+            shape=unsigned(Shape.cast(self._shape).width),
+            depth=self._depth - 1,
+            init=[],
+            attrs={UNFILLED: "1"},
         )
         m.submodules.memory = array
         write = array.write_port()

@@ -52,6 +52,8 @@ class Table(Component):
         Words of a set, bits of a word.
     target
         Device family.
+    padded
+        Whether words are read that `load` does not write: they are 0.
 
     Members
     -------
@@ -67,13 +69,22 @@ class Table(Component):
 
     latency = READ_LATENCY
 
-    def __init__(self, *, words: Sequence[int] | None, depth: int, width: int, target: str) -> None:
+    def __init__(
+        self,
+        *,
+        words: Sequence[int] | None,
+        depth: int,
+        width: int,
+        target: str,
+        padded: bool = False,
+    ) -> None:
         if words is not None and len(words) != depth:
             raise ValueError(f"Words must number {depth}, not {len(words)}")
         self._words = words
         self._depth = depth
         self._width = width
         self._target = target
+        self._padded = padded
         ports = {"addr": In(range(depth)), "data": Out(width)}
         if words is None:
             ports["load"] = In(LoadSignature(depth=depth, width=width))
@@ -85,7 +96,7 @@ class Table(Component):
         m.submodules.memory = memory = Memory(
             depth=2 * self._depth if loadable else self._depth,
             width=self._width,
-            init=() if self._words is None else encode(self._words, self._width),
+            init=self._contents(),
             writable=loadable,
             target=self._target,
         )
@@ -98,6 +109,11 @@ class Table(Component):
                 memory.w_data.eq(self.load.data),
             ]
         return m
+
+    def _contents(self) -> Sequence[int] | None:
+        if self._words is None:
+            return () if self._padded else None
+        return encode(self._words, self._width)
 
 
 @dataclass(frozen=True)

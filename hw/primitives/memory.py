@@ -27,7 +27,8 @@ class Memory(Component):
     width
         Bits of a word.
     init
-        Contents after configuration, from word 0; the rest is 0.
+        Contents after configuration, from word 0; the rest is 0. None, for a memory of which no
+        word is read before it is written, or none that matters: contents are then unknown.
     writable
         False makes a ROM: the write port is left out.
     target
@@ -52,15 +53,19 @@ class Memory(Component):
         *,
         depth: int,
         width: int,
-        init: Sequence[int] = (),
+        init: Sequence[int] | None = None,
         writable: bool = True,
         target: str,
     ) -> None:
-        if len(init) > depth:
-            raise ValueError(f"Words must number at most {depth}, not {len(init)}")
+        words = list(init or ())
+        if len(words) > depth:
+            raise ValueError(f"Words must number at most {depth}, not {len(words)}")
+        if init is None and not writable:
+            raise ValueError("Words must be given where they cannot be written, not None")
         self._depth = depth
         self._width = width
-        self._init = list(init)
+        self._init = words
+        self._unfilled = init is None
         self._writable = writable
         self._target = target
         ports = {"r_en": In(1), "r_addr": In(range(depth)), "r_data": Out(width)}
@@ -85,6 +90,7 @@ class Memory(Component):
             depth=self._depth,
             width=self._width,
             init=self._init,
+            unfilled=self._unfilled,
             r_en=self.r_en,
             r_addr=self.r_addr,
             r_data=self.r_data,
@@ -100,7 +106,7 @@ class Memory(Component):
             m.submodules[f"level_{level}"] = part = Memory(
                 depth=depth,
                 width=self._width,
-                init=self._init[base : base + depth],
+                init=None if self._unfilled else self._init[base : base + depth],
                 writable=self._writable,
                 target=self._target,
             )

@@ -167,7 +167,8 @@ def _block(m: Module, column: int, wanted: Wanted) -> None:
         ports |= {f"p_DATA_WIDTH_{port}": width, f"p_CLK{port}MUX": f"CLK{port}"}
         ports |= {f"p_CSDECODE_{port}": "0b000", f"p_WRITEMODE_{port}": "NORMAL"}
     ports |= {f"o_DOB{bit}": r_data[bit] for bit in range(18)}
-    ports |= {f"p_INITVAL_{row:02X}": value for row, value in enumerate(_initval(words, width))}
+    rows = _initval(words, width)  # 0 where it is not told
+    ports |= {f"p_INITVAL_{row:02X}": word for row, word in enumerate(rows) if word.value}
     m.submodules[f"block_{column}"] = Instance(
         "DP16KD",
         p_REGMODE_A="NOREG",

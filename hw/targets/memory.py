@@ -7,6 +7,12 @@ from typing import Any
 from amaranth.hdl import Module, Signal, unsigned
 from amaranth.lib import memory
 
+UNFILLED = "parc_unfilled"
+"""Attribute of a memory that has no contents before it is written.
+
+`hw.emit.verilog` gives it none: in the Verilog its words are unknown until then.
+"""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class WritePort:
@@ -27,6 +33,8 @@ class Wanted:
         Words, and bits of one.
     init
         Contents after configuration, from word 0; the rest is 0.
+    unfilled
+        Whether contents do not matter: no word is used that was not written.
     r_en, r_addr, r_data
         A word comes `hw.primitives.memory.READ_LATENCY` enabled cycles after its address.
     write
@@ -36,6 +44,7 @@ class Wanted:
     depth: int
     width: int
     init: Sequence[int]
+    unfilled: bool
     r_en: Signal
     r_addr: Signal
     r_data: Signal
@@ -77,7 +86,10 @@ class MemoryRecipe:
             shape=unsigned(wanted.width),
             depth=wanted.depth,
             init=[],
-            attrs=dict(self.attributes(writable=wanted.writable)),
+            attrs={
+                **self.attributes(writable=wanted.writable),
+                **({UNFILLED: "1"} if wanted.unfilled else {}),
+            },
         )
         _fill(array, wanted.init)
         m.submodules.array = array

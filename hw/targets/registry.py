@@ -67,7 +67,7 @@ def device_named(name: str) -> Device:
 
 def models_for(verilog: str) -> dict[str, str]:
     """Return the models of the primitives that ``verilog`` instantiates, by file name."""
-    words = set(re.findall(r"\w+", verilog))
+    words = set(re.findall(r"^ *(\w+) (?:#\(|\S+ +\()", verilog, re.MULTILINE))
     return {
         f"{name}.v": text
         for target in TARGETS.values()

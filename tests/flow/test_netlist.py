@@ -29,6 +29,7 @@ def netlist() -> Netlist:
             "y": {"hide_name": 0, "bits": [5, 6]},
             "core.sum": {"hide_name": 0, "bits": [5, 6]},
             "core.deep.sum_TRELLIS_FF_Q_DI": {"hide_name": 0, "bits": [6]},
+            "core.deep._012_": {"hide_name": 0, "bits": [5]},
             "$abc$12$auto$mux$3": {"hide_name": 1, "bits": [7]},
         },
     }
@@ -59,6 +60,8 @@ def test_registers_are_named_by_what_they_hold(cell: str, name: str) -> None:
     [
         ("core.sum[3]", "core.sum[3]"),
         ("core.sum_LUT4_Z_A[0]", "logic of core.sum"),
+        ("core._012__LUT4_Z_A[0]", "logic of core"),
+        ("core.a_1_b[0]", "core.a_1_b[0]"),
         ("$flatten\\core.\\sum$1_p", "logic of core.sum"),
         ("$auto$12", "$auto$12"),
     ],

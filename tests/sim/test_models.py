@@ -33,11 +33,9 @@ def compare(pair, test, simulator, folder, model):
     }
     source = folder / "pair.v"
     source.write_text(to_verilog(pair, "pair", ports))
-    # Of a primitive's ports only those are connected that are used.
-    options = ["-Wno-PINMISSING"] if simulator == "verilator" else []
     sources = [source, MODELS[model]]
     cache = folder / "build"
-    built = build(sources, "pair", simulator=simulator, options=options, cache=cache)
+    built = build(sources, "pair", simulator=simulator, cache=cache)
     assert built.run("sim.bench_models", folder=folder / "run", tests=[test]) == [test]
 
 

@@ -40,7 +40,7 @@ def in_module(module: str, pattern: str, replacement: str) -> Edit:
     """Replace every ``pattern`` in a module; there must be one."""
 
     def edit(verilog: str) -> str:
-        begin = re.search(rf"^module \S*{module} \(", verilog, re.MULTILINE)
+        begin = re.search(rf"^module engine__{module}\(", verilog, re.MULTILINE)
         assert begin, module
         end = verilog.index("endmodule", begin.start())
         text, count = re.subn(pattern, replacement, verilog[begin.start() : end])
@@ -52,36 +52,36 @@ def in_module(module: str, pattern: str, replacement: str) -> Edit:
 
 ANY, RESET, LAST = "all_paces", "reset_in_midstream", "wrong_last"
 MUTANTS = {
-    "taps subtract": (ANY, "core.chain", r" \+ ", " - "),
-    "starts are subtracted": (ANY, "engine.output", r"\) \+ \$signed", ") - $signed"),
-    "tlast never comes": (ANY, "engine.output", r"<= last_position", "<= 1'h0"),
-    "a door without credit": (ANY, "core.sequence", r"available & credit", "available"),
-    "a line memory without reset": (RESET, "core.replay", r"= rst ", "= 1'h0 "),
-    "a buffer without reset": (RESET, "output.buffer", r"= rst ", "= 1'h0 "),
-    "a payload that moves": (ANY, "output.buffer", r"if \(pop\)", "if (1'h1)"),
-    "a valid that is withdrawn": (ANY, "output.buffer", r" \? pop : o__valid", " & pop"),
-    "an event too many": (ANY, "engine.engine", r"= ~ last", "= 1'h1"),
-    "an event too long": (LAST, "engine.engine", r"taken & ", ""),
+    "taps subtract": (ANY, "chain", r" \+ ", " - "),
+    "starts are subtracted": (ANY, "output_stage", r"\) \+ \$signed", ") - $signed"),
+    "tlast never comes": (ANY, "output_stage", r"<= last_position", "<= 1'h0"),
+    "a door without credit": (ANY, "sequencer", r"available & credit", "available"),
+    "a line memory without reset": (RESET, "line_replay", r"= rst ", "= 1'h0 "),
+    "a buffer without reset": (RESET, "output_buffer", r"= rst ", "= 1'h0 "),
+    "a payload that moves": (ANY, "output_buffer", r"if \(pop\)", "if (1'h1)"),
+    "a valid that is withdrawn": (ANY, "output_buffer", r" \? pop : o__valid", " & pop"),
+    "an event too many": (ANY, "line_engine", r"= ~ last", "= 1'h1"),
+    "an event too long": (LAST, "line_engine", r"step & ", ""),
 }
 """Test that must fail, module that is broken, what is replaced in it, and by what."""
 
 
-MIDDLE = "chain.middle"
 WHOLE, SLIDING = (6, 6), (5, 4)
 """Length and macs of chains in pairs: a whole even line, and part of an odd one."""
+MIDDLE = {WHOLE: "whole_sums", SLIDING: "sliding_sum"}
 PAIRED_MUTANTS = {
-    "a line's sums begin with the last one's": (WHOLE, MIDDLE, r"begins_2 \?", "1'h0 ?"),
-    "a line's ends are not multiplied": (WHOLE, MIDDLE, r"ends \? x_old", "1'h0 ? x_old"),
-    "even outputs have the odd sum": (WHOLE, MIDDLE, r"first_3 \? 1'h0", "first_3 ? 1'h1"),
-    "a kernel's weights change places": (WHOLE, "core.chain", r"\? weight_before", "? weight"),
+    "a line's sums begin with the last one's": (WHOLE, MIDDLE[WHOLE], r"begins_2 \?", "1'h0 ?"),
+    "a line's ends are not multiplied": (WHOLE, MIDDLE[WHOLE], r"ends \? x_old", "1'h0 ? x_old"),
+    "even outputs have the odd sum": (WHOLE, MIDDLE[WHOLE], r"first_3 \? 1'h0", "first_3 ? 1'h1"),
+    "a kernel's weights change places": (WHOLE, "pair_chain", r"\? weight_before", "? weight"),
     "the old wave forgets the line's end": (
         SLIDING,
-        "core.chain",
+        "pair_chain",
         r"last_1 <= last",
         "last_1 <= 1'h0",
     ),
-    "products are kept too late": (SLIDING, MIDDLE, r"~ full", "full"),
-    "the new wave follows too early": (SLIDING, MIDDLE, r"\\new  & full", "\\\\new "),
+    "products are kept too late": (SLIDING, MIDDLE[SLIDING], r"~ full", "full"),
+    "the new wave follows too early": (SLIDING, MIDDLE[SLIDING], r"\bnew_ & full", "new_"),
 }
 """Chain, module that is broken, what is replaced in it, and by what; `all_paces` must fail."""
 

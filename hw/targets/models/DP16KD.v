@@ -8,6 +8,9 @@
 // Left out: ports on different clocks, inverted clocks, and asynchronous resets other than ones
 // tied low. A parameter that asks for what is left out ends in a module that does not exist.
 /* verilator lint_off WIDTHEXPAND */  // modes are strings of unequal lengths
+// verilator lint_off UNUSEDPARAM
+// verilator lint_off UNUSEDSIGNAL
+//   parameters and pins of what is left out
 module DP16KD (
     input
         DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9,
@@ -247,3 +250,5 @@ module DP16KD (
     } = unknown_b ^ (DATA_WIDTH_B == 36 ? out_b[35:18] : out_b[17:0]);
 endmodule
 /* verilator lint_on WIDTHEXPAND */
+// verilator lint_on UNUSEDPARAM
+// verilator lint_on UNUSEDSIGNAL

@@ -5,6 +5,11 @@
 // Left out: the shift chains (SRIA, SRIB, SOURCEA = SOURCEB = 0 take A and B), the C operand, which
 // only ALU54B uses, and signs that change while a product is on its way. A parameter that asks for
 // what is left out ends in a module that does not exist.
+// verilator lint_off DECLFILENAME
+//   the module of a register stands beside it
+// verilator lint_off UNUSEDPARAM
+// verilator lint_off UNUSEDSIGNAL
+//   parameters and pins of what is left out
 module MULT18X18D (
     input
         A17, A16, A15, A14, A13, A12, A11, A10, A9,
@@ -164,3 +169,6 @@ module MULT18X18D_register #(
         end
     endgenerate
 endmodule
+// verilator lint_on DECLFILENAME
+// verilator lint_on UNUSEDPARAM
+// verilator lint_on UNUSEDSIGNAL
