@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"(\$\d+)+(?=$|[.\[])")
 
 
 @dataclass(frozen=True)
-class Kind:
+class ModuleKind:
     """What a module is: its name among modules, and the line that stands above it."""
 
     name: str
@@ -30,7 +30,7 @@ class Kind:
 
 
 def with_shared_modules(
-    text: str, top: str, kind_of: Callable[[str], Kind]
+    text: str, top: str, kind_of: Callable[[str], ModuleKind]
 ) -> tuple[str, dict[str, str]]:
     """Return RTLIL of plain names with each module once, and what is said of them, by name.
 
@@ -53,7 +53,7 @@ class _Design:
     """Modules, visited from the leaves up."""
 
     def __init__(
-        self, modules: Mapping[str, re.Match[str]], top: str, kind_of: Callable[[str], Kind]
+        self, modules: Mapping[str, re.Match[str]], top: str, kind_of: Callable[[str], ModuleKind]
     ) -> None:
         self._modules = modules
         self._top = top

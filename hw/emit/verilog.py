@@ -13,7 +13,7 @@ from amaranth.hdl import Elaboratable, Module, Value
 from amaranth.hdl import _ir as ir
 
 from hw.emit.lint import with_waivers
-from hw.emit.modules import Kind, with_shared_modules
+from hw.emit.modules import ModuleKind, with_shared_modules
 from hw.emit.yosys import YosysError, run_yosys
 from hw.targets.memory import UNFILLED
 
@@ -132,22 +132,22 @@ def _written(text: str, name: str) -> str:
         return (path / "design.v").read_text(encoding="utf-8")
 
 
-def _kinds(fragment: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Kind]]:
+def _kinds(fragment: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ModuleKind]]:
     """Yield modules' paths and what they are: their components' classes and docstrings."""
     for origin in fragment.origins or ():
         if type(origin) is not Module:
             text = (inspect.getdoc(type(origin)) or "").partition("\n")[0]
-            yield ".".join(path), Kind(_in_snake_case(type(origin).__name__), text)
+            yield ".".join(path), ModuleKind(_in_snake_case(type(origin).__name__), text)
             break
     for inner, name, _ in fragment.subfragments:
         if isinstance(name, str):
             yield from _kinds(inner, (*path, name))
 
 
-def _kind_of(path: str, kinds: Mapping[str, Kind]) -> Kind:
+def _kind_of(path: str, kinds: Mapping[str, ModuleKind]) -> ModuleKind:
     # Amaranth numbers a module whose name a signal beside it has.
     known = re.sub(r"\$\d+(?=\.|$)", "", path)
-    return kinds.get(known) or Kind(re.sub(r"\W", "_", known.rpartition(".")[2]))
+    return kinds.get(known) or ModuleKind(re.sub(r"\W", "_", known.rpartition(".")[2]))
 
 
 def _in_snake_case(name: str) -> str:

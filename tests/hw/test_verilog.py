@@ -17,7 +17,7 @@ from hw.build import run
 from hw.emit.axi import AxiWrapper, PortNames
 from hw.emit.files import fingerprint, write_files
 from hw.emit.generate import generate
-from hw.emit.modules import Kind, with_shared_modules
+from hw.emit.modules import ModuleKind, with_shared_modules
 from hw.emit.verilog import to_rtlil, to_verilog
 from hw.matrix.unit import MatrixUnit
 from hw.parts.counter import Counter
@@ -240,7 +240,7 @@ end
 
 
 def test_modules_have_plain_names_and_are_shared():
-    kinds = {"top": Kind("Top", "All."), "top.one": Kind("part", "A part.")}
+    kinds = {"top": ModuleKind("Top", "All."), "top.one": ModuleKind("part", "A part.")}
     text, said = with_shared_modules(WITHIN, "top", lambda path: kinds[path])
     assert said == {"top": "All.", "top__part": "A part."}
     assert re.findall(r"^module (.*)", text, re.MULTILINE) == [r"\top__part", r"\top"]
@@ -255,7 +255,7 @@ def test_modules_have_plain_names_and_are_shared():
 
 def test_modules_that_differ_are_numbered():
     other = WITHIN.replace("wire width 1 input 0 \\x$5", "wire width 3 input 0 \\x$5")
-    text, said = with_shared_modules(other, "top", lambda _: Kind("part"))
+    text, said = with_shared_modules(other, "top", lambda _: ModuleKind("part"))
     assert list(said) == ["top__part", "top__part_2", "top"]
     assert "cell \\top__part_2 \\two\n" in text
 
