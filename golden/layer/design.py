@@ -12,15 +12,16 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from golden.graph.graph import Graph, Node
+from golden.graph.graph import Graph, Node, Stage
 from golden.graph.tensor import MAX_CHANNELS, MAX_SIDE, Tensor
-from golden.inputs.config import Table
+from golden.inputs.config import Table, refusal
 from golden.inputs.errors import ParameterError, check_range
 from golden.inputs.names import check_module_name
 from golden.line.design import LineDesign, Requantization
 from golden.line.weights import Arrays
 from golden.numbers.certificate import Errors, certified
 from golden.numbers.interval import Integers, Interval
+from golden.stages.elementwise import AFTER, After
 from golden.stages.turn import turned
 from golden.targets import check_target
 
@@ -52,6 +53,8 @@ class LayerDesign(ABC):
         The integers in ROM by the keys of the weights file; None where they arrive on ports.
     example
         Whether to make up the weights, which are then found in `weights`.
+    after
+        Stages that follow the layer's own, by their names in `golden.stages.elementwise.AFTER`.
 
     Raises
     ------
@@ -74,6 +77,7 @@ class LayerDesign(ABC):
     target: str = "generic"
     weights: Arrays | None
     example: bool = False
+    after: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_module_name(self.name)
@@ -87,6 +91,10 @@ class LayerDesign(ABC):
         check_range("data_bits", self.data_bits, 2, 18)
         check_range("weight_bits", self.weight_bits, 2, 18)
         check_target(self.target)
+        for name in self.after:
+            if name not in AFTER:
+                rule = f"a list of names out of {', '.join(AFTER)}"
+                raise refusal("after", rule, repr(name))
 
     @classmethod
     @abstractmethod
@@ -121,10 +129,13 @@ class LayerDesign(ABC):
         options["target"] = table.take("target", str, "generic")
         port = weights is None and not example
         options["output"] = take_requantization(table, "output", port=port)
+        options["after"] = tuple(table.strings("after", []))
         options |= cls.take_options(table, port=port)
         table.finish()
         with table.naming():
-            return cls(weights=weights, example=example, **options)
+            design = cls(weights=weights, example=example, **options)
+            design.graph  # noqa: B018 - raises where a stage cannot follow
+        return design
 
     @property
     def loaded(self) -> bool:
@@ -149,7 +160,25 @@ class LayerDesign(ABC):
     @cached_property
     def graph(self) -> Graph:
         """What the map passes."""
-        return turned(self.taken, self.stages(), source=SOURCE)
+        return turned(self.taken, self._nodes(), source=SOURCE)
+
+    def _nodes(self) -> Iterator[Node]:
+        """Yield what the map passes, `after` with it."""
+        node: Node | None = None
+        for node in self.stages():
+            yield node
+        assert node is not None
+        for number, name in enumerate(self.after):
+            stage = self._stage_after(AFTER[name], node.stage.output.along())
+            node = Node(f"{name}_{number}", stage, (node.name,))
+            yield node
+
+    def _stage_after(self, entry: After, taken: Tensor) -> Stage:
+        if self.example and entry.example is not None:
+            made = entry.example(taken)
+            missing = {key: array for key, array in made.items() if key not in (self.weights or {})}
+            object.__setattr__(self, "weights", {**(self.weights or {}), **missing})
+        return entry.make(taken, self.weights)
 
     @property
     def given(self) -> Tensor:

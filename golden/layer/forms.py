@@ -122,8 +122,8 @@ class MetaFormerDesign(AxesDesign):
                 raise refusal("residual", "false with shared_engine = true", "true")
             check_range("output.bits", self.output.bits, 2, 32 - WIDER)
         super().__post_init__()
-        if self.residual and self.weights is not None:
-            checked_scalars(self.weights, "output.zero_point", self.channels, self.output_range)
+        if self.output is not None and self.residual and self.weights is not None:
+            checked_scalars(self.weights, "output.zero_point", self.channels, self.output.clip)
             self.skip_of(self.weights)
 
     @classmethod

@@ -10,6 +10,7 @@ from golden.inputs.read import read_arrays, read_toml
 from golden.layer.design import LayerDesign
 from golden.layer.registry import LAYERS
 from golden.line.weights import Arrays, check_names
+from golden.stages.elementwise import arrays_after
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,7 @@ class LayerConfig:
         """
         table, form, port, file = _opened(self.options)
         with table.naming():
-            check_names(self.arrays or {}, form.array_names)
+            check_names(self.arrays or {}, (*form.array_names, *arrays_after()))
         return form.of_table(table, self.arrays, example=file is None and not port)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from golden.graph.graph import Stage
 from golden.stages.dense import DensePass
+from golden.stages.elementwise import Lookup
 from golden.stages.line import LinePass, SplitPass
 from golden.stages.linear import LinearPass
 from golden.stages.plane import PlanePass
@@ -12,6 +13,7 @@ from golden.stages.shared import SharedPass
 from golden.stages.turn import Turn
 from hw.graph.stage import Place, StageHardware
 from hw.stages.dense import DenseHardware
+from hw.stages.elementwise import ElementwiseHardware
 from hw.stages.line import LineHardware
 from hw.stages.linear import LinearHardware
 from hw.stages.plane import PlaneHardware
@@ -29,6 +31,7 @@ HARDWARE: dict[type[Stage], type[StageHardware[Any]]] = {
     DensePass: DenseHardware,
     PlanePass: PlaneHardware,
     ResidualSum: ResidualHardware,
+    Lookup: ElementwiseHardware,
 }
 """By the stage's type; a stage of one's own is entered here, see docs/adding-a-stage.md."""
 

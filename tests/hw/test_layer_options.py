@@ -61,6 +61,7 @@ def layers(engine):
 
 ENGINES = ("direct", "fft", "fermat")
 VALUES = {
+    "after": [["lookup"]],
     "axis": ["height"],
     "bits": [7],
     "channels": [6],
