@@ -65,7 +65,7 @@ class ElementwiseStream(StreamComponent):
 
 
 class ElementwiseHardware(StageHardware[Elementwise]):
-    """See `ElementwiseStream`; a stage with logic of its own says so by `result` and `in_flight`."""
+    """See `ElementwiseStream`; a stage with logic of its own has another `result`."""
 
     marks_frames = None
     in_flight = Table.latency
