@@ -144,6 +144,7 @@ def _layer_parameters(design: LayerDesign) -> dict[str, Any]:
         "zero_point": design.zero_point,
         "weights": "port" if design.loaded else "rom",
         "target": design.target,
+        **({"after": list(design.after)} if design.after else {}),
     } | design.own_parameters
 
 

@@ -88,6 +88,7 @@ def test_it_is_built_by_the_command_line(tmp_path):
     verilog = (out / "layer.v").read_text()
     assert "magnitude_0" in verilog
     manifest = json.loads((out / "layer.json").read_text())
+    assert manifest["parameters"]["after"] == ["magnitude"]
     assert (manifest["parameters"]["output_low"], manifest["parameters"]["output_high"]) == (0, 32)
 
 
