@@ -1,6 +1,6 @@
 """Sums modulo 2^b + 1 between the transforms, for lines whose channels mix."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -35,6 +35,7 @@ class DenseFermatDesign(DenseDesign, FermatDesign):
         A divisor of C_in / P; None takes the fewest with the fewest multipliers.
     """
 
+    length_range: ClassVar[tuple[int, int]] = (2, 256)
     options: ClassVar[tuple[EngineOption, ...]] = (
         *FermatDesign.options,
         UNITS,
@@ -44,6 +45,11 @@ class DenseFermatDesign(DenseDesign, FermatDesign):
     )
 
     parts: int | None = None
+
+    @classmethod
+    def rings_for(cls, length: int) -> Sequence[Ring]:
+        """See `FermatDesign`; bins that are held have one product each."""
+        return rings(length)
 
     def __post_init__(self) -> None:
         units = self.in_channels // max(self.products, 1)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from golden.fermat.ring import Ring, limbs_of, prime_factors, rotate, rotated_range
+from golden.fermat.ring import Ring, SplitRing, limbs_of, prime_factors, rotate, rotated_range
 from golden.numbers.interval import Integers, Interval
 
 REDUCTION_ADDRESS_BITS = 9
@@ -485,6 +485,63 @@ class Product:
             rotated = rotate(coefficient, term.shift, self.bits) if term.shift else coefficient
             total = total + rotated
         return rotate(total, 0, self.bits)
+
+
+@dataclass(frozen=True)
+class Branch:
+    """What words go through between the transforms of a line: steps, the product, and steps back.
+
+    Parameters
+    ----------
+    before, after
+        No steps where the line is not split.
+    fold, product
+        Between them.
+    """
+
+    before: Transform
+    fold: Fold
+    product: Product
+    after: Transform
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Steps of both transforms."""
+        return (*self.before.steps, *self.after.steps)
+
+    @property
+    def o(self) -> Interval:
+        """Range of the words that leave."""
+        return self.after.o if self.after.steps else self.product.o
+
+    def apply(self, words: Integers, spectrum: Integers) -> Integers:
+        """Run ``words`` through the branch."""
+        folded = self.fold.apply(self.before.apply(words))
+        return self.after.apply(self.product.apply(folded, spectrum))
+
+
+def branches(ring: Ring, words: Interval) -> tuple[Branch, ...]:
+    """Return the branches whose results are added up, from the range of the bins.
+
+    One for most rings. Where lines are split, a product of polynomials modulo ``z^N1 - c`` is left,
+    c being known of each bin. Of ``A``, that product modulo ``z^N1 - 1``, and ``B``, modulo
+    ``z^N1 + 1``, it is ``A * (1 + c) / 2 + B * (1 - c) / 2``, and these factors are in the spectra.
+    A is a circular convolution; so is B between words turned by powers of a root of order 2 * N1.
+    """
+    if not isinstance(ring, SplitRing):
+        return (_branch(ring, words, ()),)
+    around: list[_Twiddle | _Points] = list(_flow(ring.inner, 1, Ring(ring.bits, ring.inner)))
+    turn = _Twiddle(ring.turning.step, tuple(range(ring.inner)))
+    return _branch(ring, words, around), _branch(ring, words, [turn, *around])
+
+
+def _branch(ring: Ring, words: Interval, flow: Sequence[_Twiddle | _Points]) -> Branch:
+    before = Transform(tuple(_steps(ring, words, flow, inverse=False)))
+    limit = ring.reduced_modulus // 2
+    fold = Fold(ring.bits, before.o if flow else words)
+    product = Product(ring.bits, fold.o, Interval(-limit, limit))
+    after = Transform(tuple(_steps(ring, product.o, flow[::-1], inverse=True)))
+    return Branch(before, fold, product, after)
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,10 @@ class PlaneFermat(PlaneDesign, FermatDesign):
         modulus = ring.reduced_modulus
         return ring.power(-self.inverse.excess) * pow(self.size, -1, modulus) % modulus
 
+    def spectra(self, kernels: Integers) -> tuple[Integers, ...]:
+        """Return `spectrum`: maps are not split."""
+        return (self.spectrum(kernels),)
+
     def spectrum(self, kernels: Integers) -> Integers:
         """Return the words ``[C, size]`` that stand for ``kernels`` ``[C, taps]``.
 
@@ -145,9 +149,7 @@ class PlaneFermat(PlaneDesign, FermatDesign):
             for axis in self.transform_ring.axes
         )
         words = (columns @ words % modulus) @ rows.T % modulus
-        words = words * self.spectrum_scale % modulus
-        balanced = np.where(words > modulus // 2, words - modulus, words)
-        return np.asarray(balanced.reshape(len(kernels), -1).astype(self._dtype))
+        return self._balanced(words * self.spectrum_scale)
 
     def accumulate(self, lines: Integers, weights: LineWeights) -> Integers:
         """Exact sums, by way of every word that the hardware holds."""

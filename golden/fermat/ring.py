@@ -12,6 +12,9 @@ LIMB_BITS = 16
 """Of an unsigned limb: the difference of two fits a signed multiplier of 18 bits."""
 MAX_RING_BITS = 4 * LIMB_BITS
 """Four limbs: ten multipliers."""
+SPLIT_FROM = 129
+"""Shortest line that is split: a ring for a shorter one takes few multipliers."""
+MAX_SPLIT_MULTIPLICATIONS = 12
 
 
 def rotate(words: Integers, shift: int, bits: int) -> Integers:
@@ -93,6 +96,17 @@ class Ring:
         return (self,)
 
     @property
+    def products(self) -> int:
+        """Modular products a sample."""
+        return 1
+
+    @property
+    def n_multiplications(self) -> int:
+        """Multiplications a sample: Karatsuba's on the limbs of every product."""
+        limbs = limbs_of(self.bits)
+        return self.products * limbs * (limbs + 1) // 2
+
+    @property
     def circle(self) -> int:
         """Half steps of a whole turn."""
         return 4 * self.bits
@@ -106,6 +120,13 @@ class Ring:
     def needs_root_of_two(self) -> bool:
         """Whether the root of unity is an odd power of sqrt(2)."""
         return self.step % 2 == 1
+
+    @property
+    def has_root(self) -> bool:
+        """Whether there is a root of unity of order N, in M at least."""
+        if self.circle % self.length:
+            return False
+        return self.bits % 4 == 0 or not self.needs_root_of_two
 
     @property
     def modulus(self) -> int:
@@ -172,6 +193,53 @@ class PlaneRing(Ring):
         return math.gcd(*(axis.reduced_modulus for axis in self.axes))
 
 
+@dataclass(frozen=True)
+class SplitRing(Ring):
+    """A ring without a root of order `length`, for lines split in columns of ``length / inner``.
+
+    Sample n1 + inner * n2 is the coefficient of ``z^n1 * y^n2``, with ``z^inner = y``. A transform
+    of the columns sets y to each power c of its root; what is left is a product of polynomials in z
+    modulo ``z^inner - c``, by way of ``z^inner - 1`` and ``z^inner + 1``: see `outer`, `turning`.
+
+    Parameters
+    ----------
+    inner
+        A power of 2. The ring has roots of order ``2 * inner``.
+    """
+
+    inner: int
+
+    @property
+    def products(self) -> int:
+        """Modular products a sample: modulo ``z^inner - 1``, and modulo ``z^inner + 1``."""
+        return 2
+
+    @property
+    def outer(self) -> Ring:
+        """The ring as the columns' transform takes it."""
+        return Ring(self.bits, self.length // self.inner)
+
+    @property
+    def axes(self) -> tuple[Ring, ...]:
+        """See `Ring`."""
+        return (self.outer,)
+
+    @property
+    def turning(self) -> Ring:
+        """The ring with the root that turns a product modulo z^inner + 1 into a circular one."""
+        return Ring(self.bits, 2 * self.inner)
+
+    @property
+    def needs_root_of_two(self) -> bool:
+        """Whether a root of unity is an odd power of sqrt(2)."""
+        return self.outer.needs_root_of_two or self.turning.needs_root_of_two
+
+    @cached_property
+    def reduced_modulus(self) -> int:
+        """P: the largest divisor of M that serves the columns and what is between them."""
+        return math.gcd(self.outer.reduced_modulus, self.turning.reduced_modulus)
+
+
 def prime_factors(number: int) -> list[int]:
     """Return the primes that divide ``number``, in ascending order."""
     primes = []
@@ -199,13 +267,37 @@ def rings(length: int) -> tuple[Ring, ...]:
 
 def _candidates(length: int) -> Iterator[Ring]:
     for bits in range(4, MAX_RING_BITS + 1):
-        if (4 * bits) % length:
-            continue
         ring = Ring(bits, length)
-        if ring.needs_root_of_two and bits % 4:
-            continue
-        if ring.reduced_modulus > 1:
+        if ring.has_root and ring.reduced_modulus > 1:
             yield ring
+
+
+@cache
+def line_rings(length: int) -> tuple[Ring, ...]:
+    """Return the rings for lines of ``length``, split or not, the cheapest first.
+
+    As `rings`; of two that take as many multipliers the one that splits in fewer pieces.
+    """
+    if length < SPLIT_FROM:
+        return rings(length)
+    found = [*rings(length), *_split_candidates(length)]
+    return tuple(sorted(found, key=_price))
+
+
+def _price(ring: Ring) -> tuple[int, ...]:
+    pieces = ring.inner if isinstance(ring, SplitRing) else 1
+    return ring.n_multiplications, pieces, ring.needs_root_of_two, ring.bits
+
+
+def _split_candidates(length: int) -> Iterator[SplitRing]:
+    inner = 2
+    while length % inner == 0:
+        for outer in rings(length // inner):
+            ring = SplitRing(outer.bits, length, inner)
+            few = ring.n_multiplications <= MAX_SPLIT_MULTIPLICATIONS
+            if few and ring.turning.has_root and ring.reduced_modulus > 1:
+                yield ring
+        inner *= 2
 
 
 def limbs_of(bits: int) -> int:

@@ -1,11 +1,11 @@
 """The Fermat engine between its streams: samples in, correlation sums out."""
 
-from typing import Any
-
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 
 from golden.fermat.design import FermatDesign
+from golden.line.weights import LineWeights
+from hw.fermat.branches import add_flows, held, latency_before, latency_behind
 from hw.fermat.chain import DOOR, latency_of, run_chain, steps_after, words_of
 from hw.fermat.latency import step_latency
 from hw.fermat.product import Product
@@ -17,8 +17,8 @@ from hw.line.weights_port import FRAMES_IN_FLIGHT_BITS
 from hw.parts.counter import Odometer
 from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import View, flipped
-from hw.parts.streams import Flow, FlowSignature, connect_streams
-from hw.parts.tables import Table, walk_channels
+from hw.parts.streams import Flow, connect_streams
+from hw.parts.tables import Table, encode, walk_channels
 
 FAR = 1 << 14
 """Words from which a table fills so many blocks that there are registers before and behind it."""
@@ -33,7 +33,8 @@ def pipeline_latency(design: FermatDesign) -> int:
     """Cycles from taking a sample to the sum of its place, at full rate."""
     steps = (*design.forward.steps, design.fold, *steps_after(design))
     multiplied = Product.latency_of(design.product, design.target) + is_far(design)
-    return DOOR + LEAD + multiplied + latency_of(steps)
+    between = latency_before(design) + multiplied + latency_behind(design)
+    return DOOR + LEAD + between + latency_of(steps)
 
 
 class FermatCore(Core):
@@ -50,12 +51,16 @@ class FermatCore(Core):
     def __init__(self, design: FermatDesign) -> None:
         self._design = design
         super().__init__(
-            core_ports(design, depth=self._depth, coefficient_bits=design.product.h.bits)
+            core_ports(design, depth=self._depth, coefficient_bits=self._coefficient_bits)
         )
 
     @property
     def _depth(self) -> int:
         return self._design.channels * self._design.coefficient_words
+
+    @property
+    def _coefficient_bits(self) -> int:
+        return sum(self._design.coefficient_fields.values())
 
     @property
     def pipeline_latency(self) -> int:
@@ -99,44 +104,53 @@ class FermatCore(Core):
         ]
 
     def _multiply(self, m: Module, bins: Flow) -> Flow:
-        """Fold bins and multiply them with the spectrum."""
+        """Fold bins and multiply them with the spectrum, in every branch; return the sum."""
         design = self._design
-        options: dict[str, Any] = {"lanes": design.lanes, "target": design.target}
-        m.submodules.fold = fold = Fold(design.fold, **options)
-        m.submodules.product = product = Product(design.product, **options)
-        early, bins = bins, self._held(m, bins) if is_far(design) else bins
-        connect_streams(m, bins, fold.i)
-        connect_streams(m, fold.o, product.i)
+        waits = [latency_before(design) - latency_of(b.before.steps) for b in design.branches]
+        flows = []
+        for number, (branch, wait) in enumerate(zip(design.branches, waits, strict=True)):
+            flow = held(m, bins, wait, name=f"waiting_{number}")
+            flows.append(run_chain(m, f"before_{number}", branch.before.steps, flow, design))
         far = is_far(design)
-        wait = LEAD - Table.latency
-        asks: Any = early if far else fold.o
-        step = delay_valid(m, asks.valid, wait, name="look_up")
-        word = self._look_up(m, step)
-        m.d.comb += product.h.eq(delay(m, word, far * step_latency(design.fold), name="word"))
-        return product.o
+        folds = [self._fold(m, number, flow, far) for number, flow in enumerate(flows)]
+        asks = flows[0] if far else folds[0]
+        step = delay_valid(m, asks.valid, LEAD - Table.latency, name="look_up")
+        words = delay(m, self._look_up(m, step), far * step_latency(design.fold), name="word")
+        products = [self._product(m, number, flow, words) for number, flow in enumerate(folds)]
+        return add_flows(m, products, design)
 
-    @staticmethod
-    def _held(m: Module, bins: Flow) -> Flow:
-        """Return ``bins`` a cycle later."""
-        flow = FlowSignature(bins.payload.shape()).create(path=("held",))
-        m.d.comb += [
-            flow.payload.eq(delay(m, bins.payload, 1, name="bin")),
-            flow.valid.eq(delay_valid(m, bins.valid, 1, name="bin_valid")),
-        ]
-        return flow
+    def _fold(self, m: Module, number: int, flow: Flow, late: bool) -> Flow:
+        """Fold the words of a branch, a cycle later than they could be if ``late``."""
+        design = self._design
+        fold = Fold(design.branches[number].fold, lanes=design.lanes, target=design.target)
+        m.submodules[f"fold_{number}"] = fold
+        connect_streams(m, held(m, flow, int(late), name=f"held_{number}"), fold.i)
+        return fold.o
+
+    def _product(self, m: Module, number: int, flow: Flow, words: Value) -> Flow:
+        """Multiply in a branch with its part of the spectra's ``words``, and go on to its end."""
+        design = self._design
+        branch = design.branches[number]
+        product = Product(branch.product, lanes=design.lanes, target=design.target)
+        m.submodules[f"product_{number}"] = product
+        connect_streams(m, flow, product.i)
+        m.d.comb += product.h.eq(words.word_select(number, branch.product.h.bits))
+        products = run_chain(m, f"after_{number}", branch.after.steps, product.o, design)
+        longest = max(latency_of(other.after.steps) for other in design.branches)
+        wait = longest - latency_of(branch.after.steps)
+        return held(m, products, wait, name=f"done_{number}")
 
     def _look_up(self, m: Module, step: Value) -> Signal:
         """Return the spectrum's words, `Table.latency` cycles after ``step`` asks for each."""
         design = self._design
         weights = design.weights
-        words = None if weights is None else design.spectrum(weights.weight).flat
         m.submodules.spectrum = table = Table(
-            words=None if words is None else [int(word) for word in words],
+            words=None if weights is None else self._stored(weights),
             depth=self._depth,
-            width=design.product.h.bits,
+            width=self._coefficient_bits,
             target=design.target,
         )
-        if words is None:
+        if weights is None:
             wiring.connect(m, flipped(self.coefficients), table.load)
         m.submodules.place = place = Odometer(
             position=design.coefficient_words,
@@ -151,6 +165,15 @@ class FermatCore(Core):
         ]
         walk_channels(m, address, place)
         return table.data
+
+    def _stored(self, weights: LineWeights) -> list[int]:
+        """Return the words of the table, which hold those of every branch, the first one lowest."""
+        spectra = self._design.spectra(weights.weight)
+        width = self._design.product.h.bits
+        return [
+            sum(part << width * place for place, part in enumerate(encode(words, width)))
+            for words in zip(*(spectrum.flat for spectrum in spectra), strict=True)
+        ]
 
     def _track_frames(self, m: Module, taken: Signal) -> None:
         """Count the frames that have begun at the door and not ended at the spectrum's reader."""

@@ -3,7 +3,6 @@
 from golden.fermat.dense import DenseFermatDesign
 from golden.fermat.design import FermatDesign
 from golden.fermat.plane import PlaneFermat
-from golden.fermat.ring import rings
 from hw.dense.entry import DenseEngine
 from hw.entry import Engine
 from hw.fermat import dense, plane
@@ -20,7 +19,7 @@ class RingCandidates(Candidates):
         """See `Candidates`."""
         del table
         longer = range(lines.length, FermatDesign.length_range[1] + 1)
-        return next((n for n in longer if lines.fixed or rings(n)), lines.length)
+        return next((n for n in longer if lines.fixed or FermatDesign.rings_for(n)), lines.length)
 
 
 FERMAT = Engine(

@@ -17,9 +17,9 @@ _CONTROL = 4
 
 def predict(design: FermatDesign) -> Cost:
     """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
-    cost = transforms(design, design.fold) + products(design)
+    cost = transforms(design, *(branch.fold for branch in design.branches)) + products(design)
     depth = design.channels * design.coefficient_words
-    cost += table(design, depth=depth, width=design.product.h.bits)
+    cost += table(design, depth=depth, width=sum(design.coefficient_fields.values()))
     for size in (design.coefficient_words, design.groups_per_channel, design.channels):
         cost += counter(size)
     cost += Cost(luts=2.5 * depth.bit_length())
@@ -29,7 +29,8 @@ def predict(design: FermatDesign) -> Cost:
 
 def transforms(design: FermatDesign, *folds: plan.Fold) -> Cost:
     """Return what the transforms there and back take, the reduction, and ``folds`` beside them."""
-    steps = (*design.forward.steps, *folds, *design.inverse.steps)
+    between = [step for branch in design.branches for step in branch.steps]
+    steps = (*design.forward.steps, *between, *folds, *design.inverse.steps)
     lane = sum((_words(step) for step in steps), Cost())
     for last in design.reductions:
         lane += rom(depth=len(last.table), width=last.o.bits) + adder(last.o.bits)
@@ -41,8 +42,10 @@ def transforms(design: FermatDesign, *folds: plan.Fold) -> Cost:
 
 
 def products(design: FermatDesign) -> Cost:
-    """Return what the products of all lanes take."""
-    return _product(design.product).times(design.lanes)
+    """Return what the products of all lanes take, and the sum of the branches'."""
+    cost = sum((_product(branch.product) for branch in design.branches), Cost())
+    cost += adder(design.inverse_entry.bits).times(len(design.branches) - 1)
+    return cost.times(design.lanes)
 
 
 def _words(step: plan.Step) -> Cost:

@@ -52,6 +52,7 @@ CASES: dict[str, Case] = {
     "56": {"length": 56, "channels": 2, "rows": 2},
     "64": {"length": 64, "channels": 2},
     "112": {"length": 112},
+    "256-split": {"length": 256, "channels": 2},
     "no-start": {"length": 7, "plain": True},
     "port": {"length": 8, "channels": 2, PORT: True},
     "port-2": {"length": 2, PORT: True, "lanes": 2, "requantization": NARROW},
