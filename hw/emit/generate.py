@@ -16,7 +16,7 @@ from hw.emit.template import explain_layer, explain_line, header, instantiation
 from hw.emit.verilog import to_verilog
 from hw.layer.layer import Layer
 from hw.line.engine import LineEngine
-from hw.targets.registry import models_for
+from hw.targets.registry import TARGETS, models_for
 
 
 def generate(
@@ -45,6 +45,8 @@ def generate(
         Where two names are one, or a module's a primitive's of the target.
     """
     names.check_apart(design.name, _loads(design))
+    if design.name in TARGETS[design.target].models:
+        raise ParameterError("name", "another name than a primitive's", repr(design.name))
     describe: Callable[..., dict[str, Any]]
     arrays: Arrays | None
     if isinstance(design, LayerDesign):
@@ -58,8 +60,6 @@ def generate(
     wrapper = AxiWrapper(component, names)
     verilog = to_verilog(wrapper, design.name, wrapper.ports)
     models = models_for(verilog)
-    if f"{design.name}.v" in models:
-        raise ParameterError("name", "another name than a primitive's", repr(design.name))
     simulated = {f"{design.name}.v": verilog} | models
     manifest = describe(component, names, simulated, models=list(models))
     simulated[f"{design.name}.v"] = header(manifest, explain(manifest), command) + verilog

@@ -10,6 +10,7 @@ from hw.convert.find import find_passes
 from hw.convert.integers import Formats, to_integers
 from hw.convert.read_torch import from_program
 from hw.emit.files import write_files
+from hw.emit.toml import config_files
 from hw.layer.config import read_layer
 from nets.parc import Parallel
 from sim.frames import run_frames
@@ -35,7 +36,7 @@ def test_torch_converter_and_hardware_agree(tmp_path):
     graph = from_program(torch.export.export(nn.Sequential(plain), (image,)), (6, 6))
     (found,) = compose(graph, find_passes(graph)[0])
     converted = to_integers(found, Formats(DATA, OUTPUT), weight_bits=8)
-    write_files(converted.config.files(), tmp_path)
+    write_files(config_files(converted.config), tmp_path)
     config = tmp_path / f"{found.name}.toml"
     config.write_text(config.read_text().replace("height = 6", "height = 6\nlanes = 2"))
     design = read_layer(config)

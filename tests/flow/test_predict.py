@@ -10,7 +10,7 @@ from flow.families import part_named
 from flow.netlist import Netlist
 from flow.product import build
 from flow.synthesis import synthesise
-from flow.tools import FlowError, Yosys
+from flow.tools import Yosys
 from hw.emit.manifest import design_of
 from hw.engines import ENGINES
 
@@ -24,14 +24,7 @@ BUILDS = [
     "direct --length 16 --macs 1 --lanes 2",
     "direct --length 56 --macs 14 --products single",
     "direct --length 15 --lanes 2",
-    pytest.param(
-        "direct --length 13 --lanes 2",
-        marks=pytest.mark.xfail(
-            raises=FlowError,
-            strict=True,
-            reason="Yosys 0.70 ends in an assertion of its own (abc9) at just these",
-        ),
-    ),
+    "direct --length 13 --lanes 2",
     "direct --length 14 --channels 16 --rows 14 --output requantized",
     "direct --length 14 --channels 16 --rows 14 --weights-port",
     "direct --length 32 --data-bits 12 --weight-bits 10",

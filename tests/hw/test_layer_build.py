@@ -41,7 +41,7 @@ def refusal(capsys, path, out):
 
 KEYS = (
     "form, weights_port, weights, channels, height, width, lanes, data_bits, weight_bits, name, "
-    "target, output, engines, between, shared_engine, residual"
+    "target, output, after, engines, between, shared_engine, residual"
 )
 
 

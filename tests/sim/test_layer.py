@@ -188,14 +188,14 @@ METAFORMER, SPLIT = "metaformer", "parallel of two engines"
 RESIDUAL = "metaformer of two engines a pass"
 LOADED = "zero points and residual's scales loaded"
 MUTANTS = {
-    "a corner not turned": (METAFORMER, ANY, "turn_1", r"\+ 3'h4", "+ 3'h1"),
-    "a plane overwritten": (METAFORMER, ANY, "turn_0", r"i__ready = ", "i__ready = 1'h1 | "),
-    "a turn without reset": (METAFORMER, RESET, "turn_0.fill", r"= rst ", "= 1'h0 "),
-    "a frame that never ends": (METAFORMER, ANY, "turn_2", r"<= last_1", "<= 1'h0"),
-    "halves the wrong way": (SPLIT, ANY, "pass_0", r"joining_half \?", "~ joining_half ?"),
+    "a corner not turned": (METAFORMER, ANY, "corner_turn_2", r"\+ 3'h4", "+ 3'h1"),
+    "a plane overwritten": (METAFORMER, ANY, "corner_turn", r"i__ready = ", "i__ready = 1'h1 | "),
+    "a turn without reset": (METAFORMER, RESET, "corner_turn", r"= rst ", "= 1'h0 "),
+    "a frame that never ends": (METAFORMER, ANY, "corner_turn_3", r"<= last_1", "<= 1'h0"),
+    "halves the wrong way": (SPLIT, ANY, "split_passes", r"joining_half \?", "~ joining_half ?"),
     "a residual too many": (RESIDUAL, ANY, "residual", r" \+ ", " - "),
     "a zero point taken off": (
-        *(LOADED, ANY, "output.requantize"),
+        *(LOADED, ANY, "requantizer"),
         *(r"\+ \$signed\(zero_point_1\)", "- $signed(zero_point_1)"),
     ),
 }

@@ -40,7 +40,7 @@ def in_module(module: str, pattern: str, replacement: str) -> Edit:
     """Replace every ``pattern`` in a module; there must be one."""
 
     def edit(verilog: str) -> str:
-        begin = re.search(rf"^module engine__{module}\(", verilog, re.MULTILINE)
+        begin = re.search(rf"^module \w+__{module}\(", verilog, re.MULTILINE)
         assert begin, module
         end = verilog.index("endmodule", begin.start())
         text, count = re.subn(pattern, replacement, verilog[begin.start() : end])
@@ -52,7 +52,7 @@ def in_module(module: str, pattern: str, replacement: str) -> Edit:
 
 ANY, RESET, LAST = "all_paces", "reset_in_midstream", "wrong_last"
 MUTANTS = {
-    "taps subtract": (ANY, "chain", r" \+ ", " - "),
+    "taps subtract": (ANY, "tap_chain", r" \+ ", " - "),
     "starts are subtracted": (ANY, "output_stage", r"\) \+ \$signed", ") - $signed"),
     "tlast never comes": (ANY, "output_stage", r"<= last_position", "<= 1'h0"),
     "a door without credit": (ANY, "sequencer", r"available & credit", "available"),
