@@ -47,7 +47,7 @@ def ports_of(claim: Claim) -> Ports:
 def prove(claim: Claim, folder: Path) -> None:
     (folder / "claim.il").write_text(to_rtlil(claim, "claim", ports_of(claim)))
     script = [
-        f"read_verilog {MODELS['CCU2C']}",
+        "read_verilog CCU2C.v",
         "read_rtlil claim.il",
         "hierarchy -top claim",
         "proc",
@@ -55,6 +55,8 @@ def prove(claim: Claim, folder: Path) -> None:
         "opt -full",
         "sat -verify -prove holds 1 -set-def-inputs -timeout 300",
     ]
+    # By a name without spaces, which a checkout's folder may have.
+    (folder / "CCU2C.v").write_bytes(MODELS["CCU2C"].read_bytes())
     run_yosys(script, folder)
 
 
