@@ -7,11 +7,11 @@ from golden.stages.dense import DensePass
 from hw.dense.engine import cycles_between_groups, pace_of_groups
 from hw.engines import DENSE_ENGINES
 from hw.line.engine import LineEngine
-from hw.stages.line import EnginesHardware
+from hw.stages.line import OwnCoreHardware
 from hw.targets.cost import Cost
 
 
-class DenseHardware(EnginesHardware[DensePass]):
+class DenseHardware(OwnCoreHardware[DensePass]):
     """See `LineEngine`, around a dense engine's core."""
 
     @property
@@ -31,19 +31,9 @@ class DenseHardware(EnginesHardware[DensePass]):
         return LineEngine(self.design, DENSE_ENGINES[type(self.design)].core(self.design, pace))
 
     @property
-    def latency(self) -> int:
-        """See `StageHardware`."""
-        return self.component.latency
-
-    @property
     def cycles_per_frame(self) -> int:
         """See `StageHardware`."""
         return -(-self._groups * cycles_between_groups(self.design) // 2)
-
-    @property
-    def held(self) -> int:
-        """See `StageHardware`."""
-        return self.latency
 
     @property
     def cost(self) -> Cost:

@@ -80,6 +80,21 @@ class EnginesHardware(StageHardware[AnyEngines]):
         return CountedStage(ENGINES[design.engine].pace_of(design))
 
 
+class OwnCoreHardware(EnginesHardware[AnyEngines]):
+    """A stage around one engine whose core is no line engine's: its time is its component's."""
+
+    @property
+    def latency(self) -> int:
+        """See `StageHardware`."""
+        latency: int = self.component.latency
+        return latency
+
+    @property
+    def held(self) -> int:
+        """See `StageHardware`."""
+        return self.latency
+
+
 class LineHardware(EnginesHardware[LinePass]):
     """See `LineEngine`."""
 

@@ -6,11 +6,11 @@ from golden.plane.design import PlaneDesign
 from golden.stages.plane import PlanePass
 from hw.engines import PLANE_ENGINES
 from hw.line.engine import LineEngine
-from hw.stages.line import EnginesHardware
+from hw.stages.line import OwnCoreHardware
 from hw.targets.cost import Cost
 
 
-class PlaneHardware(EnginesHardware[PlanePass]):
+class PlaneHardware(OwnCoreHardware[PlanePass]):
     """See `LineEngine`, around a two-dimensional engine's core."""
 
     @property
@@ -22,16 +22,6 @@ class PlaneHardware(EnginesHardware[PlanePass]):
     def component(self) -> LineEngine:
         """See `StageHardware`."""
         return LineEngine(self.design, PLANE_ENGINES[type(self.design)].core(self.design))
-
-    @property
-    def latency(self) -> int:
-        """See `StageHardware`."""
-        return self.component.latency
-
-    @property
-    def held(self) -> int:
-        """See `StageHardware`."""
-        return self.latency
 
     @property
     def cost(self) -> Cost:

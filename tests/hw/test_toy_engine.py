@@ -19,6 +19,7 @@ from hw.layer.layer import schedule_of
 from hw.plan.command import main as plan
 from sim.engine import simulate
 from tests.hw.toy_engine import TOY, ToyDesign
+from tests.verilog import code_of
 
 LAYER = {
     "form": "serial",
@@ -39,11 +40,6 @@ def toy():
     yield TOY
     for registry in (ENGINES, described.DESIGNS):
         del registry["toy"]
-
-
-def code_of(path):
-    """Verilog without its header, which says by what command it was made."""
-    return [line for line in path.read_text().splitlines() if not line.startswith("//")]
 
 
 def build(capsys, *arguments):
