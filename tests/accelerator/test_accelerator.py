@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden.accelerator.compile import compile_network, frames_of
+from golden.accelerator.compile import compile_network
 from golden.accelerator.sizes import Sizes
+from golden.accelerator.words import frames_of
 from hw.accelerator.accelerator import Accelerator, word_layout
 from hw.accelerator.timing import Timeline
 from sim.runner import simulators

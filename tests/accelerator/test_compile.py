@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from golden.accelerator.compile import compile_network, frames_of, maps_of
+from golden.accelerator.compile import compile_network
 from golden.accelerator.program import Program
 from golden.accelerator.sizes import Sizes
+from golden.accelerator.words import frames_of, maps_of
 from golden.network.network import Network
 from golden.numbers.interval import Integers
 from tests.accelerator.networks import grouped, metaformer

@@ -1,0 +1,1 @@
+"""How each operator of a network maps to the accelerator's units."""
