@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from golden.accelerator.descriptor import Kind
 from golden.accelerator.program import Program
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS
-from hw.accelerator.layout import Layouts
+from hw.accelerator.layout import layouts_of
 from hw.accelerator.post import PostUnit
 from hw.accelerator.reader import Reader
 from hw.accelerator.sequencer import Sequencer
@@ -48,14 +48,14 @@ class Accelerator(StreamComponent):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         program, sizes = self._program, self._program.sizes
-        layouts = Layouts(program)
+        layouts = layouts_of(program)
         m.submodules.sequencer = sequencer = Sequencer(layouts)
         m.submodules.reader = reader = Reader(layouts)
         m.submodules.loader = loader = WeightsLoader(layouts)
         m.submodules.matrix = matrix = MatrixUnit(sizes.matrix)
         m.submodules.post = post = PostUnit(layouts)
         m.submodules.maps = maps = Memory(
-            depth=max(program.words, 2), width=DATA_BITS * sizes.tile, target=sizes.target
+            depth=layouts.map_words, width=DATA_BITS * sizes.tile, target=sizes.target
         )
         told = sequencer.told
         m.d.comb += [

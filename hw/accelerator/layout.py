@@ -1,14 +1,15 @@
 """How descriptors lie in memory: fields, each as wide as the program needs it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from amaranth.hdl import Shape
 from amaranth.lib import data
 
 from golden.accelerator.descriptor import Descriptor, Finish, Kind, Source, Windows
-from golden.accelerator.program import Program
+from golden.accelerator.program import Program, Rom
+from golden.accelerator.sizes import Sizes
+from golden.numbers.interval import Interval
 from hw.parts.tables import packed
 
 
@@ -78,33 +79,67 @@ def finish_fields(one: Descriptor) -> dict[str, int]:
 
 @dataclass(frozen=True, eq=False)
 class Layouts:
-    """Layouts of a program's descriptors."""
+    """What units must know of the programs that they run, to be as wide as these need.
 
-    program: Program
+    Parameters
+    ----------
+    sizes
+        Of the accelerator.
+    map_words
+        Of the maps' memory.
+    read, finish
+        Layouts of `read_fields` and `finish_fields`.
+    side
+        Rows and columns that windows come to at most, on either side of a map's corner.
+    line_bits
+        Of an address of a row within a map, which may lie outside.
+    shifts, offsets
+        Ranges of requantisers' shifts, and of what they add.
+    rom
+        Weights and constants, where they never change.
+    words
+        The descriptors, where they never change.
+    """
 
-    @cached_property
-    def read(self) -> data.StructLayout:
-        """Of `read_fields`."""
-        return _layout([read_fields(one) for one in self.program.descriptors])
+    sizes: Sizes
+    map_words: int
+    read: data.StructLayout
+    finish: data.StructLayout
+    side: int
+    line_bits: int
+    shifts: Interval
+    offsets: Interval
+    rom: Rom | None = None
+    words: Sequence[int] = ()
 
-    @cached_property
-    def finish(self) -> data.StructLayout:
-        """Of `finish_fields`."""
-        return _layout([finish_fields(one) for one in self.program.descriptors])
-
-    @cached_property
+    @property
     def whole(self) -> data.StructLayout:
         """Of a descriptor."""
         return data.StructLayout({"read": self.read, "finish": self.finish})
 
-    @cached_property
-    def words(self) -> list[int]:
-        """The program, a word a descriptor."""
-        return [self._packed(one) for one in self.program.descriptors]
 
-    def _packed(self, one: Descriptor) -> int:
-        read = packed(self.read, read_fields(one))
-        return read | packed(self.finish, finish_fields(one)) << self.read.size
+def layouts_of(program: Program) -> Layouts:
+    """Return what units must know of one program: each field is as wide as that needs it."""
+    reads = [read_fields(one) for one in program.descriptors]
+    finishes = [finish_fields(one) for one in program.descriptors]
+    read, finish = _layout(reads), _layout(finishes)
+    side = 2 * max(max(one.source.height, one.source.width) + 64 for one in program.descriptors)
+    map_words = max(program.words, 2)
+    return Layouts(
+        sizes=program.sizes,
+        map_words=map_words,
+        read=read,
+        finish=finish,
+        side=side,
+        line_bits=(2 * (map_words + side * side) - 1).bit_length() + 1,
+        shifts=Interval.of(program.rom.shift),
+        offsets=Interval.of([one.finish.zero_point for one in program.descriptors]),
+        rom=program.rom,
+        words=[
+            packed(read, first) | packed(finish, second) << read.size
+            for first, second in zip(reads, finishes, strict=True)
+        ],
+    )
 
 
 def _layout(rows: list[dict[str, int]]) -> data.StructLayout:

@@ -7,8 +7,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from golden.accelerator.program import Program
-from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS
+from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS, Sizes
 from golden.numbers.interval import Integers, Interval
 from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.accelerator.layout import Layouts
@@ -23,19 +22,19 @@ _CLIP = Interval.signed(CENTRED_BITS)
 """What the requantiser clips to: more than any map's words, which the last clip is for."""
 
 
-def scaled_at(program: Program) -> int:
+def scaled_at(sizes: Sizes) -> int:
     """Cycles from a sum to its scaled value: the ROMs, the bias, the requantiser."""
-    return Table.latency + 1 + Requantizer.latency_on(program.sizes.target, y_bits=SUM_BITS)
+    return Table.latency + 1 + Requantizer.latency_on(sizes.target, y_bits=SUM_BITS)
 
 
-def latency(program: Program) -> int:
+def latency(sizes: Sizes) -> int:
     """Cycles from a sum to its sample: scaled, clipped, through a table."""
-    return scaled_at(program) + 1 + Table.latency
+    return scaled_at(sizes) + 1 + Table.latency
 
 
-def shift_bits(program: Program) -> int:
+def shift_bits(shifts: Interval) -> int:
     """Return the width of a shift in ROM: of how much less it is than the largest."""
-    return max(int(np.ptp(program.rom.shift)).bit_length(), 1)
+    return max((shifts.high - shifts.low).bit_length(), 1)
 
 
 class PostUnit(Component):
@@ -68,14 +67,16 @@ class PostUnit(Component):
     done: Signal
 
     def __init__(self, layouts: Layouts) -> None:
-        self._program = layouts.program
-        self._sizes = layouts.program.sizes
+        assert layouts.rom is not None
+        self._layouts = layouts
+        self._rom_of = layouts.rom
+        self._sizes = layouts.sizes
         super().__init__(
             {
                 "i": In(stream.Signature(result_layout(self._sizes.matrix))),
                 "told": In(stream.Signature(layouts.finish)),
                 "w_en": Out(1),
-                "w_addr": Out(range(max(self._program.words, 2))),
+                "w_addr": Out(range(layouts.map_words)),
                 "w_data": Out(DATA_BITS * self._sizes.tile),
                 "done": Out(1),
             }
@@ -127,7 +128,7 @@ class PostUnit(Component):
     def _bias_address(self, m: Module, step: Value, position: Value, began: Value) -> Signal:
         """Return the address of the biases of a step: the same again, or others a position."""
         told = self.told.payload
-        depth = max(len(self._program.rom.bias), 2)
+        depth = max(len(self._rom_of.bias), 2)
         address, of_position, of_row = (
             Signal(range(depth), name=n) for n in ("bias", "bias_of_position", "bias_of_row")
         )
@@ -146,7 +147,7 @@ class PostUnit(Component):
     def _begin(self, m: Module, part: Value, address: Value) -> list[Signal]:
         """Return the sums of a step with their biases."""
         scalers = self._sizes.scalers
-        rom = self._rom(m, "biases", [self._program.rom.bias], [SUM_BITS])
+        rom = self._rom(m, "biases", [self._rom_of.bias], [SUM_BITS])
         m.d.comb += rom.addr.eq(address)
         bias = data.ArrayLayout(signed(SUM_BITS), scalers)(rom.data)
         taken = self.i.payload.sums
@@ -185,9 +186,9 @@ class PostUnit(Component):
 
     def _scale(self, m: Module, sums: Sequence[Value], part: Value) -> list[Value]:
         """Return the samples of a step's sums."""
-        rom, told = self._program.rom, self.told.payload
-        shifts = Interval.of(rom.shift)
-        shift_shape = unsigned(shift_bits(self._program))
+        rom, told = self._rom_of, self.told.payload
+        shifts, offsets = self._layouts.shifts, self._layouts.offsets
+        shift_shape = unsigned(shift_bits(shifts))
         table = self._rom(
             m,
             "scales",
@@ -202,7 +203,6 @@ class PostUnit(Component):
                 "shift": data.ArrayLayout(shift_shape, scalers),
             }
         )(delay(m, table.data, 1, name="factors"))
-        offsets = Interval.of([one.finish.zero_point for one in self._program.descriptors])
         samples = []
         for lane, total in enumerate(sums):
             m.submodules[f"requantize_{lane}"] = requantize = Requantizer(
@@ -230,7 +230,7 @@ class PostUnit(Component):
         clipped = Signal(signed(CENTRED_BITS), name=f"clipped_{lane}", reset_less=True)
         above = Mux(scaled > told.high, told.high, scaled)
         m.d.sync += clipped.eq(Mux(scaled < told.low, told.low, above))
-        words = np.asarray(self._program.rom.tables).reshape(-1).tolist()
+        words = np.asarray(self._rom_of.tables).reshape(-1).tolist()
         m.submodules[f"table_{lane}"] = table = Table(
             words=words, depth=len(words), width=DATA_BITS, target=self._sizes.target
         )
@@ -247,7 +247,7 @@ class PostUnit(Component):
         began: Value,
     ) -> None:
         """Put parts together and write a word with the last."""
-        cycles = latency(self._program)
+        cycles = latency(self._sizes)
         valid = delay_valid(m, step, cycles, name="valid")
         last = delay(m, part.last, cycles, name="part_last")
         words = view(

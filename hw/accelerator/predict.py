@@ -3,7 +3,7 @@
 from golden.accelerator.program import Program
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS
 from golden.numbers.quantize import MULTIPLIER_BITS
-from hw.accelerator.layout import Layouts
+from hw.accelerator.layout import layouts_of
 from hw.accelerator.post import shift_bits
 from hw.matrix.predict import predict as predict_matrix
 from hw.predict import product, ram, rom
@@ -12,17 +12,17 @@ from hw.targets.cost import Cost
 
 def predict(program: Program) -> Cost:
     """Return the multipliers and block RAMs of an `Accelerator`; its LUTs are not predicted."""
-    sizes, roms = program.sizes, program.rom
-    scale = sizes.scalers * (MULTIPLIER_BITS + shift_bits(program))
+    sizes, roms, layouts = program.sizes, program.rom, layouts_of(program)
+    scale = sizes.scalers * (MULTIPLIER_BITS + shift_bits(layouts.shifts))
     parts = [
         predict_matrix(sizes.matrix),
         product(lanes=1, a_bits=SUM_BITS, b_bits=MULTIPLIER_BITS + 1).times(sizes.scalers),
-        ram(depth=max(program.words, 2), width=DATA_BITS * sizes.tile),
+        ram(depth=layouts.map_words, width=DATA_BITS * sizes.tile),
         rom(depth=len(roms.weights), width=CENTRED_BITS * sizes.tile),
         rom(depth=len(roms.bias), width=SUM_BITS * sizes.scalers),
         rom(depth=len(roms.multiplier), width=scale),
         rom(depth=roms.tables.size, width=DATA_BITS).times(sizes.scalers),
-        rom(depth=len(program.descriptors), width=Layouts(program).whole.size),
+        rom(depth=len(program.descriptors), width=layouts.whole.size),
     ]
     total = sum(parts, Cost())
     return Cost(multipliers=total.multipliers, block_rams=total.block_rams)

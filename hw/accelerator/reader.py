@@ -54,13 +54,13 @@ class Reader(Component):
     o: Stream
 
     def __init__(self, layouts: Layouts) -> None:
-        self._program = layouts.program
-        self._tile = layouts.program.sizes.tile
+        self._layouts = layouts
+        self._tile = layouts.sizes.tile
         super().__init__(
             {
                 "go": In(1),
                 "told": In(layouts.read),
-                "r_addr": Out(range(max(layouts.program.words, 2))),
+                "r_addr": Out(range(layouts.map_words)),
                 "r_data": In(DATA_BITS * self._tile),
                 "o": Out(stream.Signature(read_layout(self._tile))),
             }
@@ -69,7 +69,7 @@ class Reader(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.buffer = buffer = OutputBuffer(
-            shape=read_layout(self._tile), depth=BUFFER, target=self._program.sizes.target
+            shape=read_layout(self._tile), depth=BUFFER, target=self._layouts.sizes.target
         )
         busy = Signal()
         step = Signal()
@@ -110,14 +110,11 @@ class Reader(Component):
     def _walk(self, m: Module, step: Value, ends: dict[str, Value]) -> None:
         """Keep the row, its address and the column of the window's tap, and where a pass began."""
         told = self.told
-        span = 2 * max(
-            max(one.source.height, one.source.width) + 64 for one in self._program.descriptors
-        )
-        words = 2 * (self._program.words + span * span)
+        span, line = self._layouts.side, signed(self._layouts.line_bits)
         self._column, began_column = (Signal(range(-span, span), name=n) for n in ("c", "c_0"))
         self._row, began_row = (Signal(range(-span, span), name=n) for n in ("r", "r_0"))
-        self._line, began_line = (Signal(range(-words, words), name=n) for n in ("l", "l_0"))
-        self._base = Signal(range(max(self._program.words, 2) + words))
+        self._line, began_line = (Signal(line, name=n) for n in ("l", "l_0"))
+        self._base = Signal(line.width)
         places: list[tuple[Any, Any, Value, Value, Value]] = [
             (self._column, began_column, told.column, Value.cast(1), told.column),
             (self._row, began_row, told.row, Value.cast(1), told.row),

@@ -73,7 +73,7 @@ class Sequencer(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        target = self._layouts.program.sizes.target
+        target = self._layouts.sizes.target
         words = self._layouts.words
         layout = self._layouts.whole
         m.submodules.program = program = Table(

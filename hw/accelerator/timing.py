@@ -97,5 +97,5 @@ class Timeline:
             return ends, None
         ready = begins + _QUEUE if written is None else max(begins + _QUEUE, written + _TURN)
         steps = count * self._program.sizes.parts
-        done = max(ready, final + self._matrix) + steps - 1 + post.latency(self._program)
+        done = max(ready, final + self._matrix) + steps - 1 + post.latency(self._program.sizes)
         return ends, done

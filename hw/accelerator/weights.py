@@ -46,8 +46,10 @@ class WeightsLoader(Component):
     o: Stream
 
     def __init__(self, layouts: Layouts) -> None:
-        self._program = layouts.program
-        sizes = layouts.program.sizes
+        sizes = layouts.sizes
+        self._sizes = sizes
+        assert layouts.rom is not None
+        self._rom = layouts.rom.weights
         self._tile = sizes.tile
         self._row = data.ArrayLayout(signed(CENTRED_BITS), sizes.tile)
         super().__init__(
@@ -61,12 +63,11 @@ class WeightsLoader(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        target = self._program.sizes.target
-        shape = weights_layout(self._program.sizes.matrix)
+        target = self._sizes.target
+        shape = weights_layout(self._sizes.matrix)
         m.submodules.buffer = buffer = OutputBuffer(shape=shape, depth=BUFFER, target=target)
         m.submodules.rows = rows = Counter(self._tile)
-        rom = self._program.rom.weights
-        words = [_packed(row) for row in rom.tolist()]
+        words = [_packed(row) for row in self._rom.tolist()]
         m.submodules.rom = table = Table(
             words=words, depth=len(words), width=self._row.size, target=target
         )
