@@ -21,6 +21,7 @@ from golden.network.operator import Operator
 from golden.network.pointwise import Pointwise
 from golden.network.pool import Average, Maximum
 from golden.network.rescale import Rescale
+from golden.network.resize import WEIGHT_F_BITS, Resize, shares
 from golden.numbers.interval import Integers, Interval
 from golden.operator.parc import Floats
 
@@ -362,6 +363,25 @@ def _arrange(draw: Draw) -> Operator:
     return Arrange(takes=(data,), gives=draw.map(shape, data), parts=parts, order=order)
 
 
+def _resize(draw: Draw) -> Operator:
+    data = draw.map(draw.shape())
+    sides = [(draw.integer(1, 9), side) for side in data.shape[1:]]
+    rows, columns = (_shares(draw, *side) for side in sides)
+    gives = draw.map((data.channels, len(rows), len(columns)), data)
+    return Resize(takes=(data,), gives=gives, rows=rows, columns=columns)
+
+
+def _shares(draw: Draw, after: int, before: int) -> Integers:
+    """Return weights of two samples beside each other, some of halves: ties."""
+    weights = np.zeros((after, before))
+    for row in weights:
+        first, second = (min(draw.integer(0, before - 1) + step, before - 1) for step in (0, 1))
+        part = draw.rng.uniform() if draw.integer(0, 1) else 0.5
+        row[first] += 1 - part
+        row[second] += part
+    return shares(weights, WEIGHT_F_BITS)
+
+
 _CASES: Mapping[str, Callable[[Draw], Operator]] = {
     "convolution": _convolution,
     "circular": _circular,
@@ -375,6 +395,7 @@ _CASES: Mapping[str, Callable[[Draw], Operator]] = {
     "select": _select,
     "arrange": _arrange,
     "constant": _constant,
+    "resize": _resize,
 }
 KINDS = tuple(_CASES)
 """Kinds of operators that can be drawn: all."""

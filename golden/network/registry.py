@@ -11,6 +11,7 @@ from golden.network.move import Arrange, Concatenate, Select
 from golden.network.operator import Operator
 from golden.network.pointwise import Pointwise
 from golden.network.pool import Average, Maximum
+from golden.network.resize import Resize
 
 OPERATORS: Mapping[str, type[Operator]] = {
     operator.kind: operator
@@ -26,6 +27,7 @@ OPERATORS: Mapping[str, type[Operator]] = {
         Concatenate,
         Select,
         Arrange,
+        Resize,
         Constant,
     )
 }

@@ -13,7 +13,8 @@ Sides: TypeAlias = tuple[int, int]
 """Along the height and along the width."""
 Samples: TypeAlias = npt.NDArray[Any]
 MAX_WINDOW = 4096
-_EXACT_IN_FLOAT32 = 1 << 24
+EXACT_IN_FLOAT32 = 1 << 24
+"""Integers up to here are float32 each."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def correlate(maps: Integers, weight: Integers, groups: int, window: Window) -> 
     """
     largest = int(np.abs(maps).max(initial=0))
     most = int(np.abs(weight).reshape(len(weight), -1).sum(axis=1).max()) * largest
-    real: type[np.floating[Any]] = np.float32 if most < _EXACT_IN_FLOAT32 else np.float64
+    real: type[np.floating[Any]] = np.float32 if most < EXACT_IN_FLOAT32 else np.float64
     n_frames, _, height, width = maps.shape
     places = Window(window.size, window.stride, (0, 0, 0, 0)).places(height, width)
     n_outputs, n_inputs = weight.shape[:2]

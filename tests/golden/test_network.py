@@ -20,6 +20,7 @@ from golden.network.pointwise import Pointwise
 from golden.network.pool import Average, Maximum
 from golden.network.registry import OPERATORS
 from golden.network.rescale import Rescale, to_float32
+from golden.network.resize import Resize, shares
 from golden.numbers.interval import Interval
 from golden.operator.parc import parc
 
@@ -274,6 +275,48 @@ def test_moves():
     np.testing.assert_array_equal(pixels.value(x)[0], wanted)
 
 
+def bilinear(before, factor):
+    """What a resize by a whole factor, half pixels aligned, has of each sample."""
+    places = np.clip((np.arange(before * factor) + 0.5) / factor - 0.5, 0, before - 1)
+    return np.maximum(1 - np.abs(places[:, None] - np.arange(before)), 0)
+
+
+@pytest.mark.parametrize(("factor", "exact"), [(2, True), (8, True), (3, False)])
+def test_resize_rounds_once_or_is_within_a_step(factor, exact):
+    rng = np.random.default_rng(15)
+    data = Map.of((2, 5, 4), 0.25, -20)
+    rows, columns = bilinear(5, factor), bilinear(4, factor)
+    stage = Resize(
+        takes=(data,),
+        gives=Map.of((2, 5 * factor, 4 * factor), 0.25, -20),
+        rows=shares(rows, 8),
+        columns=shares(columns, 8),
+    )
+    x = codes(rng, data, 40)
+    x[20:] = rng.choice([-128, 127], x[20:].shape)
+    real = np.einsum("ik,jl,nckl->ncij", rows, columns, x + 20.0)
+    off = np.abs(stage.value(x) - (np.rint(real) - 20))
+    assert off.max() == (0 if exact else 1)
+    assert stage.sums.holds(
+        Interval.of(np.einsum("ik,jl,nckl->ncij", stage.rows, stage.columns, x + 20))
+    )
+    assert stage.max_error == 0
+    flat = np.full((1, 2, 5, 4), 77)
+    np.testing.assert_array_equal(stage.value(flat), 77)
+
+
+def test_shares_keep_sums_and_no_resize_leaves_24_bits():
+    weights = np.random.default_rng(16).dirichlet(np.ones(7), 50)
+    fixed = shares(weights, 8)
+    np.testing.assert_array_equal(fixed.sum(axis=1), 256)
+    assert np.abs(fixed - weights * 256).max() < 1
+    pair = shares(np.array([[0.3, 0.7], [-0.125, 1.125]]), 8)
+    np.testing.assert_array_equal(pair, [[77, 179], [-32, 288]])
+    data = Map.of((1, 2, 2), 1.0, -128)
+    with pytest.raises(ParameterError, match="Weights must be such that no sum leaves 24 bits"):
+        Resize(takes=(data,), gives=data, rows=pair, columns=pair)
+
+
 def test_reciprocal_root():
     rng = np.random.default_rng(10)
     powers = np.int64(1) << np.arange(60)
@@ -394,5 +437,5 @@ def test_formats_that_do_not_agree_are_refused():
 
 
 def test_all_operators_say_what_they_compute():
-    assert len(OPERATORS) == 12
+    assert len(OPERATORS) == 13
     assert all(operator.formula for operator in OPERATORS.values())

@@ -9,7 +9,7 @@ computes those in integers without being told to, on any processor.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from golden.network.network import Network
 from golden.network.operator import Operator
 from golden.network.pointwise import Pointwise
 from golden.network.pool import Average, Maximum
+from golden.network.resize import Resize
 from golden.numbers.interval import Integers, Interval
 from golden.operator.parc import Floats
 from hw.convert.whole.functions import FUNCTIONS
@@ -432,6 +433,18 @@ def _arrange(writer: Writer, operator: Arrange, sources: Sequence[str], output: 
     writer.node("Reshape", [moved, shape], output)
 
 
+def _resize(writer: Writer, operator: Resize, sources: Sequence[str], output: str) -> None:
+    """Write products with its weights, in steps: integers that a float32 holds all along."""
+    (data,) = operator.takes
+    real = writer.dequantize(sources[0], replace(data, scale=1.0), output)
+    rows = writer.constant(f"{output}_rows", operator.rows.astype(np.float32))
+    columns = writer.constant(f"{output}_columns", operator.columns.T.astype(np.float32))
+    tall = writer.node("MatMul", [rows, real], f"{output}_tall")
+    made = writer.node("MatMul", [tall, columns], f"{output}_real")
+    gives = replace(operator.gives, scale=float(1 << 2 * operator.f_bits))
+    writer.quantize(made, gives, gives.range, output)
+
+
 def _constant(writer: Writer, operator: Constant, _sources: Sequence[str], output: str) -> None:
     table = writer.constant(f"{output}_table", operator.table[None].astype(type_of(operator.gives)))
     writer.node("Identity", [table], output)
@@ -449,6 +462,7 @@ _WRITERS: Mapping[type[Operator], Callable[[Writer, Any, Sequence[str], str], No
     Concatenate: _concatenate,
     Select: _select,
     Arrange: _arrange,
+    Resize: _resize,
     Constant: _constant,
 }
 """How each operator is written."""

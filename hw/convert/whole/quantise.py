@@ -20,6 +20,8 @@ from golden.network.operator import Operator
 from golden.network.pointwise import Pointwise
 from golden.network.pool import Average, Maximum
 from golden.network.rescale import OWN_SHIFT, Rescale
+from golden.network.resize import WEIGHT_F_BITS, Resize, reach_of, shares
+from golden.network.window import EXACT_IN_FLOAT32
 from golden.numbers.interval import Integers, Interval
 from golden.numbers.quantize import MAX_MULTIPLIER
 from golden.operator.parc import Floats
@@ -270,6 +272,17 @@ def _arrange(making: Making) -> Operator:
     return Arrange(takes=making.takes, gives=making.gives, **making.step.options)
 
 
+def _resize(making: Making) -> Operator:
+    (data,) = making.takes
+    f_bits = WEIGHT_F_BITS
+    while True:  # weights below 0 add up to more: one bit less of each
+        rows, columns = (shares(making.step.real[name], f_bits) for name in ("rows", "columns"))
+        if reach_of(rows, columns, data.centred).max_abs <= EXACT_IN_FLOAT32:
+            break
+        f_bits -= 1
+    return Resize(takes=making.takes, gives=making.gives, rows=rows, columns=columns, f_bits=f_bits)
+
+
 def _constant(making: Making) -> Operator:
     table = rounded(making.step.real["table"], making.gives)
     return Constant(takes=(), gives=making.gives, table=table)
@@ -288,5 +301,6 @@ _MAKERS: Mapping[str, Callable[[Making], Operator]] = {
     "select": _select,
     "arrange": _arrange,
     "constant": _constant,
+    "resize": _resize,
 }
 """What makes an operator of each kind."""

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from golden.inputs.errors import ParameterError
 from golden.operator.parc import Floats
 from hw.convert.whole.model import Model, Operation
+from hw.convert.whole.resizing import axis_weights
 from hw.convert.whole.steps import Affine, Format, Step, Value, in_map
 
 _IMAGE = ("N", "C", "H", "W")
@@ -772,18 +773,30 @@ def _pixels(reader: Reader, o: Operation) -> None:
 
 
 def _resize(reader: Reader, o: Operation) -> None:
-    """Take a nearest resize by whole factors."""
+    """Take a resize: where each sample is one of those before, their places; else their weights."""
     tensor, value = reader.data(o)
-    before, after = reader.shape(tensor)[2:], reader.shape(o.outputs[0])[2:]
-    nearest = o.attributes.get("mode", b"nearest") == b"nearest"
-    whole = all(b % a == 0 for a, b in zip(before, after, strict=True))
-    if not nearest or not whole or value.axes != _IMAGE:
-        reader.refuse(o, "nearest, by whole factors")
-    kept = {
-        axis + 2: np.repeat(np.arange(a), b // a)
-        for axis, (a, b) in enumerate(zip(before, after, strict=True))
-    }
-    _select(reader, o, tensor, o.outputs[0], kept)
+    before, after = reader.shape(tensor), reader.shape(o.outputs[0])
+    plain = o.attributes.get("keep_aspect_ratio_policy", b"stretch") == b"stretch"
+    if not plain or o.attributes.get("coordinate_transformation_mode") == b"tf_crop_and_resize":
+        reader.refuse(o, "of the whole map, each side for itself")
+    if reader.model.constants.get([name for name in o.inputs if name][-1]) is None:
+        reader.refuse(o, "to a constant size")
+    weights = {}
+    for axis, name in enumerate(value.axes):
+        if before[axis] != after[axis] and name not in ("H", "W"):
+            reader.refuse(o, "of height and width")
+        if name in ("H", "W"):
+            weights[name] = axis_weights(reader.model, o, axis, (before[axis], after[axis]))
+    if all(np.isin(w, (0, 1)).all() for w in weights.values()):
+        kept = {value.axes.index(name): w.argmax(axis=1) for name, w in weights.items()}
+        _select(reader, o, tensor, o.outputs[0], kept)
+        return
+    source = reader.materialise(tensor)
+    rows, columns = (weights.get(name, np.ones((1, 1))) for name in ("H", "W"))
+    shape = (reader.steps[source].shape[0], len(rows), len(columns))
+    step = reader.add("resize", [source], o.outputs[0], shape, place=o.place)
+    step.real = {"rows": rows, "columns": columns}
+    reader.values[o.outputs[0]] = Value(step.name, value.axes)
 
 
 def _format(reader: Reader, o: Operation) -> Format:

@@ -22,9 +22,10 @@ Kind = Literal[
     "concatenate",
     "select",
     "arrange",
+    "resize",
     "constant",
 ]
-MOVES: tuple[Kind, ...] = ("maximum", "concatenate", "select", "arrange")
+MOVES: tuple[Kind, ...] = ("maximum", "concatenate", "select", "arrange", "resize")
 """Kinds whose results have the format of what they take."""
 
 

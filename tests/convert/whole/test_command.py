@@ -298,6 +298,58 @@ def test_a_network_that_the_referee_computes_otherwise_fails(tmp_path, images, c
     assert "not as onnxruntime computes it: t0_0: 256 of 256 samples" in capsys.readouterr().err
 
 
+RESIZED = [
+    ("half_pixel", (2, 2), "resize"),
+    ("pytorch_half_pixel", (1.5, 1), "resize"),
+    ("align_corners", (2, 3), "resize"),
+    ("asymmetric", (0.5, 2), "resize"),
+    ("nearest half_pixel", (1.5, 0.75), "select"),
+    ("cubic half_pixel", (2, 2), "resize"),
+]
+
+
+@pytest.mark.parametrize(("mode", "scales", "kind"), RESIZED)
+def test_resizes(mode, scales, kind, tmp_path, images):
+    *how, coordinates = mode.split()
+    net = Builder()
+    net.conv(4, 3)
+    net.add(
+        "Resize",
+        "",
+        net.constant([1, 1, *scales]),
+        mode=how[0] if how else "linear",
+        coordinate_transformation_mode=coordinates,
+    )
+    net.conv(4, 4)
+    network, report = converted(net, images, tmp_path)
+    assert kinds(network) == ["convolution", kind, "convolution"]
+    assert report["output"] > 25
+    assert report["certificate"]["exact"]
+
+
+@pytest.mark.parametrize("options", [{}, {"align_corners": True}, {"antialias": True}])
+def test_what_torch_interpolates(options, tmp_path, images):
+    class Network(torch.nn.Module):
+        def forward(self, x):
+            return torch.nn.functional.interpolate(x, (5, 19), mode="bilinear", **options)
+
+    program = torch.export.export(Network(), (torch.zeros(1, 3, 8, 8),))
+    torch.export.save(program, tmp_path / "net.pt2")
+    assert convert(tmp_path / "net.pt2", images, tmp_path / "out", "--check") == 0
+    network = read_network(tmp_path / "out" / "network.toml")
+    assert kinds(network) == ["resize"]
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["output"] > 30
+
+
+def test_a_resize_of_part_of_a_map_is_refused(tmp_path, images, capsys):
+    net = Builder()
+    net.conv(4, 3)
+    sizes = net.constant([1, 5, 8, 8], np.int64)
+    net.add("Resize", "", "", sizes, mode="linear")
+    message = "MODEL must be of operations of height and width (--until"
+    refused(capsys, message, net.save(tmp_path / "net.onnx"), images, tmp_path / "out")
+
+
 def test_tables_are_added_where_no_circle_follows(tmp_path, images):
     net = Builder()
     net.conv(4, 3)

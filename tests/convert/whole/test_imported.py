@@ -17,7 +17,7 @@ from golden.network.files import read_network
 from hw.command import run_command
 from hw.convert.command import main
 from hw.convert.whole.model import fixed
-from hw.convert.whole.referee import SourceFile
+from hw.convert.whole.referee import SourceFile, session_of
 from tests.convert.whole.builder import Builder
 
 IMAGES = np.random.default_rng(3).normal(0, 1, (6, 3, 8, 8)).astype(np.float32)
@@ -95,6 +95,31 @@ def test_files_of_onnxruntimes_quantiser(form, tmp_path, capsys):
     constants = {t.name: numpy_helper.to_array(t) for t in onnx.load(quantised).graph.initializer}
     scales = {v.item() for name, v in constants.items() if v.size == 1 and "scale" in name}
     assert {data.scale for data in network.maps.values()} <= scales
+
+
+@pytest.mark.parametrize(("scale", "step"), [(0.05, 1), (0.0625, 0)])
+def test_a_files_own_bilinear_resize_is_within_a_step(scale, step, tmp_path):
+    net = Builder()
+    format = [net.constant(scale), net.constant(117, np.uint8)]
+    net.add("QuantizeLinear", *format)
+    net.add("DequantizeLinear", *format)
+    net.add("Resize", "", net.constant([1, 1, 4, 2]), mode="linear")
+    words = net.add("QuantizeLinear", *format)
+    net.add("DequantizeLinear", *format)
+    net.add("MaxPool", kernel_shape=[1, 1])
+    model = net.save(tmp_path / "net.onnx")
+    assert run(model, tmp_path, "--check") == 0
+    network = read_network(tmp_path / "out" / "network.toml")
+    assert network.certificate()["exact"] == (step == 0)
+    proto = fixed(onnx.load(model), (8, 8))
+    image = np.random.default_rng(5).normal(0, 3, (1, 3, 8, 8)).astype(np.float32)
+    (name,) = (n for n, o in network.operators.items() if o.kind == "resize")
+    del proto.graph.output[:]
+    proto.graph.output.append(helper.make_empty_tensor_value_info(words))
+    (made,) = session_of(proto).run([words], {"x": image})
+    ours = network.trace({network.input: network.quantize(image)})[name]
+    off = np.abs(ours - made.astype(np.int64))
+    assert off.max() <= step
 
 
 def quantised(folder, *, wide=np.uint8, scale=0.05, weight=None, bias=(0, 1, 2, 3)):
