@@ -157,7 +157,11 @@ class SourceFile:
             off = network.operators[node.name].max_error > 0
             if off or not loose.isdisjoint(node.sources):
                 loose.add(node.name)
-        self._words = {name: tensor for name, tensor in words.items() if name not in loose}
+        # Where it was simplified there may be roundings that the file has not.
+        there = {name for node in proto.graph.node for name in node.output}
+        self._words = {
+            name: tensor for name, tensor in words.items() if name not in loose and tensor in there
+        }
         exposed = onnx.ModelProto()
         exposed.CopyFrom(proto)
         del exposed.graph.output[:]
