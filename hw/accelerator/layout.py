@@ -99,6 +99,8 @@ class Layouts:
         Weights and constants, where they never change.
     words
         The descriptors, where they never change.
+    constants, tables
+        Steps whose biases, and whose factors, are kept, and tables, where they are filled in.
     """
 
     sizes: Sizes
@@ -111,6 +113,8 @@ class Layouts:
     offsets: Interval
     rom: Rom | None = None
     words: Sequence[int] = ()
+    constants: int = 0
+    tables: int = 0
 
     @property
     def whole(self) -> data.StructLayout:

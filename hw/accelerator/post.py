@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS, Sizes
-from golden.numbers.interval import Integers, Interval
-from golden.numbers.quantize import MULTIPLIER_BITS
+from golden.numbers.interval import Interval
+from hw.accelerator.constants import PostConstants, fill_layout
 from hw.accelerator.layout import Layouts
 from hw.matrix.unit import result_layout
 from hw.parts.counter import Counter
 from hw.parts.delay import delay, delay_valid
-from hw.parts.ports import Component, Stream, view
+from hw.parts.ports import Component, Stream, View, view
 from hw.parts.requantize import Requantizer
 from hw.parts.tables import Table
 
@@ -30,11 +29,6 @@ def scaled_at(sizes: Sizes) -> int:
 def latency(sizes: Sizes) -> int:
     """Cycles from a sum to its sample: scaled, clipped, through a table."""
     return scaled_at(sizes) + 1 + Table.latency
-
-
-def shift_bits(shifts: Interval) -> int:
-    """Return the width of a shift in ROM: of how much less it is than the largest."""
-    return max((shifts.high - shifts.low).bit_length(), 1)
 
 
 class PostUnit(Component):
@@ -57,6 +51,8 @@ class PostUnit(Component):
         A word of a map.
     done : Out
         Pulse: the last word of a descriptor is written in this cycle.
+    fill : In
+        Constants that are filled in; only where there is no ROM. See `PostConstants`.
     """
 
     i: Stream
@@ -65,22 +61,22 @@ class PostUnit(Component):
     w_addr: Signal
     w_data: Signal
     done: Signal
+    fill: View
 
     def __init__(self, layouts: Layouts) -> None:
-        assert layouts.rom is not None
         self._layouts = layouts
-        self._rom_of = layouts.rom
         self._sizes = layouts.sizes
-        super().__init__(
-            {
-                "i": In(stream.Signature(result_layout(self._sizes.matrix))),
-                "told": In(stream.Signature(layouts.finish)),
-                "w_en": Out(1),
-                "w_addr": Out(range(layouts.map_words)),
-                "w_data": Out(DATA_BITS * self._sizes.tile),
-                "done": Out(1),
-            }
-        )
+        ports = {
+            "i": In(stream.Signature(result_layout(self._sizes.matrix))),
+            "told": In(stream.Signature(layouts.finish)),
+            "w_en": Out(1),
+            "w_addr": Out(range(layouts.map_words)),
+            "w_data": Out(DATA_BITS * self._sizes.tile),
+            "done": Out(1),
+        }
+        if layouts.rom is None:
+            ports["fill"] = In(fill_layout(layouts))
+        super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -105,9 +101,13 @@ class PostUnit(Component):
             m.d.sync += left.eq(0)
         position_ends = step & part.last
         m.d.comb += ends.eq(self._count(m, position_ends) & part.last)
-        bias = self._bias_address(m, step, position_ends, began)
-        sums = self._begin(m, part.value, bias)
-        samples = self._scale(m, sums, part.value)
+        m.submodules.constants = constants = PostConstants(self._layouts)
+        if self._layouts.rom is None:
+            m.d.comb += constants.fill.eq(self.fill)
+        bias = self._bias_address(m, step, position_ends, began, constants.bias_addr)
+        m.d.comb += constants.bias_addr.eq(bias)
+        sums = self._begin(m, part.value, constants)
+        samples = self._scale(m, sums, part.value, constants)
         self._write(m, samples, step, part, ends, began)
         return m
 
@@ -125,12 +125,13 @@ class PostUnit(Component):
         ends: Value = self._row_ends & (row == told.last_row)
         return ends
 
-    def _bias_address(self, m: Module, step: Value, position: Value, began: Value) -> Signal:
+    def _bias_address(
+        self, m: Module, step: Value, position: Value, began: Value, like: Signal
+    ) -> Signal:
         """Return the address of the biases of a step: the same again, or others a position."""
         told = self.told.payload
-        depth = max(len(self._rom_of.bias), 2)
         address, of_position, of_row = (
-            Signal(range(depth), name=n) for n in ("bias", "bias_of_position", "bias_of_row")
+            Signal.like(like, name=n) for n in ("bias", "bias_of_position", "bias_of_row")
         )
         with m.If(step):
             m.d.sync += address.eq(address + 1)
@@ -144,12 +145,9 @@ class PostUnit(Component):
             m.d.sync += [s.eq(told.bias) for s in (address, of_position, of_row)]
         return address
 
-    def _begin(self, m: Module, part: Value, address: Value) -> list[Signal]:
+    def _begin(self, m: Module, part: Value, constants: PostConstants) -> list[Signal]:
         """Return the sums of a step with their biases."""
-        scalers = self._sizes.scalers
-        rom = self._rom(m, "biases", [self._rom_of.bias], [SUM_BITS])
-        m.d.comb += rom.addr.eq(address)
-        bias = data.ArrayLayout(signed(SUM_BITS), scalers)(rom.data)
+        scalers, bias = self._sizes.scalers, constants.biases
         taken = self.i.payload.sums
         sums = []
         for lane in range(scalers):
@@ -163,46 +161,13 @@ class PostUnit(Component):
             sums.append(total)
         return sums
 
-    def _rom(
-        self, m: Module, name: str, columns: Sequence[Integers], widths: Sequence[int]
-    ) -> Table:
-        """Return a ROM of ``columns``, each ``[n, scalers]``: first all lanes of the first."""
-        words = []
-        for rows in zip(*columns, strict=True):
-            word = offset = 0
-            for row, width in zip(rows, widths, strict=True):
-                for value in row:
-                    word |= (int(value) & ((1 << width) - 1)) << offset
-                    offset += width
-            words.append(word)
-        table = Table(
-            words=words,
-            depth=len(words),
-            width=sum(widths) * self._sizes.scalers,
-            target=self._sizes.target,
-        )
-        m.submodules[name] = table
-        return table
-
-    def _scale(self, m: Module, sums: Sequence[Value], part: Value) -> list[Value]:
+    def _scale(
+        self, m: Module, sums: Sequence[Value], part: Value, constants: PostConstants
+    ) -> list[Value]:
         """Return the samples of a step's sums."""
-        rom, told = self._rom_of, self.told.payload
-        shifts, offsets = self._layouts.shifts, self._layouts.offsets
-        shift_shape = unsigned(shift_bits(shifts))
-        table = self._rom(
-            m,
-            "scales",
-            [rom.multiplier, shifts.high - rom.shift],
-            [MULTIPLIER_BITS, shift_shape.width],
-        )
-        m.d.comb += table.addr.eq(told.scale + part)
-        scalers = self._sizes.scalers
-        factors = data.StructLayout(
-            {
-                "multiplier": data.ArrayLayout(unsigned(MULTIPLIER_BITS), scalers),
-                "shift": data.ArrayLayout(shift_shape, scalers),
-            }
-        )(delay(m, table.data, 1, name="factors"))
+        told, shifts, offsets = self.told.payload, self._layouts.shifts, self._layouts.offsets
+        m.d.comb += constants.scale_addr.eq(told.scale + part)
+        factors = delay(m, constants.scales, 1, name="factors")
         samples = []
         for lane, total in enumerate(sums):
             m.submodules[f"requantize_{lane}"] = requantize = Requantizer(
@@ -221,21 +186,18 @@ class PostUnit(Component):
             ]
             if offsets.low != offsets.high:
                 m.d.comb += requantize.zero_point.eq(told.offset)
-            samples.append(self._look_up(m, requantize.o.payload[0], lane))
+            samples.append(self._look_up(m, requantize.o.payload[0], lane, constants))
         return samples
 
-    def _look_up(self, m: Module, scaled: Value, lane: int) -> Value:
+    def _look_up(self, m: Module, scaled: Value, lane: int, constants: PostConstants) -> Value:
         """Return a sample: clipped, then through the descriptor's table."""
         told = self.told.payload
         clipped = Signal(signed(CENTRED_BITS), name=f"clipped_{lane}", reset_less=True)
         above = Mux(scaled > told.high, told.high, scaled)
         m.d.sync += clipped.eq(Mux(scaled < told.low, told.low, above))
-        words = np.asarray(self._rom_of.tables).reshape(-1).tolist()
-        m.submodules[f"table_{lane}"] = table = Table(
-            words=words, depth=len(words), width=DATA_BITS, target=self._sizes.target
-        )
-        m.d.comb += table.addr.eq(Cat(clipped[:DATA_BITS], told.table))
-        return table.data
+        m.d.comb += constants.entry[lane].eq(Cat(clipped[:DATA_BITS], told.table))
+        sample: Value = constants.samples[lane]
+        return sample
 
     def _write(
         self,

@@ -3,8 +3,8 @@
 from golden.accelerator.program import Program
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS
 from golden.numbers.quantize import MULTIPLIER_BITS
+from hw.accelerator.constants import shift_bits
 from hw.accelerator.layout import layouts_of
-from hw.accelerator.post import shift_bits
 from hw.matrix.predict import predict as predict_matrix
 from hw.predict import product, ram, rom
 from hw.targets.cost import Cost

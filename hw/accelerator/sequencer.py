@@ -1,6 +1,8 @@
 """The sequencer: descriptors out of memory, one after the other, frame after frame."""
 
-from amaranth.hdl import Module, Signal
+from typing import cast
+
+from amaranth.hdl import Module, Signal, ValueLike
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
@@ -73,32 +75,16 @@ class Sequencer(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        target = self._layouts.sizes.target
-        words = self._layouts.words
-        layout = self._layouts.whole
-        m.submodules.program = program = Table(
-            words=words, depth=len(words), width=layout.size, target=target
-        )
         m.submodules.queue = queue = OutputBuffer(
-            shape=self._layouts.finish, depth=_QUEUE, target=target
+            shape=self._layouts.finish, depth=_QUEUE, target=self._layouts.sizes.target
         )
-        now = view(layout, name="now")
+        now = view(self._layouts.whole, name="now")
         held = Signal()  # a descriptor is there and has not begun
-        fetched = Signal(range(Table.latency + 2))  # cycles that its address has stood, and one
         load = Signal()
-        address = Signal(range(max(len(words), 2)))
-        m.d.comb += [
-            program.addr.eq(address),
-            load.eq(~held & ~self.busy & (fetched == Table.latency)),
-            self.told.eq(now.read),
-        ]
-        with m.If(fetched != Table.latency):
-            m.d.sync += fetched.eq(fetched + 1)
+        m.d.comb += self.told.eq(now.read)
+        fetched = self._fetch(m, load, held)
         with m.If(load):
-            m.d.sync += [now.eq(layout(program.data)), held.eq(1), fetched.eq(0)]
-            m.d.sync += address.eq(address + 1)
-            with m.If(address == len(words) - 1):
-                m.d.sync += address.eq(0)
+            m.d.sync += [now.eq(fetched), held.eq(1)]
         with m.If(self.go):
             m.d.sync += [held.eq(0), self.busy.eq(1)]
         with m.If(self.ended):
@@ -108,13 +94,42 @@ class Sequencer(Component):
         connect_streams(m, queue.o, flipped(self.finish))
         return m
 
+    def _fetch(self, m: Module, load: Signal, held: Signal) -> View:
+        """Drive ``load`` where a descriptor is taken; return that."""
+        layout, words = self._layouts.whole, self._layouts.words
+        m.submodules.program = program = Table(
+            words=words, depth=len(words), width=layout.size, target=self._layouts.sizes.target
+        )
+        fetched = Signal(range(Table.latency + 2))  # cycles that its address has stood, and one
+        address = Signal(range(max(len(words), 2)))
+        m.d.comb += [
+            program.addr.eq(address),
+            load.eq(~held & ~self.busy & (fetched == Table.latency)),
+        ]
+        with m.If(fetched != Table.latency):
+            m.d.sync += fetched.eq(fetched + 1)
+        with m.If(load):
+            m.d.sync += [fetched.eq(0), address.eq(address + 1)]
+            with m.If(address == len(words) - 1):
+                m.d.sync += address.eq(0)
+        return cast(View, layout(program.data))
+
+    def _may(self, m: Module, now: View) -> ValueLike:
+        """Return whether a descriptor may begin as far as what is outside is concerned."""
+        del m, now
+        return 1
+
     def _begin(self, m: Module, now: View, held: Signal, queue: OutputBuffer) -> None:
         """Begin a descriptor once what it reads is written, and its sums have a place."""
         read = now.read
         pending = Signal(range(MOST_PENDING + 1))
         finishes = Signal()
         m.d.comb += [
-            self.go.eq(held & ((pending == 0) | (~read.waits & (pending != MOST_PENDING)))),
+            self.go.eq(
+                held
+                & ((pending == 0) | (~read.waits & (pending != MOST_PENDING)))
+                & self._may(m, now)
+            ),
             finishes.eq(self.go & read.final & (read.kind == Kind.COMPUTE)),
             queue.take.eq(finishes),
             queue.i.valid.eq(finishes),
