@@ -44,6 +44,9 @@ class _Pool(Operator):
 class Average(_Pool):
     """``y = clip(round(sum (x - z) * factor) + z_y)``; what is padded counts as 0.
 
+    Where single, onnxruntime has integers for the whole map alone. Under other windows it adds real
+    numbers in float32, sample by sample, and rounds ``sum / n / scale + z_y``; so does this.
+
     Parameters
     ----------
     size, stride, padding
@@ -72,31 +75,45 @@ class Average(_Pool):
         return whole.scaled(self.size[0] * self.size[1])
 
     @property
-    def max_error(self) -> int:
-        """See `Operator`.
-
-        With scales of others, onnxruntime adds up the real numbers of windows, and those of signed
-        words, in float32: what is half a step for us falls to either side there.
-        """
-        whole = self.size == self.takes[0].shape[1:] and not any(self.padding)
-        return int(self.rescale.single and (self.takes[0].signed or not whole))
-
-    @property
     def reach(self) -> Interval:
         """See `Operator`."""
         return self.clip
 
+    @property
+    def whole(self) -> bool:
+        """Whether there is one window, and it is the map."""
+        return self.size == self.takes[0].shape[1:] and not any(self.padding)
+
+    def totals(self, x: Integers) -> Integers:
+        """Return the sums of a map, less its zero point, under all windows."""
+        centred = x - self.takes[0].zero_point
+        if self.whole:
+            whole: Integers = centred.sum(axis=(2, 3), keepdims=True)
+            return whole
+        sums = np.zeros((*x.shape[:2], *self.gives.shape[1:]), np.int64)
+        for under in self._under(self.window.padded(centred, 0)):
+            sums += under
+        return sums
+
     def value(self, *maps: Integers) -> Integers:
         """See `Stage`."""
-        x = maps[0] - self.takes[0].zero_point
-        whole = self.size == x.shape[2:] and not any(self.padding)
-        if whole:
-            sums = x.sum(axis=(2, 3), keepdims=True)
-        else:
-            sums = np.zeros((*x.shape[:2], *self.gives.shape[1:]), np.int64)
-            for under in self._under(self.window.padded(x, 0)):
-                sums += under
-        return self.rescale.apply(sums, self.gives.zero_point, self.clip)
+        if self.rescale.single and not self.whole:
+            return self._in_float32(maps[0])
+        return self.rescale.apply(self.totals(maps[0]), self.gives.zero_point, self.clip)
+
+    def _in_float32(self, x: Integers) -> Integers:
+        """Return means of real numbers, added in the order of their windows.
+
+        They are no function of their sum: two windows of one sum may be rounded to either side.
+        """
+        (data,) = self.takes
+        real = (x - data.zero_point).astype(np.float32) * np.float32(data.scale)
+        sums = np.zeros((*x.shape[:2], *self.gives.shape[1:]), np.float32)
+        for under in self._under(self.window.padded(real, 0)):
+            sums += under
+        steps = sums / np.float32(np.prod(self.size)) / np.float32(self.gives.scale)
+        y = np.rint(steps + np.float32(self.gives.zero_point))
+        return np.clip(y, self.clip.low, self.clip.high).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -252,6 +252,27 @@ def test_pools():
         np.testing.assert_array_equal(part.value(x)[:, :, i, j], np.clip(wanted, -128, 127))
 
 
+def test_means_with_scales_of_others_are_integers_of_a_whole_map_alone():
+    rng = np.random.default_rng(9)
+    data, scales = Map.of((2, 4, 4), 0.1, 9), (np.float32(0.1), np.float32(0.07))
+    x = codes(rng, data)
+    gives = Map.of((2, 1, 1), float(scales[1]), 7)
+    factor = Rescale.of_float32(np.float64([scales[0] / (scales[1] * np.float32(16))]))
+    options = {"size": (4, 4), "stride": (2, 2), "rescale": factor, "clip": WORDS}
+    whole = Average(takes=(data,), gives=gives, **options)
+    sums = (x - 9).sum(axis=(2, 3), keepdims=True)
+    np.testing.assert_array_equal(whole.value(x), factor.apply(sums, 7, WORDS))
+    windows = options | {"size": (2, 2), "padding": (1, 0, 0, 1)}
+    part = Average(takes=(data,), gives=replace(gives, height=2, width=2), **windows)
+    real = np.pad((x - 9).astype("f4") * scales[0], ((0, 0), (0, 0), (1, 0), (0, 1)))
+    for i, j in np.ndindex(2, 2):
+        sums = np.zeros((1, 2), "f4")
+        for row, column in np.ndindex(2, 2):
+            sums = sums + real[:, :, 2 * i + row, 2 * j + column]
+        wanted = np.rint(sums / np.float32(4) / scales[1] + np.float32(7))
+        np.testing.assert_array_equal(part.value(x)[:, :, i, j], np.clip(wanted, -128, 127))
+
+
 def test_moves():
     rng = np.random.default_rng(9)
     data = Map.of((4, 2, 3), 1.0)

@@ -19,6 +19,7 @@ from hw.convert.archive import load_program
 from hw.convert.calibrate import Calibration
 from hw.convert.read_onnx import check_model
 from hw.convert.read_torch import export_factory
+from hw.convert.whole.foreign import as_roundings
 from hw.convert.whole.formats import maps_of, observe
 from hw.convert.whole.imported import Imported, complete, is_quantised
 from hw.convert.whole.imported import maps_of as imported_maps
@@ -82,9 +83,10 @@ def convert(request: Request, data: Calibration, inputs: list[Path], bar: Bar) -
     if request.bits > 8 or request.weight_bits > 8:
         name = "bits" if request.bits > 8 else "weight_bits"
         raise ParameterError(name, "at most 8 with --whole", getattr(request, name))
-    proto = _proto(request, data.images.shape[1])
-    part, before = cut(fixed(proto, request.size), request.begin, request.end)
-    _check_channels(proto_shape(fixed(proto, request.size)), data)
+    given = fixed(_proto(request, data.images.shape[1]), request.size)
+    _check_channels(proto_shape(given), data)
+    written = as_roundings(given)
+    part, before = cut(written, request.begin, request.end)
     model = simplified(part)
     images = data.images if before is None else _made_by(simplified(before), data.images)
     steps, network = to_network(model, images, request, bar)
@@ -96,7 +98,8 @@ def convert(request: Request, data: Calibration, inputs: list[Path], bar: Bar) -
     if request.checked:
         with bar("checking", min(len(images), _CHECKED)) as progress:
             words = {step.name: step.words for step in steps if step.words}
-            source = SourceFile(network, part, words) if words else None
+            file = part if request.begin else cut(given, None, request.end)[0]
+            source = SourceFile(network, file, words) if words else None
             report["check"] = check(network, images[:_CHECKED], progress.update, source)
     report["warnings"] = _warnings(report)
     files = _files(network, report)

@@ -104,7 +104,7 @@ def check(
             elements += difference.elements
             if not difference.right:
                 wrong.append(
-                    f"{difference.name}: {difference.different} of {difference.elements} samples, "
+                    f"{difference.name}: {difference.wrong} of {difference.elements} samples, "
                     f"by up to {difference.largest}"
                 )
         theirs, ours = referee.outputs(image[None]), network.predict(image[None])

@@ -360,7 +360,7 @@ def _average(writer: Writer, operator: Average, sources: Sequence[str], output: 
         _convolution(writer, stage, sources, output)
         return
     real = writer.dequantize(sources[0], data, output)
-    if operator.size == data.shape[1:] and not any(operator.padding):
+    if operator.whole:
         made = writer.node("GlobalAveragePool", [real], f"{output}_real")
     else:
         made = writer.node(

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -13,6 +12,7 @@ from golden.inputs.errors import ParameterError
 from golden.operator.parc import Floats
 from hw.convert.whole.model import Model, Operation
 from hw.convert.whole.resizing import axis_weights
+from hw.convert.whole.roundings import constant_rounding, dequantize, narrow, quantize
 from hw.convert.whole.steps import Affine, Format, Step, Value, in_map
 
 _IMAGE = ("N", "C", "H", "W")
@@ -272,7 +272,10 @@ def _one_constant(reader: Reader, o: Operation) -> tuple[int, npt.NDArray[Any] |
 def _elementwise(reader: Reader, o: Operation) -> None:
     """Take a function of one sample: what follows may be part of the same one."""
     tensor, _ = reader.data(o)
-    _chained(reader, o, tensor)
+    if tensor in reader.integers:
+        narrow(reader, o)
+    else:
+        _chained(reader, o, tensor)
 
 
 def _chained(reader: Reader, o: Operation, tensor: str) -> None:
@@ -307,7 +310,10 @@ def _with_table(reader: Reader, o: Operation, index: int) -> None:
     added = reader.table(f"{o.outputs[0]}_table", table, reader.tables[name])
     kind = "add" if o.kind == "Add" else "multiply"
     shape = reader.steps[source].shape
-    step = reader.add(kind, [source, added], o.outputs[0], shape, place=o.place)
+    # onnxruntime's kernel adds the first last, but for one that is the same along a row.
+    turned = index == 1 and table.shape == tuple(shape)
+    names = [added, source] if turned else [source, added]
+    step = reader.add(kind, names, o.outputs[0], shape, place=o.place)
     reader.values[o.outputs[0]] = Value(step.name, value.axes)
 
 
@@ -799,88 +805,6 @@ def _resize(reader: Reader, o: Operation) -> None:
     reader.values[o.outputs[0]] = Value(step.name, value.axes)
 
 
-def _format(reader: Reader, o: Operation) -> Format:
-    """Return the integers of a QuantizeLinear or DequantizeLinear of a map."""
-    scale = reader.model.constants.get(o.inputs[1])
-    zero = reader.model.constants.get(o.inputs[2]) if len(o.inputs) > 2 else None
-    zero = np.zeros((), np.uint8) if zero is None else zero
-    if scale is None or scale.size != 1 or zero.size != 1:
-        reader.refuse(o, "with one constant scale a map")
-    if zero.dtype not in (np.int8, np.uint8):
-        reader.refuse(o, f"of maps of 8 bits, which {zero.dtype} is not")
-    if not 0 < float(scale.ravel()[0]) < np.inf:
-        reader.refuse(o, "of scales that are positive and finite")
-    ends = np.iinfo(zero.dtype)
-    return Format(float(scale.ravel()[0]), int(zero.ravel()[0]), int(ends.min), int(ends.max))
-
-
-def _quantize(reader: Reader, o: Operation) -> None:
-    """Take a rounding: its tensor is a map of its own then, in the file's format."""
-    tensor, value = reader.data(o)
-    name, format = reader.materialise(tensor), _format(reader, o)
-    step = reader.steps[name]
-    if step.format not in (None, format):
-        step = reader.add("pointwise", [name], o.outputs[0], step.shape, place=o.place)
-    step.format, step.words = format, o.outputs[0]
-    reader.values[o.outputs[0]] = Value(step.name, value.axes)
-    reader.integers.add(o.outputs[0])
-
-
-def _dequantize(reader: Reader, o: Operation) -> None:
-    _, value = reader.data(o)
-    format, known = _format(reader, o), reader.steps[value.map].format
-    steps = (format.scale, format.zero_point)
-    if known is not None and steps != (known.scale, known.zero_point):
-        reader.refuse(o, "of the scale and zero point that the map was rounded with")
-    reader.values[o.outputs[0]] = value
-
-
-def _narrow(reader: Reader, o: Operation) -> None:
-    """Take a Clip of integers: the map's format has its ends."""
-    _, value = reader.data(o)
-    step, ends = reader.steps[value.map], [reader.constant(name) for name in o.inputs[1:]]
-    assert step.format is not None
-    low, high = (int(np.ravel(np.asarray(end))[0]) for end in ends)
-    step.format = replace(
-        step.format, low=max(low, step.format.low), high=min(high, step.format.high)
-    )
-    step.words = o.outputs[0]
-    reader.values[o.outputs[0]] = value
-    reader.integers.add(o.outputs[0])
-
-
-def constant_rounding(reader: Reader, o: Operation) -> bool:
-    """Take a rounding of what is constant: of weights; return whether it is one."""
-    values = reader.constant(o.inputs[0])
-    if values is None or o.kind not in ("DequantizeLinear", "QuantizeLinear", "Clip"):
-        return False
-    if o.kind == "Clip":
-        ends = [np.asarray(reader.constant(name)) for name in o.inputs[1:3]]
-        low, high = (float(np.ravel(end)[0]) for end in ends)
-        reader.dequantise(o.outputs[0], np.clip(values, low, high), np.ones(1))
-        return True
-    scale = np.asarray(reader.model.constants[o.inputs[1]], np.float64)
-    given = reader.model.constants.get(o.inputs[2]) if len(o.inputs) > 2 else None
-    zero = np.zeros((), np.uint8) if given is None else given
-    if not np.all((scale > 0) & np.isfinite(scale)):
-        reader.refuse(o, "of scales that are positive and finite")
-    axis = o.attributes.get("axis", 1)
-    shape = [1] * values.ndim
-    if scale.size > 1:
-        shape[axis] = -1
-        scale, zero = scale.reshape(shape), zero.reshape(shape) if zero.size > 1 else zero
-    if o.kind == "DequantizeLinear":
-        real = (values.astype(np.float64) - zero.astype(np.float64)) * scale
-        reader.dequantise(o.outputs[0], real, np.ravel(scale))
-        if scale.size == zero.size == 1 and values.dtype in (np.int8, np.uint8):
-            reader.tables[o.outputs[0]] = _format(reader, o)
-    else:
-        words = np.iinfo(zero.dtype)
-        q = np.rint(values.astype(np.float32) / scale.astype(np.float32)) + zero.astype(np.int64)
-        reader.dequantise(o.outputs[0], np.clip(q, words.min, words.max), np.ones(1))
-    return True
-
-
 _HANDLERS: Mapping[str, Handler] = {
     **dict.fromkeys(_UNARY, _elementwise),
     **dict.fromkeys(_BINARY, _binary),
@@ -892,11 +816,11 @@ _HANDLERS: Mapping[str, Handler] = {
     "BatchNormalization": _batch_norm,
     "Concat": _concat,
     "Conv": _conv,
-    "DequantizeLinear": _dequantize,
+    "DequantizeLinear": dequantize,
     "Gather": _gather,
     "GlobalAveragePool": _global_average,
     "LayerNormalization": _layer_norm,
-    "QuantizeLinear": _quantize,
+    "QuantizeLinear": quantize,
     "ReduceMean": _mean,
     "Resize": _resize,
     "Slice": _slice,

@@ -11,7 +11,12 @@ from onnx import TensorProto, helper, numpy_helper
 with pytest.MonkeyPatch.context() as patched:
     # It warns of packages that only other quantisers need.
     patched.setattr(logging, "warning", lambda *_: None)
-    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
 
 from golden.network.files import read_network
 from hw.command import run_command
@@ -77,12 +82,14 @@ def network_of_all(folder):
     return net.save(folder / "float.onnx", 2)
 
 
+@pytest.mark.parametrize("way", QuantFormat)
 @pytest.mark.parametrize("form", FORMS)
-def test_files_of_onnxruntimes_quantiser(form, tmp_path, capsys):
+def test_files_of_onnxruntimes_quantiser(form, way, tmp_path, capsys):
     quantised = tmp_path / "quantised.onnx"
+    options = {"quant_format": way, **FORMS[form]}
     logging.disable()
     try:
-        quantize_static(network_of_all(tmp_path), quantised, Reader(), **FORMS[form])
+        quantize_static(network_of_all(tmp_path), quantised, Reader(), **options)
     finally:
         logging.disable(logging.NOTSET)
     assert run(quantised, tmp_path, "--check") == 0, capsys.readouterr().err

@@ -1,0 +1,97 @@
+"""What a quantised file rounds: maps, whose formats these are, and constants."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hw.convert.whole.model import Operation
+from hw.convert.whole.steps import Format, Value
+
+if TYPE_CHECKING:
+    from hw.convert.whole.recognise import Reader
+
+
+def _format(reader: "Reader", o: Operation) -> Format:
+    """Return the integers of a QuantizeLinear or DequantizeLinear of a map."""
+    scale = reader.model.constants.get(o.inputs[1])
+    zero = reader.model.constants.get(o.inputs[2]) if len(o.inputs) > 2 else None
+    zero = np.zeros((), np.uint8) if zero is None else zero
+    if scale is None or scale.size != 1 or zero.size != 1:
+        reader.refuse(o, "with one constant scale a map")
+    if zero.dtype not in (np.int8, np.uint8):
+        reader.refuse(o, f"of maps of 8 bits, which {zero.dtype} is not")
+    if not 0 < float(scale.ravel()[0]) < np.inf:
+        reader.refuse(o, "of scales that are positive and finite")
+    ends = np.iinfo(zero.dtype)
+    return Format(float(scale.ravel()[0]), int(zero.ravel()[0]), int(ends.min), int(ends.max))
+
+
+def quantize(reader: "Reader", o: Operation) -> None:
+    """Take a rounding: its tensor is a map of its own then, in the file's format."""
+    tensor, value = reader.data(o)
+    name, format = reader.materialise(tensor), _format(reader, o)
+    step = reader.steps[name]
+    if step.format not in (None, format):
+        if step.tensor == tensor:
+            reader.refuse(o, "that round a map of real numbers once")
+        step = reader.add("pointwise", [name], o.outputs[0], step.shape, place=o.place)
+    step.format, step.words = format, o.outputs[0]
+    reader.values[o.outputs[0]] = Value(step.name, value.axes)
+    reader.integers.add(o.outputs[0])
+
+
+def dequantize(reader: "Reader", o: Operation) -> None:
+    """Take what integers stand for: the map that they are."""
+    _, value = reader.data(o)
+    format, known = _format(reader, o), reader.steps[value.map].format
+    steps = (format.scale, format.zero_point)
+    if known is not None and steps != (known.scale, known.zero_point):
+        reader.refuse(o, "of the scale and zero point that the map was rounded with")
+    reader.values[o.outputs[0]] = value
+
+
+def narrow(reader: "Reader", o: Operation) -> None:
+    """Take a Clip of integers: the map's format has its ends."""
+    _, value = reader.data(o)
+    step, ends = reader.steps[value.map], [reader.constant(name) for name in o.inputs[1:]]
+    assert step.format is not None
+    low, high = (int(np.ravel(np.asarray(end))[0]) for end in ends)
+    step.format = replace(
+        step.format, low=max(low, step.format.low), high=min(high, step.format.high)
+    )
+    step.words = o.outputs[0]
+    reader.values[o.outputs[0]] = value
+    reader.integers.add(o.outputs[0])
+
+
+def constant_rounding(reader: "Reader", o: Operation) -> bool:
+    """Take a rounding of what is constant: of weights; return whether it is one."""
+    values = reader.constant(o.inputs[0])
+    if values is None or o.kind not in ("DequantizeLinear", "QuantizeLinear", "Clip"):
+        return False
+    if o.kind == "Clip":
+        ends = [np.asarray(reader.constant(name)) for name in o.inputs[1:3]]
+        low, high = (float(np.ravel(end)[0]) for end in ends)
+        reader.dequantise(o.outputs[0], np.clip(values, low, high), np.ones(1))
+        return True
+    scale = np.asarray(reader.model.constants[o.inputs[1]], np.float64)
+    given = reader.model.constants.get(o.inputs[2]) if len(o.inputs) > 2 else None
+    zero = np.zeros((), np.uint8) if given is None else given
+    if not np.all((scale > 0) & np.isfinite(scale)):
+        reader.refuse(o, "of scales that are positive and finite")
+    axis = o.attributes.get("axis", 1)
+    shape = [1] * values.ndim
+    if scale.size > 1:
+        shape[axis] = -1
+        scale, zero = scale.reshape(shape), zero.reshape(shape) if zero.size > 1 else zero
+    if o.kind == "DequantizeLinear":
+        real = (values.astype(np.float64) - zero.astype(np.float64)) * scale
+        reader.dequantise(o.outputs[0], real, np.ravel(scale))
+        if scale.size == zero.size == 1 and values.dtype in (np.int8, np.uint8):
+            reader.tables[o.outputs[0]] = _format(reader, o)
+    else:
+        words = np.iinfo(zero.dtype)
+        q = np.rint(values.astype(np.float32) / scale.astype(np.float32)) + zero.astype(np.int64)
+        reader.dequantise(o.outputs[0], np.clip(q, words.min, words.max), np.ones(1))
+    return True
