@@ -107,10 +107,9 @@ class Average(_Pool):
         They are no function of their sum: two windows of one sum may be rounded to either side.
         """
         (data,) = self.takes
-        real = (x - data.zero_point).astype(np.float32) * np.float32(data.scale)
         sums = np.zeros((*x.shape[:2], *self.gives.shape[1:]), np.float32)
-        for under in self._under(self.window.padded(real, 0)):
-            sums += under
+        for under in self._under(self.window.padded(x - data.zero_point, 0)):
+            sums += under.astype(np.float32) * np.float32(data.scale)
         steps = sums / np.float32(np.prod(self.size)) / np.float32(self.gives.scale)
         y = np.rint(steps + np.float32(self.gives.zero_point))
         return np.clip(y, self.clip.low, self.clip.high).astype(np.int64)

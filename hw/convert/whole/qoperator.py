@@ -239,7 +239,7 @@ class _Rewriting:
         return made[0], made[1]
 
     def _value(self, node: onnx.NodeProto, place: int) -> npt.NDArray[Any]:
-        value = self._constants.get(node.input[place])
+        value: npt.NDArray[Any] | None = self._constants.get(node.input[place])
         if value is None:
             _refuse(node, "with constant scales and zero points", node.input[place] or "none")
         return value

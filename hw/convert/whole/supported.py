@@ -1,8 +1,10 @@
 """What documents say of operators and operations, from the code that has them."""
 
 import textwrap
+from collections.abc import Iterable
 
 from golden.network.registry import OPERATORS
+from hw.convert.whole.qoperator import KERNELS
 from hw.convert.whole.recognise import KNOWN
 
 
@@ -15,4 +17,13 @@ def operators_table() -> str:
 
 def operations_text() -> str:
     """Return the operations of ONNX that are read, in their order, on lines of a document."""
-    return "\n".join(textwrap.wrap(", ".join(KNOWN) + ".", 118))
+    return _wrapped(KNOWN)
+
+
+def foreign_text() -> str:
+    """Return the operations of other tools that are read, on lines of a document."""
+    return _wrapped(sorted(KERNELS))
+
+
+def _wrapped(names: Iterable[str]) -> str:
+    return "\n".join(textwrap.wrap(", ".join(names) + ".", 118))

@@ -15,7 +15,7 @@ from golden.network.files import read_network
 from hw.command import run_command
 from hw.convert.command import main
 from hw.convert.whole.qdq import output_name
-from hw.convert.whole.supported import operations_text, operators_table
+from hw.convert.whole.supported import foreign_text, operations_text, operators_table
 from nets.digits import digits, load_trained
 from tests.convert.whole.builder import Builder
 
@@ -365,3 +365,4 @@ def test_documents_say_what_the_code_has():
     text = (Path(__file__).parents[3] / "docs" / "networks-in-integers.md").read_text()
     assert operators_table() in text
     assert operations_text() in text
+    assert foreign_text() in text
