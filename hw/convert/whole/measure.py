@@ -42,7 +42,7 @@ def measure(
         for step in known:
             data = network.maps[step.name]
             real = np.clip(exact[step.tensor].astype(np.float64), *_ends(step))
-            ratios[step.name].add(_as_map(real, step), data.dequantize(made[step.name]))
+            ratios[step.name].add(step.as_map(real), data.dequantize(made[step.name]))
         guesses[index] = exact[model.output].argmax(), made[output].argmax()
         progress(1)
     layers = {name: ratio.decibels for name, ratio in ratios.items()}
@@ -69,14 +69,6 @@ def _ends(step: Step) -> tuple[float, float]:
         for word in (step.format.low, step.format.high)
     )
     return low, high
-
-
-def _as_map(values: Floats, step: Step) -> Floats:
-    """Return a tensor of the file as the step's map, whatever the order of its axes."""
-    shape = (1, *step.shape)
-    if values.shape != shape and values.ndim == 4:
-        values = values.transpose(0, 3, 1, 2)  # channels last
-    return values.reshape(shape)
 
 
 def check(

@@ -136,12 +136,10 @@ def fixed(proto: onnx.ModelProto, size: tuple[int, int]) -> onnx.ModelProto:
     named = dimensions(inputs[0])
     sides = [s if s.isdecimal() else str(given) for s, given in zip(named[2:], size, strict=True)]
     shape = check_shape([*named[:2], *sides], size)
-    return _between(proto, inputs[0].name, shape, graph.output[0].name)
+    return between(proto, inputs[0].name, shape, graph.output[0].name)
 
 
-def _between(
-    proto: onnx.ModelProto, first: str, shape: Sequence[int], last: str
-) -> onnx.ModelProto:
+def between(proto: onnx.ModelProto, first: str, shape: Sequence[int], last: str) -> onnx.ModelProto:
     """Return the part of a network from one tensor, of a shape, to another."""
     part = onnx.ModelProto()
     part.CopyFrom(proto)
@@ -185,7 +183,7 @@ def cut(
     shape = [d.dim_value for d in first.type.tensor_type.shape.dim]
     if end is not None:
         last = _node(proto, end, "until").output[0]
-    whole = _between(proto, first.name, shape, last)
+    whole = between(proto, first.name, shape, last)
     if begin is None:
         return whole, None
     known = {t.name for t in proto.graph.initializer}
@@ -193,10 +191,10 @@ def cut(
     (entry, *_) = [name for name in node.input if name and name not in known]
     if entry == first.name:
         return whole, None
-    before = _between(proto, first.name, shape, entry)
+    before = between(proto, first.name, shape, entry)
     made = simplified(before)
     entry_shape = made.shapes[made.output]
-    part = _between(whole, entry, entry_shape, last)
+    part = between(whole, entry, entry_shape, last)
     there = {entry, *known}
     for member in part.graph.node:
         if any(name and name not in there for name in member.input):

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -13,6 +14,7 @@ from golden.operator.parc import Floats
 from hw.convert.whole.model import Model, Operation
 from hw.convert.whole.resizing import axis_weights
 from hw.convert.whole.roundings import constant_rounding, dequantize, narrow, quantize
+from hw.convert.whole.spectra import beginnings, filter_at
 from hw.convert.whole.steps import Affine, Format, Step, Value, in_map
 
 _IMAGE = ("N", "C", "H", "W")
@@ -75,6 +77,9 @@ class Reader:
         self.integers: set[str] = set()
         # Formats of constants that were integers of one scale.
         self.tables: dict[str, Format] = {}
+        # First operations of what may be a global filter, by what they give; and what filters do.
+        self.spectra = beginnings(model)
+        self.filtered: set[str] = set()
         self.add("image", (), model.input, model.input_shape, place="the input")
 
     def add(
@@ -97,11 +102,14 @@ class Reader:
 
     def take(self, operation: Operation) -> None:
         """Take an operation: what it gives is in `values` then."""
+        if operation.outputs[0] in self.filtered:
+            return
         if not any(name in self.values for name in operation.inputs):
             if not constant_rounding(self, operation):
                 self.refuse(operation, "of what depends on the image")
             return
-        handler = _HANDLERS.get(operation.kind)
+        begins = operation.outputs[0] in self.spectra
+        handler = _filter if begins else _HANDLERS.get(operation.kind)
         if handler is None:
             nearest = ", ".join(KNOWN)
             self.refuse(operation, f"among those that are known: {nearest}")
@@ -146,8 +154,12 @@ class Reader:
         value = self.values[tensor]
         if value.plain:
             return value.map
-        affine = self.as_affine(value, tensor)
-        if affine is None:
+        affine = self.as_affine(value)
+        last = value.chain[-1].outputs[0] if value.chain else tensor
+        if affine is None and last != tensor:
+            # Transposed or reshaped since: one map for what the function gives.
+            made = self.materialise(last)
+        elif affine is None:
             base = self.steps[value.map]
             made = self._pointwise(tensor, value, base)
         else:
@@ -155,24 +167,25 @@ class Reader:
         self.values[tensor] = Value(made, value.axes)
         return made
 
-    def as_affine(self, value: Value, tensor: str) -> Affine | None:
+    def as_affine(self, value: Value) -> Affine | None:
         """Return what is done to the map of a value, where that is affine."""
         if value.affine is not None or not value.chain:
             return value.affine
         if any(o.kind not in _AFFINE for o in value.chain):
             return None
         base = self.steps[value.map]
-        zero, one, two = (self._evaluated(value, tensor, x) for x in (0.0, 1.0, 2.0))
+        zero, one, two = (self._evaluated(value, x) for x in (0.0, 1.0, 2.0))
         if not np.isclose(two - one, one - zero, 1e-6):
             return None
         channels = base.shape[0]
         return Affine(np.full(channels, one - zero), np.full((channels, 1, 1), zero))
 
-    def _evaluated(self, value: Value, tensor: str, x: float) -> float:
+    def _evaluated(self, value: Value, x: float) -> float:
         from hw.convert.whole.chains import evaluate
 
         constants = self.model.constants
-        made = evaluate(value.chain, value.entry, tensor, np.array([x]), constants)
+        last = value.chain[-1].outputs[0]
+        made = evaluate(value.chain, value.entry, last, np.array([x]), constants)
         return float(made[0])
 
     def _pointwise(self, tensor: str, value: Value, base: Step) -> str:
@@ -257,6 +270,10 @@ class Reader:
         for step in reversed(self.steps.values()):
             if step.name in needed:
                 needed.update(step.sources)
+        for tensor, value in self.values.items():
+            step = self.steps[value.map]
+            if value.plain and step.tensor == tensor:
+                step.axes = value.axes
         return [step for step in self.steps.values() if step.name in needed]
 
 
@@ -338,7 +355,7 @@ def _affine(reader: Reader, o: Operation, index: int, other: npt.NDArray[Any]) -
 
 def _then(reader: Reader, o: Operation, tensor: str, gain: Floats, offset: Floats) -> None:
     value = reader.values[tensor]
-    before = reader.as_affine(value, tensor)
+    before = reader.as_affine(value)
     if before is None:
         value = Value(reader.materialise(tensor), value.axes)
         channels = len(gain)
@@ -440,7 +457,7 @@ def _kernels(
 ) -> None:
     """Add a step of kernels; what is affine before it goes into them, where nothing is padded."""
     value, out = reader.values[tensor], o.outputs[0]
-    affine = reader.as_affine(value, tensor)
+    affine = reader.as_affine(value)
     padded = any(options.get("padding", ()))
     fits = affine is not None and (kind == "circular" or affine.flat)
     taken = None
@@ -494,6 +511,22 @@ def _circular(
     if fits:
         _kernels(reader, o, base, weight, bias, options, "circular")
     return fits
+
+
+def _filter(reader: Reader, o: Operation) -> None:
+    """Take a global filter: all that is between its map and what it gives."""
+    tensor, value = reader.data(o)
+    first = reader.spectra.get(o.outputs[0])
+    found = None if first is None else filter_at(reader.model, first, value.axes)
+    if found is None:
+        reader.refuse(o, "whose spectra filter each channel around its map")
+    span, weight, bias = found
+    reader.filtered.update(name for each in span.operations for name in each.outputs)
+    options = {"groups": len(weight), "stride": (1, 1), "padding": (0, 0, 0, 0)}
+    whole = replace(o, outputs=(span.exit,))
+    _kernels(reader, whole, tensor, weight, bias, options, "circular")
+    made = reader.values[span.exit]
+    reader.values[span.exit] = Value(made.map, value.axes)
 
 
 def _gemm(reader: Reader, o: Operation) -> None:
@@ -816,6 +849,7 @@ _HANDLERS: Mapping[str, Handler] = {
     "BatchNormalization": _batch_norm,
     "Concat": _concat,
     "Conv": _conv,
+    "DFT": _filter,
     "DequantizeLinear": dequantize,
     "Gather": _gather,
     "GlobalAveragePool": _global_average,

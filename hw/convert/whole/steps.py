@@ -78,6 +78,8 @@ class Step:
         Of the result, where the file itself rounds it.
     words
         The file's name of the result in integers, if it has them.
+    axes
+        Which axis of the map each of the tensor's is.
     """
 
     name: str
@@ -93,6 +95,12 @@ class Step:
     place: str = ""
     format: "Format | None" = None
     words: str = ""
+    axes: tuple[str, ...] = ("N", "C", "H", "W")
+
+    def as_map(self, values: Floats) -> Floats:
+        """Return its tensor as a map ``[1, C, H, W]``."""
+        order = [self.axes.index(axis) for axis in "NCHW" if axis in self.axes]
+        return values.transpose(order).reshape(1, *self.shape)
 
     def scale(self, gain: Floats, offset: Floats) -> None:
         """Make its result, of kernels, ``gain * y + offset``, one number a channel each."""

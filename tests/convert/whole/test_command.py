@@ -122,6 +122,20 @@ def test_activations_are_recognised_however_written(function, tmp_path, images):
     assert report["output"] > 25
 
 
+def test_activations_that_are_transposed(tmp_path, images):
+    net = Builder()
+    net.conv(8, 3)
+    for kind, *given in (["Sigmoid"], ["Mul", net.constant(7.0)], ["Softplus"]):
+        net.add(kind, *given)
+        net.add("Transpose", perm=[0, 2, 3, 1])
+        gamma, beta = (net.constant(net.rng.uniform(0.5, 2, 8)) for _ in range(2))
+        net.add("LayerNormalization", gamma, beta, axis=-1, epsilon=1e-6)
+        net.add("Transpose", perm=[0, 3, 1, 2])
+    network, report = converted(net, images, tmp_path)
+    assert kinds(network)[:3] == ["convolution", "pointwise", "layer_norm"]
+    assert report["output"] > 20
+
+
 def test_circular_convolution_with_all_that_folds_into_it(tmp_path, images):
     net = Builder()
     x = net.conv(4, 3)
