@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from sim.runner import ROOT, verilator_environment
+from hw.simulate.verilator import verilator_environment
+from sim.runner import ROOT
 
 CHECK = ROOT.parent / "shared" / "conformance" / "check.py"
 OUT = ROOT / "build" / "conformance"

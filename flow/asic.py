@@ -6,12 +6,12 @@ from pathlib import Path
 
 from flow.cache import Cache, Step
 from flow.netlist import Netlist
-from flow.product import Product
 from flow.progress import Progress
 from flow.report import CriticalPath, Report
 from flow.synthesis import read_commands
 from flow.tools import FlowError, Yosys
 from golden.inputs.errors import ParameterError
+from hw.emit.product import Built
 
 DEVICE = "asic"
 N_STEPS = 1
@@ -28,7 +28,7 @@ REMARKS = [
 
 
 def estimate(
-    product: Product, liberty: Path, *, yosys: Path | None, cache: Cache, progress: Progress
+    product: Built, liberty: Path, *, yosys: Path | None, cache: Cache, progress: Progress
 ) -> Report:
     """Map ``product`` onto the cells of ``liberty``.
 

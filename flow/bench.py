@@ -8,12 +8,13 @@ from typing import Any
 
 from flow.families import part_named
 from flow.implement import Means, implement, n_steps
-from flow.product import Product, build
+from flow.product import build
 from flow.report import Report
 from flow.tools import FlowError, MissingToolError
 from golden.inputs.errors import ParameterError
 from golden.inputs.read import read_json
 from hw.emit.files import to_json
+from hw.emit.product import Built
 from hw.engines import ENGINES
 from hw.targets.device import USABLE
 from hw.targets.registry import device_named
@@ -158,7 +159,7 @@ def measure(case: Case, means: Means) -> Result:
     return result
 
 
-def _result(case: Case, product: Product, report: Report) -> Result:
+def _result(case: Case, product: Built, report: Report) -> Result:
     manifest = product.manifest
     return Result(
         case,

@@ -8,7 +8,6 @@ from boards.selftest import TOP, self_test
 from flow.cache import Cache, Step
 from flow.families import part_named
 from flow.place import NETLIST, REPORT
-from flow.product import Product
 from flow.progress import Progress
 from flow.synthesis import synthesise
 from flow.tools import FlowError, Yosys, ecppack, nextpnr
@@ -20,6 +19,7 @@ from golden.numbers.interval import Interval
 from hw.emit.axi import PortNames
 from hw.emit.generate import generate
 from hw.emit.manifest import design_of
+from hw.emit.product import Built
 from hw.emit.template import command_of
 
 N_STEPS = 3
@@ -28,7 +28,7 @@ CONFIGURATION = "board.config"
 BITSTREAM = "board.bit"
 
 
-def golden_design(product: Product, weights: Path) -> LineDesign:
+def golden_design(product: Built, weights: Path) -> LineDesign:
     """Return the design that ``product`` is a build of, with the weights that it was given.
 
     Raises
@@ -55,10 +55,10 @@ def golden_design(product: Product, weights: Path) -> LineDesign:
     return design
 
 
-def self_tested(product: Product, design: LineDesign, *, wrong_weight: bool) -> Product:
+def self_tested(product: Built, design: LineDesign, *, wrong_weight: bool) -> Built:
     """Return the self-test around ``product`` as something to be implemented itself."""
     verilog = self_test(product.manifest, design, wrong_weight=wrong_weight)
-    return Product(
+    return Built(
         name=TOP,
         clock="clock",
         sources=product.sources | {f"{TOP}.v": verilog.encode()},
@@ -67,7 +67,7 @@ def self_tested(product: Product, design: LineDesign, *, wrong_weight: bool) -> 
 
 
 def bitstream(
-    test: Product,
+    test: Built,
     board: str,
     *,
     cache: Cache,

@@ -11,11 +11,11 @@ from flow.bitstream import N_STEPS, bitstream, board_device, golden_design, self
 from flow.cache import Cache
 from flow.families import part_named, parts
 from flow.implement import Means, implement, n_steps
-from flow.product import Product, load_product
 from flow.progress import progress
 from golden.inputs.errors import check_range
 from hw.command import run_command
 from hw.emit.files import write_files
+from hw.emit.product import Built, load_product
 
 
 @click.command()
@@ -51,7 +51,7 @@ def main(manifest: Path, cache: Path, no_cache: bool, **options: Any) -> None:
         _measure(manifest, product, kept, options)
 
 
-def _measure(manifest: Path, product: Product, cache: Cache, options: dict[str, Any]) -> None:
+def _measure(manifest: Path, product: Built, cache: Cache, options: dict[str, Any]) -> None:
     check_range("seeds", options["seeds"], 1, 99)
     check_range("jobs", options["jobs"], 1, 99)
     device = part_named(options["device"])
@@ -69,7 +69,7 @@ def _measure(manifest: Path, product: Product, cache: Cache, options: dict[str, 
     _write(options["out"] or manifest.with_suffix(f".{device.name}.json"), report.json())
 
 
-def _map_to_cells(manifest: Path, product: Product, cache: Cache, options: dict[str, Any]) -> None:
+def _map_to_cells(manifest: Path, product: Built, cache: Cache, options: dict[str, Any]) -> None:
     with progress("synthesising", asic.N_STEPS) as step:
         report = asic.estimate(
             product, options["liberty"], yosys=options["yosys"], cache=cache, progress=step
@@ -78,7 +78,7 @@ def _map_to_cells(manifest: Path, product: Product, cache: Cache, options: dict[
     _write(options["out"] or manifest.with_suffix(f".{asic.DEVICE}.json"), report.json())
 
 
-def _self_test(manifest: Path, product: Product, cache: Cache, options: dict[str, Any]) -> None:
+def _self_test(manifest: Path, product: Built, cache: Cache, options: dict[str, Any]) -> None:
     board = options["board"]
     board_device(board)
     design = golden_design(product, options["weights"] or manifest.with_suffix(".npz"))

@@ -10,13 +10,13 @@ from flow.cache import Cache
 from flow.families import Part
 from flow.netlist import Netlist
 from flow.place import LIMIT_S, Placement, Segment, place
-from flow.product import Product
 from flow.progress import Progress
 from flow.report import CriticalPath, Report, Step
 from flow.synthesis import own_name, synthesise, wrap
 from flow.tools import FlowError, Yosys
 from flow.tools import nextpnr as nextpnr_of
 from flow.wrapper import TOP
+from hw.emit.product import Built
 from hw.targets.synthesis import Family, PlacedFamily
 
 NO_DSP = (
@@ -56,7 +56,7 @@ class Means:
     nextpnr: Path | None = None
 
 
-def implement(product: Product, device: Part, means: Means) -> Report:
+def implement(product: Built, device: Part, means: Means) -> Report:
     """Synthesise ``product`` for ``device``, and place and route it where nextpnr can.
 
     Out of context, with a register in every port.
@@ -76,7 +76,7 @@ def implement(product: Product, device: Part, means: Means) -> Report:
     )
 
 
-def _placed(product: Product, device: Part, family: PlacedFamily, means: Means) -> Report:
+def _placed(product: Built, device: Part, family: PlacedFamily, means: Means) -> Report:
     yosys, nextpnr = Yosys(means.yosys), nextpnr_of(family.nextpnr, means.nextpnr)
     tools = [yosys.version, nextpnr.version]
     netlist = synthesise(product, family, yosys, means.cache)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from flow.cache import Cache, Step
 from flow.netlist import Netlist
-from flow.product import Product
 from flow.tools import Yosys
 from flow.wrapper import INSTANCE, TOP, registered
+from hw.emit.product import Built
 from hw.targets.synthesis import Family, PlacedFamily
 
 
-def read_commands(product: Product) -> list[str]:
+def read_commands(product: Built) -> list[str]:
     """Return the commands that read ``product``'s Verilog.
 
     A parametrised instance of a device's cell makes `hierarchy` read its module from the source
@@ -24,7 +24,7 @@ def read_commands(product: Product) -> list[str]:
     ]
 
 
-def synthesise(product: Product, family: Family, yosys: Yosys, cache: Cache) -> bytes:
+def synthesise(product: Built, family: Family, yosys: Yosys, cache: Cache) -> bytes:
     """Return the netlist of ``product``, flat, as `write_json` writes it."""
     commands = [
         *read_commands(product),
@@ -39,7 +39,7 @@ def synthesise(product: Product, family: Family, yosys: Yosys, cache: Cache) -> 
 
 
 def wrap(
-    product: Product, netlist: bytes, family: PlacedFamily, yosys: Yosys, cache: Cache
+    product: Built, netlist: bytes, family: PlacedFamily, yosys: Yosys, cache: Cache
 ) -> tuple[bytes, Netlist]:
     """Return ``netlist`` with a register in every port, and the netlist of these alone."""
     ports = Netlist(netlist, product.name).ports

@@ -44,6 +44,12 @@ def _plan() -> click.Command:
     return main
 
 
+def _run() -> click.Command:
+    from hw.run import main
+
+    return main
+
+
 def _implement() -> click.Command:
     from flow.command import main
 
@@ -54,10 +60,11 @@ PARTS: Mapping[str, _Part] = {
     "build": _Part("Generate Verilog of an engine, of a layer, or of every preset.", _build),
     "convert": _Part("Find the ParC layers of a trained network, and quantise them.", _convert),
     "plan": _Part("Plan hardware for all ParC layers of a network.", _plan),
+    "run": _Part("Run images through a built network, in simulation.", _run),
     "implement": _Part("Synthesise, place and route a build.", _implement),
 }
 
-_ELSEWHERE = re.compile(r"(?:python -m )?\bhw\.(build|convert|plan)\b")
+_ELSEWHERE = re.compile(r"(?:python -m )?\bhw\.(build|convert|plan|run)\b")
 """How help and complaints call the commands where there is no `parc`."""
 
 

@@ -10,9 +10,10 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from hw.simulate.verilator import SimulationError
 from sim.engine import simulate
 from sim.random_layers import random_layer
-from sim.runner import SimulationError, simulators
+from sim.runner import simulators
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ("latency_and_rate", "all_paces")

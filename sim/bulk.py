@@ -1,26 +1,21 @@
 """Millions of samples through a build: C++ under Verilator, compared with the golden model."""
 
-import hashlib
 import json
-import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock
 
 from golden.layer.design import LayerDesign
 from golden.line.design import LineDesign
 from golden.numbers.interval import Integers
 from hw.emit.axi import PortNames
 from hw.emit.generate import generate
-from sim.paths import plain
-from sim.runner import CACHE, VERILATOR_ROOT, SimulationError, verilator_environment
+from hw.simulate.verilator import Compiled, SimulationError
+from sim.runner import CACHE
 
 _SOURCE = Path(__file__).with_name("bulk.cpp")
 _CHUNK = 1 << 16
@@ -80,7 +75,8 @@ def run_bulk(
     cycles = [value for value in timing.values() if isinstance(value, int)]
     patience = 1000 + 10 * sum([*cycles, *timing.get("first_frames", [])])
     per_mille = [str(round(1000 * p)) for p in stalls]
-    program = _build(design.name, files[f"{design.name}.v"])
+    top = f"{design.name}.v"
+    program = Compiled(design.name, {top: files[top]}, _SOURCE).build(CACHE)
     command = [str(program), str(frame.last_every), *beat_bytes, *per_mille, str(patience)]
     size = int(np.prod(frame.shape))
     frames = max(1, _CHUNK // size)
@@ -107,7 +103,7 @@ def run_bulk(
             pass  # it ended early, and says why
         out, err = bench.communicate()
     if bench.returncode:
-        raise SimulationError(err.decode().strip() or f"Bench ended with {bench.returncode}")
+        raise SimulationError(err.decode().strip() or f"Compiled ended with {bench.returncode}")
     report = json.loads(out)
     assert report["beats"] * design.lanes == sent
     return BulkResult(sent, report["cycles"])
@@ -151,41 +147,3 @@ def _pack(maps: Integers, lanes: int, slot_bytes: int) -> bytes:
     beats = maps.reshape(-1, lanes, length).transpose(0, 2, 1)
     words: npt.NDArray[np.uint8] = np.ascontiguousarray(beats, "<i8").view(np.uint8)
     return words.reshape(-1, 8)[:, :slot_bytes].tobytes()
-
-
-def _build(name: str, verilog: bytes) -> Path:
-    """Build the bench around ``verilog``, unless it was before; return the program."""
-    digest = hashlib.sha256(_SOURCE.read_bytes() + Path(__file__).read_bytes() + verilog)
-    folder = CACHE / f"bulk-{name}-{digest.hexdigest()[:16]}"
-    program = folder / "Vtop"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if program.exists():
-            return program
-        with tempfile.TemporaryDirectory(dir=CACHE) as folder_name:
-            made = Path(folder_name)
-            (made / "design.v").write_bytes(verilog)
-            _verilate(name, made)
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(made, folder)
-    return program
-
-
-def _verilate(top: str, folder: Path) -> None:
-    flags = ["-CFLAGS", "-std=c++17", "-MAKEFLAGS", "OPT_FAST=-O2"]
-    command = [
-        *(str(VERILATOR_ROOT / "bin" / "verilator"), "--cc", "--exe", "--build", "-j", "1"),
-        *("--prefix", "Vtop", "--top-module", top, "--Mdir", ".", "--output-split", "0"),
-        *(*flags, "design.v", str(plain(_SOURCE))),
-    ]
-    environment = os.environ | verilator_environment(os.environ)
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-    )
-    if done.returncode:
-        raise SimulationError(done.stdout + done.stderr)

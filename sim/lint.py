@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pyslang import driver
 
-from sim.runner import VERILATOR_ROOT, verilator_environment
+from hw.simulate.verilator import verilator_environment, verilator_root
 
 _OPEN_PINS = re.compile(r"dangling input port \d+ \(\w+\) floating\.$")
 """Pins of primitives that a build does not use, told by Icarus, which nothing in a file waives."""
@@ -29,7 +29,7 @@ def lint(sources: Sequence[Path], top: str) -> dict[str, list[str]]:
 
 
 def _verilator(sources: Sequence[Path], top: str) -> list[str]:
-    command = [str(VERILATOR_ROOT / "bin" / "verilator_bin"), "--lint-only", "-Wall", "--quiet"]
+    command = [str(verilator_root() / "bin" / "verilator_bin"), "--lint-only", "-Wall", "--quiet"]
     environment = os.environ | verilator_environment(os.environ)
     return _lines([*command, "--top-module", top, *map(str, sources)], environment)
 

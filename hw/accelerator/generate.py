@@ -8,6 +8,7 @@ from golden.accelerator.compile import compile_network
 from golden.accelerator.program import Program
 from golden.accelerator.sizes import DATA_BITS, Sizes
 from golden.inputs.errors import ParameterError
+from golden.network.files import written
 from golden.network.map import Map
 from golden.network.network import Network
 from hw.accelerator.accelerator import Accelerator
@@ -17,8 +18,12 @@ from hw.emit.axi import AxiWrapper, PortNames
 from hw.emit.files import with_manifest
 from hw.emit.manifest import SCHEMA
 from hw.emit.template import instantiation
+from hw.emit.toml import to_toml
 from hw.emit.verilog import to_verilog
 from hw.targets.registry import models_for
+
+MODEL = ".model.toml"
+"""How the file of a network ends that stands beside the accelerator: no module has such a name."""
 
 
 def generate_network(
@@ -59,14 +64,25 @@ def generate_network(
         "reset": {"name": names.reset, "active": names.reset_active},
         "files": list(simulated),
         "models": list(models),
-    } | describe(network, program)
+    } | describe(network, program, name)
     files = {file: text.encode() for file, text in simulated.items()}
+    files |= model_files(network, name)
     files[f"{name}.veo"] = instantiation(wrapper, manifest, explain(manifest)).encode()
     return with_manifest(files, f"{name}.json", manifest)
 
 
-def describe(network: Network, program: Program) -> dict[str, Any]:
-    """Return what the manifest says of a network on an accelerator."""
+def model_files(network: Network, name: str) -> dict[str, bytes]:
+    """Return the files of the network itself, which `hw.run` compares with."""
+    table, archive = written(network)
+    weights = f"{name}.model.npz"
+    return {
+        f"{name}{MODEL}": to_toml({**table, "weights": weights}),
+        weights: archive,
+    }
+
+
+def describe(network: Network, program: Program, name: str) -> dict[str, Any]:
+    """Return what the manifest says of a network on an accelerator ``name``."""
     sizes, timeline, cost = program.sizes, Timeline(program), predict(program)
     samples = {"slot_bits": DATA_BITS, "sample_bits": DATA_BITS, "signed": True}
     return {
@@ -88,6 +104,7 @@ def describe(network: Network, program: Program) -> dict[str, Any]:
         },
         "programs": [
             {
+                "model": f"{name}{MODEL}",
                 "cycles": timeline.cycles_per_frame,
                 "products": network.products,
                 "layers": layers(network, timeline, program),

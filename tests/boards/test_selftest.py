@@ -10,11 +10,12 @@ from flow.bitstream import board_device, golden_design, self_tested
 from flow.cache import Cache
 from flow.families import families
 from flow.netlist import Netlist
-from flow.product import Product, build
+from flow.product import build
 from flow.simulation import simulated
 from flow.synthesis import synthesise
 from flow.tools import Yosys
 from golden.inputs.errors import ParameterError
+from hw.emit.product import Built
 from hw.targets.registry import models_for
 from sim.runner import build as compile_for
 from sim.runner import simulators
@@ -23,7 +24,7 @@ ECP5 = families()["ecp5"]
 ARGUMENTS = ["direct", "--length", "4", "--channels", "2", "--lanes", "2", "--target", "ecp5"]
 
 
-def self_test_of(folder: Path, *, wrong_weight: bool) -> Product:
+def self_test_of(folder: Path, *, wrong_weight: bool) -> Built:
     product = build("tested", ARGUMENTS, folder)
     design = golden_design(product, folder / "tested.npz")
     return self_tested(product, design, wrong_weight=wrong_weight)

@@ -35,13 +35,13 @@ def test_help_lists_the_parts(capsys):
     assert "\n  parc COMMAND --help\n" in text
 
 
-@pytest.mark.parametrize("part", ["build", "plan", "implement"])
+@pytest.mark.parametrize("part", ["build", "plan", "run", "implement"])
 def test_help_of_a_part_speaks_of_parc(part, capsys):
     status, text, _ = said(capsys, part, "--help")
     assert status == 0
     assert text.startswith(f"Usage: parc {part} ")
     assert "hw." not in text
-    assert part == "implement" or f"\n  parc {part} " in text
+    assert part in ("run", "implement") or f"\n  parc {part} " in text
 
 
 def test_the_version_is_the_packages(capsys):

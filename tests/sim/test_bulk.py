@@ -6,8 +6,8 @@ from golden.direct.design import DirectDesign
 from golden.line.example import example_weights
 from golden.line.weights import LineWeights
 from golden.numbers.interval import Integers
+from hw.simulate.verilator import SimulationError
 from sim.bulk import run_bulk
-from sim.runner import SimulationError
 
 SHAPE = {"name": "bulk", "length": 7, "channels": 2, "rows": 9, "lanes": 9}
 WEIGHTS = example_weights(length=7, channels=2, data_bits=8, weight_bits=8, requantized=None)

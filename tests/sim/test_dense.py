@@ -11,8 +11,9 @@ from amaranth.hdl import Value
 import hw.fermat.dense
 import hw.fft.dense
 from hw.layer.config import read_layer
+from hw.simulate.verilator import SimulationError
 from sim.engine import simulate
-from sim.runner import SimulationError, simulators
+from sim.runner import simulators
 
 SIMULATOR = simulators()[-1]
 """Icarus where it is: it compiles faster."""

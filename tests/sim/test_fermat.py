@@ -21,8 +21,9 @@ from golden.numbers.interval import Interval
 from hw.fermat.words import rotation
 from hw.parts.counter import Odometer
 from hw.parts.operands import ONE, Bit, Operands
+from hw.simulate.verilator import SimulationError
 from sim.engine import simulate
-from sim.runner import SimulationError, simulators
+from sim.runner import simulators
 
 CYCLES = {"verilator": 1500, "icarus": 100}
 """About how long each experiment of a bench lasts, unstalled."""

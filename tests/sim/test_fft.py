@@ -17,8 +17,9 @@ from golden.line.example import example_weights
 from hw.fft.pipeline import pipeline_latency
 from hw.line.output import buffer_depth, stage_latency
 from hw.parts.streams import OutputBuffer
+from hw.simulate.verilator import SimulationError
 from sim.engine import simulate
-from sim.runner import SimulationError, simulators
+from sim.runner import simulators
 
 CYCLES = {"verilator": 1500, "icarus": 200}
 """About how long each experiment of a bench lasts, unstalled."""

@@ -9,8 +9,9 @@ import pytest
 from golden.fermat.plane import PlaneFermat
 from golden.layer.filter import FilterDesign
 from hw.layer.config import read_layer
+from hw.simulate.verilator import SimulationError
 from sim.engine import simulate
-from sim.runner import SimulationError, simulators
+from sim.runner import simulators
 
 SIMULATOR = simulators()[-1]
 """Icarus where it is: it compiles faster."""

@@ -7,8 +7,9 @@ import pytest
 
 from golden.layer.design import LayerDesign
 from hw.layer.config import read_layer
+from hw.simulate.verilator import SimulationError
 from sim.engine import simulate
-from sim.runner import SimulationError, simulators
+from sim.runner import simulators
 from tests.sim.test_mutants import in_module
 
 SIMULATOR = simulators()[-1]

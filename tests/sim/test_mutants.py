@@ -12,8 +12,9 @@ from golden.direct.design import DirectDesign
 from golden.line.design import Requantization
 from golden.line.example import example_weights
 from hw.parts.requantize import Requantizer
+from hw.simulate.verilator import SimulationError
 from sim.engine import simulate
-from sim.runner import SimulationError, simulators
+from sim.runner import simulators
 
 SIMULATOR = simulators()[-1]
 """Icarus where it is: it compiles faster."""

@@ -10,12 +10,12 @@ import pytest
 from flow.cache import Cache
 from flow.families import families
 from flow.netlist import Netlist
-from flow.product import Product
 from flow.simulation import simulated
 from flow.synthesis import synthesise
 from flow.tools import Yosys
 from golden.line.design import LineDesign, Requantization
 from golden.line.example import example_weights
+from hw.emit.product import Built
 from hw.engines import ENGINES
 from hw.targets.synthesis import Family
 from sim.engine import simulate
@@ -39,7 +39,7 @@ EVERY: list[Case] = [
 
 def synthesised(family: Family, top: str) -> Callable[[str], str]:
     def edit(verilog: str) -> str:
-        product = Product(top, "clk", {f"{top}.v": verilog.encode()}, {})
+        product = Built(top, "clk", {f"{top}.v": verilog.encode()}, {})
         yosys, cache = Yosys(), Cache(None)
         netlist = synthesise(product, family, yosys, cache)
         assert Netlist(netlist, top).count(family.cells["dsp"])

@@ -7,8 +7,9 @@ import pytest
 
 from golden.direct.design import DirectDesign
 from golden.line.example import example_weights
+from hw.simulate.verilator import SimulationError
 from sim.engine import simulate
-from sim.runner import Simulation, SimulationError, build
+from sim.runner import Simulation, build
 
 GOOD = "module top(input clk, output reg q); always @(posedge clk) q <= ~q; endmodule\n"
 

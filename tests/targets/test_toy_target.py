@@ -14,11 +14,11 @@ from amaranth.hdl import ClockSignal, Instance, Module, Signal, Value, signed
 from flow.cache import Cache
 from flow.families import part_named
 from flow.implement import Means, implement
-from flow.product import load_product
 from golden.direct.design import DirectDesign
 from golden.targets import FACTS, TargetFacts
 from hw import build
 from hw.command import run_command
+from hw.emit.product import load_product
 from hw.layer.config import read_layer
 from hw.plan.command import main as plan_main
 from hw.plan.goal import Goal

@@ -5,7 +5,7 @@ import tempfile
 import cocotb_tools.config
 import pytest
 
-from sim.paths import elsewhere, plain, plain_words
+from hw.simulate.paths import elsewhere, plain, plain_words
 from sim.runner import Verilator
 
 

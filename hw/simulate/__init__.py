@@ -1,0 +1,1 @@
+"""What is built, run under Verilator by C++: the fast way, without cocotb."""
