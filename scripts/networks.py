@@ -83,7 +83,7 @@ grows by a quarter in LUTs as synthesised, most of it the residual's shifter.
 - Each unit's engine, lanes and macs come from all that are useful, by what the predictions say.
   The search sums up what undercuts all else, and bisects over the cycles; of equally fast plans it
   takes the one with the least shares of the device.
-- Dense layers on maps that are not square go in two units, one an axis.
+- Dense layers on maps that are not square have an engine an axis, side by side in one unit.
 - Every map comes from memory and goes back: traffic is those bytes, and weights as often as they
   are loaded.
 - Fermat engines do lines of these lengths only, as far as the ring holds the sums:

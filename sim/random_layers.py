@@ -95,8 +95,11 @@ def _metaformer(dice: _Dice, options: Options) -> Options:
 def _dense(dice: _Dice, options: Options) -> Options:
     own: Options = {"axis": dice.one("both", *AXES), "out_channels": dice.number(1, 4)}
     axes = AXES if own["axis"] == "both" else (own["axis"],)
-    engine = options["engines"]["height"] | {"products": dice.one(1, 1, 2)}
-    own["engines"] = dict.fromkeys(axes, engine)
+    own["engines"] = {
+        axis: options["engines"][axis] | {"products": dice.one(1, 1, 2)} for axis in axes
+    }
+    if dice.often(0.3):  # where sides are alike too, halves share it
+        own["engines"] = dict.fromkeys(axes, own["engines"][axes[0]])
     own["streamed"] = options["port"] and dice.often(0.5)
     return own
 

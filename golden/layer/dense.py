@@ -1,6 +1,6 @@
 """Layers that mix channels: every channel that comes out is a sum over those that go in."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ from golden.line.design import LineDesign
 from golden.line.example import example_weights
 from golden.line.weights import Arrays, checked_scalars
 from golden.numbers.interval import Integers
-from golden.stages.dense import ENGINE, DensePass
+from golden.stages.dense import ENGINE, DensePart, DensePass, DenseSplit
 from golden.stages.line import Section
 
 HALVES = "both"
@@ -38,7 +38,8 @@ class DenseLayerDesign(LayerDesign):
     """Channels mix: all along one axis, or half along either, each half by itself.
 
     As in the ParC ResNet50, the first half of the channels goes along the height and gives the
-    first half of those that come out. Both halves have one engine, which they take in turn.
+    first half of those that come out. Both halves have one engine, which they take in turn, where
+    lines along both axes are as long and engines alike; else each has its own.
 
     Parameters
     ----------
@@ -46,8 +47,8 @@ class DenseLayerDesign(LayerDesign):
         Channels that come out.
     axis
         "height" or "width", or "both" for half of the channels each.
-    choice
-        The engine.
+    choices
+        The engine of each of `axes`.
     streamed
         Whether weights arrive for every frame anew, an output channel at a time.
     """
@@ -57,7 +58,7 @@ class DenseLayerDesign(LayerDesign):
 
     out_channels: int
     axis: str = HALVES
-    choice: DenseChoice
+    choices: tuple[DenseChoice, ...]
     streamed: bool = False
 
     def __post_init__(self) -> None:
@@ -68,14 +69,11 @@ class DenseLayerDesign(LayerDesign):
                 if getattr(self, key) % 2:
                     rule = "even where half go along either axis"
                     raise ParameterError(key, rule, getattr(self, key))
-            if self.height != self.width:
-                rule = f"the height ({self.height}) where both halves share an engine"
-                raise ParameterError("width", rule, self.width)
         if self.example:
             made: dict[str, Integers] = {}
             object.__setattr__(self, "weights", made)
             self._make_up(made)
-        self.engine  # noqa: B018 - raises where the engine cannot do its part
+        self.parts  # noqa: B018 - raises where an engine cannot do its part
 
     @classmethod
     def take_options(cls, table: Table, *, port: bool) -> dict[str, Any]:
@@ -84,14 +82,11 @@ class DenseLayerDesign(LayerDesign):
         if axis not in AXIS_CHOICES:
             raise refusal("axis", f"one of {', '.join(AXIS_CHOICES)}", repr(axis))
         engines = table.table("engines")
-        choices = [
+        choices = tuple(
             DenseChoice.take(engines.table(name), port=port)
             for name in AXES
             if axis in (HALVES, name)
-        ]
-        if choices[0] != choices[-1]:
-            rule = "as engines.height, since both halves share an engine"
-            raise refusal("engines.width", rule, f"{choices[-1].engine}")
+        )
         out_channels = table.take("out_channels", int, None)
         if out_channels is None:
             out_channels = table.take("channels", int)
@@ -100,7 +95,7 @@ class DenseLayerDesign(LayerDesign):
             raise refusal("streamed", "left out without weights_port = true", "true")
         return {
             "axis": axis,
-            "choice": choices[0],
+            "choices": choices,
             "out_channels": out_channels,
             "streamed": streamed,
         }
@@ -129,44 +124,71 @@ class DenseLayerDesign(LayerDesign):
 
     def stages(self) -> Iterator[Node]:
         """See `LayerDesign`."""
-        stage = DensePass(self.taken, self.sections, self.out_sections, self.engine)
-        yield Node(ENGINE, stage, (SOURCE,))
+        kind = DensePass if len(self.parts) == 1 else DenseSplit
+        yield Node(ENGINE, kind(self.taken, self.parts), (SOURCE,))
 
     def sets(self, arrays: Arrays) -> Mapping[str, Any]:
         """See `LayerDesign`."""
-        return {ENGINE: self.engine_weights(arrays)}
+        return {
+            part.name: self._weights(arrays, part.sections, part.out_sections)
+            for part in self.parts
+        }
 
     @cached_property
-    def engine(self) -> DenseDesign:
-        """The engine."""
-        axis = self.axes[0]
+    def alike(self) -> bool:
+        """Whether one engine serves all groups."""
+        sides = {getattr(self, axis) for axis in self.axes}
+        return len(sides) == 1 and all(choice == self.choices[0] for choice in self.choices)
+
+    @cached_property
+    def parts(self) -> tuple[DensePart, ...]:
+        """The engines: one, or one for each half of the channels."""
+        if self.alike:
+            return (self._part(ENGINE, self.choices[0], self.sections, self.out_sections),)
+        own = zip(self.axes, self.choices, self.sections, self.out_sections, strict=True)
+        return tuple(
+            self._part(axis, choice, (section,), (out_section,))
+            for axis, choice, section, out_section in own
+        )
+
+    def _part(
+        self,
+        name: str,
+        choice: DenseChoice,
+        sections: tuple[Section, ...],
+        out_sections: tuple[Section, ...],
+    ) -> DensePart:
+        axis = sections[0].axis
         other = AXES[1 - AXES.index(axis)]
+        arrays = self.weights
         table = Table({}, f"engines.{axis}.")
         shared = ("channels", "lanes", "data_bits", "weight_bits", "target", "name", "weights")
         with table.naming({"length": axis} | {key: key for key in shared}):
-            design = self.choice.design(
-                name=f"{self.name}_dense",
+            design = choice.design(
+                name=f"{self.name}_{name}",
                 length=getattr(self, axis),
-                channels=self.out_channels,
-                in_channels=self.channels // len(self.axes),
-                groups=len(self.axes),
+                channels=sum(len(section.channels) for section in out_sections),
+                in_channels=len(sections[0].channels),
+                groups=len(sections),
                 streamed=self.streamed and self.loaded,
                 rows=getattr(self, other),
                 lanes=self.lanes,
                 data_bits=self.data_bits,
                 weight_bits=self.weight_bits,
                 requantization=self.output,
-                weights=None if self.weights is None else self.engine_weights(self.weights),
+                weights=None if arrays is None else self._weights(arrays, sections, out_sections),
                 target=self.target,
             )
             assert isinstance(design, DenseDesign)
             design.certificate()  # what is chosen for the formats alone, is chosen now
-        return design
+        return DensePart(name, sections, out_sections, design)
 
-    def engine_weights(self, arrays: Arrays) -> DenseWeights:
-        """Return the set of the engine that ``arrays`` hold, for ROM or port."""
+    def _weights(
+        self, arrays: Arrays, sections: Sequence[Section], out_sections: Sequence[Section]
+    ) -> DenseWeights:
+        """Return the set that ``arrays`` hold for an engine of some groups, for ROM or port."""
         parts = []
-        for section, out in zip(self.sections, self.out_sections, strict=True):
+        for section, out in zip(sections, out_sections, strict=True):
             checked = check_dense_weights(
                 self._own_zero_points(arrays, out.channels),
                 length=getattr(self, section.axis),
@@ -219,7 +241,3 @@ class DenseLayerDesign(LayerDesign):
     def own_parameters(self) -> dict[str, Any]:
         """See `LayerDesign`."""
         return {"axes": list(self.axes)}
-
-    def certificate(self, weights: Arrays | None = None) -> dict[str, object]:
-        """See `LayerDesign`; that of the engine."""
-        return self.engine.certificate(None if weights is None else self.engine_weights(weights))

@@ -343,8 +343,6 @@ def _joined(
         return None
     entry, takes, more = before
     shape = graph.shapes[entry]
-    if form == "dense" and shape[2] != shape[3]:
-        return None  # halves of a dense layer share an engine, so each is a layer by itself
     return FoundLayer(
         form,
         pair,

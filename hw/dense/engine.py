@@ -29,6 +29,11 @@ def pace_of_groups(design: DenseDesign) -> int:
     return -(-between // 2)
 
 
+def cycles_of_group(design: DenseDesign) -> int:
+    """Return cycles from a group's first step until the next one's can follow, if it is there."""
+    return -(-design.channels_per_group * _two_channels(design) // 2)
+
+
 def _two_channels(design: DenseDesign) -> int:
     """Return cycles for two output channels.
 

@@ -15,7 +15,14 @@ from golden.layer.linear import LinearLayerDesign
 from golden.operator.parc import circular_length
 from golden.stages.linear import reduced
 from hw.line.candidates import EngineTable, Lines
-from hw.plan.tables import FAR_APART, candidates_of, paired, tables_of
+from hw.plan.tables import (
+    FAR_APART,
+    candidates_of,
+    cycles_for,
+    of_like_rates,
+    paired,
+    tables_of,
+)
 
 Options = Mapping[str, Any]
 """A layer's configuration without what the planner decides."""
@@ -98,7 +105,10 @@ class _Axes(PlannedForm):
 
 
 class _Dense(PlannedForm):
-    """One engine for all groups of channels, its weights streamed if they can be."""
+    """One engine for all groups of channels, or one for each half where their lines differ.
+
+    Weights are streamed if they can be.
+    """
 
     joins = False
 
@@ -110,13 +120,31 @@ class _Dense(PlannedForm):
     ) -> Iterator[dict[str, EngineTable]]:
         """See `PlannedForm`: with products side by side, or with fewer macs than one."""
         axes = self._axes(options)
-        length = int(options[axes[0]])
-        lines = Lines(length, length, 1)
+        lines = {axis: self._lines(options, axis) for axis in axes}
+        tables = {
+            axis: list(self._tables(lines[axis], channels // len(axes), engines)) for axis in axes
+        }
+        if len({own.length for own in lines.values()}) == 1:
+            return (dict.fromkeys(axes, table) for table in tables[axes[0]])
+        cycles = {
+            axis: [cycles_for(lines[axis], table) / int(table["products"]) for table in own]
+            for axis, own in tables.items()
+        }
+        return of_like_rates(tables, cycles)
+
+    @staticmethod
+    def _lines(options: Options, axis: str) -> Lines:
+        length = int(options[axis])
+        return Lines(length, length, int(options["height"]) * int(options["width"]) // length)
+
+    @staticmethod
+    def _tables(lines: Lines, most: int, engines: Sequence[str]) -> Iterator[EngineTable]:
+        """Yield engines for ``lines`` with up to ``most`` products."""
         able = [engine for engine in engines if engine in DENSE_DESIGNS]
         for table in tables_of(lines, able, FAR_APART):
             several = candidates_of(table).can_multiply(lines, table)
-            for products in powers(channels // len(axes)) if several else [1]:
-                yield {axis: {**table, "products": products} for axis in axes}
+            for products in powers(most) if several else [1]:
+                yield {**table, "products": products}
 
     def circles(self, options: Options) -> set[int]:
         """See `PlannedForm`."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from golden.graph.tensor import AXES
 from golden.inputs.config import Table
 from golden.inputs.errors import ParameterError, first_line
 from golden.inputs.read import read_json
@@ -143,7 +142,7 @@ def published(name: str, size: Size | None = None) -> PlannedNetwork:
         raise ParameterError("network", rule, name)
     network = NETWORKS[name]
     shapes = network.layers(size)
-    layers = [layer for shape in shapes for layer in _of_shape(shape)]
+    layers = [_of_shape(shape) for shape in shapes]
     return PlannedNetwork(name, layers, size or (network.size, network.size))
 
 
@@ -198,18 +197,12 @@ def _read(path: Path) -> LayerConfig:
         raise ParameterError("network", "of layers that hw.build takes", text) from None
 
 
-def _of_shape(shape: LayerShape) -> list[PlannedLayer]:
-    """Return the layer, or its two halves where no dense engine serves both of their lengths."""
+def _of_shape(shape: LayerShape) -> PlannedLayer:
     options: dict[str, Any] = {"form": shape.form, "height": shape.height, "width": shape.width}
     if shape.form == "metaformer":
         options["between"] = {"bits": 8}
     options["output"] = {"bits": 8}
-    if shape.form != "dense" or shape.height == shape.width:
-        return [PlannedLayer(shape.name, options, shape.channels)]
-    return [
-        PlannedLayer(f"{shape.name}_{axis}", options | {"axis": axis}, shape.channels // 2)
-        for axis in AXES
-    ]
+    return PlannedLayer(shape.name, options, shape.channels)
 
 
 def _of_config(config: LayerConfig) -> PlannedLayer:

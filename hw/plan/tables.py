@@ -18,7 +18,7 @@ def tables_of(lines: Lines, engines: Sequence[str], apart: float = 1.0) -> Itera
             yield from ({"engine": name, **own} for own in engine.candidates.tables(lines, apart))
 
 
-def _cycles(lines: Lines, table: EngineTable) -> int:
+def cycles_for(lines: Lines, table: EngineTable) -> int:
     """Return about what an engine takes for a plane: what is tried together follows from it."""
     return lines.rows * candidates_of(table).cycles_per_line(lines, table)
 
@@ -38,12 +38,22 @@ def paired(lines: Mapping[str, Lines], engines: Sequence[str]) -> Iterator[dict[
             yield dict.fromkeys(lines, table)
         return
     tables = {name: list(tables_of(of, engines, APART)) for name, of in lines.items()}
-    planes = {name: [_cycles(lines[name], table) for table in tables[name]] for name in lines}
-    one, two = lines
+    planes = {name: [cycles_for(lines[name], table) for table in tables[name]] for name in lines}
+    yield from of_like_rates(tables, planes)
+
+
+def of_like_rates(
+    tables: Mapping[str, Sequence[EngineTable]], cycles: Mapping[str, Sequence[float]]
+) -> Iterator[dict[str, EngineTable]]:
+    """Yield pairs out of two lists by name: for each rate, the slowest of each that keep up.
+
+    ``cycles`` are what each of ``tables`` takes for the same work.
+    """
+    one, two = tables
     seen = set()
-    for rate in sorted({cycles for name in lines for cycles in planes[name]}):
-        for first in _slowest_within(tables[one], planes[one], rate):
-            for second in _slowest_within(tables[two], planes[two], rate):
+    for rate in sorted({taken for own in cycles.values() for taken in own}):
+        for first in _slowest_within(tables[one], cycles[one], rate):
+            for second in _slowest_within(tables[two], cycles[two], rate):
                 pair = {one: first, two: second}
                 if (key := str(pair)) not in seen:
                     seen.add(key)
@@ -51,10 +61,10 @@ def paired(lines: Mapping[str, Lines], engines: Sequence[str]) -> Iterator[dict[
 
 
 def _slowest_within(
-    tables: Sequence[EngineTable], cycles: Sequence[int], rate: int
+    tables: Sequence[EngineTable], cycles: Sequence[float], rate: float
 ) -> list[EngineTable]:
     """Return the slowest of each engine that is as fast as ``rate``."""
-    best: dict[str | int, tuple[int, EngineTable]] = {}
+    best: dict[str | int, tuple[float, EngineTable]] = {}
     for table, taken in zip(tables, cycles, strict=True):
         engine = table["engine"]
         if taken <= rate and (engine not in best or best[engine][0] < taken):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from golden.graph.graph import Stage
-from golden.stages.dense import DensePass
+from golden.stages.dense import DensePass, DenseSplit
 from golden.stages.elementwise import Lookup
 from golden.stages.line import LinePass, SplitPass
 from golden.stages.linear import LinearPass
@@ -12,7 +12,7 @@ from golden.stages.residual import ResidualSum
 from golden.stages.shared import SharedPass
 from golden.stages.turn import Turn
 from hw.graph.stage import Place, StageHardware
-from hw.stages.dense import DenseHardware
+from hw.stages.dense import DenseHardware, DenseSplitHardware
 from hw.stages.elementwise import ElementwiseHardware
 from hw.stages.line import LineHardware
 from hw.stages.linear import LinearHardware
@@ -29,6 +29,7 @@ HARDWARE: dict[type[Stage], type[StageHardware[Any]]] = {
     SharedPass: SharedHardware,
     LinearPass: LinearHardware,
     DensePass: DenseHardware,
+    DenseSplit: DenseSplitHardware,
     PlanePass: PlaneHardware,
     ResidualSum: ResidualHardware,
     Lookup: ElementwiseHardware,

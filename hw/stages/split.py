@@ -1,7 +1,9 @@
 """A pass in which each half of the channels has its own engine."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
@@ -17,7 +19,7 @@ from hw.parts.counter import Counter
 from hw.parts.ports import Stream, StreamComponent
 from hw.parts.streams import OutputBuffer
 from hw.predict import buffer, counter
-from hw.stages.line import EnginesHardware
+from hw.stages.line import AnyEngines, EnginesHardware
 from hw.targets.cost import Cost
 
 
@@ -39,9 +41,9 @@ class SplitPasses(StreamComponent):
         `last` means nothing.
     """
 
-    def __init__(self, plan: "SplitHardware") -> None:
+    def __init__(self, plan: "HalvesHardware[Any]") -> None:
         self._plan = plan
-        self.loaders = [LineEngine(design) for design in plan.designs]
+        self.loaders = plan.line_engines
         first = plan.designs[0]
         super().__init__(
             {
@@ -60,9 +62,9 @@ class SplitPasses(StreamComponent):
         self._join(m, results)
         return m
 
-    def _half(self, m: Module, handshake: Value, *, name: str) -> Signal:
-        """Return which half of a frame the next beat belongs to."""
-        m.submodules[name] = counter = Counter(self._plan.half_beats)
+    def _half(self, m: Module, handshake: Value, beats: int, *, name: str) -> Signal:
+        """Return which half of a frame, of as many ``beats``, the next beat belongs to."""
+        m.submodules[name] = counter = Counter(beats)
         half = Signal(name=f"{name}_half")
         m.d.comb += counter.step.eq(handshake)
         with m.If(handshake & counter.last):
@@ -70,7 +72,8 @@ class SplitPasses(StreamComponent):
         return half
 
     def _part(self, m: Module) -> None:
-        half = self._half(m, self.i.valid & self.i.ready, name="parting")
+        taken = self.i.valid & self.i.ready
+        half = self._half(m, taken, self._plan.taken_beats, name="parting")
         first, second = (engine.i for engine in self.loaders)
         m.d.comb += [
             Value.cast(first.payload).eq(Value.cast(self.i.payload)),
@@ -82,11 +85,12 @@ class SplitPasses(StreamComponent):
 
     def _waiting(self, m: Module, number: int, results: Stream) -> Stream:
         """Return ``results`` from behind the buffer in which they wait, if there is one."""
-        if not self._plan.buffer_depths:
+        depth = self._plan.buffer_depths[number]
+        if not depth:
             return results
         m.submodules[f"buffer_{number}"] = buffer = OutputBuffer(
             shape=results.payload.shape(),
-            depth=self._plan.buffer_depths[number],
+            depth=depth,
             target=self._plan.designs[0].target,
         )
         moved = results.valid & buffer.credit
@@ -99,7 +103,8 @@ class SplitPasses(StreamComponent):
         return buffer.o
 
     def _join(self, m: Module, results: Sequence[Stream]) -> None:
-        half = self._half(m, self.o.valid & self.o.ready, name="joining")
+        given = self.o.valid & self.o.ready
+        half = self._half(m, given, self._plan.given_beats, name="joining")
         first, second = results
         ends = m.submodules.joining.last
         let_go = [self._hold(m, number, result, ends) for number, result in enumerate(results)]
@@ -136,7 +141,7 @@ class SplitPace:
 
     def __init__(self, split: "SplitHardware", planes: int) -> None:
         self._engines = [ENGINES[design.engine].pace_of(design) for design in split.designs]
-        self._buffers = [BufferPace(depth) for depth in split.buffer_depths]
+        self._buffers = [BufferPace(depth) for depth in split.buffer_depths if depth]
         first = split.designs[0]
         self._half = planes * first.groups_per_channel * first.length
         self._taken, self._given = 0, 0
@@ -168,8 +173,8 @@ class SplitPace:
         self._given += given
 
 
-class SplitHardware(EnginesHardware[SplitPass]):
-    """See `SplitPasses`."""
+class HalvesHardware(EnginesHardware[AnyEngines]):
+    """See `SplitPasses`: what it is told."""
 
     @cached_property
     def component(self) -> SplitPasses:
@@ -177,17 +182,71 @@ class SplitHardware(EnginesHardware[SplitPass]):
         return SplitPasses(self)
 
     @property
-    def half_beats(self) -> int:
-        """Beats of a frame that go through either engine."""
+    @abstractmethod
+    def line_engines(self) -> list[LineEngine]:
+        """The engines, made."""
+
+    @property
+    @abstractmethod
+    def taken_beats(self) -> int:
+        """Beats of a frame that either engine takes."""
+
+    @property
+    @abstractmethod
+    def given_beats(self) -> int:
+        """Beats of a frame that either engine gives."""
+
+    @property
+    @abstractmethod
+    def buffer_depths(self) -> list[int]:
+        """Beats that wait behind each engine; 0 where there is no buffer."""
+
+    @property
+    def holds(self) -> list[int]:
+        """Cycles that the first result of a half is held back behind each engine."""
+        return [0, 0]
+
+    @property
+    def cost(self) -> Cost:
+        """See `StageHardware`."""
+        width = self.designs[0].lanes * self.stage.output.bits
+        cost = self._engines_cost + counter(self.taken_beats) + counter(self.given_beats)
+        for depth in filter(None, self.buffer_depths):
+            cost += buffer(depth=depth, width=width)
+        for cycles in filter(None, self.holds):
+            cost += counter(cycles + 1)
+        return cost + Cost(luts=width)
+
+    @property
+    def _engines_cost(self) -> Cost:
+        return super().cost
+
+
+class SplitHardware(HalvesHardware[SplitPass]):
+    """See `SplitPasses`."""
+
+    @property
+    def line_engines(self) -> list[LineEngine]:
+        """See `HalvesHardware`."""
+        return [LineEngine(design) for design in self.designs]
+
+    @property
+    def taken_beats(self) -> int:
+        """See `HalvesHardware`."""
         first = self.designs[0]
         return first.channels * first.groups_per_channel * first.length
 
     @property
+    def given_beats(self) -> int:
+        """See `HalvesHardware`."""
+        return self.taken_beats
+
+    @property
     def buffer_depths(self) -> list[int]:
-        """Beats that wait behind each engine; none where both take the same time."""
+        """See `HalvesHardware`; none where both take the same time."""
         latencies = [line_latency(design) for design in self.designs]
         ahead = [max(latencies) - latency for latency in latencies]
-        return [OutputBuffer.depth_for(cycles) for cycles in ahead] if any(ahead) else []
+        return [OutputBuffer.depth_for(cycles) if any(ahead) else 0 for cycles in ahead]
 
     @property
     def at_full_rate(self) -> bool:
@@ -197,13 +256,13 @@ class SplitHardware(EnginesHardware[SplitPass]):
     @property
     def _ways(self) -> list[int]:
         """Cycles from a half's first sample through its engine and its buffer, unstalled."""
-        waits = [OutputBuffer.latency_of(depth) for depth in self.buffer_depths] or [0, 0]
+        waits = [OutputBuffer.latency_of(depth) if depth else 0 for depth in self.buffer_depths]
         ways = zip(map(line_latency, self.designs), waits, strict=True)
         return [latency + wait for latency, wait in ways]
 
     @property
     def holds(self) -> list[int]:
-        """Cycles that the first result of a half is held back behind each engine.
+        """See `HalvesHardware`.
 
         So both halves take the same time, and a frame has no gap, the first one neither. See
         `even`.
@@ -217,7 +276,7 @@ class SplitHardware(EnginesHardware[SplitPass]):
 
         Where an engine takes less than a beat a cycle, halves wait for each other anyway.
         """
-        return self.at_full_rate and max(self._ways) - min(self._ways) < self.half_beats
+        return self.at_full_rate and max(self._ways) - min(self._ways) < self.given_beats
 
     @property
     def latency(self) -> int:
@@ -228,17 +287,6 @@ class SplitHardware(EnginesHardware[SplitPass]):
     def uneven(self) -> int:
         """See `StageHardware`."""
         return 0 if self.even else self.designs[0].channels
-
-    @property
-    def cost(self) -> Cost:
-        """See `StageHardware`."""
-        width = self.designs[0].lanes * self.stage.output.bits
-        cost = super().cost + counter(self.half_beats) + counter(self.half_beats)
-        for depth in self.buffer_depths:
-            cost += buffer(depth=depth, width=width)
-        for cycles in filter(None, self.holds):
-            cost += counter(cycles + 1)
-        return cost + Cost(luts=width)
 
     def counted(self, planes: int) -> Counted:
         """See `StageHardware`."""

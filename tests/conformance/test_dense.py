@@ -20,6 +20,12 @@ DENSE = [
     ("2 8 14 14 2", BOTH, '{engine = "fermat"}', "weight_bits = 5"),
     ("1 3 2 8 1", 'axis = "width"\nengines.width = {engine}', '{engine = "fermat"}', ""),
     ("4 4 8 8 4", BOTH, '{engine = "fft", products = 2}', "output.bits = 8"),
+    (
+        "4 6 7 10 1",
+        'engines.height = {engine}\nengines.width = {engine = "fermat", products = 2}',
+        '{engine = "direct", macs = 4}',
+        "output.bits = 8",
+    ),
     ("3 2 4 14 2", 'axis = "width"\nengines.width = {engine}', '{engine = "fft"}', ""),
 ]
 LINEAR = [
@@ -42,7 +48,7 @@ def dense(case):
     sizes, places, engine, more = case
     names = ("channels", "out_channels", "height", "width", "lanes")
     lines = [f"{key} = {size}" for key, size in zip(names, sizes.split(), strict=True)]
-    return "\n".join(['form = "dense"', *lines, more, places.format(engine=engine)])
+    return "\n".join(['form = "dense"', *lines, more, places.replace("{engine}", engine)])
 
 
 def linear(case):

@@ -10,10 +10,16 @@ from golden.direct.dense import DenseDirectDesign
 from golden.fermat.dense import DenseFermatDesign
 from golden.fft.dense import DenseFftDesign
 from golden.fft.exact import exact_widths
+from golden.graph.tensor import AXES
+from golden.inputs.config import Table
 from golden.inputs.errors import ParameterError
+from golden.layer.registry import LAYERS
 from golden.line.design import Requantization
 from golden.line.example import example_weights
+from golden.numbers.certificate import Errors
 from golden.numbers.interval import Interval
+from golden.stages.dense import DenseSplit
+from golden.stages.line import oriented
 
 ROWS = 4
 
@@ -167,6 +173,44 @@ def test_sums_too_large_for_a_ring_are_cut_in_parts():
     assert (design.transform_ring.bits, design.n_parts) == (28, 4)
     wider = design_of(DenseFermatDesign, port=True, parts=1, **told)
     assert wider.product.n_multiplications > design.product.n_multiplications
+
+
+ENGINES_OF_HALVES = {
+    "direct": ({"engine": "direct", "macs": 3}, {"engine": "direct", "pairing": "single"}),
+    "of two kinds": ({"engine": "fermat", "products": 2}, {"engine": "direct"}),
+}
+
+
+@pytest.mark.parametrize("engines", ENGINES_OF_HALVES.values(), ids=ENGINES_OF_HALVES)
+@pytest.mark.parametrize("sides", [(5, 8), (8, 5), (6, 6)])
+def test_halves_with_an_engine_each_equal_the_plain_statement(sides, engines):
+    height, width = sides
+    options = {"name": "l", "channels": 8, "out_channels": 6, "height": height, "width": width}
+    table = Table(options | {"engines": dict(zip(AXES, engines, strict=True))})
+    design = LAYERS["dense"].of_table(table, None, example=True)
+    assert list(design.engines) == ["height", "width"]
+    maps = np.random.default_rng(3).integers(-128, 127, (2, 8, height, width), endpoint=True)
+    halves = []
+    for axis, half in zip(AXES, np.split(maps, 2, axis=1), strict=True):
+        names = ("weight", "pe", "bias")
+        weights = DenseWeights(*(design.weights[f"{axis}.{name}"] for name in names))
+        halves.append(oriented(plainly(oriented(half, axis), weights), axis))
+    assert np.array_equal(design.model(maps), np.concatenate(halves, axis=1))
+    certificate = design.certificate()
+    assert certificate["exact"] is True
+    assert list(certificate["engines"]) == ["height", "width"]
+
+
+def test_one_half_may_be_off_and_the_other_not():
+    engines = {"height": {"engine": "fft"}, "width": {"engine": "direct"}}
+    options = {"name": "l", "channels": 4, "out_channels": 4, "height": 8, "width": 6, "lanes": 2}
+    design = LAYERS["dense"].of_table(Table(options | {"engines": engines}), None, example=True)
+    stage = design.graph.nodes[1].stage
+    assert isinstance(stage, DenseSplit)
+    sums = stage.errors(Errors([0.0] * 4, [0] * 4)).sums
+    assert min(sums[:2]) > 0
+    assert max(sums[2:]) == 0
+    assert design.certificate()["max_abs_error"] == design.parts[0].design.max_abs_error
 
 
 REFUSED = [

@@ -45,13 +45,13 @@ REFUSED = [
     ("dense", {"axis": '"depth"'}, "axis must be one of both, height, width, not 'depth'"),
     (
         "dense",
-        {"width": "5"},
-        "width must be the height (4) where both halves share an engine, not 5",
+        {"width": "11", "engines.width": '{engine = "fermat"}'},
+        "width must be a length with a root of unity in a ring (nearest: 8, 9, 10, 12), not 11",
     ),
     (
         "dense",
-        {"engines.width": '{engine = "fermat"}'},
-        "engines.width must be as engines.height, since both halves share an engine, not fermat",
+        {"width": "6", "engines.width": '{engine = "fermat", products = 3}'},
+        "engines.width.products must be a divisor of the input channels (2), not 3",
     ),
     (
         "dense",

@@ -28,6 +28,44 @@ CASES = {
         engines.height.engine = "direct"
         engines.width.engine = "direct"
     """,
+    "halves-of-other-lengths": """
+        channels = 4
+        out_channels = 6
+        height = 7
+        width = 4
+        output.bits = 8
+        engines.height.engine = "direct"
+        engines.width = {engine = "direct", pairing = "single", macs = 3, products = 2}
+    """,
+    "halves-of-other-kinds": """
+        channels = 4
+        out_channels = 2
+        height = 4
+        width = 6
+        lanes = 2
+        engines.height = {engine = "fft", products = 2}
+        engines.width = {engine = "fermat"}
+    """,
+    "halves-streamed": """
+        weights_port = true
+        streamed = true
+        channels = 4
+        out_channels = 2
+        height = 3
+        width = 5
+        output = {bits = 8, zero_point = 3}
+        engines.height = {engine = "fermat", products = 2}
+        engines.width = {engine = "direct", products = 2}
+    """,
+    "halves-loaded-of-a-square": """
+        weights_port = true
+        channels = 2
+        out_channels = 6
+        height = 3
+        width = 3
+        engines.height = {engine = "direct"}
+        engines.width = {engine = "direct", macs = 2}
+    """,
     "direct-folded": """
         axis = "height"
         channels = 4
