@@ -66,6 +66,7 @@ soak: $(VENV)/trained
 	$(RUN) scripts/soak_layers.py
 	$(RUN) scripts/soak_networks.py
 	$(RUN) scripts/soak_operators.py
+	$(RUN) scripts/soak_accelerator.py
 	$(RUN) scripts/train_scenes.py -o build/scenes
 	$(RUN) scripts/soak_trained.py
 

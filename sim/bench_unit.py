@@ -53,7 +53,7 @@ async def exchange(dut: Any) -> None:
         (lambda seed: random_gaps(0.3, seed), after_valid()),
         (lambda seed: random_gaps(0.8, seed), long_stalls(1, 60)),
     ]
-    for index, (gaps, ready) in enumerate(paces):
+    for index, (gaps, ready) in enumerate(paces[: job.paces or None]):
         dut.rst.value, hush.resets = 1, True
         for source in sources.values():
             source.reset()

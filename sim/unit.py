@@ -33,11 +33,14 @@ class UnitJob:
         Beats to come.
     cycles
         In which all must have come.
+    paces
+        How many of the bench's paces, from the full one on; 0 is all.
     """
 
     given: Mapping[str, Sequence[Beat]]
     expected: Sequence[Beat]
     cycles: int
+    paces: int = 0
 
 
 def beats_of(layout: Any, values: Mapping[str, Any], last: Any) -> list[Beat]:
@@ -79,6 +82,7 @@ def run_unit(
     *,
     simulator: str = "verilator",
     cycles: int = 100_000,
+    paces: int = 0,
 ) -> dict[str, list[int]]:
     """Send beats through ``unit`` at many paces, and hold what comes out to ``expected``.
 
@@ -101,7 +105,7 @@ def run_unit(
     streams = {"s_axis", *(f"{port}_axis" for port in weight_ports(unit))}
     if streams != set(given):
         raise ValueError(f"Beats must be given for {sorted(streams)}, not {sorted(given)}")
-    (folder / "unit.pickle").write_bytes(pickle.dumps(UnitJob(given, expected, cycles)))
+    (folder / "unit.pickle").write_bytes(pickle.dumps(UnitJob(given, expected, cycles, paces)))
     simulation.run("sim.bench_unit", folder=folder, env={"UNIT_FOLDER": str(folder.resolve())})
     return dict(pickle.loads((folder / CYCLES).read_bytes()))
 

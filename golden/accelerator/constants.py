@@ -10,22 +10,45 @@ from golden.numbers.interval import Integers
 _MOST_TABLES = 64
 
 
+class _Words:
+    """Rows of a ROM; those that are stored again are where they were."""
+
+    def __init__(self) -> None:
+        self._rows: list[Integers] = []
+        self._known: dict[bytes, int] = {}
+        self._count = 0
+
+    @property
+    def all(self) -> Integers:
+        """All rows."""
+        return np.concatenate(self._rows)
+
+    def put(self, rows: Integers) -> int:
+        """Store rows; return where the first is."""
+        key = rows.tobytes()
+        if key not in self._known:
+            self._known[key] = self._count
+            self._rows.append(rows)
+            self._count += len(rows)
+        return self._known[key]
+
+
 class Constants:
     """Contents of the ROMs: what is stored gets an address."""
 
     def __init__(self) -> None:
-        self._weights: list[Integers] = []
-        self._bias: list[Integers] = []
-        self._scales: list[tuple[Integers, Integers]] = []
+        self._weights = _Words()
+        self._bias = _Words()
+        self._scales = _Words()
         self._tables: list[Integers] = [np.arange(256)]
 
     @property
     def rom(self) -> Rom:
         """All that was stored."""
-        multiplier, shift = (np.stack(values) for values in zip(*self._scales, strict=True))
+        multiplier, shift = np.moveaxis(self._scales.all, 1, 0)
         return Rom(
-            np.concatenate(self._weights),
-            np.concatenate(self._bias),
+            self._weights.all,
+            self._bias.all,
             multiplier,
             shift,
             np.stack(self._tables),
@@ -33,17 +56,15 @@ class Constants:
 
     def weights(self, rows: Integers) -> int:
         """Store rows ``[n, tile]``; return where the first is."""
-        return _append(self._weights, rows)
+        return self._weights.put(rows)
 
     def bias(self, words: Integers) -> int:
         """Store biases ``[n, scalers]``; return where the first is."""
-        return _append(self._bias, words)
+        return self._bias.put(words)
 
     def scales(self, multiplier: Integers, shift: Integers) -> int:
         """Store factors ``[n, scalers]``; return where the first is."""
-        address = len(self._scales)
-        self._scales += list(zip(multiplier, shift, strict=True))
-        return address
+        return self._scales.put(np.stack([multiplier, shift], axis=1))
 
     def table(self, operator: Pointwise, after: int = 0) -> int:
         """Return the number of the table of a function, behind that of another."""
@@ -59,9 +80,3 @@ class Constants:
             raise ParameterError("network", f"of at most {_MOST_TABLES} tables", "more")
         self._tables.append(table)
         return len(self._tables) - 1
-
-
-def _append(stored: list[Integers], rows: Integers) -> int:
-    address = sum(len(known) for known in stored)
-    stored.append(rows)
-    return address

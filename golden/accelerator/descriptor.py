@@ -44,6 +44,9 @@ class Source:
         Of the map.
     signed, zero_point
         Of its samples, which are computed with less their zero point; outside the map they are 0.
+    pitch, plane
+        Words from a row to the next, and from a tile of channels: those of a whole map where they
+        are not given.
     """
 
     base: int
@@ -51,6 +54,18 @@ class Source:
     width: int
     signed: bool
     zero_point: int
+    pitch: int | None = None
+    plane: int | None = None
+
+    @property
+    def row_words(self) -> int:
+        """Words from a row to the next."""
+        return self.width if self.pitch is None else self.pitch
+
+    @property
+    def tile_words(self) -> int:
+        """Words from a tile of channels to the next."""
+        return self.height * self.width if self.plane is None else self.plane
 
 
 @dataclass(frozen=True)
@@ -71,6 +86,11 @@ class Windows:
         Of channels.
     around
         Whether the map goes on at its other end.
+    row_tap, column_tap
+        From a tap of the kernel to the next.
+    largest
+        Whether a window gives its taps' largest samples, once, and not a pass for each tap; what is
+        outside the map is none. Of one tile.
     """
 
     row: int = 0
@@ -83,6 +103,9 @@ class Windows:
     kernel_columns: int = 1
     tiles: int = 1
     around: bool = False
+    row_tap: int = 1
+    column_tap: int = 1
+    largest: bool = False
 
     @property
     def positions(self) -> int:
@@ -92,7 +115,12 @@ class Windows:
     @property
     def passes(self) -> int:
         """Tiles of weights."""
-        return self.tiles * self.kernel_rows * self.kernel_columns
+        return 1 if self.largest else self.tiles * self.taps
+
+    @property
+    def taps(self) -> int:
+        """Of the kernel."""
+        return self.kernel_rows * self.kernel_columns
 
 
 @dataclass(frozen=True)
@@ -115,6 +143,10 @@ class Finish:
         Which table of 256 entries follows; the first changes nothing.
     target
         Address of the first word written.
+    product
+        Whether sums hold two samples, ``2^9 * a + b`` or less that, and their product is meant.
+    target_row, target_column
+        Words from a row's first to the next one's, and from a word to the next of a row.
     """
 
     bias: int = 0
@@ -126,6 +158,9 @@ class Finish:
     high: int = 127
     table: int = 0
     target: int = 0
+    product: bool = False
+    target_row: int = 0
+    target_column: int = 1
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from golden.accelerator.abilities import Abilities
 from golden.accelerator.descriptor import Descriptor, Finish, Kind, Source, Weights, Windows
-from golden.accelerator.sizes import SUM_BITS, Sizes
-from golden.numbers.interval import Integers, wrap
+from golden.accelerator.sizes import CENTRED_BITS, SUM_BITS, Sizes
+from golden.numbers.interval import Integers, Interval, wrap
 from golden.numbers.quantize import requantize
+
+OUTSIDE = Interval.signed(CENTRED_BITS).low
+"""What is outside a map where the largest sample is looked for: less than any."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +62,14 @@ class Program:
     rom: Rom
     words: int
     names: tuple[str, ...]
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it needs beside sums of products."""
+        return Abilities(
+            largest=any(one.windows.largest for one in self.descriptors),
+            product=any(one.finish.product for one in self.descriptors),
+        )
 
     @property
     def taken(self) -> int:
@@ -149,18 +161,27 @@ class _Run:
 
     def _passes(self, one: Descriptor) -> Iterator[Integers]:
         """Yield the positions ``[positions, tile]`` of each pass."""
+        taps = self._taps(one)
+        if one.windows.largest:
+            yield np.maximum.reduce(list(taps))
+        else:
+            yield from taps
+
+    def _taps(self, one: Descriptor) -> Iterator[Integers]:
+        """Yield what lies under each tap of the windows."""
         w, source = one.windows, one.source
+        nothing = OUTSIDE if w.largest else 0
         rows = w.row + w.row_stride * np.arange(w.rows)[:, None]
         columns = w.column + w.column_stride * np.arange(w.columns)[None, :]
-        plane = source.height * source.width
         for tile in range(w.tiles):
             for row, column in np.ndindex(w.kernel_rows, w.kernel_columns):
-                r, c = np.broadcast_arrays(rows + row, columns + column)
+                r, c = np.broadcast_arrays(rows + row * w.row_tap, columns + column * w.column_tap)
                 if w.around:
                     r, c = r % source.height, c % source.width
                 inside = (r >= 0) & (r < source.height) & (c >= 0) & (c < source.width)
-                address = np.where(inside, source.base + tile * plane + r * source.width + c, 0)
-                x = np.where(inside[..., None], centred(self._maps[address], source), 0)
+                place = source.base + tile * source.tile_words + r * source.row_words + c
+                words = self._maps[np.where(inside, place, 0)]
+                x = np.where(inside[..., None], centred(words, source), nothing)
                 yield x.reshape(-1, self._tile)
 
     def _weights(self, one: Descriptor) -> Iterator[Integers]:
@@ -184,8 +205,9 @@ class _Run:
         start = finish.bias + finish.bias_row * row + finish.bias_column * column + part
         bias = self._rom.bias[start].reshape(-1, self._tile)
         scale = slice(finish.scale, finish.scale + parts)
+        sums = wrap(self._sums + bias, SUM_BITS)
         y = requantize(
-            wrap(self._sums + bias, SUM_BITS),
+            product_of(sums) if finish.product else sums,
             self._rom.multiplier[scale].reshape(-1),
             self._rom.shift[scale].reshape(-1),
             zero_point=finish.zero_point,
@@ -193,7 +215,14 @@ class _Run:
             high=finish.high,
         )
         words = self._rom.tables[finish.table][y & 255] & 255
-        self._maps[finish.target : finish.target + len(words)] = words
+        place = finish.target + finish.target_row * row + finish.target_column * column
+        self._maps[place[..., 0].reshape(-1)] = words
+
+
+def product_of(sums: Integers) -> Integers:
+    """Return the product of the two samples that sums hold."""
+    second: Integers = wrap(sums, CENTRED_BITS)
+    return ((sums - second) >> CENTRED_BITS) * second
 
 
 def centred(words: npt.NDArray[np.int64], source: Source) -> Integers:

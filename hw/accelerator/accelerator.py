@@ -7,13 +7,14 @@ from amaranth.lib.wiring import In, Out
 from golden.accelerator.descriptor import Kind
 from golden.accelerator.program import Program
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS
+from hw.accelerator.largest import Largest
 from hw.accelerator.layout import layouts_of
 from hw.accelerator.post import PostUnit
 from hw.accelerator.reader import Reader
 from hw.accelerator.sequencer import Sequencer
 from hw.accelerator.weights import WeightsLoader
 from hw.matrix.unit import MatrixUnit
-from hw.parts.ports import StreamComponent, view
+from hw.parts.ports import Stream, StreamComponent, view
 from hw.parts.streams import OutputBuffer, connect_streams
 from hw.primitives.memory import Memory
 
@@ -51,6 +52,7 @@ class Accelerator(StreamComponent):
         layouts = layouts_of(program)
         m.submodules.sequencer = sequencer = Sequencer(layouts)
         m.submodules.reader = reader = Reader(layouts)
+        m.submodules.largest = largest = Largest(layouts)
         m.submodules.loader = loader = WeightsLoader(layouts)
         m.submodules.matrix = matrix = MatrixUnit(sizes.matrix)
         m.submodules.post = post = PostUnit(layouts)
@@ -59,7 +61,7 @@ class Accelerator(StreamComponent):
         )
         told = sequencer.told
         m.d.comb += [
-            *(unit.told.eq(told) for unit in (reader, loader)),
+            *(unit.told.eq(told) for unit in (reader, largest, loader)),
             reader.go.eq(sequencer.go & (told.kind != Kind.TAKE)),
             loader.go.eq(sequencer.go & (told.kind == Kind.COMPUTE)),
             maps.r_en.eq(1),
@@ -67,11 +69,12 @@ class Accelerator(StreamComponent):
             reader.r_data.eq(maps.r_data),
             sequencer.done.eq(post.done),
         ]
+        connect_streams(m, reader.o, largest.i)
         connect_streams(m, loader.o, matrix.w)
         connect_streams(m, matrix.o, post.i)
         connect_streams(m, sequencer.finish, post.told)
         taken = self._take(m, sequencer, maps, post)
-        read = self._read(m, sequencer, reader, loader, matrix)
+        read = self._read(m, sequencer, largest.o, loader, matrix)
         m.d.comb += sequencer.ended.eq(Mux(told.kind == Kind.TAKE, taken, read))
         return m
 
@@ -101,7 +104,7 @@ class Accelerator(StreamComponent):
         self,
         m: Module,
         sequencer: Sequencer,
-        reader: Reader,
+        positions: Stream,
         loader: WeightsLoader,
         matrix: MatrixUnit,
     ) -> Value:
@@ -113,18 +116,18 @@ class Accelerator(StreamComponent):
         )
         connect_streams(m, given.o, self.o)
         gain = view(data.ArrayLayout(signed(CENTRED_BITS), tile), name="gain", reset_less=True)
-        position = reader.o.payload
+        position = positions.payload
         computes, gives = told.kind == Kind.COMPUTE, told.kind == Kind.GIVE
         m.d.comb += [
             loader.gain.eq(gain),
-            matrix.i.valid.eq(reader.o.valid & computes),
+            matrix.i.valid.eq(positions.valid & computes),
             matrix.i.payload.x.eq(position.x),
             matrix.i.payload.first.eq(sequencer.first),
             matrix.i.payload.final.eq(sequencer.final),
             matrix.i.payload.last.eq(position.last),
-            reader.o.ready.eq(Mux(computes, matrix.i.ready, ~gives | given.credit)),
+            positions.ready.eq(Mux(computes, matrix.i.ready, ~gives | given.credit)),
         ]
-        passes = reader.o.valid & reader.o.ready
+        passes = positions.valid & positions.ready
         m.d.comb += [
             sequencer.passed.eq(passes & position.last),
             given.take.eq(passes & gives),

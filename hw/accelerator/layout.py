@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from amaranth.hdl import Shape
 from amaranth.lib import data
 
+from golden.accelerator.abilities import NONE, Abilities
 from golden.accelerator.descriptor import Descriptor, Finish, Kind, Source, Windows
 from golden.accelerator.program import Program, Rom
 from golden.accelerator.sizes import Sizes
@@ -29,33 +30,48 @@ def read_fields(one: Descriptor) -> dict[str, int]:
             source.zero_point if one.kind == Kind.GAIN else 0,
         )
         windows = Windows(columns=windows.positions)
+    inner = (windows.rows, windows.columns, windows.row_stride, windows.column_stride)
+    outer = (windows.kernel_rows, windows.kernel_columns, windows.row_tap, windows.column_tap)
+    if windows.largest:
+        # All taps of a window, then the next window.
+        inner, outer = outer, inner
+    return (
+        {
+            "kind": one.kind,
+            "waits": one.waits,
+            "base": source.base,
+            "height": source.height,
+            "width": source.width,
+            "plane": source.tile_words,
+            "signed": source.signed,
+            "zero_point": source.zero_point,
+            "around": windows.around,
+            "largest": windows.largest,
+            "row": windows.row,
+            "column": windows.column,
+            "row_address": windows.row * source.row_words,
+            "last_tile": windows.tiles - 1,
+            "last_pass": windows.passes - 1,
+            "weights": one.weights,
+            "weight_address": one.weight_address,
+            "first": one.first,
+            "final": one.final,
+            "ends": one.last,
+        }
+        | _loop("", inner, source)
+        | _loop("kernel_", outer, source)
+    )
+
+
+def _loop(name: str, loop: tuple[int, int, int, int], source: Source) -> dict[str, int]:
+    """Return the fields of a loop over rows and columns: how many, and how far apart."""
+    rows, columns, row_stride, column_stride = loop
     return {
-        "kind": one.kind,
-        "waits": one.waits,
-        "base": source.base,
-        "height": source.height,
-        "width": source.width,
-        "plane": source.height * source.width,
-        "signed": source.signed,
-        "zero_point": source.zero_point,
-        "around": windows.around,
-        "row": windows.row,
-        "column": windows.column,
-        "row_address": windows.row * source.width,
-        "row_stride": windows.row_stride,
-        "row_step": windows.row_stride * source.width,
-        "column_stride": windows.column_stride,
-        "last_column": windows.columns - 1,
-        "last_row": windows.rows - 1,
-        "last_kernel_column": windows.kernel_columns - 1,
-        "last_kernel_row": windows.kernel_rows - 1,
-        "last_tile": windows.tiles - 1,
-        "last_pass": windows.passes - 1,
-        "weights": one.weights,
-        "weight_address": one.weight_address,
-        "first": one.first,
-        "final": one.final,
-        "ends": one.last,
+        f"last_{name}row": rows - 1,
+        f"last_{name}column": columns - 1,
+        f"{name}row_stride": row_stride,
+        f"{name}row_step": row_stride * source.row_words,
+        f"{name}column_stride": column_stride,
     }
 
 
@@ -71,7 +87,10 @@ def finish_fields(one: Descriptor) -> dict[str, int]:
         "low": finish.low,
         "high": finish.high,
         "table": finish.table,
+        "product": finish.product,
         "target": finish.target,
+        "target_row": finish.target_row,
+        "target_column": finish.target_column,
         "last_column": one.windows.columns - 1,
         "last_row": one.windows.rows - 1,
     }
@@ -95,6 +114,8 @@ class Layouts:
         Of an address of a row within a map, which may lie outside.
     shifts, offsets
         Ranges of requantisers' shifts, and of what they add.
+    abilities
+        What is built beside sums of products.
     rom
         Weights and constants, where they never change.
     words
@@ -111,6 +132,7 @@ class Layouts:
     line_bits: int
     shifts: Interval
     offsets: Interval
+    abilities: Abilities = NONE
     rom: Rom | None = None
     words: Sequence[int] = ()
     constants: int = 0
@@ -127,7 +149,7 @@ def layouts_of(program: Program) -> Layouts:
     reads = [read_fields(one) for one in program.descriptors]
     finishes = [finish_fields(one) for one in program.descriptors]
     read, finish = _layout(reads), _layout(finishes)
-    side = 2 * max(max(one.source.height, one.source.width) + 64 for one in program.descriptors)
+    side, line = _reach(program)
     map_words = max(program.words, 2)
     return Layouts(
         sizes=program.sizes,
@@ -135,15 +157,32 @@ def layouts_of(program: Program) -> Layouts:
         read=read,
         finish=finish,
         side=side,
-        line_bits=(2 * (map_words + side * side) - 1).bit_length() + 1,
+        line_bits=(map_words + line).bit_length() + 1,
         shifts=Interval.of(program.rom.shift),
         offsets=Interval.of([one.finish.zero_point for one in program.descriptors]),
+        abilities=program.abilities,
         rom=program.rom,
         words=[
             packed(read, first) | packed(finish, second) << read.size
             for first, second in zip(reads, finishes, strict=True)
         ],
     )
+
+
+def _reach(program: Program) -> tuple[int, int]:
+    """Return more than any row or column counts to, and more than any line's address is."""
+    span, words = 2, 2
+    for one in program.descriptors:
+        w, source = one.windows, one.source
+        if one.kind != Kind.COMPUTE:
+            span, words = max(span, w.positions + 1), max(words, w.positions + 1)
+            continue
+        # Counters go one step further than they are used.
+        rows = abs(w.row) + w.rows * abs(w.row_stride) + w.kernel_rows * abs(w.row_tap)
+        columns = w.columns * abs(w.column_stride) + w.kernel_columns * abs(w.column_tap)
+        span = max(span, rows, abs(w.column) + columns, source.height, source.width)
+        words = max(words, rows * abs(source.row_words), source.height * source.width)
+    return span + 1, words + 1
 
 
 def _layout(rows: list[dict[str, int]]) -> data.StructLayout:

@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
+from golden.accelerator.abilities import Abilities
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS, Sizes
 from golden.numbers.interval import Interval
 from hw.accelerator.constants import PostConstants, fill_layout
@@ -16,19 +17,32 @@ from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Component, Stream, View, view
 from hw.parts.requantize import Requantizer
 from hw.parts.tables import Table
+from hw.primitives.multiplier import SharedMultiplier
 
 _CLIP = Interval.signed(CENTRED_BITS)
 """What the requantiser clips to: more than any map's words, which the last clip is for."""
 
 
-def scaled_at(sizes: Sizes) -> int:
+FACTOR_BITS = CENTRED_BITS + 1
+"""Of a sample in a sum, one more where another is below it."""
+
+
+def scaled_at(sizes: Sizes, abilities: Abilities) -> int:
     """Cycles from a sum to its scaled value: the ROMs, the bias, the requantiser."""
-    return Table.latency + 1 + Requantizer.latency_on(sizes.target, y_bits=SUM_BITS)
+    scaled = Requantizer.latency_on(sizes.target, y_bits=SUM_BITS)
+    return Table.latency + 1 + product_latency(sizes, abilities) + scaled
 
 
-def latency(sizes: Sizes) -> int:
+def product_latency(sizes: Sizes, abilities: Abilities) -> int:
+    """Cycles that products of two samples take, where there are any."""
+    if not abilities.product:
+        return 0
+    return SharedMultiplier.latency_on(sizes.target, a_bits=FACTOR_BITS) + 1
+
+
+def latency(sizes: Sizes, abilities: Abilities) -> int:
     """Cycles from a sum to its sample: scaled, clipped, through a table."""
-    return scaled_at(sizes) + 1 + Table.latency
+    return scaled_at(sizes, abilities) + 1 + Table.latency
 
 
 class PostUnit(Component):
@@ -158,8 +172,26 @@ class PostUnit(Component):
             late = delay(m, Value.cast(chosen).as_signed(), Table.latency, name=f"sum_{lane}")
             total = Signal(signed(SUM_BITS), name=f"total_{lane}", reset_less=True)
             m.d.sync += total.eq(late + bias[lane])
-            sums.append(total)
+            sums.append(
+                self._multiply(m, total, lane) if self._layouts.abilities.product else total
+            )
         return sums
+
+    def _multiply(self, m: Module, total: Signal, lane: int) -> Signal:
+        """Return a sum, or the product of the two samples that are in it."""
+        m.submodules[f"product_{lane}"] = multiply = SharedMultiplier(
+            lanes=1, a_bits=FACTOR_BITS, b_bits=FACTOR_BITS, target=self._sizes.target
+        )
+        second = total[:CENTRED_BITS].as_signed()
+        first = total[CENTRED_BITS : 2 * CENTRED_BITS].as_signed()
+        chosen = Signal(signed(SUM_BITS), name=f"chosen_{lane}", reset_less=True)
+        late = delay(m, total, multiply.latency, name=f"total_{lane}_late")
+        m.d.comb += [
+            multiply.a[0].eq(first + (second < 0)),
+            multiply.b.eq(second),
+        ]
+        m.d.sync += chosen.eq(Mux(self.told.payload.product, multiply.p[0], late))
+        return chosen
 
     def _scale(
         self, m: Module, sums: Sequence[Value], part: Value, constants: PostConstants
@@ -167,7 +199,8 @@ class PostUnit(Component):
         """Return the samples of a step's sums."""
         told, shifts, offsets = self.told.payload, self._layouts.shifts, self._layouts.offsets
         m.d.comb += constants.scale_addr.eq(told.scale + part)
-        factors = delay(m, constants.scales, 1, name="factors")
+        late = 1 + product_latency(self._sizes, self._layouts.abilities)
+        factors = delay(m, constants.scales, late, name="factors")
         samples = []
         for lane, total in enumerate(sums):
             m.submodules[f"requantize_{lane}"] = requantize = Requantizer(
@@ -209,9 +242,12 @@ class PostUnit(Component):
         began: Value,
     ) -> None:
         """Put parts together and write a word with the last."""
-        cycles = latency(self._sizes)
+        cycles = latency(self._sizes, self._layouts.abilities)
         valid = delay_valid(m, step, cycles, name="valid")
         last = delay(m, part.last, cycles, name="part_last")
+        row_ends = delay(m, self._row_ends, cycles, name="row_ends")
+        told = self.told.payload
+        of_row = Signal.like(self.w_addr, name="w_addr_of_row")
         words = view(
             data.ArrayLayout(unsigned(DATA_BITS * self._sizes.scalers), self._sizes.parts),
             name="parts",
@@ -222,9 +258,12 @@ class PostUnit(Component):
         with m.If(valid):
             m.d.sync += [words[p].eq(value) for p, value in enumerate(moved)]
             with m.If(last):
-                m.d.sync += self.w_addr.eq(self.w_addr + 1)
+                m.d.sync += self.w_addr.eq(self.w_addr + told.target_column)
+                with m.If(row_ends):
+                    following = of_row + told.target_row
+                    m.d.sync += [self.w_addr.eq(following), of_row.eq(following)]
         with m.If(began):
-            m.d.sync += self.w_addr.eq(self.told.payload.target)
+            m.d.sync += [self.w_addr.eq(told.target), of_row.eq(told.target)]
         m.d.comb += [
             self.w_en.eq(valid & last),
             self.w_data.eq(Cat(*moved)),

@@ -5,6 +5,7 @@ from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS
 from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.accelerator.constants import shift_bits
 from hw.accelerator.layout import layouts_of
+from hw.accelerator.post import FACTOR_BITS
 from hw.matrix.predict import predict as predict_matrix
 from hw.predict import product, ram, rom
 from hw.targets.cost import Cost
@@ -24,5 +25,8 @@ def predict(program: Program) -> Cost:
         rom(depth=roms.tables.size, width=DATA_BITS).times(sizes.scalers),
         rom(depth=len(program.descriptors), width=layouts.whole.size),
     ]
+    if program.abilities.product:
+        factors = product(lanes=1, a_bits=FACTOR_BITS, b_bits=FACTOR_BITS)
+        parts.append(factors.times(sizes.scalers))
     total = sum(parts, Cost())
     return Cost(multipliers=total.multipliers, block_rams=total.block_rams)

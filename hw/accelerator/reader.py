@@ -6,6 +6,7 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
+from golden.accelerator.program import OUTSIDE
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS
 from hw.accelerator.layout import Layouts
 from hw.parts.delay import delay, delay_valid
@@ -110,15 +111,15 @@ class Reader(Component):
     def _walk(self, m: Module, step: Value, ends: dict[str, Value]) -> None:
         """Keep the row, its address and the column of the window's tap, and where a pass began."""
         told = self.told
-        span, line = self._layouts.side, signed(self._layouts.line_bits)
+        span, address = self._layouts.side, signed(self._layouts.line_bits)
         self._column, began_column = (Signal(range(-span, span), name=n) for n in ("c", "c_0"))
         self._row, began_row = (Signal(range(-span, span), name=n) for n in ("r", "r_0"))
-        self._line, began_line = (Signal(line, name=n) for n in ("l", "l_0"))
-        self._base = Signal(line.width)
+        self._line, began_line = (Signal(address, name=n) for n in ("l", "l_0"))
+        self._base = Signal(address.width)
         places: list[tuple[Any, Any, Value, Value, Value]] = [
-            (self._column, began_column, told.column, Value.cast(1), told.column),
-            (self._row, began_row, told.row, Value.cast(1), told.row),
-            (self._line, began_line, told.row_address, told.width, told.row_address),
+            (self._column, began_column, told.column, told.kernel_column_stride, told.column),
+            (self._row, began_row, told.row, told.kernel_row_stride, told.row),
+            (self._line, began_line, told.row_address, told.kernel_row_step, told.row_address),
         ]
         column, row, line = places
         with m.If(step):
@@ -169,11 +170,12 @@ class Reader(Component):
         return delay(m, inside, 1 + READ_LATENCY, name="inside")
 
     def _centre(self, m: Module, inside: Value) -> View:
-        """Return the samples less their zero point, 0 outside the map."""
+        """Return the samples less their zero point; outside the map 0, or less than any."""
         layout = data.ArrayLayout(signed(CENTRED_BITS), self._tile)
+        nothing = Mux(self.told.largest, OUTSIDE, 0)
         x = view(layout, name="x", reset_less=True)
         for lane in range(self._tile):
             word = self.r_data.word_select(lane, DATA_BITS)
             sample = Mux(self.told.signed, word.as_signed(), word)
-            m.d.sync += x[lane].eq(Mux(inside, sample - self.told.zero_point, 0))
+            m.d.sync += x[lane].eq(Mux(inside, sample - self.told.zero_point, nothing))
         return x

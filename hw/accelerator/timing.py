@@ -12,8 +12,6 @@ from hw.parts.streams import OutputBuffer
 
 _LOAD = 2
 """Cycles from a descriptor's end to the next one's beginning: it is loaded, then looked at."""
-_FETCH = 4
-"""Least cycles from a beginning to the next: the next one's address has to stand so long."""
 _QUEUE = 3
 """Cycles from a descriptor's beginning until the post unit is ready for its sums."""
 _TURN = 2
@@ -54,20 +52,25 @@ class Timeline:
 
     def __init__(self, program: Program) -> None:
         self._program = program
+        self._post = post.latency(program.sizes, program.abilities)
         self._matrix = matrix.latency(program.sizes.matrix)
         self.steps = tuple(self._walk())
 
     @property
     def cycles_per_frame(self) -> int:
         """From a frame's first word taken to the next one's."""
-        last = self.steps[-1]
-        return max(last.ends + _LOAD, last.begins + _FETCH)
+        return self.steps[-1].ends + _LOAD
 
     @property
     def latency(self) -> int:
         """From a frame's first word taken to its first one given."""
         first = next(s for s in self.steps if s.descriptor.kind == Kind.GIVE)
-        return first.begins + reader.LATENCY + GIVEN
+        return first.begins + self.given
+
+    @property
+    def given(self) -> int:
+        """From the beginning of a descriptor that gives words to the first one."""
+        return reader.LATENCY + GIVEN
 
     def _walk(self) -> Iterator[Step]:
         begins, written = 0, list[int]()
@@ -79,7 +82,7 @@ class Timeline:
             if done is not None:
                 written.append(done)
             yield Step(one, begins, ends, done)
-            begins = max(ends + _LOAD, begins + _FETCH)
+            begins = ends + _LOAD
 
     def _last(self, one: Descriptor, begins: int, written: int | None) -> tuple[int, int | None]:
         """Return when ``one`` has read and written all, given when what came before was written."""
@@ -90,12 +93,17 @@ class Timeline:
         if one.kind != Kind.COMPUTE:
             return first + count - 1, None
         design = self._program.sizes.matrix
-        starts = begins + 1 + max(reader.LATENCY, weights.LATENCY + design.outputs)
+        taps = one.windows.taps if one.windows.largest else 1
+        loaded = weights.LATENCY + design.outputs
+        starts = begins + 1 + max(reader.LATENCY + taps - 1, loaded)
         final = starts + design.begins([count] * one.windows.passes)[-1]
-        ends = final + count - 1
+        ends = final + (count - 1) * taps
         if not one.final:
             return ends, None
         ready = begins + _QUEUE if written is None else max(begins + _QUEUE, written + _TURN)
-        steps = count * self._program.sizes.parts
-        done = max(ready, final + self._matrix) + steps - 1 + post.latency(self._program.sizes)
-        return ends, done
+        parts = self._program.sizes.parts
+        done = max(
+            max(ready, final + self._matrix) + count * parts,
+            ends + self._matrix + parts,
+        )
+        return ends, done - 1 + self._post

@@ -16,18 +16,18 @@ class Term:
     Parameters
     ----------
     source
-        Name of the map.
+        Name of the map; none where nothing is added.
     weight
         int64 ``[O, C, K_h, K_w]``, or ``[C, 1, K_h, K_w]`` where each channel keeps to itself.
     windows
-        Of all outputs; the rest of it is filled in.
+        Of all outputs; the rest of it is filled in, the kernel too but for the largest samples.
     apart
         Whether each channel keeps to itself.
     gain
         Name of the map of gains in the place of weights.
     """
 
-    source: str
+    source: str | None
     weight: Integers
     windows: Windows
     apart: bool = False
@@ -50,6 +50,8 @@ class Sums:
         Of the results.
     zero_point
         Of the results.
+    product
+        Whether sums are two samples that are multiplied: see `Finish`.
     """
 
     terms: tuple[Term, ...]
@@ -57,6 +59,7 @@ class Sums:
     rescale: Rescale
     clip: Interval
     zero_point: int
+    product: bool = False
 
 
 ONE = Rescale(np.ones(1, np.int64), np.zeros(1, np.int64))

@@ -1,0 +1,22 @@
+"""What an accelerator does beside sums of products: built where a program needs it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What is built.
+
+    Parameters
+    ----------
+    largest
+        Finds the largest samples of windows.
+    product
+        Multiplies samples of two maps.
+    """
+
+    largest: bool = False
+    product: bool = False
+
+
+NONE = Abilities()
