@@ -19,6 +19,10 @@ class Kind(IntEnum):
     """Keep a word of a map, less its zero point: the diagonal of the next weights."""
     GIVE = 3
     """Give a map's words to the stream of results."""
+    LOAD = 4
+    """Bring words from external memory, while others compute."""
+    STORE = 5
+    """Take words of maps to external memory, while others compute."""
 
 
 class Weights(IntEnum):
@@ -163,6 +167,60 @@ class Finish:
     target_column: int = 1
 
 
+class Region(IntEnum):
+    """A part of external memory, which the driver names."""
+
+    PROGRAM = 0
+    INPUT = 1
+    OUTPUT = 2
+    SCRATCH = 3
+
+
+class Space(IntEnum):
+    """A memory of the accelerator's that is filled."""
+
+    MAPS = 0
+    BIASES = 1
+    SCALES = 2
+    TABLES = 3
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What `Kind.LOAD` and `Kind.STORE` bring: blocks of words, each block without gaps.
+
+    Parameters
+    ----------
+    space
+        Memory of the accelerator's; `Kind.STORE` knows that of maps alone.
+    near
+        Address of the first word there; among tables, in beats of the bus.
+    region
+        Part of external memory.
+    far
+        The first block's place there, in beats of the bus from the region's beginning.
+    words
+        Of a block; of tables, beats.
+    blocks
+        How many.
+    near_stride, far_stride
+        From a block's first word, and beat, to the next one's.
+    """
+
+    space: Space = Space.MAPS
+    near: int = 0
+    region: Region = Region.PROGRAM
+    far: int = 0
+    words: int = 1
+    blocks: int = 1
+    near_stride: int = 0
+    far_stride: int = 0
+
+
+ANY = 15
+"""Transfers under way that hold nobody up."""
+
+
 @dataclass(frozen=True)
 class Descriptor:
     """One step of a program.
@@ -185,6 +243,10 @@ class Descriptor:
         How; where they are finished.
     last
         Whether it ends the program: it begins again.
+    transfer
+        Of `LOAD` and `STORE`.
+    loads, stores
+        It begins when at most so many are under way of those before it.
     """
 
     kind: Kind
@@ -197,3 +259,6 @@ class Descriptor:
     final: bool = True
     finish: Finish = Finish()
     last: bool = False
+    transfer: Transfer = Transfer()
+    loads: int = ANY
+    stores: int = ANY

@@ -112,10 +112,10 @@ class Program:
 
         Words are in two's complement, whatever their map's.
         """
-        return _Run(self, frame).run()
+        return Run(self, frame).run()
 
 
-class _Run:
+class Run:
     """A frame on its way through a program."""
 
     def __init__(self, program: Program, frame: Integers) -> None:

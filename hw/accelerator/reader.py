@@ -43,6 +43,8 @@ class Reader(Component):
         Begin, with the next cycle.
     told : In
         Fields of the descriptor, from then on until its last position has been taken.
+    hold : In
+        No address `ADDRESS_STAGES` cycles later: somebody else reads.
     r_addr, r_data : Out, In
         A map's word is there `READ_LATENCY` cycles after its address.
     o : Out, stream of positions
@@ -50,6 +52,7 @@ class Reader(Component):
 
     go: Signal
     told: View
+    hold: Signal
     r_addr: Signal
     r_data: Signal
     o: Stream
@@ -61,6 +64,7 @@ class Reader(Component):
             {
                 "go": In(1),
                 "told": In(layouts.read),
+                "hold": In(1),
                 "r_addr": Out(range(layouts.map_words)),
                 "r_data": In(DATA_BITS * self._tile),
                 "o": Out(stream.Signature(read_layout(self._tile))),
@@ -74,7 +78,7 @@ class Reader(Component):
         )
         busy = Signal()
         step = Signal()
-        m.d.comb += [step.eq(busy & buffer.credit), buffer.take.eq(step)]
+        m.d.comb += [step.eq(busy & buffer.credit & ~self.hold), buffer.take.eq(step)]
         ends = self._count(m, step)
         with m.If(step & ends["tile"]):
             m.d.sync += busy.eq(0)

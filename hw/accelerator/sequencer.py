@@ -1,9 +1,11 @@
 """The sequencer: descriptors out of memory, one after the other, frame after frame."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import cast
 
 from amaranth.hdl import Module, Signal, ValueLike
-from amaranth.lib import stream
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.accelerator.descriptor import Kind
@@ -26,6 +28,8 @@ class Sequencer(Component):
     ----------
     layouts
         Of descriptors.
+    more
+        Ports of a sequencer that takes descriptors from elsewhere.
 
     Members
     -------
@@ -57,7 +61,9 @@ class Sequencer(Component):
     finish: Stream
     done: Signal
 
-    def __init__(self, layouts: Layouts) -> None:
+    def __init__(
+        self, layouts: Layouts, more: Mapping[str, wiring.Member] = MappingProxyType({})
+    ) -> None:
         self._layouts = layouts
         super().__init__(
             {
@@ -70,6 +76,7 @@ class Sequencer(Component):
                 "ended": In(1),
                 "finish": Out(stream.Signature(layouts.finish)),
                 "done": In(1),
+                **more,
             }
         )
 

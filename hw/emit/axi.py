@@ -1,4 +1,4 @@
-"""AXI4-Stream names. The only file that knows them."""
+"""Names of AXI4-Stream, AXI4 and AXI4-Lite. The only file that knows them."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -177,17 +177,10 @@ class AxiWrapper(Elaboratable):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        domain: Any = ClockDomain("sync")  # the stubs have neither clk nor rst
-        m.domains.sync = domain
-        active_low = self._names.reset_active == "low"
-        m.d.comb += [
-            domain.clk.eq(self._clock),
-            domain.rst.eq(~self._reset if active_low else self._reset),
-        ]
         # A component in reset would take what is offered, and lose it. What it makes of that inside
         # is reset in the same cycle, so only what others see is held low: the reset is on no path
         # from door to memory (0.4 ns of an FFT engine's 5).
-        awake = self._reset if active_low else ~self._reset
+        awake = _clocked(m, self._names, self._clock, self._reset)
         m.submodules.engine = self._engine
         for prefix, interface, taken in self._interfaces():
             wires = self._streams[prefix]
@@ -223,6 +216,165 @@ class AxiWrapper(Elaboratable):
             wires["tvalid"].eq(interface.valid & awake),
             interface.ready.eq(wires["tready"]),
         ]
+
+
+_BEAT_SIZE = {32: 2, 64: 3, 128: 4, 256: 5}
+_INCR = 1
+_NORMAL = 3
+"""Of AxCACHE: bufferable, modifiable."""
+
+
+class MemoryWrapper(Elaboratable):
+    """A component behind an AXI4 master, ``m_axi``, and an AXI4-Lite slave, ``s_axi``.
+
+    Its channels are streams: `ar`, `r`, `aw`, `w`, `b` of the master, whose addresses are in
+    beats, and the same with ``s_`` of the slave; `interrupt` is the wire `irq`. While reset is active, no
+    handshake is made.
+
+    Parameters
+    ----------
+    component
+        What is behind.
+    names
+        Of clock and reset.
+    data_bits, address_bits
+        Of the master.
+
+    Attributes
+    ----------
+    ports
+        By name, for `hw.emit.verilog.to_verilog`.
+    """
+
+    def __init__(
+        self, component: Component, names: PortNames, *, data_bits: int, address_bits: int
+    ) -> None:
+        self._component = component
+        self._names = names
+        self._data_bits = data_bits
+        self._clock = Signal(name=names.clock)
+        self._reset = Signal(name=names.reset)
+        self.ports: Ports = {}
+        for clocking in (self._clock, self._reset):
+            self.ports[clocking.name] = (clocking, ir.PortDirection.Input)
+        bits = self.data_bytes_bits
+        id_bits = len(Value.cast(self._stream("ar").payload.id))
+        own = {"data": data_bits, "strb": data_bits // 8, "resp": 2, "id": id_bits, "last": 1}
+        burst = {"addr": address_bits, "len": 8, "size": 3, "burst": 2, "cache": 4, "prot": 3}
+        burst |= {"id": id_bits}
+        self._bits = bits
+        lite = {"addr": len(self._stream("s_ar").payload), "prot": 3}
+        fields = {
+            "m_axi_aw": burst,
+            "m_axi_w": {name: own[name] for name in ("data", "strb", "last")},
+            "m_axi_b": {name: own[name] for name in ("id", "resp")},
+            "m_axi_ar": burst,
+            "m_axi_r": {name: own[name] for name in ("id", "data", "resp", "last")},
+            "s_axi_aw": lite,
+            "s_axi_w": {"data": 32, "strb": 4},
+            "s_axi_b": {"resp": 2},
+            "s_axi_ar": lite,
+            "s_axi_r": {"data": 32, "resp": 2},
+        }
+        self._wires: dict[str, dict[str, Signal]] = {}
+        for prefix, shapes in fields.items():
+            self._add_channel(prefix, shapes)
+        self._interrupt = Signal(name="irq")
+        self.ports["irq"] = (self._interrupt, ir.PortDirection.Output)
+
+    @property
+    def data_bytes_bits(self) -> int:
+        """Bits of an address within a beat."""
+        return _BEAT_SIZE[self._data_bits]
+
+    def _stream(self, name: str) -> Stream:
+        interface: Stream = getattr(self._component, name)
+        return interface
+
+    def _add_channel(self, prefix: str, shapes: dict[str, int]) -> None:
+        wires = {name: Signal(bits, name=f"{prefix}{name}") for name, bits in shapes.items()}
+        wires |= {name: Signal(name=f"{prefix}{name}") for name in ("valid", "ready")}
+        self._wires[prefix] = wires
+        for name, wire in wires.items():
+            inward = _is_answer(prefix) == (name != "ready")
+            direction = ir.PortDirection.Input if inward else ir.PortDirection.Output
+            self.ports[wire.name] = (wire, direction)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        awake = _clocked(m, self._names, self._clock, self._reset)
+        m.submodules.component = self._component
+        for prefix, wires in self._wires.items():
+            master, channel = prefix.startswith("m_"), prefix.rpartition("_")[2]
+            interface = self._stream(channel if master else f"s_{channel}")
+            if _is_answer(prefix):
+                m.d.comb += [
+                    interface.valid.eq(wires["valid"]),
+                    wires["ready"].eq(interface.ready & awake),
+                ]
+            else:
+                m.d.comb += [
+                    wires["valid"].eq(interface.valid & awake),
+                    interface.ready.eq(wires["ready"]),
+                ]
+        self._connect_master(m)
+        self._connect_slave(m)
+        component: Any = self._component
+        m.d.comb += self._interrupt.eq(component.interrupt & awake)
+        return m
+
+    def _connect_master(self, m: Module) -> None:
+        for channel in ("aw", "ar"):
+            wires, asked = self._wires[f"m_axi_{channel}"], self._stream(channel).payload
+            m.d.comb += [
+                wires["addr"].eq(asked.address << self._bits),
+                wires["len"].eq(asked.length),
+                wires["id"].eq(asked.id),
+                wires["size"].eq(self._bits),
+                wires["burst"].eq(_INCR),
+                wires["cache"].eq(_NORMAL),
+            ]
+        wires, written = self._wires["m_axi_w"], self._stream("w").payload
+        m.d.comb += [
+            wires["data"].eq(written.data),
+            wires["strb"].eq(written.strobe),
+            wires["last"].eq(written.last),
+        ]
+        wires, answer = self._wires["m_axi_r"], self._stream("r").payload
+        m.d.comb += [
+            answer.data.eq(wires["data"]),
+            answer.id.eq(wires["id"]),
+            answer.response.eq(wires["resp"]),
+            answer.last.eq(wires["last"]),
+            self._stream("b").payload.eq(self._wires["m_axi_b"]["resp"]),
+        ]
+
+    def _connect_slave(self, m: Module) -> None:
+        wires = self._wires
+        for channel in ("aw", "ar"):
+            m.d.comb += self._stream(f"s_{channel}").payload.eq(wires[f"s_axi_{channel}"]["addr"])
+        written = self._stream("s_w").payload
+        m.d.comb += [
+            written.data.eq(wires["s_axi_w"]["data"]),
+            written.strobe.eq(wires["s_axi_w"]["strb"]),
+            wires["s_axi_b"]["resp"].eq(self._stream("s_b").payload),
+            wires["s_axi_r"]["data"].eq(self._stream("s_r").payload),
+        ]
+
+
+def _is_answer(prefix: str) -> bool:
+    """Whether a channel comes in: answers to a master, and all but answers to a slave."""
+    master, channel = prefix.startswith("m_"), prefix.rpartition("_")[2]
+    return master == (channel in ("r", "b"))
+
+
+def _clocked(m: Module, names: PortNames, clock: Signal, reset: Signal) -> Value:
+    """Make the clock domain of ports; return whether reset is not active."""
+    domain: Any = ClockDomain("sync")  # the stubs have neither clk nor rst
+    m.domains.sync = domain
+    active_low = names.reset_active == "low"
+    m.d.comb += [domain.clk.eq(clock), domain.rst.eq(~reset if active_low else reset)]
+    return reset if active_low else ~reset
 
 
 class AxiInstance(StreamComponent):

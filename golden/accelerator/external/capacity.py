@@ -1,0 +1,204 @@
+"""How large an accelerator is that takes its programs from memory: what every program must fit."""
+
+import hashlib
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+
+from golden.accelerator.sizes import CENTRED_BITS, Sizes
+from golden.inputs.errors import ParameterError, check_range
+from golden.numbers.interval import Interval
+
+VERSION = 1
+"""Of the format of programs, and of the registers."""
+TABLE = 256
+"""Entries of a table."""
+SHIFTS = Interval(14, 45)
+"""Of factors: smaller shifts are made larger, with the factor."""
+SLOT_BYTES = 4
+"""Of a bias, and of a factor with its shift."""
+HEADER_WORDS = 16
+"""Of 32 bits, before all else in a program."""
+PASSES_BITS = 16
+_STRIDE_BITS = 8
+_TILES_BITS = 8
+_TRANSFERS_BITS = 4
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """An accelerator whose programs, weights and maps are in external memory.
+
+    Parameters
+    ----------
+    sizes
+        Of its units.
+    data_bits
+        Of the bus: 32, 64, 128 or 256, and at most a word of ``sizes.tile`` bytes.
+    address_bits
+        Of the bus.
+    burst
+        Beats of a burst at most, a power of two.
+    map_bytes
+        Of the buffer of maps, a power of two.
+    constants
+        Steps whose biases, and whose factors, are kept at a time, a power of two.
+    tables
+        That are kept at a time, a power of two.
+    weight_bytes
+        Of the buffer that weights are fetched ahead into, a power of two.
+    side_bits
+        Of a map's height and width.
+
+    Raises
+    ------
+    ParameterError
+        Where a parameter breaks its rule.
+    """
+
+    sizes: Sizes = field(default_factory=lambda: Sizes(tile=8, scalers=2))
+    data_bits: int = 64
+    address_bits: int = 32
+    burst: int = 16
+    map_bytes: int = 1 << 17
+    constants: int = 1 << 10
+    tables: int = 8
+    weight_bytes: int = 1 << 13
+    side_bits: int = 10
+
+    def __post_init__(self) -> None:
+        if self.data_bits not in (32, 64, 128, 256):
+            raise ParameterError("data_bits", "32, 64, 128 or 256", self.data_bits)
+        if self.sizes.tile % self.beat_bytes:
+            rule = f"at most a tile of {self.sizes.tile} bytes, and divide it"
+            raise ParameterError("data_bits", rule, self.data_bits)
+        check_range("address_bits", self.address_bits, 16, 64)
+        for name, low, high in _POWERS:
+            value = getattr(self, name)
+            if value & (value - 1) or not low <= value <= high:
+                raise ParameterError(name, f"a power of two from {low} to {high}", value)
+        if self.map_bytes % self.sizes.tile:
+            raise ParameterError("map_bytes", "a multiple of the tile", self.map_bytes)
+        check_range("side_bits", self.side_bits, 4, 12)
+
+    @property
+    def beat_bytes(self) -> int:
+        """Bytes of a beat of the bus."""
+        return self.data_bits // 8
+
+    @property
+    def map_words(self) -> int:
+        """Words of the buffer of maps."""
+        return self.map_bytes // self.sizes.tile
+
+    @property
+    def word_beats(self) -> int:
+        """Beats of a word of maps, and of a row of weights."""
+        return self.sizes.tile // self.beat_bytes
+
+    @property
+    def step_beats(self) -> int:
+        """Beats of a step's biases, or of its factors; what there is more of them is not used."""
+        return max(1, -(-SLOT_BYTES * self.sizes.scalers // self.beat_bytes))
+
+    @property
+    def beats_bits(self) -> int:
+        """Width of an address in beats."""
+        return self.address_bits - (self.beat_bytes - 1).bit_length()
+
+    @property
+    def header_beats(self) -> int:
+        """Beats of a program's header."""
+        return max(1, 4 * HEADER_WORDS // self.beat_bytes)
+
+    @property
+    def map_bits(self) -> int:
+        """Width of an address in the buffer of maps."""
+        return (self.map_words - 1).bit_length()
+
+    @cached_property
+    def common(self) -> dict[str, tuple[int, bool]]:
+        """Fields of all descriptors: width, and whether signed."""
+        waiting = (_TRANSFERS_BITS, False)
+        return {"kind": (3, False), "waits": (1, False), "loads": waiting, "stores": waiting}
+
+    @cached_property
+    def compute(self) -> dict[str, tuple[int, bool]]:
+        """Fields of what reads maps."""
+        side = self.side_bits
+        address = self.map_bits
+        constant = (self.constants - 1).bit_length()
+        unsigned = {
+            "base": address,
+            "height": side,
+            "width": side,
+            "signed": 1,
+            "around": 1,
+            "row_stride": _STRIDE_BITS,
+            "column_stride": _STRIDE_BITS,
+            "last_column": side,
+            "last_row": side,
+            "last_kernel_column": side,
+            "last_kernel_row": side,
+            "last_tile": _TILES_BITS,
+            "weights": 2,
+            "first": 1,
+            "final": 1,
+            "bias": constant,
+            "bias_row": constant,
+            "bias_column": constant,
+            "scale": constant,
+            "table": (self.tables - 1).bit_length(),
+            "target": address,
+        }
+        signed = {
+            "zero_point": CENTRED_BITS,
+            "row": side + 1,
+            "column": side + 1,
+            "offset": CENTRED_BITS,
+            "low": CENTRED_BITS,
+            "high": CENTRED_BITS,
+        }
+        return {name: (bits, False) for name, bits in unsigned.items()} | {
+            name: (bits, True) for name, bits in signed.items()
+        }
+
+    @cached_property
+    def transfer(self) -> dict[str, tuple[int, bool]]:
+        """Fields of what brings words."""
+        near = max(
+            self.map_bits, (self.constants - 1).bit_length(), (self.tables * TABLE - 1).bit_length()
+        )
+        far = self.beats_bits
+        return {
+            "space": (2, False),
+            "near": (near, False),
+            "region": (2, False),
+            "far": (far, False),
+            "words": (near + 1, False),
+            "last_block": (_TILES_BITS, False),
+            "near_stride": (near, False),
+            "far_stride": (far, False),
+        }
+
+    @property
+    def descriptor_beats(self) -> int:
+        """Beats of a descriptor."""
+        body = max(sum(bits for bits, _ in f.values()) for f in (self.compute, self.transfer))
+        return -(-(sum(bits for bits, _ in self.common.values()) + body) // self.data_bits)
+
+    @cached_property
+    def hash(self) -> int:
+        """What a program must be made for: 64 bits of all that its format hangs on."""
+        said = [f"{one.name}={getattr(self, one.name)!r}" for one in fields(self)]
+        digest = hashlib.sha256(f"{VERSION} {' '.join(said)}".encode()).digest()
+        return int.from_bytes(digest[:8], "little")
+
+
+_POWERS = (
+    ("burst", 2, 128),
+    ("map_bytes", 1 << 10, 1 << 22),
+    ("constants", 16, 1 << 14),
+    ("tables", 2, 64),
+    ("weight_bytes", 1 << 9, 1 << 20),
+)
+"""Parameters that are powers of two."""

@@ -1,0 +1,187 @@
+"""Bringing constants in: while one part of the steps is at work, the next one's."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from golden.accelerator.descriptor import Descriptor, Finish, Kind, Region, Space, Transfer
+from golden.accelerator.external.capacity import TABLE, Capacity
+from golden.accelerator.external.format import pack_scales, pack_steps
+from golden.accelerator.external.steps import Step, loading
+from golden.accelerator.program import Rom
+from golden.inputs.errors import ParameterError
+
+
+@dataclass
+class _Span:
+    """Addresses in a ROM that some steps use, from ``low`` to before ``high``."""
+
+    low: int = 0
+    high: int = 0
+
+    def with_(self, low: int, high: int) -> "_Span":
+        """Return the addresses with others."""
+        if self.low == self.high:
+            return _Span(low, high)
+        return _Span(min(self.low, low), max(self.high, high))
+
+    def __len__(self) -> int:
+        return self.high - self.low
+
+
+@dataclass
+class _Part:
+    """Steps whose constants are there at the same time."""
+
+    steps: list[Step] = field(default_factory=list)
+    biases: _Span = field(default_factory=_Span)
+    scales: _Span = field(default_factory=_Span)
+    tables: frozenset[int] = frozenset()
+
+
+def _spans(one: Descriptor, parts: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the addresses of biases and factors that a descriptor uses."""
+    finish, windows = one.finish, one.windows
+    beyond = finish.bias_row * (windows.rows - 1) + finish.bias_column * (windows.columns - 1)
+    biases = (finish.bias, finish.bias + beyond + parts)
+    return biases, (finish.scale, finish.scale + parts)
+
+
+class ConstantsLoader:
+    """Puts steps in parts, and before each the transfers of the next one's constants.
+
+    Parameters
+    ----------
+    capacity
+        Of the accelerator.
+    rom
+        All constants, by the addresses that the steps have.
+    """
+
+    def __init__(self, capacity: Capacity, rom: Rom) -> None:
+        self._capacity = capacity
+        self._rom = rom
+        self._half = capacity.constants // 2
+        self._bytes: list[bytes] = []
+        self._size = 0
+        self._slots: dict[int, int] = {}  # table: slot, the one used last at the end
+        self._stored: dict[tuple[Space, int, int], int] = {}
+
+    @property
+    def image(self) -> bytes:
+        """What the transfers bring."""
+        return b"".join(self._bytes)
+
+    def load(self, steps: Sequence[Step]) -> list[Step]:
+        """Return the steps with their transfers, and with addresses in the memories."""
+        parts = list(self._parts(steps))
+        loads = self._loads(parts[0], 0)
+        made = list(loads)
+        for number, part in enumerate(parts):
+            now, slots = loads, dict(self._slots)
+            if number + 1 < len(parts):
+                # Those that are at work in the other half must be over: as the first step waits.
+                loads = self._loads(parts[number + 1], number + 1, part.tables)
+                made += loads
+            made += self._moved(part, number, now, slots)
+        return made
+
+    def _parts(self, steps: Sequence[Step]) -> Iterator[_Part]:
+        part = _Part()
+        group: list[Step] = []
+        for step in steps:
+            group.append(step)
+            one = step.descriptor
+            if one.kind == Kind.COMPUTE and not one.final:
+                continue
+            grown = self._grown(part, group)
+            if grown is None:
+                yield part
+                grown = self._grown(_Part(), group)
+                if grown is None:
+                    rule = f"of operators whose biases take {self._half} steps"
+                    raise ParameterError("network", rule, f"more ({step.name})")
+            part, group = grown, []
+        yield replace(part, steps=[*part.steps, *group])
+
+    def _grown(self, part: _Part, group: list[Step]) -> _Part | None:
+        """Return a part with more steps, or None where their constants have no place."""
+        biases, scales, tables = part.biases, part.scales, part.tables
+        for one in (step.descriptor for step in group):
+            if one.kind == Kind.COMPUTE and one.final:
+                of_biases, of_scales = _spans(one, self._capacity.sizes.parts)
+                biases, scales = biases.with_(*of_biases), scales.with_(*of_scales)
+                tables |= {one.finish.table}
+        fits = max(len(biases), len(scales)) <= self._half
+        if not fits or len(tables) > max(self._capacity.tables // 2, 1):
+            return None
+        return _Part([*part.steps, *group], biases, scales, tables)
+
+    def _loads(self, part: _Part, number: int, held: frozenset[int] = frozenset()) -> list[Step]:
+        """Return the transfers of a part's constants."""
+        rom, capacity = self._rom, self._capacity
+        near = number % 2 * self._half
+        loads = []
+        if len(part.biases):
+            b, s = (slice(span.low, span.high) for span in (part.biases, part.scales))
+            key = (Space.BIASES, b.start, b.stop), (Space.SCALES, s.start, s.stop)
+            words = (
+                pack_steps(rom.bias[b], capacity),
+                pack_scales(rom.multiplier[s], rom.shift[s], capacity),
+            )
+            for (space, low, high), packed in zip(key, words, strict=True):
+                far = self._store((space, low, high), packed)
+                loads.append(Transfer(space, near, Region.PROGRAM, far, high - low))
+        for table in sorted(part.tables):
+            if table in self._slots:
+                self._slots[table] = self._slots.pop(table)
+                continue
+            slot = self._slot(held | part.tables)
+            self._slots[table] = slot
+            packed = (rom.tables[table] & 255).astype(np.uint8).tobytes()
+            far = self._store((Space.TABLES, table, table + 1), packed)
+            beats = TABLE // capacity.beat_bytes
+            loads.append(Transfer(Space.TABLES, slot * beats, Region.PROGRAM, far, beats))
+        return [
+            Step(loading(one, waits=number == 0), part.steps[0].name)
+            for number, one in enumerate(loads)
+        ]
+
+    def _slot(self, held: frozenset[int]) -> int:
+        """Return a slot for a table: a free one, or that of which the use is longest ago."""
+        if len(self._slots) < self._capacity.tables:
+            return len(self._slots)
+        oldest = next(table for table in self._slots if table not in held)
+        return self._slots.pop(oldest)
+
+    def _store(self, key: tuple[Space, int, int], packed: bytes) -> int:
+        """Return where constants lie in the program, in beats; the same ones lie there once."""
+        if key not in self._stored:
+            beat = self._capacity.beat_bytes
+            self._stored[key] = self._capacity.header_beats + self._size // beat
+            self._bytes.append(packed)
+            self._size += len(packed)
+        return self._stored[key]
+
+    def _moved(
+        self, part: _Part, number: int, loads: list[Step], slots: dict[int, int]
+    ) -> Iterator[Step]:
+        """Yield a part's steps, their constants where they were brought."""
+        near = number % 2 * self._half
+        pending = tuple(loads)
+        for step in part.steps:
+            one = step.descriptor
+            if one.kind != Kind.COMPUTE:
+                yield step
+                continue
+            finish = Finish()
+            if one.final:
+                finish = replace(
+                    one.finish,
+                    bias=one.finish.bias - part.biases.low + near,
+                    scale=one.finish.scale - part.scales.low + near,
+                    table=slots[one.finish.table],
+                )
+            yield Step(replace(one, finish=finish), step.name, (*step.after, *pending))
+            pending = ()

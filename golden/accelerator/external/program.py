@@ -1,0 +1,174 @@
+"""A program in external memory: its bytes, and what they do, bit for bit."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from golden.accelerator.descriptor import Descriptor, Kind, Region, Space, Transfer
+from golden.accelerator.external.capacity import SHIFTS, SLOT_BYTES, TABLE, Capacity
+from golden.accelerator.external.format import Header, pack_descriptor, pack_rows, padded
+from golden.accelerator.program import Program, Rom, Run
+from golden.numbers.interval import Integers, wrap
+from golden.numbers.quantize import MULTIPLIER_BITS
+
+
+@dataclass(frozen=True, eq=False)
+class ExternalProgram:
+    """What an accelerator of a capacity does, frame after frame.
+
+    Parameters
+    ----------
+    capacity
+        Of the accelerator.
+    descriptors
+        In order; a weight address is that of a row of ``rows``.
+    rows
+        int64 ``[n, tile]``: rows and diagonals as they are taken.
+    constants
+        Behind the header.
+    names
+        What each descriptor works for: a map of the network.
+    input, output, scratch
+        Sizes of regions, a frame's, in beats.
+    """
+
+    capacity: Capacity
+    descriptors: tuple[Descriptor, ...]
+    rows: Integers
+    constants: bytes
+    names: tuple[str, ...]
+    input: int
+    output: int
+    scratch: int
+
+    @cached_property
+    def image(self) -> bytes:
+        """All bytes of the program: header, constants, descriptors, weights."""
+        capacity, beat = self.capacity, self.capacity.beat_bytes
+        packed, weights = [], []
+        for one in self.descriptors:
+            rows = self.rows[one.weight_address :][: rows_of(one, capacity)]
+            content, large = pack_rows(one, rows)
+            packed.append(pack_descriptor(one, capacity, large=large))
+            weights.append(content)
+        descriptors, all_weights = (padded(parts, beat) for parts in (packed, weights))
+        constants_beats = capacity.header_beats + len(self.constants) // beat
+        descriptor_beats = len(descriptors) // beat
+        weight_beats = len(all_weights) // beat
+        header = Header(
+            descriptors=len(self.descriptors),
+            descriptors_at=constants_beats,
+            weights_at=constants_beats + descriptor_beats,
+            weights=weight_beats,
+            program=constants_beats + descriptor_beats + weight_beats,
+            input=self.input,
+            output=self.output,
+            scratch=self.scratch,
+            rows=len(self.rows),
+        )
+        return b"".join([header.pack(capacity), self.constants, descriptors, all_weights])
+
+    def run(self, frame: bytes) -> bytes:
+        """Return a frame's output, byte for byte as it lies in memory."""
+        return ExternalRun(self, frame).output()
+
+
+def rows_of(one: Descriptor, capacity: Capacity) -> int:
+    """Return how many rows of weights a descriptor takes."""
+    if one.kind != Kind.COMPUTE:
+        return 0
+    return one.windows.passes * (capacity.sizes.tile, 1, 0)[one.weights]
+
+
+class ExternalRun(Run):
+    """A frame on its way through a program, with memories that are filled."""
+
+    def __init__(self, program: ExternalProgram, frame: bytes) -> None:
+        capacity = program.capacity
+        sizes = capacity.sizes
+        steps = (capacity.constants, sizes.scalers)
+        rom = Rom(
+            program.rows,
+            np.zeros(steps, np.int64),
+            np.zeros(steps, np.int64),
+            np.full(steps, SHIFTS.high, np.int64),
+            np.zeros((capacity.tables, TABLE), np.int64),
+        )
+        inside = Program(sizes, program.descriptors, rom, capacity.map_words, program.names)
+        super().__init__(inside, np.zeros((0, sizes.tile), np.int64))
+        self._capacity = capacity
+        beat = capacity.beat_bytes
+        self.memory = {
+            Region.PROGRAM: np.frombuffer(program.image, np.uint8).copy(),
+            Region.INPUT: np.frombuffer(frame, np.uint8).copy(),
+            Region.OUTPUT: np.zeros(program.output * beat, np.uint8),
+            Region.SCRATCH: np.zeros(program.scratch * beat, np.uint8),
+        }
+
+    def output(self) -> bytes:
+        """Run, and return the region of output."""
+        does = {
+            Kind.COMPUTE: self._compute,
+            Kind.GAIN: self._keep_gain,
+            Kind.LOAD: self._load,
+            Kind.STORE: self._store,
+        }
+        for one in self._program.descriptors:
+            does[one.kind](one)
+        return self.memory[Region.OUTPUT].tobytes()
+
+    def _load(self, one: Descriptor) -> None:
+        moves, capacity = one.transfer, self._capacity
+        beats = moves.words * {
+            Space.MAPS: capacity.word_beats,
+            Space.TABLES: 1,
+        }.get(moves.space, capacity.step_beats)
+        fill = {
+            Space.MAPS: self._fill_maps,
+            Space.BIASES: self._fill_biases,
+            Space.SCALES: self._fill_scales,
+            Space.TABLES: self._fill_tables,
+        }[moves.space]
+        for near, content in self._blocks(moves, beats):
+            fill(near, content)
+
+    def _store(self, one: Descriptor) -> None:
+        moves = one.transfer
+        for near, content in self._blocks(moves, moves.words * self._capacity.word_beats):
+            content[:] = (self._maps[near : near + moves.words] & 255).reshape(-1)
+
+    def _blocks(self, moves: Transfer, beats: int) -> list[tuple[int, Integers]]:
+        """Return where blocks are inside, and what is outside: a view of it."""
+        beat = self._capacity.beat_bytes
+        blocks = []
+        for block in range(moves.blocks):
+            first = (moves.far + block * moves.far_stride) * beat
+            content = self.memory[moves.region][first : first + beats * beat]
+            assert len(content) == beats * beat, "Transfers must stay within their regions"
+            blocks.append((moves.near + block * moves.near_stride, content))
+        return blocks
+
+    def _fill_maps(self, near: int, content: Integers) -> None:
+        words = content.reshape(-1, self._tile)
+        self._maps[near : near + len(words)] = words
+
+    def _slots(self, content: Integers) -> Integers:
+        words = content.view("<u4").astype(np.int64)
+        steps = words.reshape(
+            -1, self._capacity.step_beats * self._capacity.beat_bytes // SLOT_BYTES
+        )
+        return steps[:, : self._capacity.sizes.scalers]
+
+    def _fill_biases(self, near: int, content: Integers) -> None:
+        steps = self._slots(content)
+        self._rom.bias[near : near + len(steps)] = wrap(steps, 32)
+
+    def _fill_scales(self, near: int, content: Integers) -> None:
+        steps = self._slots(content)
+        self._rom.multiplier[near : near + len(steps)] = steps & ((1 << MULTIPLIER_BITS) - 1)
+        self._rom.shift[near : near + len(steps)] = SHIFTS.high - (steps >> MULTIPLIER_BITS)
+
+    def _fill_tables(self, near: int, content: Integers) -> None:
+        first = near * self._capacity.beat_bytes
+        self._rom.tables.reshape(-1)[first : first + len(content)] = content

@@ -1,0 +1,1 @@
+"""The accelerator with all in external memory: ports, transfers, registers, checks."""

@@ -1,0 +1,151 @@
+"""The accelerator with all in external memory, behind channels of AXI4 and AXI4-Lite."""
+
+from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
+
+from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.external.registers import ADDRESS_BITS
+from hw.accelerator.external.bus import ReadId, answer_layout, burst_layout, written_layout
+from hw.accelerator.external.control import Control
+from hw.accelerator.external.core import ExternalCore
+from hw.accelerator.external.port import ReadPort, WritePort
+from hw.accelerator.external.registers import COUNTER_BITS, WORD, WRITE_LAYOUT, Registers
+from hw.parts.ports import Component, Stream, flipped
+from hw.parts.streams import connect_streams
+
+
+class ExternalAccelerator(Component):
+    """Runs programs in memory on maps in memory, as a driver tells it through registers.
+
+    Parameters
+    ----------
+    capacity
+        How large it is; it runs any program for that.
+
+    Members
+    -------
+    ar, r, aw, w, b : streams
+        Channels to memory.
+    s_aw, s_w, s_b, s_ar, s_r : streams
+        Channels of the registers.
+    interrupt : Out
+    """
+
+    ar: Stream
+    r: Stream
+    aw: Stream
+    w: Stream
+    b: Stream
+    s_aw: Stream
+    s_w: Stream
+    s_b: Stream
+    s_ar: Stream
+    s_r: Stream
+    interrupt: Signal
+
+    def __init__(self, capacity: Capacity) -> None:
+        self.capacity = capacity
+        bursts = stream.Signature(burst_layout(capacity))
+        registers = stream.Signature(ADDRESS_BITS)
+        super().__init__(
+            {
+                "ar": Out(bursts),
+                "r": In(stream.Signature(answer_layout(capacity))),
+                "aw": Out(bursts),
+                "w": Out(stream.Signature(written_layout(capacity))),
+                "b": In(stream.Signature(2)),
+                "s_aw": In(registers),
+                "s_w": In(stream.Signature(WRITE_LAYOUT)),
+                "s_b": Out(stream.Signature(2)),
+                "s_ar": In(registers),
+                "s_r": Out(stream.Signature(WORD)),
+                "interrupt": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        capacity = self.capacity
+        m.submodules.registers = registers = Registers(capacity)
+        m.submodules.control = control = Control(capacity)
+        m.submodules.read_port = reads = ReadPort(capacity)
+        m.submodules.write_port = writes = WritePort(capacity)
+        core = ExternalCore(capacity)
+        m.submodules.core = ResetInserter(control.clear)(core)
+        for name in ("aw", "w", "ar"):
+            connect_streams(m, flipped(getattr(self, f"s_{name}")), getattr(registers, name))
+        for name in ("b", "r"):
+            connect_streams(m, getattr(registers, name), flipped(getattr(self, f"s_{name}")))
+        connect_streams(m, reads.ar, flipped(self.ar))
+        connect_streams(m, flipped(self.r), reads.r)
+        connect_streams(m, writes.aw, flipped(self.aw))
+        connect_streams(m, writes.w, flipped(self.w))
+        connect_streams(m, flipped(self.b), writes.b)
+        for one in ReadId:
+            name = one.name.lower()
+            connect_streams(m, getattr(core, f"{name}_address"), getattr(reads, name))
+            connect_streams(m, getattr(reads, f"{name}_r"), getattr(core, f"{name}_r"))
+        connect_streams(m, control.header, core.program)
+        connect_streams(m, control.weights, core.weights)
+        connect_streams(m, core.header, control.i)
+        connect_streams(m, core.store_block, writes.block)
+        connect_streams(m, core.store, writes.i)
+        self._control(m, registers, control, core)
+        m.d.comb += [
+            control.read_failed.eq(reads.failed),
+            control.write_failed.eq(writes.failed),
+            control.quiet.eq(reads.idle & writes.idle),
+            writes.halt.eq(control.halt),
+            core.written.eq(writes.idle),
+            self.interrupt.eq(registers.interrupt),
+        ]
+        self._count(m, registers, control, core, writes)
+        return m
+
+    @staticmethod
+    def _control(m: Module, registers: Registers, control: Control, core: ExternalCore) -> None:
+        m.d.comb += [
+            control.goes.eq(core.goes),
+            registers.number.eq(control.stopped_at),
+            *(
+                getattr(control, name).eq(getattr(registers, name))
+                for name in ("start", "abort", "frames", "regions")
+            ),
+            *(
+                getattr(registers, name).eq(getattr(control, name))
+                for name in ("busy", "stopped", "code", "frames_done", "ended", "broke")
+            ),
+            *(
+                getattr(core, name).eq(getattr(control, name))
+                for name in ("taking", "halt", "running", "bases", "sizes", "rows", "count")
+            ),
+            *(
+                getattr(control, name).eq(getattr(core, name))
+                for name in ("failed", "number", "failed_number", "ends")
+            ),
+        ]
+
+    def _count(
+        self,
+        m: Module,
+        registers: Registers,
+        control: Control,
+        core: ExternalCore,
+        writes: WritePort,
+    ) -> None:
+        """Count cycles, those that wait for memory, and bytes."""
+        n_bytes = self.capacity.beat_bytes
+        steps = {
+            "cycles": (control.busy, 1),
+            "waiting": (control.running & core.waits, 1),
+            "read_bytes": (self.r.valid, n_bytes),
+            "written_bytes": (writes.written, n_bytes),
+        }
+        for name, (counts, step) in steps.items():
+            count = Signal(COUNTER_BITS, name=name)
+            with m.If(counts):
+                m.d.sync += count.eq(count + step)
+            with m.If(registers.start):
+                m.d.sync += count.eq(0)
+            m.d.comb += registers.counts[name].eq(count)

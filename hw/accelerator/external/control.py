@@ -1,0 +1,347 @@
+"""From a start to an end: header, frames, and how all that is under way comes to rest."""
+
+from enum import IntEnum
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from golden.accelerator.descriptor import Region
+from golden.accelerator.external.capacity import HEADER_WORDS, VERSION, Capacity
+from golden.accelerator.external.format import MAGIC
+from golden.accelerator.external.registers import Stop
+from hw.accelerator.external.bus import beat_signature, block_layout
+from hw.accelerator.external.prepare import CODE_BITS, NUMBER_BITS
+from hw.accelerator.external.registers import region_layout
+from hw.parts.ports import Component, Stream, View, view
+
+PATIENCE_BITS = 18
+"""Of the cycles in which something must go on; a descriptor's longest pass takes less."""
+_CLEARS = 3
+"""Cycles of the reset between frames."""
+
+_HEADER = {
+    "magic": 32,
+    "version": 32,
+    "hash": 64,
+    "descriptors": 32,
+    "descriptors_at": 32,
+    "weights_at": 32,
+    "weights": 32,
+    "program": 32,
+    "input": 32,
+    "output": 32,
+    "scratch": 32,
+    "rows": 32,
+    "others": 32 * (HEADER_WORDS - 13),
+}
+
+
+class _State(IntEnum):
+    IDLE = 0
+    ASK = 1
+    TAKE = 2
+    CHECK = 3
+    BEGIN = 4
+    RUN = 5
+    DRAIN = 6
+    CLEAR = 7
+
+
+class Control(Component):
+    """Runs a program, frame after frame, and stops with a code where anything is wrong.
+
+    Whatever the reason, nothing new is asked of memory then, all that was asked for is waited for,
+    and all units are reset: the next start finds them as the first one did.
+
+    Parameters
+    ----------
+    capacity
+        Of the accelerator.
+
+    Members
+    -------
+    start, abort, frames, regions : In
+        Of the driver.
+    header : Out, stream of blocks
+        What is read first, and the descriptors.
+    i : In, stream of beats
+        Of the header.
+    taking : Out
+        Whether beats are the header's.
+    weights : Out, stream of blocks
+    bases, sizes : Out
+        Of regions, for this frame, in beats.
+    rows, count : Out
+        Of weights and of descriptors.
+    failed : In
+        A code, or 0: a descriptor cannot be.
+    number : In
+        Of the descriptor at work.
+    failed_number : In
+        Of that which cannot be.
+    read_failed, write_failed : In
+        Pulses.
+    goes : In
+        Something went on.
+    ends : In
+        All of a program is done.
+    quiet : In
+        Nothing is asked of memory any more.
+    running, halt, clear : Out
+        A program runs; nothing new may be asked of memory; units are reset.
+    busy, stopped, code, stopped_at, frames_done : Out
+    ended, broke : Out
+        Pulses.
+    """
+
+    start: Signal
+    abort: Signal
+    frames: Signal
+    regions: View
+    header: Stream
+    i: Stream
+    taking: Signal
+    weights: Stream
+    bases: View
+    sizes: View
+    rows: Signal
+    count: Signal
+    failed: Signal
+    number: Signal
+    failed_number: Signal
+    read_failed: Signal
+    write_failed: Signal
+    goes: Signal
+    ends: Signal
+    quiet: Signal
+    running: Signal
+    halt: Signal
+    clear: Signal
+    busy: Signal
+    stopped: Signal
+    code: Signal
+    stopped_at: Signal
+    frames_done: Signal
+    ended: Signal
+    broke: Signal
+
+    def __init__(self, capacity: Capacity) -> None:
+        self._capacity = capacity
+        bits = capacity.beats_bits
+        regions = len(Region)
+        blocks = stream.Signature(block_layout(capacity))
+        numbers = {"number": In(NUMBER_BITS), "failed_number": In(NUMBER_BITS)}
+        pulses = ("read_failed", "write_failed", "goes", "ends", "quiet", "start", "abort")
+        tells = ("taking", "running", "halt", "clear", "busy", "stopped", "ended", "broke")
+        super().__init__(
+            {
+                "frames": In(32),
+                "regions": In(data.ArrayLayout(region_layout(capacity), regions)),
+                "header": Out(blocks),
+                "i": In(beat_signature(capacity)),
+                "weights": Out(blocks),
+                "bases": Out(data.ArrayLayout(bits, regions)),
+                "sizes": Out(data.ArrayLayout(bits, regions)),
+                "rows": Out(32),
+                "count": Out(NUMBER_BITS),
+                "failed": In(CODE_BITS),
+                "code": Out(CODE_BITS),
+                "stopped_at": Out(NUMBER_BITS),
+                "frames_done": Out(32),
+                **numbers,
+                **{name: In(1) for name in pulses},
+                **{name: Out(1) for name in tells},
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        self._state = state = Signal(range(len(_State)))
+        self._said = view(data.StructLayout(_HEADER), name="said")
+        self._take(m)
+        code = Signal(CODE_BITS)
+        cleared = Signal(range(_CLEARS + 1))
+        self._rests = Signal()  # the reset between frames ends
+        self._regions(m)
+        m.d.comb += [
+            self._rests.eq((state == _State.CLEAR) & (cleared == _CLEARS)),
+            self.busy.eq(state != _State.IDLE),
+            self.running.eq(state == _State.RUN),
+            self.halt.eq(state == _State.DRAIN),
+            self.clear.eq(state == _State.CLEAR),
+            self.taking.eq(state == _State.TAKE),
+            code.eq(self._why(m)),
+        ]
+        asked = Signal(2)  # of blocks: descriptors, weights
+        self._ask(m, asked)
+        arrived = Signal(range(self._capacity.header_beats + 1))
+        with m.Switch(state):
+            with m.Case(_State.IDLE), m.If(self.start):
+                self._start(m, arrived)
+            with m.Case(_State.ASK), m.If(self.header.valid & self.header.ready):
+                m.d.sync += state.eq(_State.TAKE)
+            with m.Case(_State.TAKE), m.If(arrived == self._capacity.header_beats):
+                m.d.sync += state.eq(_State.CHECK)
+            with m.Case(_State.CHECK):
+                m.d.sync += state.eq(_State.BEGIN)
+            with m.Case(_State.BEGIN):
+                m.d.sync += asked.eq(asked | self._answered())
+                with m.If(asked.all()):
+                    m.d.sync += [asked.eq(0), state.eq(_State.RUN)]
+            with m.Case(_State.RUN), m.If(self.ends):
+                m.d.sync += state.eq(_State.DRAIN)
+            with m.Case(_State.DRAIN), m.If(self.quiet):
+                m.d.sync += [state.eq(_State.CLEAR), cleared.eq(0)]
+            with m.Case(_State.CLEAR):
+                m.d.sync += cleared.eq(cleared + 1)
+                with m.If(self._rests):
+                    self._end(m)
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += arrived.eq(arrived + 1)
+        with m.If((code != 0) & (self.code == 0) & (state != _State.IDLE)):
+            failed = (self.failed != 0) & (code == self.failed)
+            m.d.sync += [
+                self.code.eq(code),
+                self.stopped_at.eq(Mux(failed, self.failed_number, self.number)),
+                asked.eq(0),
+            ]
+            with m.If(state != _State.CLEAR):
+                m.d.sync += state.eq(_State.DRAIN)
+        return m
+
+    def _answered(self) -> Value:
+        return Cat(self.header.valid & self.header.ready, self.weights.valid & self.weights.ready)
+
+    def _ask(self, m: Module, asked: Signal) -> None:
+        """Ask for the header, then for descriptors and weights."""
+        capacity, said, state = self._capacity, self._said, self._state
+        program = self.regions[Region.PROGRAM].base
+        header, weights = self.header, self.weights
+        begins = state == _State.BEGIN
+        m.d.comb += [
+            header.valid.eq((state == _State.ASK) | (begins & ~asked[0])),
+            header.payload.address.eq(program),
+            header.payload.beats.eq(capacity.header_beats),
+            # A block of no beats is none: it is taken and does nothing.
+            weights.valid.eq(begins & ~asked[1]),
+            weights.payload.address.eq(program + said.weights_at),
+            weights.payload.beats.eq(said.weights),
+            self.rows.eq(said.rows),
+            self.count.eq(said.descriptors),
+        ]
+        with m.If(begins):
+            m.d.comb += [
+                header.payload.address.eq(program + said.descriptors_at),
+                header.payload.beats.eq(self._program_beats()),
+            ]
+
+    def _program_beats(self) -> Value:
+        beats: Value = self._said.descriptors[:NUMBER_BITS] * self._capacity.descriptor_beats
+        return beats
+
+    def _start(self, m: Module, arrived: Signal) -> None:
+        m.d.sync += [
+            self._state.eq(_State.ASK),
+            self.code.eq(Stop.NONE),
+            self.stopped.eq(0),
+            self.stopped_at.eq(0),
+            self.frames_done.eq(0),
+            arrived.eq(0),
+        ]
+
+    def _end(self, m: Module) -> None:
+        """Go on to the next frame, or come to rest."""
+        well = self.code == Stop.NONE
+        done = self.frames_done + 1
+        last = done >= self.frames
+        m.d.sync += self._state.eq(Mux(well & ~last, _State.BEGIN, _State.IDLE))
+        with m.If(well):
+            m.d.sync += self.frames_done.eq(done)
+        with m.If(~well | last):
+            m.d.sync += self.stopped.eq(1)
+            m.d.comb += [self.ended.eq(well), self.broke.eq(~well)]
+
+    def _take(self, m: Module) -> None:
+        """Keep the header, the first beat lowest in the end, and add up its words."""
+        said = Value.cast(self._said)
+        bits = self._capacity.data_bits
+        m.d.comb += self.i.ready.eq(self.taking)
+        sum_ = self._sum = Signal(32)
+        with m.If(self.i.valid & self.i.ready):
+            words = [self.i.payload.word_select(word, 32) for word in range(bits // 32)]
+            m.d.sync += [said.eq(Cat(said, self.i.payload)[bits:]), sum_.eq(sum_ + sum(words))]
+        with m.If(self.start & ~self.busy):
+            m.d.sync += sum_.eq(0)
+
+    def _regions(self, m: Module) -> None:
+        """Move input and output on, a frame's size a frame."""
+        said = self._said
+        sizes = (said.program, said.input, said.output, said.scratch)
+        self._at = []
+        for region, size in zip(Region, sizes, strict=True):
+            at = Signal(34, name=f"at_{region.name.lower()}")
+            self._at.append(at)
+            m.d.comb += [
+                self.bases[region].eq(self.regions[region].base + at),
+                self.sizes[region].eq(size),
+            ]
+            with m.If(self._state == _State.ASK):
+                m.d.sync += at.eq(0)
+            if region in (Region.INPUT, Region.OUTPUT):
+                with m.If(self._rests):
+                    m.d.sync += at.eq(at + size)
+
+    def _why(self, m: Module) -> Value:
+        """Return why it must stop, or 0."""
+        state = self._state
+        patience = Signal(PATIENCE_BITS)
+        m.d.sync += patience.eq(Mux(self.goes | (state != _State.RUN), 0, patience + 1))
+        asks, checks, begins = (state == one for one in (_State.ASK, _State.CHECK, _State.BEGIN))
+        wrong: list[tuple[Value, Value]] = [
+            *((asks & bad, Value.cast(int(stop))) for bad, stop in self._wrong_regions()),
+            (self.read_failed, Value.cast(int(Stop.READ))),
+            (self.write_failed, Value.cast(int(Stop.WRITE))),
+            *((checks & bad, Value.cast(int(stop))) for bad, stop in self._wrong_header()),
+            (begins & self._wrong_frame(), Value.cast(int(Stop.SIZE))),
+            (state == _State.RUN, self.failed),
+            (patience.all(), Value.cast(int(Stop.WATCHDOG))),
+            (self.abort, Value.cast(int(Stop.ABORT))),
+        ]
+        why: Value = Value.cast(0)
+        for bad, code in reversed(wrong):
+            why = Mux(bad & (code != 0), code, why)
+        return why
+
+    def _wrong_regions(self) -> list[tuple[Value, Stop]]:
+        odd = Cat(*(self.regions[region].odd for region in Region)).any()
+        short = self.regions[Region.PROGRAM].size < self._capacity.header_beats
+        return [(odd, Stop.ALIGNMENT), (short, Stop.SIZE)]
+
+    def _wrong_header(self) -> list[tuple[Value, Stop]]:
+        said, capacity = self._said, self._capacity
+        sizes = (said.program, said.input, said.output, said.scratch)
+        short = Cat(
+            *(self.regions[region].size < size for region, size in zip(Region, sizes, strict=True)),
+            said.descriptors_at + self._program_beats() > said.program,
+            said.weights_at + said.weights > said.program,
+            said.rows * capacity.word_beats > said.weights,
+            said.descriptors == 0,
+            said.descriptors >> NUMBER_BITS != 0,
+        ).any()
+        return [
+            (said.magic != MAGIC, Stop.MAGIC),
+            (said.version != VERSION, Stop.VERSION),
+            (said.hash != capacity.hash, Stop.HASH),
+            (self._sum != 0, Stop.HEADER),
+            (short, Stop.SIZE),
+        ]
+
+    def _wrong_frame(self) -> Value:
+        """Return whether this frame's input or output is not within its region."""
+        beyond = [
+            self._at[region] + self.sizes[region] > self.regions[region].size
+            for region in (Region.INPUT, Region.OUTPUT)
+        ]
+        wrong: Value = Cat(*beyond).any()
+        return wrong

@@ -1,0 +1,328 @@
+"""The units of the accelerator between its memory's ports; all that is reset between frames."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from golden.accelerator.descriptor import Kind, Region
+from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS
+from hw.accelerator.external.blocks import BlockReader
+from hw.accelerator.external.bus import ReadId, beat_signature, block_layout, burst_layout
+from hw.accelerator.external.layout import layouts_for
+from hw.accelerator.external.prepare import CODE_BITS, NUMBER_BITS, DescriptorCheck
+from hw.accelerator.external.sequencer import ProgramSequencer
+from hw.accelerator.external.transfers import BASE, Loads, Stores, task_layout
+from hw.accelerator.post import PostUnit
+from hw.accelerator.reader import Reader
+from hw.accelerator.weights import WeightsLoader, row_of_bytes
+from hw.matrix.unit import MatrixUnit
+from hw.parts.ports import Component, Interface, Stream, View, flipped, view
+from hw.parts.streams import Flow, FlowSignature, OutputBuffer, connect_streams
+from hw.primitives.memory import Memory
+
+PROGRAM_DEPTH = 64
+"""Beats of descriptors that are fetched ahead."""
+LOADS_DEPTH = 128
+"""Beats of loads that are under way: what a memory of some 100 cycles' latency needs."""
+_TASKS = 3
+"""Transfers that wait for the one before."""
+
+
+class RowGather(Component):
+    """Puts beats together to rows of weights, the first lowest.
+
+    Members
+    -------
+    i : In, stream of beats
+    o : Out, stream of rows
+    """
+
+    i: Stream
+    o: Stream
+
+    def __init__(self, capacity: Capacity) -> None:
+        self._capacity = capacity
+        rows = stream.Signature(row_of_bytes(capacity.sizes))
+        super().__init__({"i": In(beat_signature(capacity)), "o": Out(rows)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        capacity = self._capacity
+        beats = Signal(capacity.data_bits * capacity.word_beats)
+        have = Signal(range(capacity.word_beats + 1))
+        full = have == capacity.word_beats
+        used = self.o.valid & self.o.ready
+        m.d.comb += [
+            self.o.valid.eq(full),
+            Value.cast(self.o.payload).eq(beats),
+            self.i.ready.eq(~full | used),
+        ]
+        with m.If(used):
+            m.d.sync += have.eq(0)
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [
+                beats.eq(Cat(beats, self.i.payload)[capacity.data_bits :]),
+                have.eq(Mux(used, 1, have + 1)),
+            ]
+        return m
+
+
+class ExternalCore(Component):
+    """Descriptors, weights and words of maps in, words of maps out.
+
+    Parameters
+    ----------
+    capacity
+        How large it is.
+
+    Members
+    -------
+    program, weights : In, streams of blocks
+    program_address, weights_address, loads_address : Out, streams of bursts
+    program_r, weights_r, loads_r : In, flows of beats
+    header : Out, stream of beats
+        Of the program, while `taking`.
+    taking, halt, running : In
+    bases, sizes, rows, count : In
+        As of `Control`.
+    store_block, store : Out, streams of blocks and of beats
+    written : In
+        All that was stored is answered for.
+    failed, number, failed_number, goes, waits, ends : Out
+    """
+
+    program: Stream
+    weights: Stream
+    program_address: Stream
+    weights_address: Stream
+    loads_address: Stream
+    program_r: Flow
+    weights_r: Flow
+    loads_r: Flow
+    header: Stream
+    taking: Signal
+    halt: Signal
+    running: Signal
+    bases: View
+    sizes: View
+    rows: Signal
+    count: Signal
+    store_block: Stream
+    store: Stream
+    written: Signal
+    failed: Signal
+    number: Signal
+    failed_number: Signal
+    goes: Signal
+    waits: Signal
+    ends: Signal
+
+    def __init__(self, capacity: Capacity) -> None:
+        self._capacity = capacity
+        blocks = stream.Signature(block_layout(capacity))
+        bursts = stream.Signature(burst_layout(capacity))
+        beats = FlowSignature(capacity.data_bits)
+        regions = data.ArrayLayout(capacity.beats_bits, len(Region))
+        super().__init__(
+            {
+                "program": In(blocks),
+                "weights": In(blocks),
+                **{f"{one.name.lower()}_address": Out(bursts) for one in ReadId},
+                **{f"{one.name.lower()}_r": In(beats) for one in ReadId},
+                "header": Out(beat_signature(capacity)),
+                **{name: In(1) for name in ("taking", "halt", "running", "written")},
+                "bases": In(regions),
+                "sizes": In(regions),
+                "rows": In(32),
+                "count": In(NUMBER_BITS),
+                "store_block": Out(blocks),
+                "store": Out(beat_signature(capacity)),
+                "failed": Out(CODE_BITS),
+                "number": Out(NUMBER_BITS),
+                "failed_number": Out(NUMBER_BITS),
+                **{name: Out(1) for name in ("goes", "waits", "ends")},
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        capacity = self._capacity
+        layouts = layouts_for(capacity)
+        m.submodules.check = check = DescriptorCheck(capacity)
+        m.submodules.sequencer = sequencer = ProgramSequencer(capacity)
+        m.submodules.reader = reader = Reader(layouts)
+        m.submodules.loader = loader = WeightsLoader(layouts)
+        m.submodules.matrix = matrix = MatrixUnit(capacity.sizes.matrix)
+        m.submodules.post = post = PostUnit(layouts)
+        m.submodules.maps = maps = Memory(
+            depth=capacity.map_words,
+            width=DATA_BITS * capacity.sizes.tile,
+            target=capacity.sizes.target,
+        )
+        told = sequencer.told
+        computes = told.kind == Kind.COMPUTE
+        reads = computes | (told.kind == Kind.GAIN)
+        self._fetch(m, check, loader)
+        connect_streams(m, check.o, sequencer.i)
+        connect_streams(m, loader.o, matrix.w)
+        connect_streams(m, matrix.o, post.i)
+        connect_streams(m, sequencer.finish, post.told)
+        m.d.comb += [
+            *(unit.told.eq(told) for unit in (reader, loader)),
+            reader.go.eq(sequencer.go & reads),
+            loader.go.eq(sequencer.go & computes),
+            sequencer.done.eq(post.done),
+        ]
+        read = self._read(m, sequencer, reader, loader, matrix)
+        m.d.comb += sequencer.ended.eq(read | (sequencer.go & ~reads))
+        self._transfer(m, sequencer, reader, post, maps)
+        moves = Signal()
+        m.d.comb += moves.eq(
+            sequencer.go | sequencer.passed | post.done | self.store.ready | self.loads_r.valid
+        )
+        self._tell(m, check, sequencer, loader, moves)
+        return m
+
+    def _fetch(self, m: Module, check: DescriptorCheck, loader: WeightsLoader) -> None:
+        """Read descriptors, or the header, and weights ahead."""
+        capacity = self._capacity
+        m.submodules.program_reader = program = BlockReader(capacity, depth=PROGRAM_DEPTH)
+        depth = capacity.weight_bytes // capacity.beat_bytes
+        m.submodules.weights_reader = weights = BlockReader(capacity, depth=depth)
+        m.submodules.gather = gather = RowGather(capacity)
+        self._reads(m, ReadId.PROGRAM, program, flipped(self.program))
+        self._reads(m, ReadId.WEIGHTS, weights, flipped(self.weights))
+        connect_streams(m, weights.o, gather.i)
+        connect_streams(m, gather.o, loader.rows)
+        m.d.comb += [
+            check.i.payload.eq(program.o.payload),
+            check.i.valid.eq(program.o.valid & ~self.taking),
+            self.header.payload.eq(program.o.payload),
+            self.header.valid.eq(program.o.valid & self.taking),
+            program.o.ready.eq(Mux(self.taking, self.header.ready, check.i.ready)),
+        ]
+
+    def _reads(self, m: Module, one: ReadId, reader: BlockReader, blocks: Stream) -> None:
+        name = one.name.lower()
+        address: Interface = getattr(self, f"{name}_address")
+        connect_streams(m, blocks, reader.block)
+        connect_streams(m, reader.address, flipped(address))
+        connect_streams(m, flipped(getattr(self, f"{name}_r")), reader.r)
+        m.d.comb += reader.halt.eq(self.halt)
+
+    def _transfer(
+        self,
+        m: Module,
+        sequencer: ProgramSequencer,
+        reader: Reader,
+        post: PostUnit,
+        maps: Memory,
+    ) -> None:
+        """Share the maps' ports: results go before what is loaded, stores before windows."""
+        capacity = self._capacity
+        m.submodules.loads = loads = Loads(capacity)
+        m.submodules.stores = stores = Stores(capacity)
+        m.submodules.loads_reader = block_reader = BlockReader(capacity, depth=LOADS_DEPTH)
+        self._reads(m, ReadId.LOADS, block_reader, loads.block)
+        connect_streams(m, block_reader.o, loads.i)
+        connect_streams(m, stores.block, flipped(self.store_block))
+        connect_streams(m, stores.o, flipped(self.store))
+        for kind, unit, ready in (
+            (Kind.LOAD, loads, sequencer.load_ready),
+            (Kind.STORE, stores, sequencer.store_ready),
+        ):
+            self._queue(m, kind, unit, ready, sequencer)
+        m.d.comb += [
+            sequencer.loaded.eq(loads.done),
+            sequencer.stored.eq(stores.done),
+            stores.written.eq(self.written),
+            reader.hold.eq(stores.hold),
+            maps.r_en.eq(1),
+            maps.r_addr.eq(Mux(stores.r_en, stores.r_addr, reader.r_addr)),
+            reader.r_data.eq(maps.r_data),
+            stores.r_data.eq(maps.r_data),
+            loads.w_ready.eq(~post.w_en),
+            maps.w_en.eq(post.w_en | loads.w_en),
+            maps.w_addr.eq(Mux(post.w_en, post.w_addr, loads.w_addr)),
+            maps.w_data.eq(Mux(post.w_en, post.w_data, loads.w_data)),
+            post.fill.eq(loads.fill),
+        ]
+
+    def _queue(
+        self,
+        m: Module,
+        kind: Kind,
+        unit: Loads | Stores,
+        ready: Signal,
+        sequencer: ProgramSequencer,
+    ) -> None:
+        """Keep transfers until the one before is done."""
+        layout = task_layout(self._capacity)
+        queue = OutputBuffer(shape=layout, depth=_TASKS, target=self._capacity.sizes.target)
+        m.submodules[f"{kind.name.lower()}_queue"] = queue
+        goes = sequencer.go & (sequencer.told.kind == kind)
+        task = queue.i.payload
+        m.d.comb += [
+            ready.eq(queue.credit),
+            queue.take.eq(goes),
+            queue.i.valid.eq(goes),
+            task.transfer.eq(sequencer.transfer),
+            task[BASE].eq(self.bases[sequencer.transfer.region]),
+            unit.halt.eq(self.halt),
+        ]
+        connect_streams(m, queue.o, unit.task)
+
+    def _read(
+        self,
+        m: Module,
+        sequencer: ProgramSequencer,
+        reader: Reader,
+        loader: WeightsLoader,
+        matrix: MatrixUnit,
+    ) -> Value:
+        """Bring positions to where their descriptor wants them; return whether the last one is."""
+        told = sequencer.told
+        gain = view(
+            data.ArrayLayout(signed(CENTRED_BITS), self._capacity.sizes.tile),
+            name="gain",
+            reset_less=True,
+        )
+        position = reader.o.payload
+        computes = told.kind == Kind.COMPUTE
+        m.d.comb += [
+            loader.gain.eq(gain),
+            matrix.i.valid.eq(reader.o.valid & computes),
+            matrix.i.payload.x.eq(position.x),
+            matrix.i.payload.first.eq(sequencer.first),
+            matrix.i.payload.final.eq(sequencer.final),
+            matrix.i.payload.last.eq(position.last),
+            reader.o.ready.eq(Mux(computes, matrix.i.ready, 1)),
+        ]
+        passes = reader.o.valid & reader.o.ready
+        m.d.comb += sequencer.passed.eq(passes & position.last)
+        with m.If(passes & ~computes):
+            m.d.sync += gain.eq(position.x)
+        ends: Value = passes & position.ends
+        return ends
+
+    def _tell(
+        self,
+        m: Module,
+        check: DescriptorCheck,
+        sequencer: ProgramSequencer,
+        loader: WeightsLoader,
+        moves: Value,
+    ) -> None:
+        m.d.comb += [
+            check.sizes.eq(self.sizes),
+            check.rows.eq(self.rows),
+            check.count.eq(self.count),
+            self.failed.eq(check.failed),
+            self.failed_number.eq(check.number),
+            self.goes.eq(moves),
+            self.waits.eq(sequencer.waits | loader.waits),
+            self.ends.eq(sequencer.idle & (self.number == self.count)),
+        ]
+        with m.If(sequencer.go):
+            m.d.sync += self.number.eq(self.number + 1)

@@ -1,0 +1,76 @@
+"""Layouts of descriptors: as they lie in memory, and as they are when they are checked."""
+
+from collections.abc import Mapping
+
+from amaranth.hdl import Shape, signed, unsigned
+from amaranth.lib import data
+
+from golden.accelerator.external.capacity import PASSES_BITS, SHIFTS, Capacity
+from golden.accelerator.sizes import CENTRED_BITS
+from golden.numbers.interval import Interval
+from hw.accelerator.layout import Layouts
+
+_FINISH = ("bias", "bias_row", "bias_column", "scale", "offset", "low", "high", "table", "target")
+_COUNTS = ("last_column", "last_row")
+"""Of windows: who reads is told, and who finishes."""
+
+
+def shapes_of(fields: Mapping[str, tuple[int, bool]]) -> dict[str, Shape]:
+    """Return fields with the shapes that they have in hardware."""
+    return {n: signed(bits) if sign else unsigned(bits) for n, (bits, sign) in fields.items()}
+
+
+def common_layout(capacity: Capacity) -> data.StructLayout:
+    """Return the layout of what all descriptors begin with."""
+    return data.StructLayout(shapes_of(capacity.common))
+
+
+def compute_layout(capacity: Capacity) -> data.StructLayout:
+    """Return the layout of what follows where maps are read."""
+    return data.StructLayout(shapes_of(capacity.compute))
+
+
+def transfer_layout(capacity: Capacity) -> data.StructLayout:
+    """Return the layout of what follows where words are brought."""
+    return data.StructLayout(shapes_of(capacity.transfer))
+
+
+def layouts_for(capacity: Capacity) -> Layouts:
+    """Return what units must know of any program: fields as wide as the accelerator's own sizes."""
+    known = shapes_of(capacity.compute)
+    line = signed(capacity.map_bits + 1)
+    derived = {
+        "kind": unsigned(3),
+        "waits": unsigned(1),
+        "ends": unsigned(1),
+        "plane": unsigned(capacity.map_bits + 1),
+        "row_address": line,
+        "row_step": line,
+        "last_pass": unsigned(PASSES_BITS),
+    }
+    read = {n: shape for n, shape in known.items() if n not in _FINISH}
+    return Layouts(
+        sizes=capacity.sizes,
+        map_words=capacity.map_words,
+        read=data.StructLayout(read | derived),
+        finish=data.StructLayout({name: known[name] for name in (*_FINISH, *_COUNTS)}),
+        side=2 << capacity.side_bits,
+        line_bits=line.width,
+        shifts=SHIFTS,
+        offsets=Interval.signed(CENTRED_BITS),
+        constants=capacity.constants,
+        tables=capacity.tables,
+    )
+
+
+def told_layout(capacity: Capacity) -> data.StructLayout:
+    """Return the layout of a descriptor that was checked."""
+    layouts = layouts_for(capacity)
+    return data.StructLayout(
+        {
+            "whole": layouts.whole,
+            "transfer": transfer_layout(capacity),
+            "loads": capacity.common["loads"][0],
+            "stores": capacity.common["stores"][0],
+        }
+    )

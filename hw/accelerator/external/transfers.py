@@ -1,0 +1,397 @@
+"""Transfers: blocks of words from external memory into memories inside, and maps' words back."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from golden.accelerator.descriptor import Space
+from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.sizes import DATA_BITS
+from hw.accelerator.constants import fill_layout
+from hw.accelerator.external.bus import beat_signature, block_layout
+from hw.accelerator.external.layout import layouts_for, transfer_layout
+from hw.accelerator.reader import ADDRESS_STAGES
+from hw.parts.delay import delay, delay_valid
+from hw.parts.ports import Component, Stream, View, flipped
+from hw.parts.streams import OutputBuffer, connect_streams
+from hw.primitives.memory import READ_LATENCY
+
+BASE = "base"
+
+
+def task_layout(capacity: Capacity) -> data.StructLayout:
+    """Return the layout of a transfer, and of where its region begins, in beats."""
+    return data.StructLayout({"transfer": transfer_layout(capacity), BASE: capacity.beats_bits})
+
+
+def beats_of(capacity: Capacity, moves: View) -> Value:
+    """Return the beats of a block."""
+    maps = moves.words * capacity.word_beats
+    steps = moves.words * capacity.step_beats
+    tables = moves.space == Space.TABLES
+    beats: Value = Mux(moves.space == Space.MAPS, maps, Mux(tables, moves.words, steps))
+    return beats
+
+
+class BlockWalk(Component):
+    """Gives the blocks of a transfer.
+
+    Parameters
+    ----------
+    capacity
+        Of the accelerator.
+
+    Members
+    -------
+    task : In, stream of transfers
+    halt : In
+        No more blocks.
+    o : Out, stream of blocks
+    """
+
+    task: Stream
+    halt: Signal
+    o: Stream
+
+    def __init__(self, capacity: Capacity) -> None:
+        self._capacity = capacity
+        super().__init__(
+            {
+                "task": In(stream.Signature(task_layout(capacity))),
+                "halt": In(1),
+                "o": Out(stream.Signature(block_layout(capacity))),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        moves = self.task.payload.transfer
+        busy = Signal()
+        left = Signal.like(moves.last_block, name="left")
+        stride = Signal.like(moves.far_stride, name="stride")
+        address, beats = self.o.payload.address, self.o.payload.beats
+        m.d.comb += [self.task.ready.eq(~busy), self.o.valid.eq(busy)]
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += [left.eq(left - 1), address.eq(address + stride)]
+            with m.If(left == 0):
+                m.d.sync += busy.eq(0)
+        with m.If(self.task.valid & self.task.ready):
+            m.d.sync += [
+                busy.eq(1),
+                left.eq(moves.last_block),
+                stride.eq(moves.far_stride),
+                address.eq(self.task.payload.base + moves.far),
+                beats.eq(beats_of(self._capacity, moves)),
+            ]
+        with m.If(self.halt):
+            m.d.sync += busy.eq(0)
+        return m
+
+
+class WordWalk(Component):
+    """Counts through the words of a transfer inside the accelerator.
+
+    Parameters
+    ----------
+    capacity
+        Of the accelerator.
+
+    Members
+    -------
+    start, transfer : In
+    step : In
+        Go on to the next word.
+    address : Out
+    last : Out
+        Whether it is the last one.
+    """
+
+    start: Signal
+    transfer: View
+    step: Signal
+    address: Signal
+    last: Signal
+
+    def __init__(self, capacity: Capacity) -> None:
+        layout = transfer_layout(capacity)
+        super().__init__(
+            {
+                "start": In(1),
+                "transfer": In(layout),
+                "step": In(1),
+                "address": Out(layout["near"].shape),
+                "last": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        moves = self.transfer
+        words, left, blocks = (
+            Signal.like(moves.words, name="words"),
+            Signal.like(moves.words, name="left"),
+            Signal.like(moves.last_block, name="blocks"),
+        )
+        stride = Signal.like(moves.near_stride, name="stride")
+        begins = Signal.like(self.address, name="begins")
+        m.d.comb += self.last.eq((left == 1) & (blocks == 0))
+        with m.If(self.step):
+            m.d.sync += [left.eq(left - 1), self.address.eq(self.address + 1)]
+            with m.If(left == 1):
+                following = begins + stride
+                m.d.sync += [
+                    left.eq(words),
+                    blocks.eq(blocks - 1),
+                    self.address.eq(following),
+                    begins.eq(following),
+                ]
+        with m.If(self.start):
+            m.d.sync += [
+                *(signal.eq(moves.words) for signal in (words, left)),
+                *(signal.eq(moves.near) for signal in (self.address, begins)),
+                stride.eq(moves.near_stride),
+                blocks.eq(moves.last_block),
+            ]
+        return m
+
+
+class Loads(Component):
+    """Brings words from external memory, one transfer after another.
+
+    Parameters
+    ----------
+    capacity
+        Of the accelerator.
+
+    Members
+    -------
+    task : In, stream of transfers
+    halt : In
+    block : Out, stream of blocks
+    i : In, stream of beats
+    w_en, w_addr, w_data, w_ready : Out, In
+        A word of a map; it is written where `w_ready` is high.
+    fill : Out
+        A constant that is written.
+    done : Out
+        Pulse: all of a transfer is written.
+    """
+
+    task: Stream
+    halt: Signal
+    block: Stream
+    i: Stream
+    w_en: Signal
+    w_addr: Signal
+    w_data: Signal
+    w_ready: Signal
+    fill: View
+    done: Signal
+
+    def __init__(self, capacity: Capacity) -> None:
+        self._capacity = capacity
+        super().__init__(
+            {
+                "task": In(stream.Signature(task_layout(capacity))),
+                "halt": In(1),
+                "block": Out(stream.Signature(block_layout(capacity))),
+                "i": In(beat_signature(capacity)),
+                "w_en": Out(1),
+                "w_addr": Out(range(capacity.map_words)),
+                "w_data": Out(DATA_BITS * capacity.sizes.tile),
+                "w_ready": In(1),
+                "fill": Out(fill_layout(layouts_for(capacity))),
+                "done": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        capacity = self._capacity
+        m.submodules.blocks = blocks = BlockWalk(capacity)
+        m.submodules.words = words = WordWalk(capacity)
+        busy = Signal()
+        space = Signal(range(len(Space)))
+        starts = self.task.valid & ~busy & blocks.task.ready
+        m.d.comb += [
+            blocks.halt.eq(self.halt),
+            blocks.task.payload.eq(self.task.payload),
+            blocks.task.valid.eq(self.task.valid & ~busy),
+            self.task.ready.eq(~busy & blocks.task.ready),
+            words.start.eq(starts),
+            words.transfer.eq(self.task.payload.transfer),
+        ]
+        connect_streams(m, blocks.o, flipped(self.block))
+        with m.If(self.done):
+            m.d.sync += busy.eq(0)
+        with m.If(starts):
+            m.d.sync += [busy.eq(1), space.eq(self.task.payload.transfer.space)]
+        self._write(m, words, space, busy)
+        return m
+
+    def _write(self, m: Module, words: WordWalk, space: Signal, busy: Signal) -> None:
+        """Put beats together, and write a word with the last; of a table, each byte."""
+        capacity = self._capacity
+        n_beats = max(capacity.word_beats, capacity.step_beats)
+        beats = Signal(capacity.data_bits * n_beats)  # the last one highest
+        have = Signal(range(max(n_beats, capacity.beat_bytes) + 1))
+        maps, tables = space == Space.MAPS, space == Space.TABLES
+        need = Mux(maps, capacity.word_beats, Mux(tables, 1, capacity.step_beats))
+        full = Signal()  # a word is there
+        byte = Signal(range(capacity.beat_bytes + 1))
+        wrote, used = Signal(), Signal()
+        m.d.comb += [
+            full.eq(have == need),
+            wrote.eq(busy & full & (~maps | self.w_ready)),
+            used.eq(wrote & (~tables | (byte == capacity.beat_bytes - 1))),
+            self.i.ready.eq(busy & (~full | used)),
+            self.done.eq(used & words.last),
+            words.step.eq(used),
+        ]
+        with m.If(wrote & tables):
+            m.d.sync += byte.eq(byte + 1)
+        with m.If(used):
+            m.d.sync += [have.eq(0), byte.eq(0)]
+        with m.If(self.i.valid & self.i.ready & ~self.done):
+            m.d.sync += [
+                beats.eq(Cat(beats, self.i.payload)[capacity.data_bits :]),
+                have.eq(Mux(used, 1, have + 1)),
+            ]
+        self._drive(m, words, space, beats, byte, wrote)
+
+    def _drive(
+        self,
+        m: Module,
+        words: WordWalk,
+        space: Signal,
+        beats: Signal,
+        byte: Signal,
+        wrote: Signal,
+    ) -> None:
+        capacity = self._capacity
+        fill = self.fill
+        entry = Cat(beats)[-capacity.data_bits :].word_select(byte, DATA_BITS)
+        tables = space == Space.TABLES
+        byte_bits = (capacity.beat_bytes - 1).bit_length()
+        step = beats[-capacity.data_bits * capacity.step_beats :]
+        m.d.comb += [
+            self.w_en.eq(wrote & (space == Space.MAPS)),
+            self.w_addr.eq(words.address),
+            self.w_data.eq(beats[-capacity.data_bits * capacity.word_beats :]),
+            fill.biases.eq(wrote & (space == Space.BIASES)),
+            fill.scales.eq(wrote & (space == Space.SCALES)),
+            fill.tables.eq(wrote & tables),
+            fill.addr.eq(Mux(tables, Cat(byte[:byte_bits], words.address), words.address)),
+            fill.word.eq(Mux(tables, entry, step)),
+        ]
+
+
+class Stores(Component):
+    """Takes words of maps to external memory, one transfer after another.
+
+    Parameters
+    ----------
+    capacity
+        Of the accelerator.
+
+    Members
+    -------
+    task : In, stream of transfers
+    halt : In
+    block : Out, stream of blocks
+    o : Out, stream of beats
+    written : In
+        All that was to be written is answered for.
+    hold : Out
+        A map's word will be read `ADDRESS_STAGES` cycles later: no other.
+    r_en, r_addr, r_data : Out, In
+        Then.
+    done : Out
+        Pulse: all of a transfer is written.
+    """
+
+    task: Stream
+    halt: Signal
+    block: Stream
+    o: Stream
+    written: Signal
+    hold: Signal
+    r_en: Signal
+    r_addr: Signal
+    r_data: Signal
+    done: Signal
+
+    def __init__(self, capacity: Capacity) -> None:
+        self._capacity = capacity
+        super().__init__(
+            {
+                "task": In(stream.Signature(task_layout(capacity))),
+                "halt": In(1),
+                "block": Out(stream.Signature(block_layout(capacity))),
+                "o": Out(beat_signature(capacity)),
+                "written": In(1),
+                "hold": Out(1),
+                "r_en": Out(1),
+                "r_addr": Out(range(capacity.map_words)),
+                "r_data": In(DATA_BITS * capacity.sizes.tile),
+                "done": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        capacity = self._capacity
+        late = ADDRESS_STAGES + READ_LATENCY
+        m.submodules.blocks = blocks = BlockWalk(capacity)
+        m.submodules.words = words = WordWalk(capacity)
+        m.submodules.buffer = buffer = OutputBuffer(
+            shape=DATA_BITS * capacity.sizes.tile,
+            depth=OutputBuffer.depth_for(late),
+            target=capacity.sizes.target,
+        )
+        busy, reads = Signal(), Signal()
+        left = Signal(len(self.task.payload.transfer.words) + 10)  # words that are not out yet
+        starts = self.task.valid & ~busy & blocks.task.ready
+        connect_streams(m, blocks.o, flipped(self.block))
+        m.d.comb += [
+            blocks.halt.eq(self.halt),
+            blocks.task.payload.eq(self.task.payload),
+            blocks.task.valid.eq(self.task.valid & ~busy),
+            self.task.ready.eq(~busy & blocks.task.ready),
+            words.start.eq(starts),
+            words.transfer.eq(self.task.payload.transfer),
+            self.hold.eq(reads & buffer.credit),
+            buffer.take.eq(self.hold),
+            words.step.eq(self.hold),
+            self.r_en.eq(delay_valid(m, self.hold, ADDRESS_STAGES, name="reads")),
+            self.r_addr.eq(delay(m, words.address, ADDRESS_STAGES, name="address")),
+            buffer.i.valid.eq(delay_valid(m, self.hold, late, name="there")),
+            buffer.i.payload.eq(self.r_data),
+        ]
+        with m.If(self.hold & words.last):
+            m.d.sync += reads.eq(0)
+        with m.If(starts):
+            m.d.sync += [busy.eq(1), reads.eq(1)]
+        with m.If(self.done):
+            m.d.sync += busy.eq(0)
+        gone = self._split(m, buffer)
+        m.d.sync += left.eq(left + self.hold - gone)
+        m.d.comb += self.done.eq(busy & ~reads & (left == 0) & blocks.task.ready & self.written)
+        return m
+
+    def _split(self, m: Module, buffer: OutputBuffer) -> Value:
+        """Give words beat by beat, the lowest first; return whether one is out."""
+        n_beats = self._capacity.word_beats
+        beat = Signal(range(max(n_beats, 2)))
+        word = buffer.o.payload
+        gives = self.o.valid & self.o.ready
+        last = beat == n_beats - 1
+        m.d.comb += [
+            self.o.valid.eq(buffer.o.valid),
+            self.o.payload.eq(word.word_select(beat, self._capacity.data_bits)),
+            buffer.o.ready.eq(self.o.ready & last),
+        ]
+        with m.If(gives):
+            m.d.sync += beat.eq(Mux(last, 0, beat + 1))
+        gone: Value = gives & last
+        return gone

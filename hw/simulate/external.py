@@ -1,0 +1,184 @@
+"""An accelerator with its memory under Verilator, and what a driver does with it."""
+
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from golden.accelerator.external.registers import (
+    ABORT,
+    BUSY,
+    CODE_SHIFT,
+    COUNTERS,
+    REGIONS,
+    REGISTERS,
+    START,
+    Stop,
+)
+
+BETWEEN = 4096
+"""Bytes around every region, which nothing may touch."""
+
+
+class BusError(AssertionError):
+    """The port broke a rule, or the bench was told what it cannot do."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Parameters
+    ----------
+    code
+        Why it stopped.
+    descriptor
+        At which descriptor, counted from 0.
+    frames
+        Done.
+    cycles, waiting, read_bytes, written_bytes
+        As the accelerator counts them.
+    """
+
+    code: Stop
+    descriptor: int
+    frames: int
+    cycles: int
+    waiting: int
+    read_bytes: int
+    written_bytes: int
+
+
+class ExternalBench:
+    """Talks to a program made of `external.cpp`: registers, and bytes of memory.
+
+    Parameters
+    ----------
+    program
+        Its path.
+    size
+        Bytes of memory.
+    """
+
+    def __init__(self, program: Path, size: int) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self._process = subprocess.Popen(
+            [str(program), str(size)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="ascii",
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._folder.cleanup()
+
+    def tell(self, *words: object) -> list[int]:
+        """Send a line; return the numbers of the answer.
+
+        Raises
+        ------
+        BusError
+            With what is wrong.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(" ".join(map(str, words)) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline().split()
+        if answer[:1] != ["ok"]:
+            raise BusError(" ".join(answer[1:]) or "Bench must answer, not end")
+        return [int(word) for word in answer[1:]]
+
+    def poke(self, address: int, content: bytes) -> None:
+        """Write bytes of memory."""
+        path = Path(self._folder.name) / "poke"
+        path.write_bytes(content)
+        self.tell("poke", address, path)
+
+    def peek(self, address: int, length: int) -> bytes:
+        """Return bytes of memory."""
+        path = Path(self._folder.name) / "peek"
+        self.tell("peek", address, length, path)
+        return path.read_bytes()
+
+    def write(self, register: str, value: int) -> None:
+        """Write a register."""
+        self.tell("write", REGISTERS[register].at, value & 0xFFFFFFFF)
+
+    def read(self, register: str) -> int:
+        """Return a register."""
+        (value,) = self.tell("read", REGISTERS[register].at)
+        return value
+
+    def name_regions(self, sizes: Mapping[str, int], *, first: int = BETWEEN) -> dict[str, int]:
+        """Name regions of so many bytes, far enough apart; return where they begin."""
+        self.tell("forbid")
+        at, bases = first, {}
+        for region in REGIONS:
+            size = sizes[region]
+            bases[region] = at
+            self.write(f"{region}_BASE", at)
+            self.write(f"{region}_BASE_HIGH", 0)
+            self.write(f"{region}_SIZE", size)
+            if region in ("OUTPUT", "SCRATCH"):
+                self.tell("allow", at, size)
+            at = -(-(at + size + BETWEEN) // BETWEEN) * BETWEEN
+        return bases
+
+    def start(self, frames: int = 1) -> None:
+        """Start, to be told at any end."""
+        self.write("FRAMES", frames)
+        self.write("INTERRUPT_CAUSE", 3)
+        self.write("INTERRUPT_ENABLE", 3)
+        self.write("CONTROL", START)
+
+    def abort(self) -> None:
+        """Abort."""
+        self.write("CONTROL", ABORT)
+
+    def wait(self, cycles: int) -> Outcome:
+        """Wait for the end, so many cycles at most.
+
+        Raises
+        ------
+        BusError
+            Where it does not come.
+        """
+        ended, _ = self.tell("run", cycles)
+        if not ended:
+            raise BusError(f"It must end within {cycles} cycles")
+        return self.outcome()
+
+    def outcome(self) -> Outcome:
+        """Return how it ended.
+
+        Raises
+        ------
+        BusError
+            Where something is still under way.
+        """
+        status = self.read("STATUS")
+        if status & BUSY:
+            raise BusError("It must have come to rest")
+        self.write("INTERRUPT_CAUSE", 3)
+        self.tell("finish")
+        *_, outside = self.tell("traffic")
+        if outside:
+            raise BusError(f"{outside} bytes were written outside")
+        counts = [self.read(name) | self.read(f"{name}_HIGH") << 32 for name in COUNTERS]
+        return Outcome(
+            Stop(status >> CODE_SHIFT), self.read("DESCRIPTOR"), self.read("FRAMES_DONE"), *counts
+        )
