@@ -20,3 +20,4 @@ class Abilities:
 
 
 NONE = Abilities()
+ALL = Abilities(largest=True, product=True)

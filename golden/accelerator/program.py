@@ -112,10 +112,10 @@ class Program:
 
         Words are in two's complement, whatever their map's.
         """
-        return Run(self, frame).run()
+        return ProgramRun(self, frame).run()
 
 
-class Run:
+class ProgramRun:
     """A frame on its way through a program."""
 
     def __init__(self, program: Program, frame: Integers) -> None:

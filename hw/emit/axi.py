@@ -228,8 +228,8 @@ class MemoryWrapper(Elaboratable):
     """A component behind an AXI4 master, ``m_axi``, and an AXI4-Lite slave, ``s_axi``.
 
     Its channels are streams: `ar`, `r`, `aw`, `w`, `b` of the master, whose addresses are in
-    beats, and the same with ``s_`` of the slave; `interrupt` is the wire `irq`. While reset is active, no
-    handshake is made.
+    beats, and the same with ``s_`` of the slave; `interrupt` is the wire `irq`. While reset is
+    active, no handshake is made.
 
     Parameters
     ----------

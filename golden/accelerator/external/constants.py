@@ -14,38 +14,21 @@ from golden.inputs.errors import ParameterError
 
 
 @dataclass
-class _Span:
-    """Addresses in a ROM that some steps use, from ``low`` to before ``high``."""
-
-    low: int = 0
-    high: int = 0
-
-    def with_(self, low: int, high: int) -> "_Span":
-        """Return the addresses with others."""
-        if self.low == self.high:
-            return _Span(low, high)
-        return _Span(min(self.low, low), max(self.high, high))
-
-    def __len__(self) -> int:
-        return self.high - self.low
-
-
-@dataclass
 class _Part:
-    """Steps whose constants are there at the same time."""
+    """Steps whose constants are there at the same time: rows of ROMs, and tables."""
 
     steps: list[Step] = field(default_factory=list)
-    biases: _Span = field(default_factory=_Span)
-    scales: _Span = field(default_factory=_Span)
+    biases: frozenset[int] = frozenset()
+    scales: frozenset[int] = frozenset()
     tables: frozenset[int] = frozenset()
 
 
-def _spans(one: Descriptor, parts: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the addresses of biases and factors that a descriptor uses."""
+def _rows(one: Descriptor, parts: int) -> tuple[range, range]:
+    """Return the rows of biases and of factors that a descriptor uses."""
     finish, windows = one.finish, one.windows
     beyond = finish.bias_row * (windows.rows - 1) + finish.bias_column * (windows.columns - 1)
-    biases = (finish.bias, finish.bias + beyond + parts)
-    return biases, (finish.scale, finish.scale + parts)
+    biases = range(finish.bias, finish.bias + beyond + parts)
+    return biases, range(finish.scale, finish.scale + parts)
 
 
 class ConstantsLoader:
@@ -63,15 +46,14 @@ class ConstantsLoader:
         self._capacity = capacity
         self._rom = rom
         self._half = capacity.constants // 2
-        self._bytes: list[bytes] = []
-        self._size = 0
+        self._size = 0  # in beats
         self._slots: dict[int, int] = {}  # table: slot, the one used last at the end
-        self._stored: dict[tuple[Space, int, int], int] = {}
+        self._stored: dict[bytes, int] = {}
 
     @property
     def image(self) -> bytes:
         """What the transfers bring."""
-        return b"".join(self._bytes)
+        return b"".join(self._stored)
 
     def load(self, steps: Sequence[Step]) -> list[Step]:
         """Return the steps with their transfers, and with addresses in the memories."""
@@ -110,8 +92,8 @@ class ConstantsLoader:
         biases, scales, tables = part.biases, part.scales, part.tables
         for one in (step.descriptor for step in group):
             if one.kind == Kind.COMPUTE and one.final:
-                of_biases, of_scales = _spans(one, self._capacity.sizes.parts)
-                biases, scales = biases.with_(*of_biases), scales.with_(*of_scales)
+                of_biases, of_scales = _rows(one, self._capacity.sizes.parts)
+                biases, scales = biases.union(of_biases), scales.union(of_scales)
                 tables |= {one.finish.table}
         fits = max(len(biases), len(scales)) <= self._half
         if not fits or len(tables) > max(self._capacity.tables // 2, 1):
@@ -123,24 +105,22 @@ class ConstantsLoader:
         rom, capacity = self._rom, self._capacity
         near = number % 2 * self._half
         loads = []
-        if len(part.biases):
-            b, s = (slice(span.low, span.high) for span in (part.biases, part.scales))
-            key = (Space.BIASES, b.start, b.stop), (Space.SCALES, s.start, s.stop)
-            words = (
-                pack_steps(rom.bias[b], capacity),
-                pack_scales(rom.multiplier[s], rom.shift[s], capacity),
-            )
-            for (space, low, high), packed in zip(key, words, strict=True):
-                far = self._store((space, low, high), packed)
-                loads.append(Transfer(space, near, Region.PROGRAM, far, high - low))
+        if part.biases:
+            rows, factors = sorted(part.biases), sorted(part.scales)
+            packed = {
+                Space.BIASES: pack_steps(rom.bias[rows], capacity),
+                Space.SCALES: pack_scales(rom.multiplier[factors], rom.shift[factors], capacity),
+            }
+            for space, words in packed.items():
+                count = len(words) // (capacity.step_beats * capacity.beat_bytes)
+                loads.append(Transfer(space, near, Region.PROGRAM, self._store(words), count))
         for table in sorted(part.tables):
             if table in self._slots:
                 self._slots[table] = self._slots.pop(table)
                 continue
             slot = self._slot(held | part.tables)
             self._slots[table] = slot
-            packed = (rom.tables[table] & 255).astype(np.uint8).tobytes()
-            far = self._store((Space.TABLES, table, table + 1), packed)
+            far = self._store((rom.tables[table] & 255).astype(np.uint8).tobytes())
             beats = TABLE // capacity.beat_bytes
             loads.append(Transfer(Space.TABLES, slot * beats, Region.PROGRAM, far, beats))
         return [
@@ -155,20 +135,22 @@ class ConstantsLoader:
         oldest = next(table for table in self._slots if table not in held)
         return self._slots.pop(oldest)
 
-    def _store(self, key: tuple[Space, int, int], packed: bytes) -> int:
+    def _store(self, packed: bytes) -> int:
         """Return where constants lie in the program, in beats; the same ones lie there once."""
-        if key not in self._stored:
-            beat = self._capacity.beat_bytes
-            self._stored[key] = self._capacity.header_beats + self._size // beat
-            self._bytes.append(packed)
-            self._size += len(packed)
-        return self._stored[key]
+        if packed not in self._stored:
+            self._stored[packed] = self._capacity.header_beats + self._size
+            self._size += len(packed) // self._capacity.beat_bytes
+        return self._stored[packed]
 
     def _moved(
         self, part: _Part, number: int, loads: list[Step], slots: dict[int, int]
     ) -> Iterator[Step]:
         """Yield a part's steps, their constants where they were brought."""
         near = number % 2 * self._half
+        biases, scales = (
+            {row: near + place for place, row in enumerate(sorted(rows))}
+            for rows in (part.biases, part.scales)
+        )
         pending = tuple(loads)
         for step in part.steps:
             one = step.descriptor
@@ -179,8 +161,8 @@ class ConstantsLoader:
             if one.final:
                 finish = replace(
                     one.finish,
-                    bias=one.finish.bias - part.biases.low + near,
-                    scale=one.finish.scale - part.scales.low + near,
+                    bias=biases[one.finish.bias],
+                    scale=scales[one.finish.scale],
                     table=slots[one.finish.table],
                 )
             yield Step(replace(one, finish=finish), step.name, (*step.after, *pending))

@@ -1,7 +1,7 @@
 """Programs as bytes: header, constants, descriptors, weights."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -72,12 +72,22 @@ def compute_fields(one: Descriptor, *, large: bool = False) -> dict[str, int]:
     ``large`` is whether weights on the diagonal are without signs.
     """
     source, windows, finish = one.source, one.windows, one.finish
+    if one.kind != Kind.COMPUTE:  # one word
+        source = replace(source, height=1, width=1, pitch=0, plane=0)
     return {
         "base": source.base,
         "height": source.height,
         "width": source.width,
         "signed": source.signed,
         "around": windows.around,
+        "largest": windows.largest,
+        "product": finish.product,
+        "pitch": source.row_words,
+        "plane": source.tile_words,
+        "row_tap": windows.row_tap,
+        "column_tap": windows.column_tap,
+        "target_row": finish.target_row,
+        "target_column": finish.target_column,
         "row_stride": windows.row_stride,
         "column_stride": windows.column_stride,
         "last_column": windows.columns - 1,

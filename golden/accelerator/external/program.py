@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from golden.accelerator.descriptor import Descriptor, Kind, Region, Space, Transfer
 from golden.accelerator.external.capacity import SHIFTS, SLOT_BYTES, TABLE, Capacity
 from golden.accelerator.external.format import Header, pack_descriptor, pack_rows, padded
-from golden.accelerator.program import Program, Rom, Run
+from golden.accelerator.program import Program, ProgramRun, Rom
 from golden.numbers.interval import Integers, wrap
 from golden.numbers.quantize import MULTIPLIER_BITS
+
+Octets = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +84,7 @@ def rows_of(one: Descriptor, capacity: Capacity) -> int:
     return one.windows.passes * (capacity.sizes.tile, 1, 0)[one.weights]
 
 
-class ExternalRun(Run):
+class ExternalRun(ProgramRun):
     """A frame on its way through a program, with memories that are filled."""
 
     def __init__(self, program: ExternalProgram, frame: bytes) -> None:
@@ -138,7 +141,7 @@ class ExternalRun(Run):
         for near, content in self._blocks(moves, moves.words * self._capacity.word_beats):
             content[:] = (self._maps[near : near + moves.words] & 255).reshape(-1)
 
-    def _blocks(self, moves: Transfer, beats: int) -> list[tuple[int, Integers]]:
+    def _blocks(self, moves: Transfer, beats: int) -> list[tuple[int, Octets]]:
         """Return where blocks are inside, and what is outside: a view of it."""
         beat = self._capacity.beat_bytes
         blocks = []
@@ -149,26 +152,26 @@ class ExternalRun(Run):
             blocks.append((moves.near + block * moves.near_stride, content))
         return blocks
 
-    def _fill_maps(self, near: int, content: Integers) -> None:
+    def _fill_maps(self, near: int, content: Octets) -> None:
         words = content.reshape(-1, self._tile)
         self._maps[near : near + len(words)] = words
 
-    def _slots(self, content: Integers) -> Integers:
+    def _slots(self, content: Octets) -> Integers:
         words = content.view("<u4").astype(np.int64)
         steps = words.reshape(
             -1, self._capacity.step_beats * self._capacity.beat_bytes // SLOT_BYTES
         )
         return steps[:, : self._capacity.sizes.scalers]
 
-    def _fill_biases(self, near: int, content: Integers) -> None:
+    def _fill_biases(self, near: int, content: Octets) -> None:
         steps = self._slots(content)
         self._rom.bias[near : near + len(steps)] = wrap(steps, 32)
 
-    def _fill_scales(self, near: int, content: Integers) -> None:
+    def _fill_scales(self, near: int, content: Octets) -> None:
         steps = self._slots(content)
         self._rom.multiplier[near : near + len(steps)] = steps & ((1 << MULTIPLIER_BITS) - 1)
         self._rom.shift[near : near + len(steps)] = SHIFTS.high - (steps >> MULTIPLIER_BITS)
 
-    def _fill_tables(self, near: int, content: Integers) -> None:
+    def _fill_tables(self, near: int, content: Octets) -> None:
         first = near * self._capacity.beat_bytes
         self._rom.tables.reshape(-1)[first : first + len(content)] = content

@@ -9,8 +9,8 @@ from golden.accelerator.external.registers import ADDRESS_BITS
 from hw.accelerator.external.bus import ReadId, answer_layout, burst_layout, written_layout
 from hw.accelerator.external.control import Control
 from hw.accelerator.external.core import ExternalCore
-from hw.accelerator.external.port import ReadPort, WritePort
-from hw.accelerator.external.registers import COUNTER_BITS, WORD, WRITE_LAYOUT, Registers
+from hw.accelerator.external.port import BurstWriter, ReadPort
+from hw.accelerator.external.registers import COUNTER_BITS, WORD, WRITE_LAYOUT, DriverRegisters
 from hw.parts.ports import Component, Stream, flipped
 from hw.parts.streams import connect_streams
 
@@ -67,10 +67,10 @@ class ExternalAccelerator(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         capacity = self.capacity
-        m.submodules.registers = registers = Registers(capacity)
+        m.submodules.registers = registers = DriverRegisters(capacity)
         m.submodules.control = control = Control(capacity)
         m.submodules.read_port = reads = ReadPort(capacity)
-        m.submodules.write_port = writes = WritePort(capacity)
+        m.submodules.write_port = writes = BurstWriter(capacity)
         core = ExternalCore(capacity)
         m.submodules.core = ResetInserter(control.clear)(core)
         for name in ("aw", "w", "ar"):
@@ -104,7 +104,9 @@ class ExternalAccelerator(Component):
         return m
 
     @staticmethod
-    def _control(m: Module, registers: Registers, control: Control, core: ExternalCore) -> None:
+    def _control(
+        m: Module, registers: DriverRegisters, control: Control, core: ExternalCore
+    ) -> None:
         m.d.comb += [
             control.goes.eq(core.goes),
             registers.number.eq(control.stopped_at),
@@ -129,10 +131,10 @@ class ExternalAccelerator(Component):
     def _count(
         self,
         m: Module,
-        registers: Registers,
+        registers: DriverRegisters,
         control: Control,
         core: ExternalCore,
-        writes: WritePort,
+        writes: BurstWriter,
     ) -> None:
         """Count cycles, those that wait for memory, and bytes."""
         n_bytes = self.capacity.beat_bytes

@@ -157,7 +157,8 @@ class Control(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        self._state = state = Signal(range(len(_State)))
+        state = Signal(range(len(_State)))
+        self._state = state
         self._said = view(data.StructLayout(_HEADER), name="said")
         self._take(m)
         code = Signal(CODE_BITS)
@@ -267,7 +268,8 @@ class Control(Component):
         said = Value.cast(self._said)
         bits = self._capacity.data_bits
         m.d.comb += self.i.ready.eq(self.taking)
-        sum_ = self._sum = Signal(32)
+        sum_ = Signal(32, name="sum")
+        self._sum = sum_
         with m.If(self.i.valid & self.i.ready):
             words = [self.i.payload.word_select(word, 32) for word in range(bits // 32)]
             m.d.sync += [said.eq(Cat(said, self.i.payload)[bits:]), sum_.eq(sum_ + sum(words))]

@@ -13,11 +13,12 @@ from hw.accelerator.external.layout import layouts_for
 from hw.accelerator.external.prepare import CODE_BITS, NUMBER_BITS, DescriptorCheck
 from hw.accelerator.external.sequencer import ProgramSequencer
 from hw.accelerator.external.transfers import BASE, Loads, Stores, task_layout
+from hw.accelerator.largest import Largest
 from hw.accelerator.post import PostUnit
 from hw.accelerator.reader import Reader
 from hw.accelerator.weights import WeightsLoader, row_of_bytes
 from hw.matrix.unit import MatrixUnit
-from hw.parts.ports import Component, Interface, Stream, View, flipped, view
+from hw.parts.ports import Component, Stream, View, flipped, view
 from hw.parts.streams import Flow, FlowSignature, OutputBuffer, connect_streams
 from hw.primitives.memory import Memory
 
@@ -152,6 +153,7 @@ class ExternalCore(Component):
         m.submodules.check = check = DescriptorCheck(capacity)
         m.submodules.sequencer = sequencer = ProgramSequencer(capacity)
         m.submodules.reader = reader = Reader(layouts)
+        m.submodules.largest = largest = Largest(layouts)
         m.submodules.loader = loader = WeightsLoader(layouts)
         m.submodules.matrix = matrix = MatrixUnit(capacity.sizes.matrix)
         m.submodules.post = post = PostUnit(layouts)
@@ -165,16 +167,17 @@ class ExternalCore(Component):
         reads = computes | (told.kind == Kind.GAIN)
         self._fetch(m, check, loader)
         connect_streams(m, check.o, sequencer.i)
+        connect_streams(m, reader.o, largest.i)
         connect_streams(m, loader.o, matrix.w)
         connect_streams(m, matrix.o, post.i)
         connect_streams(m, sequencer.finish, post.told)
         m.d.comb += [
-            *(unit.told.eq(told) for unit in (reader, loader)),
+            *(unit.told.eq(told) for unit in (reader, largest, loader)),
             reader.go.eq(sequencer.go & reads),
             loader.go.eq(sequencer.go & computes),
             sequencer.done.eq(post.done),
         ]
-        read = self._read(m, sequencer, reader, loader, matrix)
+        read = self._read(m, sequencer, largest.o, loader, matrix)
         m.d.comb += sequencer.ended.eq(read | (sequencer.go & ~reads))
         self._transfer(m, sequencer, reader, post, maps)
         moves = Signal()
@@ -205,7 +208,7 @@ class ExternalCore(Component):
 
     def _reads(self, m: Module, one: ReadId, reader: BlockReader, blocks: Stream) -> None:
         name = one.name.lower()
-        address: Interface = getattr(self, f"{name}_address")
+        address: Stream = getattr(self, f"{name}_address")
         connect_streams(m, blocks, reader.block)
         connect_streams(m, reader.address, flipped(address))
         connect_streams(m, flipped(getattr(self, f"{name}_r")), reader.r)
@@ -277,7 +280,7 @@ class ExternalCore(Component):
         self,
         m: Module,
         sequencer: ProgramSequencer,
-        reader: Reader,
+        positions: Stream,
         loader: WeightsLoader,
         matrix: MatrixUnit,
     ) -> Value:
@@ -288,18 +291,18 @@ class ExternalCore(Component):
             name="gain",
             reset_less=True,
         )
-        position = reader.o.payload
+        position = positions.payload
         computes = told.kind == Kind.COMPUTE
         m.d.comb += [
             loader.gain.eq(gain),
-            matrix.i.valid.eq(reader.o.valid & computes),
+            matrix.i.valid.eq(positions.valid & computes),
             matrix.i.payload.x.eq(position.x),
             matrix.i.payload.first.eq(sequencer.first),
             matrix.i.payload.final.eq(sequencer.final),
             matrix.i.payload.last.eq(position.last),
-            reader.o.ready.eq(Mux(computes, matrix.i.ready, 1)),
+            positions.ready.eq(Mux(computes, matrix.i.ready, 1)),
         ]
-        passes = reader.o.valid & reader.o.ready
+        passes = positions.valid & positions.ready
         m.d.comb += sequencer.passed.eq(passes & position.last)
         with m.If(passes & ~computes):
             m.d.sync += gain.eq(position.x)

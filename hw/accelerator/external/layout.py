@@ -10,7 +10,14 @@ from golden.accelerator.sizes import CENTRED_BITS
 from golden.numbers.interval import Interval
 from hw.accelerator.layout import Layouts
 
-_FINISH = ("bias", "bias_row", "bias_column", "scale", "offset", "low", "high", "table", "target")
+_FINISH = (
+    *("bias", "bias_row", "bias_column", "scale", "offset", "low", "high", "table", "product"),
+    *("target", "target_row", "target_column"),
+)
+_TAPS = ("pitch", "row_tap", "column_tap")
+"""What other fields are made of."""
+LOOPS = ("", "kernel_")
+"""Of windows, and of their taps; inside out where the largest of taps is looked for."""
 _COUNTS = ("last_column", "last_row")
 """Of windows: who reads is told, and who finishes."""
 
@@ -43,12 +50,14 @@ def layouts_for(capacity: Capacity) -> Layouts:
         "kind": unsigned(3),
         "waits": unsigned(1),
         "ends": unsigned(1),
-        "plane": unsigned(capacity.map_bits + 1),
         "row_address": line,
         "row_step": line,
+        "kernel_row_step": line,
+        "kernel_row_stride": known["row_tap"],
+        "kernel_column_stride": known["column_tap"],
         "last_pass": unsigned(PASSES_BITS),
     }
-    read = {n: shape for n, shape in known.items() if n not in _FINISH}
+    read = {n: shape for n, shape in known.items() if n not in (*_FINISH, *_TAPS)}
     return Layouts(
         sizes=capacity.sizes,
         map_words=capacity.map_words,
@@ -58,6 +67,7 @@ def layouts_for(capacity: Capacity) -> Layouts:
         line_bits=line.width,
         shifts=SHIFTS,
         offsets=Interval.signed(CENTRED_BITS),
+        abilities=capacity.abilities,
         constants=capacity.constants,
         tables=capacity.tables,
     )

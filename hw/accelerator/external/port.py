@@ -120,7 +120,7 @@ class ReadPort(Component):
             taken = taken | reader.valid
 
 
-class WritePort(Component):
+class BurstWriter(Component):
     """Writes blocks: addresses and beats of a burst, one burst after another.
 
     Once an address is out all its beats follow, or as many without strobes.

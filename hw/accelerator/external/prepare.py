@@ -1,5 +1,6 @@
 """Descriptors out of memory: put together, completed with products, checked."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ from golden.accelerator.external.capacity import PASSES_BITS, TABLE, Capacity
 from golden.accelerator.external.registers import Stop
 from hw.accelerator.external.bus import beat_signature
 from hw.accelerator.external.layout import (
+    LOOPS,
     common_layout,
     compute_layout,
     layouts_for,
@@ -138,48 +140,62 @@ class DescriptorCheck(Component):
         return whole
 
     def _multiply(self, m: Module, state: Signal) -> None:
-        """Make the products; those of products after the others."""
+        """Make the products; the passes, a product of three, after the others."""
         capacity, one, moves = self._capacity, self._compute, self._transfer
-        side = capacity.side_bits
+        side, line = capacity.side_bits, capacity.map_bits + 1
         double = 2 * side + 2
-        area = double + len(one.last_tile) + 1
         far = capacity.beats_bits + len(moves.last_block)
-        second, brings = state == _State.SECOND, self._brings
-        again = second & ~brings
-        tiles = one.last_tile + 1
-        line = capacity.map_bits + 1
-        plane, taps = Signal(double), Signal(double)
+        again = (state == _State.SECOND) & ~self._brings
+        taps = Signal(double)
+        pitch = one.pitch.as_unsigned()
+        rows, columns = one.last_row, one.last_column
+        brings = self._brings
+        reach = max(line + side, len(moves.near_stride) + len(moves.last_block) + 1)
         factors: dict[str, tuple[int, Value, Value]] = {
-            "span": (
-                area,
-                Mux(second, plane, Mux(brings, moves.near_stride, one.height)),
-                Mux(second, tiles, Mux(brings, moves.last_block, one.width)),
+            # Of a transfer, how far the last block is from the first.
+            "tile_reach": (
+                reach,
+                Mux(brings, moves.near_stride, one.plane),
+                Mux(brings, moves.last_block, one.last_tile),
             ),
             "passes": (
-                max(area, far),
-                Mux(second, taps, Mux(brings, moves.far_stride, one.last_kernel_row + 1)),
-                Mux(second, tiles, Mux(brings, moves.last_block, one.last_kernel_column + 1)),
+                max(double + len(one.last_tile) + 1, far),
+                Mux(again, taps, Mux(brings, moves.far_stride, one.last_kernel_row + 1)),
+                Mux(
+                    again,
+                    one.last_tile + 1,
+                    Mux(brings, moves.last_block, one.last_kernel_column + 1),
+                ),
             ),
-            "row_address": (line, one.row, one.width),
-            "row_step": (line, one.row_stride, one.width),
-            "positions": (double, one.last_row + 1, one.last_column + 1),
-            "bias_row": (len(one.bias_row) + side, one.bias_row, one.last_row),
-            "bias_column": (len(one.bias_column) + side, one.bias_column, one.last_column),
+            "row_reach": (reach, one.pitch, one.height - 1),
+            "row_address": (line, one.row, pitch),
+            "row_step": (line, one.row_stride, pitch),
+            "kernel_row_step": (line, one.row_tap, pitch),
+            "positions": (double, rows + 1, columns + 1),
+            "bias_row": (len(one.bias_row) + side, one.bias_row, rows),
+            "bias_column": (len(one.bias_column) + side, one.bias_column, columns),
+            "target_row": (reach, one.target_row, rows),
+            "target_column": (reach, one.target_column, columns),
         }
         self._products = {}
         for name, (width, a, b) in factors.items():
-            self._products[name] = product = SerialProduct(width=width, b_bits=side + 1)
+            self._products[name] = product = SerialProduct(width=width, b_bits=max(side + 1, line))
             m.submodules[name] = product
             m.d.comb += [product.a.eq(a), product.b.eq(b), product.start.eq(state == _State.FIRST)]
         done = Cat(*(product.done for product in self._products.values())).all()
-        for name, first in (("span", plane), ("passes", taps)):
-            product = self._products[name]
-            m.d.comb += first.eq(product.p)
-            with m.If(again & done):
-                m.d.comb += product.start.eq(1)
-                if name == "span":
-                    self._plane = Signal(double)
-                    m.d.sync += self._plane.eq(product.p)
+        passes = self._products["passes"]
+        m.d.comb += taps.eq(passes.p)
+        with m.If(again & done):
+            m.d.comb += passes.start.eq(1)
+
+    @staticmethod
+    def _beyond(first: Value, distances: Sequence[Value], after: Value, words: int) -> Value:
+        """Whether words from ``first`` on, and so far away, are not all among so many."""
+        signs = [distance.as_signed() for distance in distances]
+        low = sum((Mux(one < 0, one, 0) for one in signs), first)
+        high = sum((Mux(one < 0, 0, one) for one in signs), first + after)
+        beyond: Value = (low < 0) | (high >= words)
+        return beyond
 
     def _code(self, m: Module) -> Value:
         """Return why the descriptor cannot be, or 0."""
@@ -201,18 +217,20 @@ class DescriptorCheck(Component):
         none = (one.height == 0) | (one.width == 0)
         many = products["positions"].p > capacity.sizes.positions
         long = products["passes"].p > (1 << PASSES_BITS) - 1
-        beyond = one.base + products["span"].p > capacity.map_words
+        reaches = [products[name].p for name in ("tile_reach", "row_reach")]
+        beyond = self._beyond(one.base, reaches, one.width - 1, capacity.map_words)
         return [(none | many | long, Stop.POSITIONS), (beyond, Stop.SOURCE)]
 
     def _wrong_sums(self, m: Module) -> list[tuple[Value, Stop]]:
         capacity, one, products = self._capacity, self._compute, self._products
         parts = capacity.sizes.parts
-        beyond = one.target + products["positions"].p > capacity.map_words
+        reaches = [products[name].p for name in ("target_row", "target_column")]
+        beyond = self._beyond(one.target, reaches, Value.cast(0), capacity.map_words)
         biases = one.bias + products["bias_row"].p + products["bias_column"].p + parts
         depth = capacity.constants
         beyond_constants = (biases > depth) | (one.scale + parts > depth)
         self._known = Signal(len(products["positions"].p))  # windows whose sums are kept
-        passes = products["passes"].p
+        passes = Mux(one.largest, 1, products["passes"].p)
         self._used = Signal(32)
         full, diagonal = one.weights == Weights.FULL, one.weights != Weights.GAIN
         rows = Mux(full, passes * capacity.sizes.tile, Mux(diagonal, passes, 0))
@@ -229,7 +247,8 @@ class DescriptorCheck(Component):
     def _wrong_transfer(self, m: Module) -> list[tuple[Value, Stop]]:
         capacity, moves, products = self._capacity, self._transfer, self._products
         stores = self._said.kind == Kind.STORE
-        depth, beats = Signal(32), Signal(len(moves.words) + 6)
+        depth = Signal(32)
+        beats = Signal(len(moves.words) + 6)
         maps = moves.space == Space.MAPS
         with m.Switch(moves.space):
             with m.Case(Space.MAPS):
@@ -247,7 +266,7 @@ class DescriptorCheck(Component):
                     depth.eq(capacity.constants),
                     beats.eq(moves.words * capacity.step_beats),
                 ]
-        near_end = moves.near + products["span"].p + moves.words
+        near_end = moves.near + products["tile_reach"].p + moves.words
         far_end = moves.far + products["passes"].p + beats
         kept = (moves.region == Region.PROGRAM) | (moves.region == Region.INPUT) | ~maps
         return [
@@ -272,11 +291,22 @@ class DescriptorCheck(Component):
             "kind": self._said.kind,
             "waits": self._said.waits,
             "ends": self.number == self.count - 1,
-            "plane": self._plane,
             "row_address": products["row_address"].p,
-            "row_step": products["row_step"].p,
-            "last_pass": products["passes"].p - 1,
+            "last_pass": Mux(one.largest, 0, products["passes"].p - 1),
         }
+        windows = {
+            "": (one.row_stride, one.column_stride),
+            "kernel_": (one.row_tap, one.column_tap),
+        }
+        for name, other in (LOOPS, LOOPS[::-1]):
+            pairs = {
+                f"last_{name}row": (one[f"last_{name}row"], one[f"last_{other}row"]),
+                f"last_{name}column": (one[f"last_{name}column"], one[f"last_{other}column"]),
+                f"{name}row_stride": (windows[name][0], windows[other][0]),
+                f"{name}column_stride": (windows[name][1], windows[other][1]),
+                f"{name}row_step": tuple(products[f"{n}row_step"].p for n in (name, other)),
+            }
+            derived |= {field: Mux(one.largest, b, a) for field, (a, b) in pairs.items()}
         layouts = layouts_for(self._capacity)
         for name, _ in layouts.read:
             value = derived[str(name)] if name in derived else one[name]

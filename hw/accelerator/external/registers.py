@@ -1,4 +1,4 @@
-"""Registers behind an AXI4-Lite port's channels."""
+"""DriverRegisters behind an AXI4-Lite port's channels."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
@@ -34,7 +34,7 @@ def counts_layout() -> data.StructLayout:
     return data.StructLayout({name.lower(): COUNTER_BITS for name in COUNTERS})
 
 
-class Registers(Component):
+class DriverRegisters(Component):
     """A driver's view; one access at a time, answered in the cycle after.
 
     Parameters

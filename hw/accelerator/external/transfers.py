@@ -239,7 +239,8 @@ class Loads(Component):
         need = Mux(maps, capacity.word_beats, Mux(tables, 1, capacity.step_beats))
         full = Signal()  # a word is there
         byte = Signal(range(capacity.beat_bytes + 1))
-        wrote, used = Signal(), Signal()
+        wrote = Signal()
+        used = Signal()
         m.d.comb += [
             full.eq(have == need),
             wrote.eq(busy & full & (~maps | self.w_ready)),
@@ -349,7 +350,8 @@ class Stores(Component):
             depth=OutputBuffer.depth_for(late),
             target=capacity.sizes.target,
         )
-        busy, reads = Signal(), Signal()
+        busy = Signal()
+        reads = Signal()
         left = Signal(len(self.task.payload.transfer.words) + 10)  # words that are not out yet
         starts = self.task.valid & ~busy & blocks.task.ready
         connect_streams(m, blocks.o, flipped(self.block))

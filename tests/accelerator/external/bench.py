@@ -1,0 +1,90 @@
+"""One small accelerator with its memory outside, for all tests: programs change, it does not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.external.program import ExternalProgram
+from golden.accelerator.sizes import Sizes
+from golden.accelerator.words import frames_of
+from golden.numbers.interval import Integers
+from hw.accelerator.external.accelerator import ExternalAccelerator
+from hw.emit.axi import MemoryWrapper, PortNames
+from hw.emit.verilog import to_verilog
+from hw.simulate.external import ExternalBench, Outcome, compiled
+from sim.runner import CACHE
+
+CAPACITY = Capacity(
+    sizes=Sizes(tile=8, scalers=2, positions=64),
+    data_bits=32,
+    burst=8,
+    map_bytes=1 << 13,
+    constants=128,
+    tables=4,
+    weight_bytes=1 << 11,
+    side_bits=8,
+)
+MEMORY = 1 << 22
+PATIENCE = 3_000_000
+"""Cycles."""
+IDEAL = {"latency": 0, "rate": 0, "stall": 0, "reorder": 0, "read_error": -1, "write_error": -1}
+
+
+@cache
+def built(capacity: Capacity = CAPACITY) -> Path:
+    """Return the bench's program, built unless it was before."""
+    wrapper = MemoryWrapper(
+        ExternalAccelerator(capacity),
+        PortNames(),
+        data_bits=capacity.data_bits,
+        address_bits=capacity.address_bits,
+    )
+    verilog = to_verilog(wrapper, "external", wrapper.ports)
+    return compiled("external", {"external.v": verilog.encode()}).build(CACHE)
+
+
+def frames_as_bytes(maps: Integers, sizes: Sizes) -> list[bytes]:
+    """Return maps ``[F, C, H, W]`` as they lie in memory."""
+    return [(frame & 255).astype(np.uint8).tobytes() for frame in frames_of(maps, sizes)]
+
+
+@dataclass
+class Session:
+    """A program in memory, and the frames that it is to run on."""
+
+    bench: ExternalBench
+    program: ExternalProgram
+    frames: Sequence[bytes]
+
+    def __post_init__(self) -> None:
+        beat = self.program.capacity.beat_bytes
+        self.expected = b"".join(self.program.run(frame) for frame in self.frames)
+        self.sizes = {
+            "PROGRAM": len(self.program.image),
+            "INPUT": sum(map(len, self.frames)),
+            "OUTPUT": len(self.expected),
+            "SCRATCH": self.program.scratch * beat,
+        }
+        self.bases = self.bench.name_regions(self.sizes)
+        self.bench.poke(self.bases["PROGRAM"], self.program.image)
+        self.bench.poke(self.bases["INPUT"], b"".join(self.frames))
+
+    def set(self, **settings: int) -> None:
+        """Make memory behave so; ideally where nothing is said."""
+        for name, value in {**IDEAL, **settings}.items():
+            self.bench.tell("set", name, value)
+
+    def run(self) -> Outcome:
+        """Run all frames."""
+        self.bench.poke(self.bases["OUTPUT"], bytes(len(self.expected)))
+        self.bench.start(len(self.frames))
+        return self.bench.wait(PATIENCE)
+
+    @property
+    def right(self) -> bool:
+        """Whether the output is what it must be."""
+        return self.bench.peek(self.bases["OUTPUT"], len(self.expected)) == self.expected

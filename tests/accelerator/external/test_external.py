@@ -1,0 +1,63 @@
+"""One Verilog with all in memory runs any program, word for word, whatever memory does."""
+
+import numpy as np
+import pytest
+
+from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.external.compile import compile_external
+from golden.accelerator.external.registers import Stop
+from golden.accelerator.sizes import Sizes
+from golden.accelerator.words import maps_of
+from golden.numbers.interval import wrap
+from hw.simulate.external import ExternalBench
+from tests.accelerator.external.bench import CAPACITY, MEMORY, Session, built, frames_as_bytes
+from tests.accelerator.networks import grouped, metaformer
+
+NETWORKS = {"metaformer": metaformer, "grouped": grouped}
+MEMORIES = {
+    "ideal": {},
+    "slow": {"latency": 40, "rate": 1500},
+    "wild": {"latency": 7, "stall": 300, "reorder": 1},
+    "one": {"most": 1, "stall": 100},
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "capacity",
+    [
+        CAPACITY,
+        Capacity(sizes=Sizes(tile=16, scalers=4, positions=30), constants=64, tables=2),
+    ],
+)
+def test_program_does_what_the_network_does(name: str, capacity: Capacity) -> None:
+    builder, network = NETWORKS[name]()
+    program = compile_external(network, capacity)
+    images = builder.images(2, network)
+    expected = network.run({network.input: images})
+    tile = capacity.sizes.tile
+    for index, frame in enumerate(frames_as_bytes(images, capacity.sizes)):
+        given = np.frombuffer(program.run(frame), np.uint8).astype(np.int64)
+        words, first = wrap(given, 8).reshape(1, -1, tile), 0
+        for output in network.outputs:
+            data = network.maps[output]
+            count = -(-data.channels // tile) * data.height * data.width
+            result = maps_of(words[:, first : first + count], data, capacity.sizes)
+            np.testing.assert_array_equal(result[0], expected[output][index])
+            first += count
+
+
+def test_programs_on_one_verilog() -> None:
+    with ExternalBench(built(), MEMORY) as bench:
+        for make in NETWORKS.values():
+            builder, network = make()
+            program = compile_external(network, CAPACITY)
+            frames = frames_as_bytes(builder.images(2, network), CAPACITY.sizes)
+            session = Session(bench, program, frames)
+            for settings in MEMORIES.values():
+                session.set(**settings)
+                outcome = session.run()
+                assert outcome.code == Stop.NONE
+                assert outcome.frames == 2
+                assert session.right, settings
+                assert outcome.written_bytes == len(session.expected)
