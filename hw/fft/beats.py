@@ -14,6 +14,10 @@ Time enough to read a memory, so no stage waits for a twiddle or a stored sample
 """
 
 
+PARTS = ("re", "im")
+"""Of a complex number."""
+
+
 def pair_layout(width: int) -> data.StructLayout:
     """Layout of a complex number: a sample of two lines."""
     return data.StructLayout({"re": signed(width), "im": signed(width)})

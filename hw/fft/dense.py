@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Module
 from amaranth.lib import data, wiring
 
 from golden.fft.dense import DenseFftDesign
@@ -21,7 +21,7 @@ from hw.fft import predict as fft
 from hw.fft.beats import AHEAD, Beats, BeatSignature, complexes, pair_layout
 from hw.fft.door import Door, door_latency
 from hw.fft.pipeline import SPECTRUM_STAGE, Registers, transform_latency
-from hw.fft.product import ExactProduct, rounded, rounds_up
+from hw.fft.product import ExactProduct, operands, round_sum
 from hw.fft.sections import Sections, emit, factor_of, spectra_words
 from hw.line.core import Core
 from hw.parts.accumulate import accumulate_turns
@@ -101,10 +101,9 @@ class DenseFftCore(Core):
         m.d.comb += [door.credit.eq(store.open), door.available.eq(1), store.take.eq(door.take)]
         beats = self._sections.ahead(m, door.o)
         shapes = design.formats.sections[design.flow.middle]
-        parts = [rounded(z[part], shapes) for z in complexes(beats.z) for part in ("re", "im")]
         m.d.comb += [
             store.w_en.eq(delay_valid(m, beats.early, AHEAD, name="bin")),
-            store.w_data.eq(Cat(part[: design.operand.width] for part in parts)),
+            store.w_data.eq(operands(m, complexes(beats.z), shapes)),
         ]
 
     def _multiply(self, m: Module, order: Order, store: GroupStore) -> Sequence[Any]:
@@ -158,15 +157,8 @@ class DenseFftCore(Core):
         m.d.comb += beats.early.eq(delay_valid(m, finished, 1 + _ROUNDING, name="sums"))
         dropped = design.total.f_bits - entry.f_bits
         for number, (pair, part) in enumerate(places):
-            self._round(m, totals[number], dropped, beats.z[pair][part], beats.carry[pair][part])
+            round_sum(m, totals[number], dropped, beats.z[pair][part], beats.carry[pair][part])
         return beats
-
-    @staticmethod
-    def _round(m: Module, total: Value, dropped: int, whole: Value, carry: Value) -> None:
-        rest = Signal(whole.shape(), name="whole", reset_less=True)
-        up = Signal(name="up", reset_less=True)
-        m.d.sync += [rest.eq(total >> dropped), up.eq(rounds_up(total, dropped))]
-        m.d.comb += [whole.eq(rest), carry.eq(up)]
 
 
 def predict(design: DenseFftDesign) -> Cost:

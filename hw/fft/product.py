@@ -9,9 +9,9 @@ from amaranth.lib.wiring import In, Out
 
 from golden.fft.format import SectionFormat
 from golden.numbers.fixed import SQ
-from hw.fft.beats import Beats, BeatSignature, complexes, pair_layout
+from hw.fft.beats import PARTS, Beats, BeatSignature, complexes, pair_layout
 from hw.parts.delay import delay, delay_valid
-from hw.parts.ports import Component, View
+from hw.parts.ports import Component, View, view
 from hw.parts.tables import packed
 from hw.primitives.multiplier import SharedMultiplier
 
@@ -221,6 +221,14 @@ def rounds_up(product: Value, dropped: int) -> Value:
     return product[dropped - 1] & (more | product[dropped])
 
 
+def round_sum(m: Module, total: Value, dropped: int, whole: Value, carry: Value) -> None:
+    """Round ``total`` to ``whole`` and ``carry``, a cycle later: down, with what is to be added."""
+    rest = Signal(whole.shape(), name="whole", reset_less=True)
+    up = Signal(name="up", reset_less=True)
+    m.d.sync += [rest.eq(total >> dropped), up.eq(rounds_up(total, dropped))]
+    m.d.comb += [whole.eq(rest), carry.eq(up)]
+
+
 def rounded(value: Value, section: SectionFormat) -> Value:
     """Drop what `section` drops of a value to which half a unit was added already.
 
@@ -231,6 +239,19 @@ def rounded(value: Value, section: SectionFormat) -> Value:
         return (value << -dropped).as_signed()
     even = value[dropped] & value[:dropped].any()
     return Cat(even, value[dropped + 1 :]).as_signed()
+
+
+def operands(m: Module, z: Sequence[View], section: SectionFormat) -> Value:
+    """Return ``z`` rounded to operands, a word of `pair_layout` for each: as they are held.
+
+    An operand holds the sum of both parts as well, and so may be wider than what was rounded.
+    """
+    layout = data.ArrayLayout(pair_layout(section.operand.width), len(z))
+    held = view(layout, name="operands")
+    for number, value in enumerate(z):
+        for part in PARTS:
+            m.d.comb += held[number][part].eq(rounded(value[part], section))
+    return Value.cast(held)
 
 
 def factor_words(parts: Sequence[Sequence[int]], bits: int) -> Iterator[int]:

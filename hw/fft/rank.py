@@ -8,12 +8,11 @@ from amaranth.lib.wiring import In, Out
 from golden.fft.design import FftDesign
 from golden.fft.flow import Rank
 from golden.numbers.fixed import SQ
-from hw.fft.beats import AHEAD, Beats, BeatSignature
+from hw.fft.beats import AHEAD, PARTS, Beats, BeatSignature
 from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Component
 from hw.primitives.memory import Memory
 
-PARTS = ("re", "im")
 SHORTEST_MEMORY = 4
 """Span from which a word is written, a cycle after its beat, before it is read again."""
 _SHORTEST_REGISTERED = 8
@@ -25,7 +24,8 @@ def rank_parts(design: FftDesign, section: int, place: int) -> tuple[str, ...]:
     first = (section, place) == (0, 0)
     last_section = len(design.flow.sections) - 1
     last = (section, place) == (last_section, len(design.flow.sections[-1].ranks) - 1)
-    return PARTS[:1] if design.flow.row is not None and (first or last) else PARTS
+    lone = design.flow.row is not None and design.lanes == 1
+    return PARTS[:1] if lone and (first or last) else PARTS
 
 
 class RankStage(Component):
