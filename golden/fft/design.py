@@ -159,6 +159,11 @@ class FftDesign(LineDesign):
         return False
 
     @property
+    def banded(self) -> bool:
+        """Whether bins meet a second spectrum with those of the negative frequencies."""
+        return False
+
+    @property
     def size(self) -> int:
         """Points of the transform."""
         return transform_length(self.length)
@@ -194,7 +199,7 @@ class FftDesign(LineDesign):
     def spectrum_f_bits(self) -> int:
         """Fraction bits of the spectrum's words: the most with which all of them fit."""
         if self.weights is None:
-            largest = 2**0.5 * self._norms.sum_abs / (self.terms * self.size)
+            largest = 2**0.5 * self._largest_bin / self.size
         else:
             values = self.spectra(self.weights)
             largest = float((np.abs(values.real) + np.abs(values.imag)).max())
@@ -202,6 +207,11 @@ class FftDesign(LineDesign):
         room = (1 << self.spectrum_bits - 1) - 2
         f_bits = int(np.floor(np.log2(room / max(largest, 2.0**-MAX_SPECTRUM_F_BITS))))
         return min(f_bits, MAX_SPECTRUM_F_BITS)
+
+    @property
+    def _largest_bin(self) -> float:
+        """Most that a bin of a kernel comes to, where kernels are loaded."""
+        return self._norms.sum_abs / self.terms
 
     def words(self, weights: LineWeights) -> Integers:
         """Return the spectra of ``weights`` as they are stored, ``[C, 2, size]``."""
@@ -311,7 +321,9 @@ class FftDesign(LineDesign):
     def noise(self) -> Noise:
         """What roundings do to the results."""
         if self._values is not None:
-            return rounding_noise(self.flow, self.formats, self._values, self.outputs)
+            return rounding_noise(
+                self.flow, self.formats, self._values, self.outputs, mirrored=self.banded
+            )
         return bound_noise(
             self.flow, self.formats, self._norms, channels=self.channels, length=self.length
         )

@@ -176,6 +176,20 @@ class TransformFlow:
         rows, columns = bin_order(self.size // row), bin_order(row)
         return np.asarray((rows[:, None] * row + columns).reshape(-1))
 
+    @cached_property
+    def mirror(self) -> Integers:
+        """Return the place of the bin of the negative frequency, for each place."""
+        row = self.row or self.size
+        bins = self.bins
+        place = np.empty_like(bins)
+        place[bins] = np.arange(self.size)
+        return np.asarray(place[-(bins // row) % (self.size // row) * row + -(bins % row) % row])
+
+    @cached_property
+    def mirror_span(self) -> int:
+        """Samples from a place to its mirrored one, at the most."""
+        return int((self.mirror - np.arange(self.size)).max())
+
     @property
     def n_products(self) -> int:
         """Complex multiplications that a sample goes through."""

@@ -71,6 +71,27 @@ class Factor:
         return grain - self.f_bits + self.zeros
 
 
+@dataclass(frozen=True, eq=False)
+class MirroredFactor(Factor):
+    """What is known of factors of bins, and of others of the bins at ``mirror``, added up.
+
+    Parameters
+    ----------
+    mirror
+        ``[size]``, the place whose bin joins that of each place.
+    """
+
+    mirror: Integers
+
+    def magnitudes(self, off: Floats) -> Floats:
+        """See `Factor`."""
+        return super().magnitudes(np.maximum(off, off[self.mirror]))
+
+    def grains(self, grain: Integers) -> Integers:
+        """See `Factor`."""
+        return super().grains(np.minimum(grain, grain[self.mirror]))
+
+
 def trailing_zeros(words: Integers) -> Integers:
     """Return how many zeros the integers end in; 62 for 0."""
     lowest = (words & -words).astype(np.float64)

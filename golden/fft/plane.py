@@ -1,18 +1,21 @@
 """Maps under two-dimensional kernels by fixed-point transforms, the error bounded by proof."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
-from golden.fft.design import FftDesign, radix_2_length
+from golden.fft.design import FftDesign, multiply, radix_2_length
 from golden.fft.flow import Complexes, TransformFlow
-from golden.fft.norms import KernelNorms
-from golden.fft.proof import Floats
+from golden.fft.format import Factor, MirroredFactor
+from golden.fft.norms import KernelNorms, bound_operator
+from golden.fft.odd import OddTransform
+from golden.fft.proof import Floats, LinearPart, analyse_bands
 from golden.inputs.errors import ParameterError
 from golden.line.weights import LineWeights
+from golden.numbers.fixed import SQ, Fixed
 from golden.numbers.interval import Integers, Interval
 from golden.plane.design import PlaneDesign
 from golden.plane.kernels import KernelAxis, PlaneWeights
@@ -28,16 +31,38 @@ def transform_size(axis: KernelAxis) -> int:
     return max(4, 1 << (axis.least_size - 1).bit_length())
 
 
+def band_spectra(torus: Floats) -> Complexes:
+    """Return the spectra of kernels ``[C, H, W]`` for maps in bands, ``[C, 2, H / 2, W]``.
+
+    A band is a row z of complex numbers: its upper row x in the real parts, its lower row x' in the
+    imaginary ones. With E and O the transforms of a kernel's even and odd rows, conjugated, and O'
+    those of the odd rows a band lower, results y of upper rows are ``E * x + O * x'``, and of lower
+    rows ``E * x' + O' * x``. Both are parts of one, since x and x' are ``(z + z') / 2`` and
+    ``(z - z') / 2j``, where z' is the conjugate of the bin of the negative frequency::
+
+        (E + j * (O' - O) / 2) * z + j * (O + O') / 2 * z'
+
+    Returned are the first factor, and the second one's conjugate: the conjugate of its product with
+    the bin itself is what is to be added.
+    """
+    even, odd = (np.conj(np.fft.fft2(torus[:, row::2])) for row in range(2))
+    n_bands = even.shape[-2]
+    lower = odd * np.exp(2j * np.pi * np.arange(n_bands) / n_bands)[:, None]
+    return np.stack([even + 0.5j * (lower - odd), -0.5j * np.conj(odd + lower)], axis=1)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PlaneFft(PlaneDesign, FftDesign):
     """A map of a channel after the other, through transforms along both axes; see `FftDesign`.
 
     Columns come first on the way in and last on the way out, on the same delay lines as rows: see
-    `golden.fft.flow`. The imaginary parts carry nothing into the transform.
+    `golden.fft.flow`. With one lane, the imaginary parts carry nothing into the transform. With
+    two, they carry the lower row of every band of two rows: half the points, and half the cycles.
+    Bins then meet two spectra: see `band_spectra`.
     """
 
     engine: ClassVar[str] = "plane_fft"
-    length_range: ClassVar[tuple[int, int]] = (4, MAX_POINTS)
+    length_range: ClassVar[tuple[int, int]] = (2, MAX_POINTS)
     analysis_cost: ClassVar[int] = 2
 
     lanes: int = 1
@@ -48,10 +73,23 @@ class PlaneFft(PlaneDesign, FftDesign):
             rule = f"a map whose transform has at most {MAX_POINTS} points"
             raise ParameterError("height", rule, f"one of {self.sizes[0]} x {self.sizes[1]}")
 
+    def _check_lanes(self) -> None:
+        if self.lanes not in (1, 2):
+            raise ParameterError("lanes", "1 or 2 for two-dimensional filters", self.lanes)
+        if self.plane.height % self.lanes:
+            rule = f"1 where maps have {self.plane.height} rows, an odd number"
+            raise ParameterError("lanes", rule, self.lanes)
+
+    @property
+    def banded(self) -> bool:
+        """Whether two rows of a map come as one of complex numbers."""
+        return self.lanes == 2
+
     @cached_property
     def sizes(self) -> tuple[int, int]:
         """Points along a column, and along a row."""
-        return transform_size(self.plane.vertical), transform_size(self.plane.horizontal)
+        rows = transform_size(self.plane.vertical) // self.lanes
+        return rows, transform_size(self.plane.horizontal)
 
     @cached_property
     def flow(self) -> TransformFlow:
@@ -59,13 +97,27 @@ class PlaneFft(PlaneDesign, FftDesign):
         return TransformFlow(self.size, self.twiddle_bits - 1, row=self.sizes[1])
 
     def spectra(self, weights: LineWeights) -> Complexes:
-        """Return what the spectra of ``weights`` should be, ``[C, size]`` as they are stored."""
-        torus = self.plane.torus(weights.weight.astype(np.float64), self.sizes)
-        spectrum = np.conj(np.fft.fft2(torus)) / self.size
-        return np.asarray(spectrum.reshape(len(torus), -1)[:, self.flow.bins])
+        """Return what the spectra of ``weights`` should be as they are stored.
+
+        ``[C, size]``, or ``[C, 2, size]`` where maps come in bands.
+        """
+        rows, columns = self.sizes
+        kernels = self.plane.torus(weights.weight.astype(np.float64), (rows * self.lanes, columns))
+        spectrum = band_spectra(kernels) if self.banded else np.conj(np.fft.fft2(kernels))
+        bins = spectrum.reshape(*spectrum.shape[:-2], -1) / self.size
+        return np.asarray(bins[..., self.flow.bins])
+
+    @property
+    def _largest_bin(self) -> float:
+        return self._norms.sum_abs
 
     @cached_property
     def _norms(self) -> KernelNorms:
+        # In bands a kernel has two spectra: the norms are its own, the words that are off two.
+        return replace(self._own_norms, terms=self.terms)
+
+    @property
+    def _own_norms(self) -> KernelNorms:
         if self.weights is not None:
             return KernelNorms.of(self._kernels(self.weights))
         if self.plane.loaded_norms is not None:
@@ -76,8 +128,79 @@ class PlaneFft(PlaneDesign, FftDesign):
     def _kernels(self, weights: LineWeights) -> Integers:
         return weights.weight[:, None]
 
-    def _shares(self, kernel: Integers, samples: slice) -> Floats:
+    def _shares(self, kernel: Integers, samples: slice | Integers) -> Floats:
         return self.plane.shares(kernel, samples)
+
+    def _wanted_of_row(self, channel: int, row: int, samples: slice) -> Complexes:
+        """Return what ``samples`` of the upper or lower rows should add to both rows' results."""
+        assert self.weights is not None
+        lines = self.lines_of(np.arange(self.plane.length))
+        shares = self._shares(self._kernels(self.weights)[channel, 0], lines[row, samples])
+        return np.asarray(shares[:, lines[0]] + 1j * shares[:, lines[1]])
+
+    @cached_property
+    def operator(self) -> LinearPart:
+        """The linear part as quantised."""
+        if not self.banded:
+            return super().operator
+        if self._values is not None:
+            return analyse_bands(
+                self.flow,
+                self._values,
+                self._wanted_of_row,
+                entry=self.entry,
+                outputs=self.outputs,
+                data=self.data,
+            )
+        return bound_operator(
+            self.flow,
+            self._norms,
+            self.spectrum_f_bits,
+            entry=self.entry,
+            data=self.data,
+            paired=True,
+            channels=self.channels,
+        )
+
+    def _factor(self, product: int) -> Factor | OddTransform:
+        factor = super()._factor(product)
+        if not self.banded or product != self.flow.middle:
+            return factor
+        assert isinstance(factor, Factor)
+        # Moduli of both spectra together: of loaded kernels, those of one are known.
+        magnitude = factor.magnitude * (2**0.5 if self.weights is None else 1)
+        return MirroredFactor(magnitude, factor.zeros, factor.f_bits, self.flow.mirror)
+
+    def accumulate(self, lines: Integers, weights: LineWeights) -> Integers:
+        """Return results of ``lines`` ``[L, N]`` bit for bit; no sum leaves 2^62."""
+        if not self.banded:
+            return super().accumulate(lines, weights)
+        words = self.words(weights).reshape(-1, 2, self.terms, 2, self.size)[:, 0]
+        z = self.ahead(lines.reshape(-1, 2, self.length))
+        mirrored = Fixed(z.raw[..., self.flow.mirror], z.shape)
+        own, other = (
+            multiply(bins, self.spectra_of(words[:, term]))
+            for term, bins in enumerate((z, mirrored))
+        )
+        conjugate = Fixed(other.raw * np.array([[1], [-1]]), other.shape)
+        return self.behind(own + conjugate).reshape(lines.shape) + weights.start()
+
+    @property
+    def total(self) -> SQ:
+        """Shape of the sum of both products of a bin, before it is rounded."""
+        before, after = self.formats.sections[self.flow.middle : self.flow.middle + 2]
+        return SQ(after.entry.i_bits, before.operand.f_bits + self.spectrum_f_bits)
+
+    @property
+    def coefficient_fields(self) -> dict[str, int]:
+        """See `FftDesign`; in bands, a word of either spectrum."""
+        spectra = ("", "mirrored_") if self.banded else ("",)
+        return {f"{of}{part}": self.spectrum_bits for of in spectra for part in ("re", "im")}
+
+    def coefficients(self, weights: LineWeights) -> dict[str, Integers]:
+        """Return the spectra of ``weights``: ``[C, size]`` a field."""
+        words = self.words(weights).reshape(-1, len(self.coefficient_fields), self.size)
+        return dict(zip(self.coefficient_fields, np.moveaxis(words, 1, 0), strict=True))
 
     @property
     def fractional(self) -> bool:

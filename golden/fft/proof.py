@@ -150,6 +150,48 @@ def analyse(
     return LinearPart(ahead + back, deviation, power)
 
 
+def analyse_bands(
+    flow: TransformFlow,
+    spectra: Complexes,
+    wanted: Callable[[int, int, slice], Complexes],
+    *,
+    entry: Integers,
+    outputs: Integers,
+    data: Interval,
+) -> LinearPart:
+    """Follow every sample's share through the engine, where two rows of a map are one of bands.
+
+    Parameters
+    ----------
+    flow, entry, outputs, data
+        As of `analyse`.
+    spectra
+        ``[C, 2, size]``: those that bins meet, and those that the bins at `TransformFlow.mirror`
+        do, whose products' conjugates are added.
+    wanted
+        Of a channel, a row of bands (0 or 1) and a slice of its samples: what these should add to
+        each beat of results, ``[samples, N]``, the second row's in the imaginary part.
+    """
+    length = int(entry.max()) + 1
+    ahead, bins = reach_ahead(flow, entry, data, paired=True)
+    behind = range(flow.middle + 1, len(flow.sections))
+    back: list[list[Reach]] = []
+    parts = np.zeros((2, 2, len(spectra), len(outputs)))
+    for channel, (own, mirrored) in enumerate(spectra):
+        sums = _sums(flow)
+        for row, samples in itertools.product(range(2), _blocks(length, flow.size)):
+            z = 1j**row * bins[samples]
+            products = z * own + (z[:, flow.mirror] * mirrored).conj()
+            results = _pass(flow, products, behind, sums, paired=False)
+            error = results[:, outputs] - wanted(channel, row, samples)
+            split = np.stack([error.real, error.imag])
+            parts[0, :, channel] += np.abs(split).sum(axis=1) * data.max_abs * SLACK
+            parts[1, :, channel] += (split**2).sum(axis=1)
+        own_back = _reaches(sums[flow.middle + 1 :], data)
+        back = own_back if not back else _union(back, own_back)
+    return LinearPart(ahead + back, parts[0].max(axis=0), parts[1].mean(axis=0))
+
+
 def _sums(flow: TransformFlow) -> list[list[_Sums]]:
     return [[_Sums(flow.size) for _ in range(len(s.ranks) + 1)] for s in flow.sections]
 
@@ -227,11 +269,16 @@ class Noise:
 
 
 def rounding_noise(
-    flow: TransformFlow, formats: NodeFormats, spectra: Complexes, outputs: Integers
+    flow: TransformFlow,
+    formats: NodeFormats,
+    spectra: Complexes,
+    outputs: Integers,
+    *,
+    mirrored: bool = False,
 ) -> Noise:
     """Follow every rounding's share to the results.
 
-    Parameters are as in `analyse`.
+    Parameters are as in `analyse`, or, where ``mirrored``, as in `analyse_bands`.
     """
     shape = (len(spectra), len(outputs))
     noise = Noise(np.zeros(shape), np.zeros(shape))
@@ -240,12 +287,33 @@ def rounding_noise(
         behind = range(len(flow.sections) - 1, flow.middle, -1)
         bound, power, gains = _gather(flow, formats, results, behind)
         noise.bound[:, rows], noise.power[:, rows] = bound * SLACK, power
-        for channel, term in np.ndindex(spectra.shape[:2]):
-            ahead = range(flow.middle, -1, -1)
-            more, more_power, _ = _gather(flow, formats, gains * spectra[channel, term], ahead)
-            noise.bound[channel, rows] += more * SLACK
-            noise.power[channel, rows] += more_power
+        for channel, terms in enumerate(spectra):
+            ways = _mirrored_ways(flow, gains, terms) if mirrored else gains * terms[:, None]
+            more, more_power = _gather_ahead(flow, formats, ways)
+            combine = np.max if mirrored else np.sum
+            noise.bound[channel, rows] += combine(more, axis=0) * SLACK
+            noise.power[channel, rows] += combine(more_power, axis=0)
     return noise
+
+
+def _mirrored_ways(flow: TransformFlow, gains: Complexes, terms: Complexes) -> Complexes:
+    """Return the gains in front of both spectra, to a result of the first row and the second.
+
+    Of ``y = g * (S * z + conj(D * z'))``, z' at the mirrored places, the first row has the real
+    part, ``re((g * S + (conj(g) * D)') * z)``, and the second the imaginary part,
+    ``im((g * S - (conj(g) * D)') * z)``.
+    """
+    own, other = gains * terms[0], (gains.conj() * terms[1])[:, flow.mirror]
+    return np.stack([own + other, own - other])
+
+
+def _gather_ahead(
+    flow: TransformFlow, formats: NodeFormats, ways: Complexes
+) -> tuple[Floats, Floats]:
+    """Return bounds and powers of the roundings ahead of the spectra, for each of ``ways``."""
+    gathered = [_gather(flow, formats, way, range(flow.middle, -1, -1)) for way in ways]
+    bounds, powers, _ = zip(*gathered, strict=True)
+    return np.stack(bounds), np.stack(powers)
 
 
 def _gather(

@@ -141,7 +141,7 @@ class FilterDesign(LayerDesign):
         with table.naming({key: key for key in own}):
             design = PLANE_DESIGNS[self.plane_engine.engine](
                 name=f"{self.name}_plane",
-                length=self.height * self.width,
+                length=self.height * self.width // self.lanes,
                 channels=self.channels,
                 rows=self.lanes,
                 lanes=self.lanes,

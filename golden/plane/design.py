@@ -45,19 +45,39 @@ class PlaneDesign(LineDesign):
         """A bias."""
         return 1
 
+    @property
+    def summands(self) -> int:
+        """Products of a sample and a tap that a sum is made of."""
+        return self.plane.length
+
+    @cached_property
+    def raster(self) -> Plane:
+        """The map as its beats come: with bands of `lanes` rows for rows."""
+        return self.plane.in_bands(self.lanes)
+
     def beats_within(self, cycles: int) -> int:
-        """Return the most samples that a map's door takes in so many cycles."""
-        return self.plane.beats_within(cycles, self.sizes)
+        """Return the most beats that a map's door takes in so many cycles."""
+        return self.raster.beats_within(cycles, self.sizes)
 
     @cached_property
     def entry(self) -> Integers:
-        """Sample of the map that each place of the transform takes, or -1 for zero."""
-        return self.plane.entry(self.sizes)
+        """Beat of the map that each place of the transform takes, or -1 for zero."""
+        return self.raster.entry(self.sizes)
 
     @cached_property
     def outputs(self) -> Integers:
-        """Place of the transform that each result leaves from."""
-        return self.plane.outputs(self.sizes)
+        """Place of the transform that each beat of results leaves from."""
+        return self.raster.outputs(self.sizes)
+
+    def lines_of(self, maps: Integers) -> Integers:
+        """Return ``maps`` ``[..., H, W]`` as the lines that they come in: one for each lane."""
+        bands = maps.reshape(-1, self.raster.height, self.lanes, self.raster.width)
+        return bands.swapaxes(1, 2).reshape(-1, self.length)
+
+    def maps_of(self, lines: Integers) -> Integers:
+        """Return the maps ``[M, H, W]`` that `lines_of` made ``lines`` of."""
+        bands = lines.reshape(-1, self.lanes, self.raster.height, self.raster.width)
+        return bands.swapaxes(1, 2).reshape(-1, self.plane.height, self.plane.width)
 
     def _check_lanes(self) -> None:
         if self.lanes != 1:

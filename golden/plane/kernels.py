@@ -4,7 +4,7 @@ The kernels stand on a torus, the plane of a transform: circular where the map w
 and with enough zeros around the map where it does not. Either axis has its own geometry.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -55,10 +55,13 @@ class KernelAxis:
     def entry(self, size: int) -> Integers:
         """Return the sample that each place of a transform of ``size`` takes, or -1 for zero."""
         place = np.arange(size)
-        filled = self.length
-        if self.wraps and size > self.length:
-            filled = 2 * self.length - 1
+        filled = self._filled_up if self.wraps and size > self.length else self.length
         return np.where(place < filled, place % self.length, -1)
+
+    @property
+    def _filled_up(self) -> int:
+        """Places that samples come to of a larger transform, where the map wraps."""
+        return 2 * self.length - 1
 
     def spot(self, size: int) -> Integers:
         """Return where each tap stands on a torus of ``size``, or -1 where none can use it."""
@@ -73,6 +76,15 @@ class KernelAxis:
         if self.wraps:
             return tap % self.length
         return np.where((tap >= 0) & (tap < self.taps), tap, -1)
+
+
+class BandAxis(KernelAxis):
+    """A column of bands of rows, each of them one place: `length` counts bands."""
+
+    @property
+    def _filled_up(self) -> int:
+        """See `KernelAxis`: of the last band, all rows but one are needed."""
+        return 2 * self.length
 
 
 @dataclass(frozen=True)
@@ -123,6 +135,14 @@ class Plane:
         """Taps of a kernel."""
         return self.vertical.taps * self.horizontal.taps
 
+    def in_bands(self, rows: int) -> "Plane":
+        """Return the map as it comes in bands of ``rows`` rows side by side: a row each."""
+        if rows == 1:
+            return self
+        axis = self.vertical
+        bands = BandAxis(axis.length // rows, axis.taps, axis.origin, axis.wraps)
+        return replace(self, vertical=bands)
+
     def entry(self, sizes: tuple[int, int]) -> Integers:
         """Return the sample that each place of a transform takes, or -1 for zero."""
         rows, columns = self.vertical.entry(sizes[0])[:, None], self.horizontal.entry(sizes[1])
@@ -154,7 +174,7 @@ class Plane:
         torus[np.ix_(every, rows[used[0]], columns[used[1]])] = grids[np.ix_(every, *used)]
         return torus
 
-    def shares(self, kernel: Taps, samples: slice) -> Floats:
+    def shares(self, kernel: Taps, samples: slice | Integers) -> Floats:
         """Return what ``samples`` add to each result under a kernel ``[taps]``, as a matrix."""
         place = np.arange(self.length)
         sample = place[samples, None]

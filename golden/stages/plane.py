@@ -54,8 +54,8 @@ class PlanePass(EngineStage):
 
     def value(self, *maps: Integers) -> Integers:
         """See `Stage`."""
-        lines = maps[0].reshape(-1, self.design.length)
-        return self.design.model(lines, self.sets.get(ENGINE)).reshape(maps[0].shape)
+        results = self.design.model(self.design.lines_of(maps[0]), self.sets.get(ENGINE))
+        return self.design.maps_of(results).reshape(maps[0].shape)
 
     def errors(self, *off: Errors) -> Errors:
         """See `Stage`."""

@@ -45,7 +45,7 @@ class FftCore(Core):
 
     @property
     def _word_bits(self) -> int:
-        return 2 * self._design.spectrum_bits
+        return sum(self._design.coefficient_fields.values())
 
     @property
     def latency(self) -> int:
@@ -80,6 +80,17 @@ class FftCore(Core):
         """Multiply a cycle later than by twiddles: a word's sums are made in the meantime."""
         design = self._design
         m.submodules.spectrum_product = product = self._sections.product(design.flow.middle)
+        bits = design.spectrum_bits
+        m.d.comb += [
+            product.factor.eq(factor_of(m, self._read_spectra(m, beats.early), bits)),
+            product.i.early.eq(delay_valid(m, beats.early, SPECTRUM_STAGE, name="bin_early")),
+            product.i.z.eq(delay(m, beats.z, SPECTRUM_STAGE, name="bin")),
+        ]
+        return product.o
+
+    def _read_spectra(self, m: Module, early: Value) -> Value:
+        """Return the spectra's word of each bin, `AHEAD` cycles after its ``early``."""
+        design = self._design
         m.submodules.spectrum_place = place = Odometer(
             position=design.size, group=design.groups_per_channel, channel=design.channels
         )
@@ -90,17 +101,11 @@ class FftCore(Core):
             target=design.target,
         )
         address = Signal.like(table.addr)
-        m.d.comb += [place.step.eq(beats.early), table.addr.eq(address)]
+        m.d.comb += [place.step.eq(early), table.addr.eq(address)]
         walk_channels(m, address, place)
         if design.weights is None:
             self._follow(m, table, place)
-        bits = design.spectrum_bits
-        m.d.comb += [
-            product.factor.eq(factor_of(m, table.data, bits)),
-            product.i.early.eq(delay_valid(m, beats.early, SPECTRUM_STAGE, name="bin_early")),
-            product.i.z.eq(delay(m, beats.z, SPECTRUM_STAGE, name="bin")),
-        ]
-        return product.o
+        return table.data
 
     def _follow(self, m: Module, table: Table, place: Odometer) -> None:
         """Read the bank that was in effect when the frame came in."""

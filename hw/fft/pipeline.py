@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from golden.fft.design import FftDesign
+from hw.fft.bands import bands_latency
 from hw.fft.door import door_latency
 from hw.fft.odd import OddStage
 from hw.line.output import stage_latency
@@ -103,6 +104,8 @@ def _least_latency(design: FftDesign) -> int:
     cycles = door_latency(design) + 2 * (design.size - 1) + SPECTRUM_STAGE
     for shapes in design.formats.sections:
         cycles += len(shapes.ranks)
+    if design.banded:
+        cycles += bands_latency(design.flow)
     return cycles + sum(_multiplying(design, n) for n in range(design.flow.n_products))
 
 

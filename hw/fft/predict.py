@@ -5,6 +5,7 @@ from golden.fft.flow import Rank
 from golden.fft.format import SectionFormat
 from golden.fft.odd import OddTransform
 from golden.numbers.fixed import SQ
+from hw.fft.bands import own_depth
 from hw.fft.odd import Schedule
 from hw.fft.pipeline import pipeline_latency
 from hw.fft.rank import SHORTEST_MEMORY, rank_parts
@@ -34,11 +35,24 @@ def whole(design: FftDesign) -> Cost:
     in_flight = design.beats_within(pipeline_latency(design))
     cost = output_stage(design, in_flight=in_flight) + weights_port(design) + transforms(design)
     before, after = design.formats.sections[design.flow.middle : design.flow.middle + 2]
-    cost += multipliers(design, before, design.spectrum_bits)
-    cost += Cost(luts=design.pairs * _adders(before, after, design.spectrum_f_bits))
+    spectra = 2 if design.banded else 1
+    met = multipliers(design, before, design.spectrum_bits) + spectrum_sums(design)
+    cost += met.times(spectra)
+    cost += Cost(luts=design.pairs * _adders(before, after, design.spectrum_f_bits, spectra))
+    if design.banded:
+        cost += _mirror(design, before)
     depth = design.channels * design.size
-    cost += table(design, depth=depth, width=2 * design.spectrum_bits)
-    return cost + spectrum_sums(design) + Cost(luts=2.5 * depth.bit_length())
+    cost += table(design, depth=depth, width=2 * spectra * design.spectrum_bits)
+    return cost + Cost(luts=2.5 * depth.bit_length())
+
+
+def _mirror(design: FftDesign, before: SectionFormat) -> Cost:
+    """Return what brings a bin together with that of the negative frequency."""
+    word = 2 * before.operand.width
+    cost = counter(design.size) + counter(design.flow.mirror_span) + Cost(luts=20)
+    for depth in (own_depth(design.flow), design.size):
+        cost += ram(depth=depth, width=word)
+    return cost + Cost(luts=2 * design.size.bit_length())
 
 
 def transforms(design: FftDesign) -> Cost:
@@ -116,8 +130,10 @@ def _twiddle_product(design: FftDesign, number: int) -> Cost:
     return cost + Cost(block_rams=twiddles.block_rams, luts=luts + counted)
 
 
-def _adders(before: SectionFormat, after: SectionFormat, factor_f_bits: int) -> float:
-    """Return LUTs of a product's two adders behind the multipliers, and two roundings."""
+def _adders(
+    before: SectionFormat, after: SectionFormat, factor_f_bits: int, products: int = 1
+) -> float:
+    """Return LUTs of the adders behind the multipliers of a sum of products, and two roundings."""
     dropped = before.operand.f_bits + factor_f_bits - after.entry.f_bits
-    totals = 2 * adder(after.entry.width + dropped).luts
+    totals = 2 * (2 * products - 1) * adder(after.entry.width + dropped).luts
     return totals + 2 * _ROUNDING_LUTS

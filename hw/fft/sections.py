@@ -119,8 +119,11 @@ def spectra_words(design: FftDesign) -> list[int] | None:
         return None
     bits = design.spectrum_bits
     parts = design.coefficients(design.weights)
-    re, im = (encode(parts[name].ravel().tolist(), bits) for name in ("re", "im"))
-    return [a | b << bits for a, b in zip(re, im, strict=True)]
+    fields = [encode(parts[name].ravel().tolist(), bits) for name in design.coefficient_fields]
+    return [
+        sum(value << place * bits for place, value in enumerate(word))
+        for word in zip(*fields, strict=True)
+    ]
 
 
 def factor_of(m: Module, word: Value, bits: int) -> View:

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from golden.numbers.fixed import SQ
 from golden.plane.design import PlaneDesign
 from golden.plane.kernels import KernelAxis
-from hw.fft.beats import AHEAD, Beats, BeatSignature
+from hw.fft.beats import AHEAD, PARTS, Beats, BeatSignature
 from hw.line.core import between_frames
 from hw.line.output import beat_layout
 from hw.parts.counter import Counter, Odometer
@@ -51,7 +51,7 @@ class PlaneDoor(Component):
     -------
     i : In, stream of beats
     o : Out, `BeatSignature` of what stands at the places of blocks
-        `AHEAD` cycles later; nothing is in the imaginary part.
+        `AHEAD` cycles later; the second lane in the imaginary part, or nothing.
     credit, available : In
         Nothing is taken unless both are high.
     take : Out
@@ -72,7 +72,7 @@ class PlaneDoor(Component):
         self._design = design
         super().__init__(
             {
-                "i": In(stream.Signature(beat_layout(design.data_bits, 1))),
+                "i": In(stream.Signature(beat_layout(design.data_bits, design.lanes))),
                 "o": Out(BeatSignature(SQ(design.data_bits, 0), 1)),
                 "credit": In(1),
                 "available": In(1),
@@ -85,7 +85,7 @@ class PlaneDoor(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         design = self._design
-        plane, (height, width) = design.plane, design.sizes
+        plane, (height, width) = design.raster, design.sizes
         column = _side(m, "column", plane.horizontal, width, self.o.early)
         row = _side(m, "row", plane.vertical, height, self.o.early & column.last)
         own = Signal()
@@ -96,14 +96,14 @@ class PlaneDoor(Component):
             self.o.early.eq(self.take | ~own),
         ]
         self._track_frames(m)
-        fresh = delay(m, self.i.payload.samples[0], AHEAD, name="fresh")
         owned = delay(m, own, AHEAD, name="own")
+        old: list[Value] = [Const(0, signed(design.data_bits))] * design.lanes
         if plane.wraps and design.size > design.length:
             filled = delay(m, row.filled & column.filled, AHEAD, name="filled")
-            old = Mux(filled, self._repeat(m, row, column), 0)
-        else:
-            old = Const(0, signed(design.data_bits))
-        m.d.comb += self.o.z[0].re.eq(Mux(owned, fresh, old))
+            old = [Mux(filled, sample, 0) for sample in self._repeat(m, row, column)]
+        for lane, part in enumerate(PARTS[: design.lanes]):
+            fresh = delay(m, self.i.payload.samples[lane], AHEAD, name=f"fresh_{lane}")
+            m.d.comb += self.o.z[0][part].eq(Mux(owned, fresh, old[lane]))
         return m
 
     def _track_frames(self, m: Module) -> None:
@@ -115,12 +115,12 @@ class PlaneDoor(Component):
             self.idle.eq(between_frames(m, self.take, place.last_channel)),
         ]
 
-    def _repeat(self, m: Module, row: Side, column: Side) -> Value:
-        """Write samples as they are taken; return the one that stands where the map repeats."""
+    def _repeat(self, m: Module, row: Side, column: Side) -> list[Value]:
+        """Write samples as they are taken; return those that stand where the map repeats."""
         design = self._design
-        width = design.plane.width
+        width, bits = design.raster.width, design.data_bits
         m.submodules.memory = memory = Memory(
-            depth=design.length, width=design.data_bits, target=design.target
+            depth=design.length, width=design.lanes * bits, target=design.target
         )
         address, row_start, next_row = (
             Signal(range(design.length), name=name) for name in ("address", "row_start", "next_row")
@@ -137,11 +137,12 @@ class PlaneDoor(Component):
         m.d.comb += [
             memory.w_en.eq(self.take),
             memory.w_addr.eq(address),
-            memory.w_data.eq(self.i.payload.samples[0]),
+            memory.w_data.eq(self.i.payload.samples.as_value()),
             memory.r_en.eq(1),
             memory.r_addr.eq(address),
         ]
-        return memory.r_data.as_signed()
+        lanes = range(design.lanes)
+        return [memory.r_data[lane * bits :][:bits].as_signed() for lane in lanes]
 
 
 def _side(m: Module, name: str, axis: KernelAxis, size: int, step: Value) -> Side:
@@ -173,8 +174,8 @@ def within_map(m: Module, design: PlaneDesign, step: Value) -> Value:
     m.submodules.out_place = place = Odometer(column=width, row=height)
     m.d.comb += place.step.eq(step)
     inside: Value = Const(1)
-    if width > design.plane.width:
-        inside = inside & (place.column < design.plane.width)
-    if height > design.plane.height:
-        inside = inside & (place.row < design.plane.height)
+    if width > design.raster.width:
+        inside = inside & (place.column < design.raster.width)
+    if height > design.raster.height:
+        inside = inside & (place.row < design.raster.height)
     return inside

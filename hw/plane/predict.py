@@ -12,7 +12,8 @@ def ends(design: PlaneDesign) -> Cost:
         return cost
     for size in design.sizes:
         cost += counter(size) + counter(size) + Cost(luts=8)
+    samples = design.lanes * design.data_bits
     if design.plane.wraps:
-        cost += ram(depth=design.length, width=design.data_bits)
-        cost += Cost(luts=design.data_bits + 4 * design.length.bit_length())
-    return cost + Cost(luts=design.data_bits)
+        cost += ram(depth=design.length, width=samples)
+        cost += Cost(luts=samples + 4 * design.length.bit_length())
+    return cost + Cost(luts=samples)

@@ -16,6 +16,8 @@ LAYERS = {
     'output.bits = 8\nengines.plane.engine = "fermat"',
     "depthwise fft": 'form = "depthwise"\nheight = 7\nwidth = 6\nkernel = 3\nchannels = 2\n'
     'engines.plane.engine = "fft"',
+    "global fft, two lanes": 'form = "global_filter"\nheight = 4\nwidth = 6\nchannels = 2\n'
+    'lanes = 2\nengines.plane.engine = "fft"',
 }
 
 

@@ -124,6 +124,16 @@ def test_depthwise_kernels_are_those_of_the_definition(shape, kernel, origin, en
         assert certificate["exact"]
 
 
+@pytest.mark.parametrize("shape", [(8, 16), (14, 14), (2, 4)], ids=str)
+def test_layers_with_two_lanes_take_half_the_cycles_within_what_is_proved(shape):
+    for make in (global_filter, lambda *a, **o: depthwise(*a, (3, 4), **o)):
+        one, two = (make(shape, FFT, lanes=lanes) for lanes in (1, 2))
+        maps = random_maps(two)
+        error = np.abs(two.model(maps) - by_definition(two, maps)).max()
+        assert error <= two.certificate()["max_abs_error"] + 1e-6
+        assert 2 * two.engine.cycles_per_group == one.engine.cycles_per_group
+
+
 @pytest.mark.parametrize("engine", [FFT, FERMAT], ids=["fft", "fermat"])
 def test_requantised_results_are_within_what_is_proved(engine):
     for make in (
@@ -160,6 +170,8 @@ def test_exact_widths_are_for_integer_kernels():
 def test_loaded_filters_need_no_weights_to_be_designed():
     for design in (
         global_filter((4, 8), FFT, example=False),
+        global_filter((6, 4), FFT, example=False, lanes=2),
+        depthwise((4, 6), FFT, 3, example=False, lanes=2),
         global_filter((7, 7), FERMAT, example=False),
         depthwise((5, 5), FERMAT, 3, example=False),
     ):
@@ -175,8 +187,12 @@ def test_loaded_filters_need_no_weights_to_be_designed():
     ("make", "message"),
     [
         (
-            lambda: global_filter((4, 8), FFT, lanes=2),
+            lambda: global_filter((4, 8), FERMAT, lanes=2),
             "lanes must be 1 for two-dimensional engines, not 2",
+        ),
+        (
+            lambda: global_filter((4, 8), FFT, lanes=4),
+            "lanes must be 1 or 2 for two-dimensional filters, not 4",
         ),
         (lambda: global_filter((1, 8), FFT), "Height must be from 2 to 256, not 1"),
         (

@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+import hw.fft.bands
 from golden.fermat.plane import PlaneFermat
 from golden.layer.filter import FilterDesign
 from hw.layer.config import read_layer
@@ -23,6 +24,10 @@ CASES = {
     "global fft 16 x 4": "channels = 2, engine = fft, weights_port = true, output.bits = 6",
     "global fft 5 x 4": "channels = 1, engine = fft, kernel_f_bits = 2, target = ecp5",
     "global fft 7 x 7": "channels = 2, engine = fft, weights_port = true",
+    "global fft 8 x 4": "channels = 3, engine = fft, lanes = 2, output.bits = 8",
+    "global fft 4 x 6": "channels = 2, engine = fft, lanes = 2, weights_port = true",
+    "depthwise fft 2 x 10": "kernel = 4, origin = 0, channels = 2, engine = fft, lanes = 2, "
+    "weights_port = true, output.bits = 7",
     "global fermat 8 x 4": "channels = 2, engine = fermat, weights_port = true, "
     "output.zero_point_port = true",
     "global fermat 7 x 7": "channels = 3, engine = fermat, weight_bits = 12, output.low = -3",
@@ -86,7 +91,7 @@ def test_cases_are_as_wide_as_they_say(tmp_path: Path) -> None:
 MUTANTS = {
     "zeros where the map repeats": (
         "global fft 5 x 4",
-        r"(= own_2 \? fresh_2 : )\S+;",
+        r"(= own_2 \? fresh_0_2 : )\S+;",
         r"\g<1>0;",
     ),
     "a row too many leaves": ("depthwise fermat 7 x 8", r"(row <) 3'h7", r"\1 4'h8"),
@@ -127,6 +132,27 @@ def test_broken_verilog_is_found(mutant: str, tmp_path: Path) -> None:
             groups=2,
             tests=["all_paces"],
             edit=edit,
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [("_flipped", lambda place: place), ("MIRRORING", hw.fft.bands.MIRRORING - 1)],
+    ids=["bins met by themselves", "bins read before they are there"],
+)
+def test_broken_bands_are_found(
+    name: str, broken: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    design = design_of("global fft 8 x 4", tmp_path)
+    monkeypatch.setattr(hw.fft.bands, name, broken)
+    with pytest.raises(SimulationError, match=r"all_paces failed"):
+        simulate(
+            design,
+            "sim.bench_layer",
+            simulator=SIMULATOR,
+            folder=tmp_path,
+            groups=2,
+            tests=["all_paces"],
         )
 
 
