@@ -64,6 +64,7 @@ class PlaneFft(PlaneDesign, FftDesign):
     engine: ClassVar[str] = "plane_fft"
     length_range: ClassVar[tuple[int, int]] = (2, MAX_POINTS)
     analysis_cost: ClassVar[int] = 2
+    most_lanes: ClassVar[int] = 2
 
     lanes: int = 1
 
@@ -72,13 +73,6 @@ class PlaneFft(PlaneDesign, FftDesign):
         if self.size > MAX_POINTS:
             rule = f"a map whose transform has at most {MAX_POINTS} points"
             raise ParameterError("height", rule, f"one of {self.sizes[0]} x {self.sizes[1]}")
-
-    def _check_lanes(self) -> None:
-        if self.lanes not in (1, 2):
-            raise ParameterError("lanes", "1 or 2 for two-dimensional filters", self.lanes)
-        if self.plane.height % self.lanes:
-            rule = f"1 where maps have {self.plane.height} rows, an odd number"
-            raise ParameterError("lanes", rule, self.lanes)
 
     @property
     def banded(self) -> bool:

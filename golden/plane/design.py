@@ -24,6 +24,8 @@ class PlaneDesign(LineDesign):
 
     rounds_kernels: ClassVar[bool] = False
     """Whether kernels must be integers at the accumulator's scale."""
+    most_lanes: ClassVar[int] = 1
+    """Rows of a map that it takes side by side."""
 
     plane: Plane
 
@@ -80,8 +82,12 @@ class PlaneDesign(LineDesign):
         return bands.swapaxes(1, 2).reshape(-1, self.plane.height, self.plane.width)
 
     def _check_lanes(self) -> None:
-        if self.lanes != 1:
-            raise ParameterError("lanes", "1 for two-dimensional engines", self.lanes)
+        if self.lanes > self.most_lanes:
+            choices = " or ".join(map(str, range(1, self.most_lanes + 1)))
+            raise ParameterError("lanes", f"{choices} for two-dimensional engines", self.lanes)
+        if self.plane.height % self.lanes:
+            rule = f"a divisor of the map's rows ({self.plane.height})"
+            raise ParameterError("lanes", rule, self.lanes)
 
     def _check_weights(self, weights: LineWeights) -> None:
         """Take what the layer has checked."""

@@ -214,9 +214,9 @@ class _Filter(PlannedForm):
         return ({"plane": {"engine": name}} for name in engines if name in PLANE_DESIGNS)
 
     def lanes(self, options: Options) -> list[int]:
-        """See `PlannedForm`."""
-        del options
-        return [1]
+        """See `PlannedForm`; engines that do not take as many refuse them."""
+        most = max(design.most_lanes for design in PLANE_DESIGNS.values())
+        return [lanes for lanes in super().lanes(options) if lanes <= most]
 
     def products(self, design: FilterDesign) -> int:
         """See `PlannedForm`."""

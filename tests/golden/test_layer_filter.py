@@ -192,7 +192,7 @@ def test_loaded_filters_need_no_weights_to_be_designed():
         ),
         (
             lambda: global_filter((4, 8), FFT, lanes=4),
-            "lanes must be 1 or 2 for two-dimensional filters, not 4",
+            "lanes must be 1 or 2 for two-dimensional engines, not 4",
         ),
         (lambda: global_filter((1, 8), FFT), "Height must be from 2 to 256, not 1"),
         (

@@ -323,13 +323,13 @@ def test_ranges_of_fractional_kernels_contain_what_they_reach():
             PlaneFft,
             wrapping(8, 8),
             {"lanes": 3},
-            "Lanes must be 1 or 2 for two-dimensional filters, not 3",
+            "Lanes must be 1 or 2 for two-dimensional engines, not 3",
         ),
         (
             PlaneFft,
             wrapping(7, 8),
             {"lanes": 2},
-            "Lanes must be 1 where maps have 7 rows, an odd number, not 2",
+            "Lanes must be a divisor of the map's rows (7), not 2",
         ),
         (PlaneFermat, wrapping(8, 8), {"lanes": 2}, "Lanes must be 1 for two-dimensional engines"),
         (

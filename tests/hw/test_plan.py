@@ -178,6 +178,16 @@ def test_forms_that_an_engine_lacks_are_refused(name):
         Planner(network, Goal(LARGE, 150e6, engines=("direct",)))
 
 
+def test_filters_are_planned_with_two_lanes_where_that_is_faster():
+    network = PlannedNetwork("net", [layer("a", "depthwise", 2, 4, 6, kernel=3)])
+    units = {
+        engine: Planner(network, Goal(LARGE, 150e6, engines=(engine,))).fastest().units
+        for engine in ("fft", "fermat")
+    }
+    assert [(unit.lanes, unit.cycles) for unit in units["fft"]] == [(2, 2 * 4 * 8)]
+    assert [unit.lanes for unit in units["fermat"]] == [1]
+
+
 def test_files_of_every_form_are_planned(tmp_path, capsys):
     """From network.json to units whose models are those of its layers."""
     net, out = tmp_path / "net", tmp_path / "plan"
