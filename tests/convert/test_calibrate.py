@@ -62,6 +62,7 @@ NETWORKS = {
     "serial": lambda: nn.Sequential(ParC(4, 6, axis="height"), ParC(4, 5, axis="width")),
     "parallel": lambda: Parallel(4, 6),
     "dense": lambda: ParC(4, 6, axis="height", groups=1),
+    "dense halves": lambda: Parallel(4, 6, dense=True),
     "metaformer": lambda: MetaFormer(4, 6),
     "residual": lambda: Residual(MetaFormer(4, 6)),
 }

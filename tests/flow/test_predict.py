@@ -91,6 +91,15 @@ LAYERS = {
         width = 8
         engines.width.engine = "direct"
     """,
+    "dense-halves": """
+        form = "dense"
+        channels = 4
+        height = 5
+        width = 6
+        output.bits = 8
+        engines.height = {engine = "direct", products = 2}
+        engines.width = {engine = "direct", macs = 3, pairing = "single"}
+    """,
     "dense-fermat": """
         form = "dense"
         axis = "width"
