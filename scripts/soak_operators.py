@@ -9,7 +9,8 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from golden.network.cases import KINDS, Draw
+from golden.network.cases import Draw
+from golden.network.registry import OPERATORS
 from hw.command import table
 from hw.convert.whole.referee import Referee
 
@@ -19,9 +20,10 @@ from hw.convert.whole.referee import Referee
 @click.option("--first", default=1000, show_default=True, help="Seed of the first.")
 def main(cases: int, first: int) -> None:
     """Compare operators in both modes; exit with 1 where one is not as it must be."""
-    counts = {kind: np.zeros(3, np.int64) for kind in KINDS}
+    kinds = tuple(OPERATORS)
+    counts = {kind: np.zeros(3, np.int64) for kind in kinds}
     for index in tqdm(range(cases), unit="case"):
-        kind, own = KINDS[index % len(KINDS)], bool(index // len(KINDS) % 2)
+        kind, own = kinds[index % len(kinds)], bool(index // len(kinds) % 2)
         network, words = Draw(first + index, own=own).case(kind)
         image = network.maps[network.input].dequantize(words)
         for difference in Referee(network).compare(image):

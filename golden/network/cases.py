@@ -4,7 +4,7 @@ Shapes are odd on purpose: maps of 1 x 1, single channels, windows larger than t
 beyond the window, all padding; words at their ends; factors that round many ties.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 
@@ -20,12 +20,17 @@ from golden.network.network import Network
 from golden.network.operator import Operator
 from golden.network.pointwise import Pointwise
 from golden.network.pool import Average, Maximum
+from golden.network.registry import ByKind
 from golden.network.rescale import Rescale
 from golden.network.resize import WEIGHT_F_BITS, Resize, shares
 from golden.numbers.interval import Integers, Interval
 from golden.operator.parc import Floats
 
 Shape = tuple[int, int, int]
+
+
+CASES: ByKind[Callable[["Draw"], Operator]] = ByKind()
+"""What draws an operator of each kind: all."""
 
 
 class Draw:
@@ -96,7 +101,7 @@ class Draw:
 
     def case(self, kind: str) -> tuple[Network, Integers]:
         """Return a network of one operator, and a map for it."""
-        operator = _CASES[kind](self)
+        operator = CASES[kind](self)
         if not operator.takes:
             return self._added(operator)
         names = [f"x{i}" for i, _ in enumerate(operator.takes)]
@@ -167,6 +172,7 @@ def _kernels(draw: Draw, shape: tuple[int, ...]) -> tuple[Integers, float]:
     return weight, 1 / (127.0 * 128.0 * np.sqrt(terms))
 
 
+@CASES.of(Convolution)
 def _convolution(draw: Draw) -> Operator:
     data = draw.map(draw.shape())
     groups = draw.one_of(*(g for g in (1, 2, data.channels) if data.channels % g == 0))
@@ -194,6 +200,7 @@ def _convolution(draw: Draw) -> Operator:
     )
 
 
+@CASES.of(Circular)
 def _circular(draw: Draw) -> Operator:
     data = draw.map(draw.shape())
     groups = draw.one_of(1, data.channels)
@@ -215,6 +222,7 @@ def _circular(draw: Draw) -> Operator:
     )
 
 
+@CASES.of(Pointwise)
 def _pointwise(draw: Draw) -> Operator:
     data = draw.map(draw.shape())
     gives = draw.map(data.shape)
@@ -258,18 +266,21 @@ def _pair(draw: Draw) -> tuple[Map, Map, Map]:
     return first, second, gives
 
 
+@CASES.of(Add)
 def _add(draw: Draw) -> Operator:
     first, second, gives = _pair(draw)
     rescale = rescale_of(ratio(over=gives, of=(first, second)), own=draw.own)
     return Add(takes=(first, second), gives=gives, rescale=rescale, clip=draw.clip(gives))
 
 
+@CASES.of(Multiply)
 def _multiply(draw: Draw) -> Operator:
     first, second, gives = _pair(draw)
     rescale = rescale_of(product_factor(first, second, gives), own=draw.own)
     return Multiply(takes=(first, second), gives=gives, rescale=rescale, clip=draw.clip(gives))
 
 
+@CASES.of(Average)
 def _average(draw: Draw) -> Operator:
     data = draw.map(draw.shape())
     size = data.shape[1:]
@@ -290,6 +301,7 @@ def _average(draw: Draw) -> Operator:
     )
 
 
+@CASES.of(Maximum)
 def _maximum(draw: Draw) -> Operator:
     data = draw.map(draw.shape())
     size, stride, _ = _window(draw, data)
@@ -304,6 +316,7 @@ def _maximum(draw: Draw) -> Operator:
     return Maximum(takes=(data,), gives=gives, size=size, stride=stride, padding=padding)
 
 
+@CASES.of(LayerNorm)
 def _layer_norm(draw: Draw) -> Operator:
     channels, height, width = draw.shape()
     data = draw.map((8 * channels, height, width))
@@ -320,6 +333,7 @@ def _layer_norm(draw: Draw) -> Operator:
     )
 
 
+@CASES.of(Concatenate)
 def _concatenate(draw: Draw) -> Operator:
     first, axis = draw.map(draw.shape()), draw.integer(0, 2)
     shape = list(first.shape)
@@ -330,6 +344,7 @@ def _concatenate(draw: Draw) -> Operator:
     return Concatenate(takes=(first, other), gives=gives, axis=axis)
 
 
+@CASES.of(Select)
 def _select(draw: Draw) -> Operator:
     data = draw.map(draw.shape())
     channels, rows, columns = (
@@ -339,11 +354,13 @@ def _select(draw: Draw) -> Operator:
     return Select(takes=(data,), gives=gives, channels=channels, rows=rows, columns=columns)
 
 
+@CASES.of(Constant)
 def _constant(draw: Draw) -> Operator:
     gives = draw.map(draw.shape())
     return Constant(takes=(), gives=gives, table=draw.words(gives)[0])
 
 
+@CASES.of(Arrange)
 def _arrange(draw: Draw) -> Operator:
     channels, height, width = draw.shape()
     data = draw.map((4 * channels, height, width))
@@ -363,6 +380,7 @@ def _arrange(draw: Draw) -> Operator:
     return Arrange(takes=(data,), gives=draw.map(shape, data), parts=parts, order=order)
 
 
+@CASES.of(Resize)
 def _resize(draw: Draw) -> Operator:
     data = draw.map(draw.shape())
     sides = [(draw.integer(1, 9), side) for side in data.shape[1:]]
@@ -380,22 +398,3 @@ def _shares(draw: Draw, after: int, before: int) -> Integers:
         row[first] += 1 - part
         row[second] += part
     return shares(weights, WEIGHT_F_BITS)
-
-
-_CASES: Mapping[str, Callable[[Draw], Operator]] = {
-    "convolution": _convolution,
-    "circular": _circular,
-    "pointwise": _pointwise,
-    "add": _add,
-    "multiply": _multiply,
-    "average": _average,
-    "maximum": _maximum,
-    "layer_norm": _layer_norm,
-    "concatenate": _concatenate,
-    "select": _select,
-    "arrange": _arrange,
-    "constant": _constant,
-    "resize": _resize,
-}
-KINDS = tuple(_CASES)
-"""Kinds of operators that can be drawn: all."""

@@ -1,6 +1,8 @@
 """Every operator by its name in files: a new one is a file and an entry here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Generic, TypeVar
 
 from golden.network.arithmetic import Add, Multiply
 from golden.network.circular import Circular
@@ -31,3 +33,35 @@ OPERATORS: Mapping[str, type[Operator]] = {
         Constant,
     )
 }
+CLIPPED = tuple(
+    kind
+    for kind, operator in OPERATORS.items()
+    if "clip" in {field.name for field in fields(operator)}
+)
+"""Those that end in a clip, which can be another operator's."""
+
+Function = TypeVar("Function", bound=Callable[..., Operator])
+
+
+class ByKind(Generic[Function]):
+    """Functions that give operators, one for each kind, found where each stands."""
+
+    def __init__(self) -> None:
+        self._functions: dict[str, Function] = {}
+
+    def of(self, operator: type[Operator]) -> Callable[[Function], Function]:
+        """Return a decorator: the function is the one for ``operator``."""
+
+        def enter(function: Function) -> Function:
+            self._functions[operator.kind] = function
+            return function
+
+        return enter
+
+    def __getitem__(self, kind: str) -> Function:
+        return self._functions[kind]
+
+    @property
+    def kinds(self) -> set[str]:
+        """Kinds that have a function."""
+        return set(self._functions)

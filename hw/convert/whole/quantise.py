@@ -19,6 +19,7 @@ from golden.network.network import Network
 from golden.network.operator import Operator
 from golden.network.pointwise import Pointwise
 from golden.network.pool import Average, Maximum
+from golden.network.registry import CLIPPED, ByKind
 from golden.network.rescale import OWN_SHIFT, Rescale
 from golden.network.resize import WEIGHT_F_BITS, Resize, reach_of, shares
 from golden.network.window import EXACT_IN_FLOAT32
@@ -54,7 +55,7 @@ def fuse_clips(steps: Sequence[Step], output: str, constants: Constants) -> list
             ends = clip_of(step.chain, step.entry, step.tensor, constants)
         source = by_name[step.sources[0] if step.sources else step.name]
         apart = source.format is not None and source.format != step.format
-        if ends is None or source.kind not in _CLIPPED or uses[source.name] > 1 or apart:
+        if ends is None or source.kind not in CLIPPED or uses[source.name] > 1 or apart:
             kept.append(step)
             continue
         source.format, source.words = step.format, step.words
@@ -63,9 +64,6 @@ def fuse_clips(steps: Sequence[Step], output: str, constants: Constants) -> list
         renamed[step.name] = source.name
         uses[source.name] = uses[step.name]
     return kept
-
-
-_CLIPPED = ("convolution", "circular", "add", "multiply", "average", "layer_norm")
 
 
 def quantise(
@@ -90,12 +88,16 @@ def quantise(
         takes = tuple(maps[source] for source in step.sources)
         making = (making_of or Making)(step, takes, maps[step.name], weight_bits, constants)
         try:
-            operator = _MAKERS[step.kind](making)
+            operator = MAKERS[step.kind](making)
         except ParameterError as error:
             found = f"{step.place}, whose {error.parameter} {error.complaint}"
             raise ParameterError("model", "of layers that fit the integers", found) from None
         nodes.append(Node(step.name, operator, step.sources))
     return Network({image.name: maps[image.name]}, tuple(nodes), (output,))
+
+
+MAKERS: ByKind[Callable[["Making"], Operator]] = ByKind()
+"""What makes an operator of each kind: all."""
 
 
 class Making:
@@ -180,11 +182,13 @@ class Making:
         }
 
 
+@MAKERS.of(Convolution)
 def _convolution(making: Making) -> Operator:
     options = making.step.options
     return Convolution(**making.kernels(), stride=options["stride"], padding=options["padding"])
 
 
+@MAKERS.of(Circular)
 def _circular(making: Making) -> Operator:
     (data,) = making.takes
     most = (1 << data.bits) - 1
@@ -193,6 +197,7 @@ def _circular(making: Making) -> Operator:
     return Circular(**making.kernels(), embedding=embedding)
 
 
+@MAKERS.of(Pointwise)
 def _pointwise(making: Making) -> Operator:
     step, (data,), gives = making.step, making.takes, making.gives
     if not step.chain:  # another format
@@ -225,24 +230,29 @@ def powers(factors: Sequence[float]) -> Rescale:
     return Rescale(multiplier, np.full(len(exponents), shift))
 
 
+@MAKERS.of(Add)
 def _add(making: Making) -> Operator:
     return Add(rescale=making.added(), **making.ends)
 
 
+@MAKERS.of(Multiply)
 def _multiply(making: Making) -> Operator:
     return Multiply(rescale=making.multiplied(), **making.ends)
 
 
+@MAKERS.of(Average)
 def _average(making: Making) -> Operator:
     options = making.step.options
     rescale = making.averaged(options["size"][0] * options["size"][1])
     return Average(rescale=rescale, **options, **making.ends)
 
 
+@MAKERS.of(Maximum)
 def _maximum(making: Making) -> Operator:
     return Maximum(takes=making.takes, gives=making.gives, **making.step.options)
 
 
+@MAKERS.of(LayerNorm)
 def _layer_norm(making: Making) -> Operator:
     real, (data,), step = making.step.real, making.takes, making.gives.scale
     gamma, beta = real["gamma"] / step / 2.0**NORMAL_F_BITS, real["beta"] / step
@@ -260,18 +270,22 @@ def _layer_norm(making: Making) -> Operator:
     )
 
 
+@MAKERS.of(Concatenate)
 def _concatenate(making: Making) -> Operator:
     return Concatenate(takes=making.takes, gives=making.gives, **making.step.options)
 
 
+@MAKERS.of(Select)
 def _select(making: Making) -> Operator:
     return Select(takes=making.takes, gives=making.gives, **making.step.real)
 
 
+@MAKERS.of(Arrange)
 def _arrange(making: Making) -> Operator:
     return Arrange(takes=making.takes, gives=making.gives, **making.step.options)
 
 
+@MAKERS.of(Resize)
 def _resize(making: Making) -> Operator:
     (data,) = making.takes
     f_bits = WEIGHT_F_BITS
@@ -283,24 +297,7 @@ def _resize(making: Making) -> Operator:
     return Resize(takes=making.takes, gives=making.gives, rows=rows, columns=columns, f_bits=f_bits)
 
 
+@MAKERS.of(Constant)
 def _constant(making: Making) -> Operator:
     table = rounded(making.step.real["table"], making.gives)
     return Constant(takes=(), gives=making.gives, table=table)
-
-
-_MAKERS: Mapping[str, Callable[[Making], Operator]] = {
-    "convolution": _convolution,
-    "circular": _circular,
-    "pointwise": _pointwise,
-    "add": _add,
-    "multiply": _multiply,
-    "average": _average,
-    "maximum": _maximum,
-    "layer_norm": _layer_norm,
-    "concatenate": _concatenate,
-    "select": _select,
-    "arrange": _arrange,
-    "constant": _constant,
-    "resize": _resize,
-}
-"""What makes an operator of each kind."""

@@ -11,7 +11,7 @@ import pytest
 from golden.graph.graph import Node
 from golden.inputs.errors import ParameterError
 from golden.network.arithmetic import Add, Multiply
-from golden.network.cases import KINDS, Draw, product_factor, ratio, rescale_of
+from golden.network.cases import CASES, Draw, product_factor, ratio, rescale_of
 from golden.network.map import Map
 from golden.network.move import Select
 from golden.network.network import Network
@@ -20,6 +20,7 @@ from golden.network.registry import OPERATORS
 from golden.numbers.interval import Interval
 from hw.convert.whole.functions import FUNCTIONS
 from hw.convert.whole.qdq import output_name, write_qdq
+from hw.convert.whole.quantise import MAKERS
 from hw.convert.whole.referee import Referee, table_of
 
 SEEDS = 3
@@ -34,7 +35,7 @@ def compare(network, words):
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["own", "imported"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", OPERATORS)
 def test_operators_drawn_at_random(kind, own):
     for seed in range(SEEDS):
         network, words = Draw(seed, own=own).case(kind)
@@ -42,8 +43,8 @@ def test_operators_drawn_at_random(kind, own):
             assert difference.right, (seed, difference)
 
 
-def test_every_operator_can_be_drawn():
-    assert set(KINDS) == set(OPERATORS)
+def test_every_operator_can_be_drawn_and_made():
+    assert CASES.kinds == MAKERS.kinds == set(OPERATORS)
 
 
 def binary(kind, scales, zero_points, *, own, signed):
@@ -172,7 +173,7 @@ def test_own_files_are_computed_in_integers_without_options(kind, tmp_path):
 
 
 def test_words_that_are_not_signed_are_the_same_network():
-    for kind in KINDS:
+    for kind in OPERATORS:
         network, words = Draw(2, own=True).case(kind)
         data = network.maps[network.input]
         (name,) = network.outputs
