@@ -58,10 +58,7 @@ class AxesDesign(LayerDesign):
         super().__post_init__()
         if self.shared_engine:
             self._check_shareable()
-        if self.example:
-            made: dict[str, Integers] = {}
-            object.__setattr__(self, "weights", made)
-            self._make_up(made)
+        self._take_example()
         self.passes  # noqa: B018 - raises where an engine cannot do its part
 
     @classmethod
@@ -136,10 +133,7 @@ class AxesDesign(LayerDesign):
                 for name, sections in self._shares(number)
             )
             passes.append(engines)
-            # With 0 among them: engines count on sums that are not all far from it.
-            data = Interval.union(
-                [Interval(0, 0), *(engine.design.output_range for engine in engines)]
-            )
+            data = Interval.union(engine.design.output_range for engine in engines)
             requantization = self._requantization(number)
             bits = data.bits if requantization is None else requantization.bits
         return tuple(passes)

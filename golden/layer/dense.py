@@ -69,10 +69,7 @@ class DenseLayerDesign(LayerDesign):
                 if getattr(self, key) % 2:
                     rule = "even where half go along either axis"
                     raise ParameterError(key, rule, getattr(self, key))
-        if self.example:
-            made: dict[str, Integers] = {}
-            object.__setattr__(self, "weights", made)
-            self._make_up(made)
+        self._take_example()
         self.parts  # noqa: B018 - raises where an engine cannot do its part
 
     @classmethod

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from golden.graph.graph import Graph, Node, Stage
+from golden.graph.graph import Graph, Node
 from golden.graph.tensor import MAX_CHANNELS, MAX_SIDE, Tensor
 from golden.inputs.config import Table, refusal
 from golden.inputs.errors import ParameterError, check_range
@@ -21,7 +21,7 @@ from golden.line.design import LineDesign, Requantization
 from golden.line.weights import Arrays
 from golden.numbers.certificate import Errors, certified
 from golden.numbers.interval import Integers, Interval
-from golden.stages.elementwise import AFTER, After
+from golden.stages.elementwise import AFTER
 from golden.stages.turn import turned
 from golden.targets import check_target
 
@@ -169,16 +169,30 @@ class LayerDesign(ABC):
             yield node
         assert node is not None
         for number, name in enumerate(self.after):
-            stage = self._stage_after(AFTER[name], node.stage.output.along())
+            stage = AFTER[name].make(node.stage.output.along(), self.weights)
             node = Node(f"{name}_{number}", stage, (node.name,))
             yield node
 
-    def _stage_after(self, entry: After, taken: Tensor) -> Stage:
-        if self.example and entry.example is not None:
-            made = entry.example(taken)
-            missing = {key: array for key, array in made.items() if key not in (self.weights or {})}
-            object.__setattr__(self, "weights", {**(self.weights or {}), **missing})
-        return entry.make(taken, self.weights)
+    def _take_example(self) -> None:
+        """Make up the weights where they are an example, once all else is known."""
+        if not self.example:
+            return
+        arrays: dict[str, Integers] = {}
+        object.__setattr__(self, "weights", arrays)
+        self._make_up(arrays)
+        if not self.after:
+            return
+        *_, last = self.stages()
+        taken = last.stage.output.along()
+        for entry in (AFTER[name] for name in self.after):
+            if entry.example is not None:
+                for key, array in entry.example(taken).items():
+                    arrays.setdefault(key, array)
+            taken = entry.make(taken, arrays).output
+
+    @abstractmethod
+    def _make_up(self, arrays: dict[str, Integers]) -> None:
+        """Fill ``arrays`` with an example of what the form's own stages read."""
 
     @property
     def given(self) -> Tensor:

@@ -70,8 +70,7 @@ class FilterDesign(LayerDesign):
         if self.plane_engine.engine not in PLANE_DESIGNS:
             rule = f"one of {', '.join(PLANE_DESIGNS)}"
             raise refusal("engines.plane.engine", rule, repr(self.plane_engine.engine))
-        if self.example:
-            object.__setattr__(self, "weights", self._made_up())
+        self._take_example()
         self.engine  # noqa: B018 - raises where the engine cannot do its part
 
     @classmethod
@@ -96,9 +95,9 @@ class FilterDesign(LayerDesign):
     def random_filters(self, generator: np.random.Generator) -> dict[str, Integers]:
         """Return arrays of filters, as the weights file holds them."""
 
-    def _made_up(self) -> dict[str, Integers]:
+    def _make_up(self, arrays: dict[str, Integers]) -> None:
         generator = np.random.default_rng(0)
-        arrays = self.random_filters(generator)
+        arrays |= self.random_filters(generator)
         most = 1 << self.data_bits
         arrays["bias"] = generator.integers(-most, most, self.channels, endpoint=True)
         if self.output is not None:
@@ -107,7 +106,6 @@ class FilterDesign(LayerDesign):
             )
             names = ("multiplier", "shift", "output.zero_point")
             arrays |= {k: np.asarray(v) for k, v in zip(names, scales, strict=True)}
-        return arrays
 
     @property
     def _rounds_kernels(self) -> bool:

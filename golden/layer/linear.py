@@ -56,10 +56,7 @@ class LinearLayerDesign(LayerDesign):
         super().__post_init__()
         if self.between is not None and len(self.order) == 1:
             raise ParameterError("between", "left out where there is one pass", "given")
-        if self.example:
-            made: dict[str, Integers] = {}
-            object.__setattr__(self, "weights", made)
-            self._make_up(made)
+        self._take_example()
         self.passes  # noqa: B018 - raises where an engine cannot do its part
 
     @classmethod

@@ -250,3 +250,22 @@ def test_a_range_narrower_than_the_format_narrows_what_follows():
     narrow = make("serial", (2, 8, 8), between=relu, width="fermat")
     bits = [d.engines["width"].sum_range.bits for d in (wide, narrow)]
     assert bits[1] < bits[0]
+
+
+def test_a_range_away_from_zero_passes_on_as_it_is():
+    between = Requantization(bits=5, low=-13, high=-12)
+    layer = make("serial", (1, 4, 10), width="fermat", between=between)
+    assert layer.passes[1][0].design.data_range == between.clip
+    maps = random_maps(layer)
+    assert np.array_equal(layer.model(maps), plain(layer, maps))
+
+
+@pytest.mark.parametrize("form", ["serial", "metaformer"])
+def test_an_example_is_whole_before_its_graph_is_made(form):
+    output = Requantization(bits=6)
+    layer = make(form, (2, 4, 4), output=output, after=("lookup",))
+    made = dict(layer.weights)
+    assert len(made["lookup"]) == 64
+    assert "graph" not in vars(layer)
+    assert layer.graph.nodes[-1].stage.output.bits == 6
+    assert layer.weights == made
