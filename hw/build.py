@@ -10,6 +10,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.sizes import MOST_POSITIONS, Sizes
 from golden.engines import EngineChoice
 from golden.inputs.errors import ParameterError
@@ -24,6 +25,7 @@ from golden.network.files import WEIGHTS, read_network
 from golden.network.network import Network
 from golden.numbers.interval import Interval
 from golden.targets import FACTS
+from hw.accelerator.external.generate import generate_external
 from hw.accelerator.generate import generate_network
 from hw.command import run_command
 from hw.emit.axi import PortNames
@@ -152,6 +154,32 @@ class _Commands(click.Group):
         return super().get_command(ctx, cmd_name)
 
 
+MEMORY_OPTIONS = {
+    "data_bits": "Of the bus, 32 to 256.",
+    "address_bits": "Of its addresses.",
+    "burst": "Beats of a burst at most.",
+    "map_bytes": "Of the buffer of maps.",
+    "constants": "Steps whose biases and factors are kept.",
+    "tables": "Tables of functions that are kept.",
+    "weight_bytes": "Of the buffer of weights fetched ahead.",
+    "side_bits": "Of a map's height and width.",
+}
+"""Of an accelerator whose memory is outside."""
+
+
+def given_memory(command: Command) -> Command:
+    """Give ``command`` the options of an accelerator whose memory is outside."""
+    options = [
+        click.option(
+            f"--{key.replace('_', '-')}",
+            type=int,
+            help=f"With --memory axi: {about[0].lower()}{about[1:]}  [{getattr(Capacity, key)}]",
+        )
+        for key, about in MEMORY_OPTIONS.items()
+    ]
+    return given(command, options)
+
+
 @click.group(cls=_Commands, invoke_without_command=True)
 @click.option("--preset", metavar="NAME", help="Build one preset instead of all.")
 @click.option("--list-presets", is_flag=True, help="Print the presets and end.")
@@ -221,28 +249,61 @@ def layer(config: Path, name: str | None, out: Path, **ports: str) -> None:
 
 @main.command()
 @click.option(
-    "--config", type=Path, required=True, metavar="network.toml", help="Of hw.convert --whole."
+    "--config",
+    type=Path,
+    required=True,
+    multiple=True,
+    metavar="network.toml",
+    help="Of hw.convert --whole; more than once with --memory axi.",
+)
+@click.option(
+    "--memory",
+    type=click.Choice(["internal", "axi"]),
+    default="internal",
+    help="Where weights and maps are.  [internal]",
 )
 @click.option("--tile", type=int, default=4, help="Channels at a time, in and out.  [4]")
 @click.option("--scalers", type=int, help="Sums requantised a cycle.  [--tile]")
 @click.option(
     "--positions", type=int, help="Of a map that are computed at a time.  [the largest map's]"
 )
+@given_memory
 @click.option("--target", default="generic", help=f"{', '.join(FACTS)}.  [generic]")
 @click.option("--name", default="network", help="Module and file name.  [network]")
 @given_ports
-def network(config: Path, name: str, out: Path, **options: Any) -> None:
-    """Build a whole network, weights and maps inside: pixels in, results out.
+def network(config: tuple[Path, ...], name: str, out: Path, **options: Any) -> None:
+    """Build an accelerator for whole networks: pixels in, results out.
 
+    Weights and maps are inside, for one network, or in memory behind AXI4, for any.
     docs/accelerator.md says what it is made of, and which operators it does.
     """
     names = PortNames(options["clock"], options["reset"], options["reset_active"])
     check_module_name(name)
-    read = read_network(config)
-    sizes = sizes_for(read, options)
-    files = generate_network(read, sizes, name, names)
-    write_product(files, f"{name}.json", out, inputs=[config, config.parent / WEIGHTS])
+    if options["memory"] == "internal":
+        _leave_out(options, MEMORY_OPTIONS, "left out without --memory axi")
+        if len(config) > 1:
+            raise ParameterError("config", "one without --memory axi", len(config))
+    read = [read_network(one) for one in config]
+    if options["memory"] == "axi":
+        files = generate_external(read, capacity_for(options), name, names)
+    else:
+        files = generate_network(read[0], sizes_for(read[0], options), name, names)
+    inputs = [path for one in config for path in (one, one.parent / WEIGHTS)]
+    write_product(files, f"{name}.json", out, inputs=inputs)
     click.echo(" ".join(str(out / file) for file in files))
+
+
+def capacity_for(options: Mapping[str, Any]) -> Capacity:
+    """Return the capacity that was asked for; of what was left out its default."""
+    chosen = {key: options[key] for key in MEMORY_OPTIONS if options[key] is not None}
+    scalers = options["scalers"]
+    sizes = Sizes(
+        tile=options["tile"],
+        scalers=options["tile"] if scalers is None else scalers,
+        positions=options["positions"] or Sizes.positions,
+        target=options["target"],
+    )
+    return Capacity(sizes=sizes, **chosen)
 
 
 def sizes_for(network: Network, options: Mapping[str, Any]) -> Sizes:

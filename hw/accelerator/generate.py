@@ -14,7 +14,7 @@ from golden.network.network import Network
 from hw.accelerator.accelerator import Accelerator
 from hw.accelerator.predict import predict
 from hw.accelerator.timing import Timeline
-from hw.emit.axi import AxiWrapper, PortNames
+from hw.emit.axi import AxiWrapper, MemoryWrapper, PortNames
 from hw.emit.files import with_manifest
 from hw.emit.manifest import SCHEMA
 from hw.emit.template import instantiation
@@ -50,6 +50,23 @@ def generate_network(
     names.check_apart(name, [])
     program = compile_network(network, sizes)
     wrapper = AxiWrapper(Accelerator(program), names)
+    files, manifest = verilog_files(wrapper, name, names)
+    manifest |= describe(network, program, name)
+    files |= model_files(network, name)
+    files[f"{name}.veo"] = instantiation(wrapper, manifest, explain(manifest)).encode()
+    return with_manifest(files, f"{name}.json", manifest)
+
+
+def verilog_files(
+    wrapper: AxiWrapper | MemoryWrapper, name: str, names: PortNames
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Return a module's Verilog with the models of primitives, and the manifest's beginning.
+
+    Raises
+    ------
+    ParameterError
+        Where a primitive has the module's name.
+    """
     verilog = to_verilog(wrapper, name, wrapper.ports)
     models = models_for(verilog)
     if f"{name}.v" in models:
@@ -64,11 +81,8 @@ def generate_network(
         "reset": {"name": names.reset, "active": names.reset_active},
         "files": list(simulated),
         "models": list(models),
-    } | describe(network, program, name)
-    files = {file: text.encode() for file, text in simulated.items()}
-    files |= model_files(network, name)
-    files[f"{name}.veo"] = instantiation(wrapper, manifest, explain(manifest)).encode()
-    return with_manifest(files, f"{name}.json", manifest)
+    }
+    return {file: text.encode() for file, text in simulated.items()}, manifest
 
 
 def model_files(network: Network, name: str) -> dict[str, bytes]:
@@ -95,8 +109,7 @@ def describe(network: Network, program: Program, name: str) -> dict[str, Any]:
             "map_words": program.words,
             "target": sizes.target,
         },
-        "inputs": {network.input: _map(network.maps[network.input], sizes)},
-        "outputs": {name: _map(network.maps[name], sizes) for name in network.outputs},
+        **ends(network, sizes),
         "streams": {"s_axis": samples, "m_axis": samples},
         "timing": {
             "latency_cycles": timeline.latency,
@@ -112,8 +125,21 @@ def describe(network: Network, program: Program, name: str) -> dict[str, Any]:
         ],
         "certificate": network.certificate(),
         "prediction": {"multipliers": cost.multipliers, "block_rams": cost.block_rams},
-        "versions": {package: importlib.metadata.version(package) for package in _PACKAGES},
+        "versions": versions(),
     }
+
+
+def ends(network: Network, sizes: Sizes) -> dict[str, Any]:
+    """Return what a manifest says of the maps that go in and come out."""
+    return {
+        "inputs": {network.input: _map(network.maps[network.input], sizes)},
+        "outputs": {name: _map(network.maps[name], sizes) for name in network.outputs},
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what makes the Verilog."""
+    return {package: importlib.metadata.version(package) for package in _PACKAGES}
 
 
 _PACKAGES = ("amaranth", "pyosys")

@@ -43,8 +43,12 @@ class PortNames:
         if self.reset_active not in ("high", "low"):
             raise ParameterError("reset_active", "high or low", repr(self.reset_active))
 
-    def check_apart(self, module: str, loads: Collection[str]) -> None:
+    def check_apart(
+        self, module: str, loads: Collection[str], ports: Collection[str] | None = None
+    ) -> None:
         """Hold these names, those of a ``module`` and of its other ports apart.
+
+        The ports are those of streams unless they are given.
 
         Raises
         ------
@@ -53,7 +57,7 @@ class PortNames:
         """
         given = {"clock": self.clock, "reset": self.reset}
         for parameter, name in (given | {"name": module}).items():
-            for port in port_names(loads):
+            for port in port_names(loads) if ports is None else ports:
                 if same_name(name, port):
                     raise ParameterError(parameter, f"another name than that of {port}", repr(name))
         for parameter, name in given.items():
@@ -219,9 +223,34 @@ class AxiWrapper(Elaboratable):
 
 
 _BEAT_SIZE = {32: 2, 64: 3, 128: 4, 256: 5}
+_BURST = ("addr", "len", "size", "burst", "cache", "prot", "id")
+_LITE = ("addr", "prot")
+_CHANNELS: dict[str, tuple[str, ...]] = {
+    "m_axi_aw": _BURST,
+    "m_axi_w": ("data", "strb", "last"),
+    "m_axi_b": ("id", "resp"),
+    "m_axi_ar": _BURST,
+    "m_axi_r": ("id", "data", "resp", "last"),
+    "s_axi_aw": _LITE,
+    "s_axi_w": ("data", "strb"),
+    "s_axi_b": ("resp",),
+    "s_axi_ar": _LITE,
+    "s_axi_r": ("data", "resp"),
+}
+_INTERRUPT = "irq"
 _INCR = 1
 _NORMAL = 3
 """Of AxCACHE: bufferable, modifiable."""
+
+
+def memory_port_names() -> list[str]:
+    """Return all ports' names of a `MemoryWrapper` but those of clock and reset."""
+    wires = [
+        f"{prefix}{name}"
+        for prefix, fields in _CHANNELS.items()
+        for name in (*fields, "valid", "ready")
+    ]
+    return [*wires, _INTERRUPT]
 
 
 class MemoryWrapper(Elaboratable):
@@ -264,23 +293,14 @@ class MemoryWrapper(Elaboratable):
         burst |= {"id": id_bits}
         self._bits = bits
         lite = {"addr": len(self._stream("s_ar").payload), "prot": 3}
-        fields = {
-            "m_axi_aw": burst,
-            "m_axi_w": {name: own[name] for name in ("data", "strb", "last")},
-            "m_axi_b": {name: own[name] for name in ("id", "resp")},
-            "m_axi_ar": burst,
-            "m_axi_r": {name: own[name] for name in ("id", "data", "resp", "last")},
-            "s_axi_aw": lite,
-            "s_axi_w": {"data": 32, "strb": 4},
-            "s_axi_b": {"resp": 2},
-            "s_axi_ar": lite,
-            "s_axi_r": {"data": 32, "resp": 2},
-        }
+        own_lite = {"data": 32, "strb": 4, "resp": 2}
         self._wires: dict[str, dict[str, Signal]] = {}
-        for prefix, shapes in fields.items():
-            self._add_channel(prefix, shapes)
-        self._interrupt = Signal(name="irq")
-        self.ports["irq"] = (self._interrupt, ir.PortDirection.Output)
+        for prefix, fields in _CHANNELS.items():
+            plain, address = (own, burst) if prefix.startswith("m_") else (own_lite, lite)
+            shapes = address if fields is _BURST or fields is _LITE else plain
+            self._add_channel(prefix, {name: shapes[name] for name in fields})
+        self._interrupt = Signal(name=_INTERRUPT)
+        self.ports[_INTERRUPT] = (self._interrupt, ir.PortDirection.Output)
 
     @property
     def data_bytes_bits(self) -> int:

@@ -9,7 +9,7 @@ from amaranth.hdl import _ir as ir
 
 from golden.layer.design import LayerDesign
 from golden.line.design import LineDesign
-from hw.emit.axi import AxiWrapper, instance_of
+from hw.emit.axi import AxiWrapper, MemoryWrapper, instance_of
 from hw.emit.files import fingerprint
 
 _MADE_BY = "Made by: "
@@ -17,7 +17,9 @@ _WIDTH = 97
 """Characters of a line of comment."""
 
 
-def instantiation(wrapper: AxiWrapper, manifest: dict[str, Any], comment: Iterable[str]) -> str:
+def instantiation(
+    wrapper: AxiWrapper | MemoryWrapper, manifest: dict[str, Any], comment: Iterable[str]
+) -> str:
     """Return Verilog text that instantiates a build, headed by the lines of ``comment``."""
     wires: list[str] = []
     pins: list[str] = []

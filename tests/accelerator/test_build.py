@@ -1,18 +1,22 @@
 """The command line: a network's folder to an accelerator's files."""
 
 import json
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from golden.accelerator.compile import compile_network
+from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.external.compile import compile_external
 from golden.accelerator.sizes import Sizes
 from golden.network.files import CONFIG, WEIGHTS, written
 from golden.network.network import Network
 from hw.accelerator.timing import Timeline
 from hw.build import run
 from hw.emit.toml import to_toml
-from tests.accelerator.networks import Builder, grouped
+from tests.accelerator.networks import Builder, grouped, metaformer
 
 
 def folder_of(network: Network, folder: Path) -> Path:
@@ -83,3 +87,30 @@ def test_refusals(
     assert run(["network", "--config", str(config), "-o", str(out), *options]) == 2
     assert capsys.readouterr().err.startswith(f"hw.build: {message}")
     assert not out.exists()
+
+
+def test_build_with_memory_outside(tmp_path: Path) -> None:
+    configs = []
+    for number, make in enumerate((grouped, metaformer)):
+        configs += ["--config", str(folder_of(make()[1], tmp_path / f"net{number}"))]
+    out = tmp_path / "out"
+    options = ["--memory", "axi", "--tile", "8", "--scalers", "2", "--map-bytes", "4096"]
+    assert run(["network", *configs, *options, "-o", str(out), "--name", "acc"]) == 0
+    manifest = json.loads((out / "acc.json").read_text())
+    assert manifest["parameters"]["memory"] == "axi"
+    capacity = Capacity(sizes=Sizes(tile=8, scalers=2), map_bytes=4096)
+    assert manifest["hash"] == f"{capacity.hash:016x}"
+    image = (out / "acc.bin").read_bytes()
+    for make, program in zip((grouped, metaformer), manifest["programs"], strict=True):
+        expected = compile_external(make()[1], capacity).image
+        assert image[program["offset"] :][: program["bytes"]] == expected
+    subprocess.run(["gcc", "-fsyntax-only", "-Wall", "-Werror", str(out / "acc.h")], check=True)
+    scope: dict[str, Any] = {}
+    exec(compile((out / "acc.py").read_text(), "acc.py", "exec"), scope)
+    registers = {0x08: capacity.hash & 0xFFFFFFFF, 0x0C: capacity.hash >> 32}
+    driver = scope["Accelerator"](registers.get, registers.__setitem__)
+    driver.start(3)
+    assert (registers[0x1C], registers[0x10]) == (3, 1)
+    registers |= {0x14: 18 << 8 | 2, 0x18: 7}
+    with pytest.raises(RuntimeError, match=r"^Accelerator stopped: ABORT, descriptor 7$"):
+        driver.check()

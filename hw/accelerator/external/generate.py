@@ -1,0 +1,137 @@
+"""From networks to the files of an accelerator with all in memory: Verilog, programs, drivers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from golden.accelerator.external.capacity import VERSION, Capacity
+from golden.accelerator.external.compile import compile_external
+from golden.accelerator.external.program import ExternalProgram
+from golden.accelerator.sizes import SUM_BITS
+from golden.network.network import Network
+from golden.numbers.quantize import MULTIPLIER_BITS
+from hw.accelerator.external.accelerator import ExternalAccelerator
+from hw.accelerator.external.driver import c_header, python_driver
+from hw.accelerator.generate import ends, model_files, verilog_files, versions
+from hw.accelerator.post import FACTOR_BITS
+from hw.emit.axi import MemoryWrapper, PortNames, memory_port_names
+from hw.emit.files import with_manifest
+from hw.emit.template import instantiation
+from hw.predict import product
+
+PAGE = 4096
+"""Programs begin at multiples of so many bytes of NAME.bin."""
+
+
+def generate_external(
+    networks: Sequence[Network], capacity: Capacity, name: str, names: PortNames
+) -> dict[str, bytes]:
+    """Return the files of an accelerator, and of programs for ``networks`` on it, by name.
+
+    The Verilog depends on ``capacity`` alone.
+
+    Parameters
+    ----------
+    networks
+        What it computes, one or another.
+    capacity
+        How large it is.
+    name
+        Of the module.
+    names
+        Of clock and reset.
+
+    Raises
+    ------
+    ParameterError
+        Where an operator has no place on the accelerator, or two names are one.
+    """
+    names.check_apart(name, [], memory_port_names())
+    programs = [compile_external(network, capacity) for network in networks]
+    wrapper = MemoryWrapper(
+        ExternalAccelerator(capacity),
+        names,
+        data_bits=capacity.data_bits,
+        address_bits=capacity.address_bits,
+    )
+    files, manifest = verilog_files(wrapper, name, names)
+    image, entries = bytearray(), []
+    for number, (network, program) in enumerate(zip(networks, programs, strict=True)):
+        stem = name if number == 0 else f"{name}.{number}"
+        models = model_files(network, stem)
+        files |= models
+        image += bytes(-len(image) % PAGE)
+        entries.append(_entry(network, program, next(iter(models)), len(image)))
+        image += program.image
+    files[f"{name}.bin"] = bytes(image)
+    manifest |= _described(capacity, networks, entries)
+    files[f"{name}.h"] = c_header(name, manifest).encode()
+    files[f"{name}.py"] = python_driver(manifest).encode()
+    files[f"{name}.veo"] = instantiation(wrapper, manifest, _explain(manifest)).encode()
+    return with_manifest(files, f"{name}.json", manifest)
+
+
+def _described(
+    capacity: Capacity, networks: Sequence[Network], entries: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return what the manifest says of the accelerator."""
+    sizes = capacity.sizes
+    return {
+        "multipliers": sizes.matrix.multipliers + _post_multipliers(capacity),
+        "parameters": {
+            "memory": "axi",
+            "tile": sizes.tile,
+            "scalers": sizes.scalers,
+            "positions": sizes.positions,
+            "target": sizes.target,
+            "data_bits": capacity.data_bits,
+            "address_bits": capacity.address_bits,
+            "burst": capacity.burst,
+            "map_bytes": capacity.map_bytes,
+            "constants": capacity.constants,
+            "tables": capacity.tables,
+            "weight_bytes": capacity.weight_bytes,
+            "side_bits": capacity.side_bits,
+        },
+        "version": VERSION,
+        "hash": f"{capacity.hash:016x}",
+        **ends(networks[0], sizes),
+        "programs": entries,
+        "versions": versions(),
+    }
+
+
+def _entry(network: Network, program: ExternalProgram, model: str, offset: int) -> dict[str, Any]:
+    """Return what the manifest says of a program."""
+    beat = program.capacity.beat_bytes
+    products = {name: operator.products for name, operator in network.operators.items()}
+    return {
+        "model": model,
+        "offset": offset,
+        "bytes": len(program.image),
+        "descriptors": len(program.descriptors),
+        "input_bytes": program.input * beat,
+        "output_bytes": program.output * beat,
+        "scratch_bytes": program.scratch * beat,
+        "products": network.products,
+        "layers": [{"name": name, "products": count} for name, count in products.items()],
+        **ends(network, program.capacity.sizes),
+        "certificate": network.certificate(),
+    }
+
+
+def _post_multipliers(capacity: Capacity) -> int:
+    """Return the multipliers of the post unit."""
+    scaled = product(lanes=1, a_bits=SUM_BITS, b_bits=MULTIPLIER_BITS + 1)
+    chosen = product(lanes=1, a_bits=FACTOR_BITS, b_bits=FACTOR_BITS)
+    each = scaled.multipliers + (chosen.multipliers if capacity.abilities.product else 0)
+    return each * capacity.sizes.scalers
+
+
+def _explain(manifest: dict[str, Any]) -> list[str]:
+    parameters, name = manifest["parameters"], manifest["name"]
+    return [
+        f"{name}: runs programs in memory; {name}.bin holds them, {name}.h where.",
+        f"m_axi: AXI4 of {parameters['data_bits']} bits, INCR, ids 0 to 2, one each for program,",
+        "weights and maps. s_axi: AXI4-Lite of 32 bits, the registers.",
+        "irq is high while a cause that is enabled stands.",
+    ]
