@@ -189,3 +189,16 @@ def grouped() -> tuple[Builder, Network]:
     pooled = b.average(y, (2, 1), stride=2)
     picked = b.select(y, [5, 0, 5], [1, 3, 5], [0, 2])
     return b, b.network(pooled, b.plus(picked, picked))
+
+
+def wide() -> tuple[Builder, Network]:
+    """Return maps that a small buffer does not hold, of every form that is cut in its own way."""
+    b = Builder((3, 33, 31), seed=3)
+    x = b.convolution("image", 12, 3, stride=2)
+    d = b.convolution(x, 12, 3, groups=12)
+    z = b.convolution(b.pointwise(b.convolution(d, 30)), 12)
+    w = b.plus(x, z)
+    v = b.circular(b.circular(w, 0, embedding=(17, 1)), 1, embedding=(1, 16))
+    c = b.concatenate(w, w)
+    q = b.times(c, b.convolution(b.average(c, (17, 16)), 24))
+    return b, b.network(b.average(q, (3, 2), stride=2), v, w)

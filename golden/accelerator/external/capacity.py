@@ -104,6 +104,11 @@ class Capacity:
         return max(1, -(-SLOT_BYTES * self.sizes.scalers // self.beat_bytes))
 
     @property
+    def table_beats(self) -> int:
+        """Beats of a table."""
+        return TABLE // self.beat_bytes
+
+    @property
     def beats_bits(self) -> int:
         """Width of an address in beats."""
         return self.address_bits - (self.beat_bytes - 1).bit_length()

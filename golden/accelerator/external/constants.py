@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from golden.accelerator.descriptor import Descriptor, Finish, Kind, Region, Space, Transfer
-from golden.accelerator.external.capacity import TABLE, Capacity
+from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.format import pack_scales, pack_steps
 from golden.accelerator.external.steps import Step, loading
 from golden.accelerator.program import Rom
@@ -61,12 +61,12 @@ class ConstantsLoader:
         loads = self._loads(parts[0], 0)
         made = list(loads)
         for number, part in enumerate(parts):
-            now, slots = loads, dict(self._slots)
+            slots = dict(self._slots)
             if number + 1 < len(parts):
                 # Those that are at work in the other half must be over: as the first step waits.
                 loads = self._loads(parts[number + 1], number + 1, part.tables)
                 made += loads
-            made += self._moved(part, number, now, slots)
+            made += self._moved(part, number, slots)
         return made
 
     def _parts(self, steps: Sequence[Step]) -> Iterator[_Part]:
@@ -121,12 +121,9 @@ class ConstantsLoader:
             slot = self._slot(held | part.tables)
             self._slots[table] = slot
             far = self._store((rom.tables[table] & 255).astype(np.uint8).tobytes())
-            beats = TABLE // capacity.beat_bytes
+            beats = capacity.table_beats
             loads.append(Transfer(Space.TABLES, slot * beats, Region.PROGRAM, far, beats))
-        return [
-            Step(loading(one, waits=number == 0), part.steps[0].name)
-            for number, one in enumerate(loads)
-        ]
+        return [Step(loading(one), part.steps[0].name) for one in loads]
 
     def _slot(self, held: frozenset[int]) -> int:
         """Return a slot for a table: a free one, or that of which the use is longest ago."""
@@ -142,16 +139,13 @@ class ConstantsLoader:
             self._size += len(packed) // self._capacity.beat_bytes
         return self._stored[packed]
 
-    def _moved(
-        self, part: _Part, number: int, loads: list[Step], slots: dict[int, int]
-    ) -> Iterator[Step]:
+    def _moved(self, part: _Part, number: int, slots: dict[int, int]) -> Iterator[Step]:
         """Yield a part's steps, their constants where they were brought."""
         near = number % 2 * self._half
         biases, scales = (
             {row: near + place for place, row in enumerate(sorted(rows))}
             for rows in (part.biases, part.scales)
         )
-        pending = tuple(loads)
         for step in part.steps:
             one = step.descriptor
             if one.kind != Kind.COMPUTE:
@@ -165,5 +159,4 @@ class ConstantsLoader:
                     scale=scales[one.finish.scale],
                     table=slots[one.finish.table],
                 )
-            yield Step(replace(one, finish=finish), step.name, (*step.after, *pending))
-            pending = ()
+            yield Step(replace(one, finish=finish), step.name)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from golden.accelerator.descriptor import Descriptor, Kind, Region, Space, Transfer
 from golden.accelerator.external.capacity import SHIFTS, SLOT_BYTES, TABLE, Capacity
 from golden.accelerator.external.format import Header, pack_descriptor, pack_rows, padded
+from golden.accelerator.external.hazards import beats_of
 from golden.accelerator.program import Program, ProgramRun, Rom
 from golden.numbers.interval import Integers, wrap
 from golden.numbers.quantize import MULTIPLIER_BITS
@@ -72,6 +73,21 @@ class ExternalProgram:
         )
         return b"".join([header.pack(capacity), self.constants, descriptors, all_weights])
 
+    @property
+    def written_bytes(self) -> int:
+        """Bytes that a frame writes to memory."""
+        stores = [one.transfer for one in self.descriptors if one.kind == Kind.STORE]
+        return sum(moves.words * moves.blocks for moves in stores) * self.capacity.sizes.tile
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes that a frame reads, its header left out."""
+        capacity = self.capacity
+        loads = [one.transfer for one in self.descriptors if one.kind == Kind.LOAD]
+        beats = sum(beats_of(moves, capacity) * moves.blocks for moves in loads)
+        beats += len(self.descriptors) * capacity.descriptor_beats
+        return (beats + len(self.rows) * capacity.word_beats) * capacity.beat_bytes
+
     def run(self, frame: bytes) -> bytes:
         """Return a frame's output, byte for byte as it lies in memory."""
         return ExternalRun(self, frame).output()
@@ -122,11 +138,8 @@ class ExternalRun(ProgramRun):
         return self.memory[Region.OUTPUT].tobytes()
 
     def _load(self, one: Descriptor) -> None:
-        moves, capacity = one.transfer, self._capacity
-        beats = moves.words * {
-            Space.MAPS: capacity.word_beats,
-            Space.TABLES: 1,
-        }.get(moves.space, capacity.step_beats)
+        moves = one.transfer
+        beats = beats_of(moves, self._capacity)
         fill = {
             Space.MAPS: self._fill_maps,
             Space.BIASES: self._fill_biases,

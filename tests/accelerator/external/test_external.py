@@ -11,9 +11,9 @@ from golden.accelerator.words import maps_of
 from golden.numbers.interval import wrap
 from hw.simulate.external import ExternalBench
 from tests.accelerator.external.bench import CAPACITY, MEMORY, Session, built, frames_as_bytes
-from tests.accelerator.networks import grouped, metaformer
+from tests.accelerator.networks import grouped, metaformer, wide
 
-NETWORKS = {"metaformer": metaformer, "grouped": grouped}
+NETWORKS = {"metaformer": metaformer, "grouped": grouped, "wide": wide}
 MEMORIES = {
     "ideal": {},
     "slow": {"latency": 40, "rate": 1500},
@@ -27,7 +27,12 @@ MEMORIES = {
     "capacity",
     [
         CAPACITY,
-        Capacity(sizes=Sizes(tile=16, scalers=4, positions=30), constants=64, tables=2),
+        Capacity(
+            sizes=Sizes(tile=16, scalers=4, positions=30),
+            constants=256,
+            tables=2,
+            map_bytes=1 << 14,
+        ),
     ],
 )
 def test_program_does_what_the_network_does(name: str, capacity: Capacity) -> None:
@@ -60,4 +65,4 @@ def test_programs_on_one_verilog() -> None:
                 assert outcome.code == Stop.NONE
                 assert outcome.frames == 2
                 assert session.right, settings
-                assert outcome.written_bytes == len(session.expected)
+                assert outcome.written_bytes == 2 * program.written_bytes

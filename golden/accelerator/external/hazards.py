@@ -1,0 +1,133 @@
+"""Which descriptors must wait for which: found from what each reads and writes.
+
+Descriptors begin in their order, each when the one before has read all. What may still be under
+way then are the words of the last that finished sums, loads in their order, and stores in
+theirs.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from golden.accelerator.descriptor import ANY, Descriptor, Kind, Region, Space, Transfer
+from golden.accelerator.external.capacity import Capacity
+
+Place = tuple[Space | Region, int, int]
+"""A memory, and from where to before where."""
+
+UNWRITTEN = 1
+"""Descriptors whose words may not all be written when the next one begins."""
+UNDER_WAY = 8
+"""More transfers than can be: those that wait have a queue of fewer."""
+
+
+@dataclass(frozen=True)
+class _Access:
+    reads: tuple[Place, ...] = ()
+    writes: tuple[Place, ...] = ()
+
+
+def _meet(some: Sequence[Place], others: Sequence[Place]) -> bool:
+    return any(
+        one[0] is other[0] and one[1] < other[2] and other[1] < one[2]
+        for one in some
+        for other in others
+    )
+
+
+def _box(first: int, reaches: Sequence[int]) -> tuple[int, int]:
+    """Return the words from ``first`` on as far as steps lead away."""
+    low = first + sum(min(reach, 0) for reach in reaches)
+    return low, first + sum(max(reach, 0) for reach in reaches) + 1
+
+
+def beats_of(transfer: Transfer, capacity: Capacity) -> int:
+    """Return the beats of a block."""
+    of_word = {Space.MAPS: capacity.word_beats, Space.TABLES: 1}
+    return transfer.words * of_word.get(transfer.space, capacity.step_beats)
+
+
+def _transfer(one: Descriptor, capacity: Capacity) -> _Access:
+    moves = one.transfer
+    last = moves.blocks - 1
+    inside: Place = (moves.space, *_box(moves.near, (last * moves.near_stride, moves.words - 1)))
+    beats = beats_of(moves, capacity)
+    outside: Place = (moves.region, *_box(moves.far, (last * moves.far_stride, beats - 1)))
+    if one.kind == Kind.LOAD:
+        return _Access((outside,), (inside,))
+    return _Access((inside,), (outside,))
+
+
+def _compute(one: Descriptor, capacity: Capacity) -> _Access:
+    source, windows, finish = one.source, one.windows, one.finish
+    reaches = (
+        (source.height - 1) * source.row_words,
+        (windows.tiles - 1) * source.tile_words,
+        source.width - 1,
+    )
+    reads: list[Place] = [(Space.MAPS, *_box(source.base, reaches))]
+    if one.kind != Kind.COMPUTE or not one.final:
+        return _Access(tuple(reads))
+    parts = capacity.sizes.parts
+    rows, columns = windows.rows - 1, windows.columns - 1
+    biases = (rows * finish.bias_row, columns * finish.bias_column, parts - 1)
+    table = capacity.table_beats
+    reads += [
+        (Space.BIASES, *_box(finish.bias, biases)),
+        (Space.SCALES, finish.scale, finish.scale + parts),
+        (Space.TABLES, finish.table * table, (finish.table + 1) * table),
+    ]
+    target = (rows * finish.target_row, columns * finish.target_column)
+    return _Access(tuple(reads), ((Space.MAPS, *_box(finish.target, target)),))
+
+
+@dataclass
+class _Order:
+    """What may be under way."""
+
+    capacity: Capacity
+    unwritten: deque[_Access] = field(default_factory=lambda: deque(maxlen=UNWRITTEN))
+    transfers: dict[Kind, deque[_Access]] = field(
+        default_factory=lambda: {kind: deque(maxlen=UNDER_WAY) for kind in (Kind.LOAD, Kind.STORE)}
+    )
+
+    def add(self, one: Descriptor) -> Descriptor:
+        """Return a descriptor that waits for what it must."""
+        moves = one.kind in self.transfers
+        access = (_transfer if moves else _compute)(one, self.capacity)
+        waits = any(self._unwritten(one, access, other) for other in self.unwritten)
+        left = {
+            kind: ANY if kind == one.kind else self._left(access, others)
+            for kind, others in self.transfers.items()
+        }
+        if waits:
+            self.unwritten.clear()
+        if moves:
+            self.transfers[one.kind].append(access)
+        elif one.kind == Kind.COMPUTE and one.final:
+            self.unwritten.append(access)
+        return replace(one, waits=waits, loads=left[Kind.LOAD], stores=left[Kind.STORE])
+
+    @staticmethod
+    def _unwritten(one: Descriptor, access: _Access, other: _Access) -> bool:
+        """Whether a descriptor meets words that may not be written, or constants in use."""
+        if one.kind == Kind.LOAD:
+            return _meet(access.writes, (*other.reads[1:], *other.writes))
+        return _meet(access.reads, other.writes)
+
+    @staticmethod
+    def _left(access: _Access, others: Sequence[_Access]) -> int:
+        """Return how many of the last transfers may be under way."""
+        for later, other in enumerate(reversed(others)):
+            if _meet(access.reads, other.writes) or _meet(
+                access.writes, (*other.reads, *other.writes)
+            ):
+                return later
+        return ANY
+
+
+def ordered(descriptors: Sequence[Descriptor], capacity: Capacity) -> Iterator[Descriptor]:
+    """Yield descriptors, each with what it must wait for."""
+    order = _Order(capacity)
+    for one in descriptors:
+        yield order.add(one)
