@@ -15,7 +15,7 @@ from golden.accelerator.descriptor import Descriptor, Region, Source, Transfer
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.constants import ConstantsLoader
 from golden.accelerator.external.hazards import ordered
-from golden.accelerator.external.homes import Band, Far, Homes, Plan, Work, cut_sums
+from golden.accelerator.external.homes import Far, Homes, MapPart, Placement, Work, cut_sums
 from golden.accelerator.external.program import ExternalProgram, rows_of
 from golden.accelerator.external.steps import Step, loading, storing
 from golden.accelerator.lower import Lowering
@@ -142,7 +142,7 @@ class _ExternalCompiler:
 
     @staticmethod
     def _cut(
-        work: Work, plan: Plan, band: Band, lowered: Sums | Sequence[Move]
+        work: Work, plan: Placement, band: MapPart, lowered: Sums | Sequence[Move]
     ) -> tuple[Sums | Sequence[Move], Map]:
         """Return what a band of an operator is, and what it gives."""
         if isinstance(lowered, Sums):
@@ -154,7 +154,7 @@ class _ExternalCompiler:
         return [move for move in lowered if move.tile in own], work.gives
 
     @staticmethod
-    def _target(at: int, work: Work, gives: Map, band: Band) -> "_Target":
+    def _target(at: int, work: Work, gives: Map, band: MapPart) -> "_Target":
         """Return where a word of a band is in the whole map, and in the band alone."""
         plane, part = (data.height * data.width for data in (work.gives, gives))
         if work.sums is None:
@@ -172,7 +172,7 @@ class _ExternalCompiler:
     def _next(self, name: str, number: int) -> int:
         return min((use for use in self._uses[name] if use > number), default=1 << 30)
 
-    def _settle(self, work: Work, plan: Plan) -> Far | None:
+    def _settle(self, work: Work, plan: Placement) -> Far | None:
         """Give an operator's map its home; return that where it is memory."""
         if plan.target is not None:
             self._homes.near.held[work.name] = (plan.target, work.words(work.gives))
@@ -191,12 +191,12 @@ class _ExternalCompiler:
         """Take a map from the buffer to memory."""
         base, _ = self._homes.near.held[name]
         data = self._network.maps[name]
-        whole = Band(0, data.height, 0, tiles(data.channels, self._tile))
+        whole = MapPart(0, data.height, 0, tiles(data.channels, self._tile))
         if name not in self._homes.far:
             self._store(name, data, whole, base, self._home_far(name))
         self._homes.near.drop(name)
 
-    def _moved(self, data: Map, band: Band, near: int, far: Far) -> Transfer:
+    def _moved(self, data: Map, band: MapPart, near: int, far: Far) -> Transfer:
         """Return the transfer of a part of a map."""
         beats = self._capacity.word_beats
         plane, words = data.height * data.width, band.rows * data.width
@@ -212,7 +212,7 @@ class _ExternalCompiler:
             far_stride=0 if whole else plane * beats,
         )
 
-    def _load_band(self, work: Work, plan: Plan, index: int) -> None:
+    def _load_band(self, work: Work, plan: Placement, index: int) -> None:
         """Load what a band needs of maps in memory; what is there already stays."""
         if index >= len(plan.bands):
             return
@@ -226,10 +226,10 @@ class _ExternalCompiler:
             transfer = self._moved(data, part, near, self._homes.far[name])
             self._steps.append(Step(loading(transfer), work.name))
 
-    def _store(self, name: str, data: Map, band: Band, near: int, far: Far) -> None:
+    def _store(self, name: str, data: Map, band: MapPart, near: int, far: Far) -> None:
         self._steps.append(Step(storing(self._moved(data, band, near, far)), name))
 
-    def _view_band(self, work: Work, plan: Plan, index: int) -> None:
+    def _view_band(self, work: Work, plan: Placement, index: int) -> None:
         """Say where a band's sources are."""
         for name, data in work.sources.items():
             part = work.takes(name, plan.bands[index])
@@ -248,7 +248,7 @@ class _ExternalCompiler:
         if self._homes.far.get(name) == far:
             return
         data = self._network.maps[name]
-        whole = Band(0, data.height, 0, tiles(data.channels, self._tile))
+        whole = MapPart(0, data.height, 0, tiles(data.channels, self._tile))
         base, _ = self._homes.near.held[name]
         self._store(name, data, whole, base, far)
 

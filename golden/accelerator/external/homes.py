@@ -28,7 +28,7 @@ class Far:
 
 
 @dataclass(frozen=True)
-class Band:
+class MapPart:
     """What of an operator's map is made at a time.
 
     Parameters
@@ -83,12 +83,12 @@ class Work:
         """Whether windows go around the map's end, or are not known."""
         return self.sums is None or any(term.windows.around for term in self.sums.terms)
 
-    def cuts(self) -> Iterator[list[Band]]:
+    def cuts(self) -> Iterator[list[MapPart]]:
         """Yield ways to cut it, the finest last."""
         height, n_tiles = self.gives.height, tiles(self.gives.channels, self.tile)
-        yield [Band(0, height, 0, n_tiles)]
+        yield [MapPart(0, height, 0, n_tiles)]
         if n_tiles > 1 and (self.apart or self.sums is None):
-            yield [Band(0, height, tile, 1) for tile in range(n_tiles)]
+            yield [MapPart(0, height, tile, 1) for tile in range(n_tiles)]
         if self.around:
             return
         rows = height
@@ -96,12 +96,12 @@ class Work:
             rows = -(-rows // 2)
             for count in [n_tiles, 1] if self.apart and n_tiles > 1 else [n_tiles]:
                 yield [
-                    Band(row, min(rows, height - row), tile, count)
+                    MapPart(row, min(rows, height - row), tile, count)
                     for tile in range(0, n_tiles, count)
                     for row in range(0, height, rows)
                 ]
 
-    def takes(self, name: str, band: Band) -> Band:
+    def takes(self, name: str, band: MapPart) -> MapPart:
         """Return which part of a source a band needs."""
         data = self.sources[name]
         all_tiles = tiles(data.channels, self.tile)
@@ -118,17 +118,17 @@ class Work:
                 spans.append((0, data.height) if w.around else (first, after))
                 of_tiles.append(term.apart)
         if not spans:
-            return Band(0, data.height, 0, all_tiles)
+            return MapPart(0, data.height, 0, all_tiles)
         # At least a row, where all of them are outside.
         low = min(max(min(first for first, _ in spans), 0), data.height - 1)
         high = max(min(max(after for _, after in spans), data.height), low + 1)
         cut = all(of_tiles) and len(self.sources) > 0
         tile, count = (band.tile, band.tiles) if cut else (0, all_tiles)
-        return Band(low, high - low, tile, count)
+        return MapPart(low, high - low, tile, count)
 
 
 @dataclass(frozen=True)
-class Plan:
+class Placement:
     """How an operator is done.
 
     Parameters
@@ -146,7 +146,7 @@ class Plan:
     """
 
     spills: tuple[str, ...]
-    bands: list[Band]
+    bands: list[MapPart]
     target: int | None
     slots: Mapping[str, tuple[int, ...]]
     turns: int
@@ -167,7 +167,7 @@ class Homes:
     far: dict[str, Far] = field(default_factory=dict)
     scratch: MapMemory = field(default_factory=MapMemory)
 
-    def plan(self, work: Work, others: Sequence[str]) -> Plan | None:
+    def plan(self, work: Work, others: Sequence[str]) -> Placement | None:
         """Return how to do an operator; None where it has no place.
 
         ``others`` are maps in the buffer, what is best done without first.
@@ -182,8 +182,8 @@ class Homes:
         return None
 
     def _try(
-        self, work: Work, spills: tuple[str, ...], bands: list[Band], *, near: bool, turns: int
-    ) -> Plan | None:
+        self, work: Work, spills: tuple[str, ...], bands: list[MapPart], *, near: bool, turns: int
+    ) -> Placement | None:
         memory = deepcopy(self.near)
         for name in spills:
             memory.drop(name)
@@ -205,10 +205,10 @@ class Homes:
         }
         if any(base + size > self.limit for base, size in memory.held.values()):
             return None
-        return Plan(spills, bands, target, slots, turns)
+        return Placement(spills, bands, target, slots, turns)
 
 
-def cut_sums(work: Work, band: Band, first_rows: Mapping[str, int]) -> tuple[Sums, Map]:
+def cut_sums(work: Work, band: MapPart, first_rows: Mapping[str, int]) -> tuple[Sums, Map]:
     """Return what a band of an operator is: sums and the part of the map.
 
     ``first_rows`` are those of the parts of sources that are there.
