@@ -64,10 +64,10 @@ class Circular(Kernels):
         """See `Kernels`."""
         return self.start
 
-    def value(self, *maps: Integers) -> Integers:
-        """See `Stage`."""
-        sums = self._around(maps[0] - self.takes[0].zero_point) + self.start
-        return self.rescale.apply(sums, self.gives.zero_point, self.clip)
+    def totals(self, x: Integers) -> Integers:
+        """See `Kernels`."""
+        sums: Integers = self._around(x - self.takes[0].zero_point) + self.start
+        return sums
 
     def _around(self, maps: Integers) -> Integers:
         """Return the kernels' sums over maps that go on at their other end."""

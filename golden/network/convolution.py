@@ -46,10 +46,9 @@ class Convolution(Kernels):
         folded: Integers = self.bias - self.takes[0].zero_point * self.weight.sum(axis=(1, 2, 3))
         return folded
 
-    def value(self, *maps: Integers) -> Integers:
-        """See `Stage`."""
-        (x,) = maps
+    def totals(self, x: Integers) -> Integers:
+        """See `Kernels`."""
         padded = self.window.padded(x - self.takes[0].zero_point, 0)
         sums = correlate(padded, self.weight, self.groups, self.window)
         sums += self.bias[:, None, None]
-        return self.rescale.apply(sums, self.gives.zero_point, self.clip)
+        return sums

@@ -64,6 +64,14 @@ class Kernels(Operator):
         """What sums begin with, ``[O, ...]``."""
         return self.bias
 
+    def totals(self, x: Integers) -> Integers:
+        """Return the sums of a map, before they are scaled."""
+        raise NotImplementedError
+
+    def value(self, *maps: Integers) -> Integers:
+        """See `Stage`."""
+        return self.rescale.apply(self.totals(maps[0]), self.gives.zero_point, self.clip)
+
     @property
     def sums(self) -> Interval:
         """See `Operator`."""

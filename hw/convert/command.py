@@ -65,6 +65,11 @@ NETWORK = "network.json"
 @click.option("--whole", is_flag=True, help="Convert the whole network, not its ParC layers alone.")
 @click.option("--until", "end", metavar="NODE", help="With --whole: the last node that is taken.")
 @click.option("--from", "begin", metavar="NODE", help="With --whole: the first node that is taken.")
+@click.option(
+    "--equalise",
+    is_flag=True,
+    help="With --whole: channels alike across layers, biases corrected, if that measures better.",
+)
 @click.option("--check", "checked", is_flag=True, help="With --whole: compare with onnxruntime.")
 @click.option("-o", "--out", type=Path, required=True, help="Folder to write to.")
 def main(
@@ -80,6 +85,7 @@ def main(
     whole: bool,
     end: str | None,
     begin: str | None,
+    equalise: bool,
     checked: bool,
     out: Path,
 ) -> int:
@@ -112,11 +118,17 @@ def main(
             observer,
             bits,
             weight_bits,
+            equalise,
             checked,
             out,
         )
         return convert(request, data, inputs, _bar)
-    for name, given in (("until", end), ("from", begin), ("check", checked)):
+    for name, given in (
+        ("until", end),
+        ("from", begin),
+        ("equalise", equalise),
+        ("check", checked),
+    ):
         if given:
             raise ParameterError(name, "left out without --whole", "given")
     graph = _read(model, state, size, data.images.shape[1], trust_pickle=trust_pickle)

@@ -1,7 +1,6 @@
 """``python -m hw.convert --whole``: a whole network to integers."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,8 @@ from hw.convert.archive import load_program
 from hw.convert.calibrate import Calibration
 from hw.convert.read_onnx import check_model
 from hw.convert.read_torch import export_factory
+from hw.convert.whole.calibrated import Bar, Calibrator
 from hw.convert.whole.foreign import as_roundings
-from hw.convert.whole.formats import maps_of, observe
 from hw.convert.whole.imported import Imported, complete, is_quantised
 from hw.convert.whole.imported import maps_of as imported_maps
 from hw.convert.whole.measure import check, measure
@@ -38,7 +37,6 @@ _MEASURED, _CHECKED = 8, 2
 """Images, where there are no labels; images that go through the referee."""
 _POOR = 20
 """Decibels under which integers are warned of."""
-Bar = Callable[[str, int], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,8 @@ class Request:
         Nodes that a part begins and ends with.
     observer, bits, weight_bits
         How formats are chosen.
+    equalise
+        Whether to make channels alike where that helps.
     checked
         Whether to compare with onnxruntime.
     out
@@ -68,6 +68,7 @@ class Request:
     observer: str
     bits: int
     weight_bits: int
+    equalise: bool
     checked: bool
     out: Path
 
@@ -89,11 +90,13 @@ def convert(request: Request, data: Calibration, inputs: list[Path], bar: Bar) -
     part, before = cut(written, request.begin, request.end)
     model = simplified(part)
     images = data.images if before is None else _made_by(simplified(before), data.images)
-    steps, network = to_network(model, images, request, bar)
+    steps, network, gained = to_network(model, images, request, bar)
     shown = images if data.labels is not None else images[:_MEASURED]
     with bar("measuring", len(shown)) as progress:
         figures = measure(model, steps, network, shown, data.labels, progress.update)
     report: dict[str, Any] = {"observer": request.observer, **figures}
+    if gained:
+        report["equalised"] = gained
     report["certificate"] = network.certificate()
     if request.checked:
         with bar("checking", min(len(images), _CHECKED)) as progress:
@@ -110,28 +113,21 @@ def convert(request: Request, data: Calibration, inputs: list[Path], bar: Bar) -
 
 def to_network(
     model: Model, images: Floats, request: Request, bar: Bar
-) -> tuple[list[Step], Network]:
-    """Return the steps of a network, and its integers in formats that suit the images."""
+) -> tuple[list[Step], Network, dict[str, Any]]:
+    """Return the steps of a network, its integers, and what equalisation measured."""
     steps, output = recognise(model)
     steps = fuse_clips(steps, output, model.constants)
     if is_quantised(steps):
-        return _imported(model, steps, output)
+        if request.equalise:
+            raise ParameterError("equalise", "left out of a network that is quantised", "given")
+        return *_imported(model, steps, output), {}
     output = output if any(step.name == output for step in steps) else steps[-1].name
-    made = [s for s in steps if s.tensor and s.kind not in ("image", "constant")]
-    names = list(dict.fromkeys(step.tensor for step in made))
-
-    def traces() -> Iterator[Mapping[str, Floats]]:
-        with bar("calibrating", len(images)) as progress:
-            for image in images:
-                yield {**model.run(names, image[None]), model.input: image[None]}
-                progress.update(1)
-
-    seen = observe(steps, traces())
-    maps = maps_of(steps, seen, observer=request.observer, bits=request.bits)
-    network = quantise(
-        steps, maps, output, weight_bits=request.weight_bits, constants=model.constants
+    calibrator = Calibrator(
+        model, steps, output, images, request.observer, request.bits, request.weight_bits, bar
     )
-    return steps, network
+    if request.equalise:
+        return calibrator.best()
+    return steps, calibrator.made(steps), {}
 
 
 def _imported(model: Model, steps: list[Step], output: str) -> tuple[list[Step], Network]:
@@ -225,6 +221,10 @@ def _say(network: Network, report: dict[str, Any], files: Mapping[str, bytes], o
     if "float_accuracy" in report:
         before, after = report["float_accuracy"], report["integer_accuracy"]
         click.echo(f"accuracy: {before:.2%} in float, {after:.2%} in integers")
+    if "equalised" in report:
+        ratios = report["equalised"]["decibels"].items()
+        tried = ", ".join(f"{name} {ratio:.1f} dB" for name, ratio in ratios)
+        click.echo(f"equalised: {report['equalised']['chosen']}, of {tried}")
     if "check" in report:
         _say_check(report["check"])
     click.echo(f"{len(files)} files in {out}")

@@ -13,6 +13,8 @@ from hw.convert.whole.steps import MOVES, Step
 
 _SLACK = 2
 """Steps left over, for zero points that are even."""
+N_STEPS = 255 - _SLACK
+"""Of words of 8 bits that a range may fill."""
 _LEAST_SCALE = -40
 """Binary logarithm of the least scale."""
 _NARROWER = 4
@@ -90,7 +92,7 @@ def observe(steps: Sequence[Step], traces: Iterable[Mapping[str, Floats]]) -> di
     for trace in traces:
         for step in steps:
             if step.tensor and step.kind != "constant":
-                seen[step.name].add(np.clip(trace[step.tensor].astype(np.float64), *step.clip))
+                seen[step.name].add(np.clip(step.as_map(trace[step.tensor]), *step.clip))
     return shared(steps, seen)
 
 

@@ -41,8 +41,8 @@ def measure(
         made = network.trace({network.input: network.quantize(image[None])})
         for step in known:
             data = network.maps[step.name]
-            real = np.clip(exact[step.tensor].astype(np.float64), *_ends(step))
-            ratios[step.name].add(step.as_map(real), data.dequantize(made[step.name]))
+            real = np.clip(step.as_map(exact[step.tensor]), *_ends(step))
+            ratios[step.name].add(real, data.dequantize(made[step.name]))
         guesses[index] = exact[model.output].argmax(), made[output].argmax()
         progress(1)
     layers = {name: ratio.decibels for name, ratio in ratios.items()}

@@ -60,6 +60,7 @@ def fuse_clips(steps: Sequence[Step], output: str, constants: Constants) -> list
             continue
         source.format, source.words = step.format, step.words
         source.clip = (max(source.clip[0], ends[0]), min(source.clip[1], ends[1]))
+        source.raw = source.unclipped
         source.tensor, source.axes = step.tensor, step.axes
         renamed[step.name] = source.name
         uses[source.name] = uses[step.name]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from golden.operator.parc import Floats
 from hw.convert.whole.model import Operation
@@ -80,6 +81,10 @@ class Step:
         The file's name of the result in integers, if it has them.
     axes
         Which axis of the map each of the tensor's is.
+    raw
+        The tensor before the clip, and its axes, where that is another one.
+    gain
+        What each channel of the map is of the tensor's: see `hw.convert.whole.equalise`.
     """
 
     name: str
@@ -96,11 +101,20 @@ class Step:
     format: "Format | None" = None
     words: str = ""
     axes: tuple[str, ...] = ("N", "C", "H", "W")
+    raw: tuple[str, tuple[str, ...]] | None = None
+    gain: Floats | None = None
 
-    def as_map(self, values: Floats) -> Floats:
-        """Return its tensor as a map ``[1, C, H, W]``."""
-        order = [self.axes.index(axis) for axis in "NCHW" if axis in self.axes]
-        return values.transpose(order).reshape(1, *self.shape)
+    @property
+    def unclipped(self) -> tuple[str, tuple[str, ...]]:
+        """The tensor before the clip, "" where there is none, and its axes."""
+        return self.raw or (self.tensor, self.axes)
+
+    def as_map(self, values: npt.NDArray[Any], axes: tuple[str, ...] | None = None) -> Floats:
+        """Return its tensor, or another of ``axes``, as a map ``[1, C, H, W]``, with its gains."""
+        axes = axes or self.axes
+        order = [axes.index(axis) for axis in "NCHW" if axis in axes]
+        real: Floats = values.transpose(order).reshape(1, *self.shape).astype(np.float64)
+        return real if self.gain is None else real * self.gain[:, None, None]
 
     def scale(self, gain: Floats, offset: Floats) -> None:
         """Make its result, of kernels, ``gain * y + offset``, one number a channel each."""
