@@ -11,7 +11,8 @@ from hw.convert.graph import Kind
 from hw.convert.quantized import Levels, LevelsOf, levels
 
 _STANDARD = ("", "ai.onnx", "com.microsoft")
-_QONNX = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas")
+QONNX = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas")
+"""Domains of operators that QONNX has."""
 _KINDS: Mapping[str, Kind] = {
     "QuantizeLinear": "quantize",
     "DequantizeLinear": "dequantize",
@@ -29,8 +30,8 @@ _FAR = 1 << 40
 
 def kind_of(node: onnx.NodeProto) -> Kind | None:
     """Return how ``node`` rounds, or narrows integers; None for every other node."""
-    if node.domain in _QONNX:
-        known = node.op_type in ("Quant", "IntQuant") and _rounding(node) in _ROUNDINGS
+    if node.domain in QONNX:
+        known = node.op_type in ("Quant", "IntQuant") and rounding_of(node) in _ROUNDINGS
         return "fake_quantize" if known else None
     blocks = any(a.name == "block_size" and a.i for a in node.attribute)
     return None if blocks or node.domain not in _STANDARD else _KINDS.get(node.op_type)
@@ -60,25 +61,26 @@ def levels_of(node: onnx.NodeProto, types: Mapping[str, int]) -> LevelsOf:
         if node.op_type == "Clip":
             low, high = (-_FAR if given[1] is None else given[1]), given[2]
             return levels(1.0, 0, (low, _FAR if high is None else high))
-        if node.domain in _QONNX:
-            ends = _ends(int(given[3]), attributes.get("signed", 1), attributes.get("narrow", 0))
-            return levels(given[1], given[2], ends, None, _ROUNDINGS[_rounding(node)])
+        if node.domain in QONNX:
+            ends = ends_of(int(given[3]), attributes.get("signed", 1), attributes.get("narrow", 0))
+            return levels(given[1], given[2], ends, None, _ROUNDINGS[rounding_of(node)])
         zero_point = node.input[2] if len(node.input) > 2 else ""
         data_type = attributes.get("output_dtype") or types.get(zero_point, TensorProto.UINT8)
         name = TensorProto.DataType.Name(data_type)
-        ends = _ends(int(name.removeprefix("U").removeprefix("INT") or 8), name[0] != "U", 0)
+        ends = ends_of(int(name.removeprefix("U").removeprefix("INT") or 8), name[0] != "U", 0)
         return levels(given[1], given[2], ends, attributes.get("axis", 1))
 
     return of
 
 
-def _ends(bits: int, signed: int, narrow: int) -> tuple[int, int]:
+def ends_of(bits: int, signed: int, narrow: int) -> tuple[int, int]:
     """Return the ends of integers of ``bits``; narrow ones leave one out."""
     if signed:
         return -(1 << bits - 1) + bool(narrow), (1 << bits - 1) - 1
     return 0, (1 << bits) - 1 - bool(narrow)
 
 
-def _rounding(node: onnx.NodeProto) -> str:
+def rounding_of(node: onnx.NodeProto) -> str:
+    """Return how a `Quant` rounds."""
     modes = [a.s.decode() for a in node.attribute if a.name == "rounding_mode"]
     return modes[0].upper() if modes else "ROUND"

@@ -22,6 +22,7 @@ from hw.convert.whole.calibrated import Bar, Calibrator
 from hw.convert.whole.foreign import as_roundings
 from hw.convert.whole.imported import Imported, complete, is_quantised
 from hw.convert.whole.imported import maps_of as imported_maps
+from hw.convert.whole.left_real import rounded_everywhere
 from hw.convert.whole.measure import check, measure
 from hw.convert.whole.model import Model, cut, fixed, proto_of_program, simplified
 from hw.convert.whole.qdq import write_qdq
@@ -86,10 +87,11 @@ def convert(request: Request, data: Calibration, inputs: list[Path], bar: Bar) -
         raise ParameterError(name, "at most 8 with --whole", getattr(request, name))
     given = fixed(_proto(request, data.images.shape[1]), request.size)
     _check_channels(proto_shape(given), data)
-    written = as_roundings(given)
+    written, stands = as_roundings(given)
     part, before = cut(written, request.begin, request.end)
-    model = simplified(part)
     images = data.images if before is None else _made_by(simplified(before), data.images)
+    part, rounded = rounded_everywhere(part, images, request.observer)
+    model = simplified(part)
     steps, network, gained = to_network(model, images, request, bar)
     shown = images if data.labels is not None else images[:_MEASURED]
     with bar("measuring", len(shown)) as progress:
@@ -101,9 +103,11 @@ def convert(request: Request, data: Calibration, inputs: list[Path], bar: Bar) -
     if request.checked:
         with bar("checking", min(len(images), _CHECKED)) as progress:
             words = {step.name: step.words for step in steps if step.words}
-            file = part if request.begin else cut(given, None, request.end)[0]
+            stands = stands and not request.begin and not rounded
+            file = cut(given, None, request.end)[0] if stands else part
             source = SourceFile(network, file, words) if words else None
             report["check"] = check(network, images[:_CHECKED], progress.update, source)
+    report["rounded"] = rounded
     report["warnings"] = _warnings(report)
     files = _files(network, report)
     write_product(files, REPORT, request.out, inputs=inputs)
@@ -194,7 +198,11 @@ def _files(network: Network, report: dict[str, Any]) -> dict[str, bytes]:
 
 def _warnings(report: dict[str, Any]) -> list[str]:
     ratios = {**report["layers"], "the network's output": report["output"]}
-    return [
+    rounded = [
+        f"{name}, which the file leaves in real numbers, is rounded as the images have it"
+        for name in report["rounded"]
+    ]
+    return rounded + [
         f"integers of {name} are {ratio:.1f} dB from float, under {_POOR} dB"
         for name, ratio in ratios.items()
         if ratio is not None and ratio < _POOR

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from golden.network.map import Map
 from golden.network.network import Network
 from golden.numbers.interval import Integers
 from golden.numbers.observe import Sqnr
@@ -41,7 +43,7 @@ def measure(
         made = network.trace({network.input: network.quantize(image[None])})
         for step in known:
             data = network.maps[step.name]
-            real = np.clip(step.as_map(exact[step.tensor]), *_ends(step))
+            real = np.clip(step.as_map(_real(exact[step.tensor], data)), *_ends(step))
             ratios[step.name].add(real, data.dequantize(made[step.name]))
         guesses[index] = exact[model.output].argmax(), made[output].argmax()
         progress(1)
@@ -58,6 +60,12 @@ def measure(
         right = np.mean(guesses == labels[: len(images), None], axis=0).tolist()
         result |= dict(zip(("float_accuracy", "integer_accuracy"), right, strict=True))
     return result
+
+
+def _real(values: npt.NDArray[np.generic], data: Map) -> Floats:
+    """Return a tensor in real numbers: what is moved may be in integers."""
+    whole = values.dtype.kind in "iu"
+    return data.dequantize(values.astype(np.int64)) if whole else values.astype(np.float64)
 
 
 def _ends(step: Step) -> tuple[float, float]:

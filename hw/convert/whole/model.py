@@ -21,6 +21,7 @@ from golden.inputs.errors import ParameterError, first_line
 from golden.operator.parc import Floats
 from hw.convert.read_onnx import dimensions
 from hw.convert.read_torch import check_shape, quiet
+from hw.convert.whole.decomposed import with_clips
 
 Constants = dict[str, npt.NDArray[Any]]
 _STANDARD = ("", "ai.onnx")
@@ -113,7 +114,9 @@ def proto_of_program(program: Any) -> onnx.ModelProto:
     try:
         with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            exported = torch.onnx.export(program, dynamo=True, optimize=True, verbose=False)
+            exported = torch.onnx.export(
+                with_clips(program), dynamo=True, optimize=True, verbose=False
+            )
             return exported.model_proto
     except Exception as reason:  # whatever the exporter raises
         _refuse("a network that torch.onnx exports", f"one that fails ({first_line(reason)})")

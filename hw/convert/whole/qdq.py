@@ -301,7 +301,7 @@ def _pointwise(writer: Writer, operator: Pointwise, sources: Sequence[str], outp
     if operator.function:
         real = writer.dequantize(sources[0], data, output)
         made = FUNCTIONS[operator.function].write(writer, real, output)
-        writer.quantize(made, operator.gives, _words(operator.gives), output)
+        writer.quantize(made, operator.gives, operator.gives.range, output)
     elif operator.clip is not None:
         ends = [
             writer.constant(f"{output}_{end}", np.array(getattr(clip, end), type_of(data)))

@@ -3,22 +3,17 @@
 onnxruntime makes of the latter the former, with the same kernels: a network is the same either way.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
-from onnx import helper, numpy_helper
 
-from golden.inputs.errors import ParameterError
-from hw.convert.whole.qdq import Writer
+from hw.convert.whole.rewriting import MOVING, Rewriting, attributes_of, checked_scale, refuse
 
 MICROSOFT = "com.microsoft"
-_STANDARD = ("", "ai.onnx")
-_OPSET = 13
-"""With it, constants may have one scale a channel."""
+_FORMATS = "scales and zero points"
 
 
 @dataclass(frozen=True)
@@ -62,13 +57,6 @@ KERNELS: Mapping[str, InIntegers] = {
     "QLinearReduceMean": _unary("ReduceMean"),
 }
 """By the names of the operators in integers."""
-MOVING = frozenset(
-    [
-        *("DepthToSpace", "Flatten", "Gather", "Identity", "MaxPool", "Reshape", "Resize"),
-        *("Slice", "SpaceToDepth", "Split", "Squeeze", "Transpose", "Unsqueeze"),
-    ]
-)
-"""Operators that give integers as they take them, in their format."""
 _OWN_ATTRIBUTES = ("channels_last", "opset")
 """That operators in real numbers have not."""
 
@@ -86,10 +74,10 @@ def without_qoperators(proto: onnx.ModelProto) -> onnx.ModelProto:
     kinds = [(node.domain, node.op_type) for node in proto.graph.node]
     if not any(_in_integers(domain, kind) for domain, kind in kinds):
         return proto
-    rewriting = _Rewriting(_of_opset(proto))
+    rewriting = _Rewriting(proto)
     for node in rewriting.proto.graph.node:
         rewriting.take(node)
-    return rewriting.finished()
+    return rewriting.finished(rewriting.output)
 
 
 def _in_integers(domain: str, kind: str) -> bool:
@@ -97,164 +85,105 @@ def _in_integers(domain: str, kind: str) -> bool:
     return rounds or kind in KERNELS
 
 
-def _of_opset(proto: onnx.ModelProto) -> onnx.ModelProto:
-    (found,) = [o.version for o in proto.opset_import if o.domain in _STANDARD] or [1]
-    if found >= _OPSET:
-        return proto
-    try:
-        newer: onnx.ModelProto = onnx.version_converter.convert_version(proto, _OPSET)
-    except Exception:  # whatever onnx raises
-        raise ParameterError("model", f"of opset {_OPSET} or later", found) from None
-    return newer
-
-
-class _Rewriting:
+class _Rewriting(Rewriting):
     """Nodes rewritten one by one."""
 
     def __init__(self, proto: onnx.ModelProto) -> None:
-        self.proto = proto
-        self._writer = Writer()
-        self._constants = {t.name: numpy_helper.to_array(t) for t in proto.graph.initializer}
+        super().__init__(proto)
         # By the names of integers: their scale's name and their zero point's.
         self._formats: dict[str, tuple[str, str]] = {}
-        self._made: dict[str, str] = {}
 
-    def finished(self) -> onnx.ModelProto:
-        """Return the network; where it gave integers it gives what they stand for."""
-        graph = self.proto.graph
-        output = graph.output[0].name
-        if output in self._formats:
-            output = self._real(output, *self._formats[output])
-        proto = onnx.ModelProto()
-        proto.CopyFrom(self.proto)
-        del proto.graph.node[:], proto.graph.output[:], proto.graph.value_info[:]
-        proto.graph.node.extend(self._writer.nodes)
-        proto.graph.initializer.extend(self._writer.constants)
-        proto.graph.output.append(helper.make_empty_tensor_value_info(output))
-        return proto
+    @property
+    def output(self) -> str:
+        """What the network gives; where those are integers, what they stand for."""
+        name = self.proto.graph.output[0].name
+        ends = self._formats.get(name)
+        return name if ends is None else self.dequantised(name, *ends)
 
     def take(self, node: onnx.NodeProto) -> None:
         """Rewrite a node."""
-        if node.op_type == "Constant":
-            for tensor in (a.t for a in node.attribute if a.name == "value"):
-                self._constants[node.output[0]] = numpy_helper.to_array(tensor)
         if node.op_type in KERNELS:
             self._kernel(node, KERNELS[node.op_type])
-        elif node.op_type == "QuantizeLinear" and node.input[0] not in self._constants:
+        elif node.op_type == "QuantizeLinear" and node.input[0] not in self.constants:
             self._formats[node.output[0]] = self._ends(node, 1)
-            self._keep(node)
+            self.keep(node).domain = ""
         elif node.op_type in MOVING and node.input[0] in self._formats:
             self._move(node)
+        elif node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            self.keep(node).domain = ""
         else:
-            self._keep(node)
-
-    def _keep(self, node: onnx.NodeProto) -> None:
-        kept = onnx.NodeProto()
-        kept.CopyFrom(node)
-        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
-            kept.domain = ""
-        self._writer.nodes.append(kept)
+            self.keep(node)
 
     def _kernel(self, node: onnx.NodeProto, kernel: InIntegers) -> None:
-        attributes = _attributes(node)
-        self._check(node, attributes)
+        attributes = attributes_of(node)
+        _check(node, attributes)
         places = kernel.takes or tuple(range(2, len(node.input), 3))
         axis = _axis_of(kernel.kind, attributes)
         reals = [self._taken(node, place, axis) for place in places]
-        if kernel.bias is not None and len(node.input) > kernel.bias and node.input[kernel.bias]:
+        if kernel.bias is not None and _given(node, kernel.bias):
             reals.append(self._bias(node, kernel.bias))
         kept = {k: v for k, v in attributes.items() if k not in _OWN_ATTRIBUTES}
         (output,) = node.output
-        named = len(node.input) > kernel.gives and bool(node.input[kernel.gives])
-        made = f"{output}_real" if named else output
-        self._write(kernel.kind, reals, [made], node.name, kept)
+        named = _given(node, kernel.gives)
+        made = self.fresh(f"{output}_real") if named else output
+        self.write(kernel.kind, reals, [made], node.name, kept)
         if named:
             self._rounded(made, output, self._ends(node, kernel.gives))
 
     def _move(self, node: onnx.NodeProto) -> None:
         """Write an operator that moves samples on what the integers stand for."""
         ends = self._formats[node.input[0]]
-        real = self._real(node.input[0], *ends)
-        made = [f"{output}_real" for output in node.output]
-        self._write(node.op_type, [real, *node.input[1:]], made, node.name, _attributes(node))
+        real = self.dequantised(node.input[0], *ends)
+        made = [self.fresh(f"{output}_real") for output in node.output]
+        self.write(node.op_type, [real, *node.input[1:]], made, node.name, attributes_of(node))
         for before, output in zip(made, node.output, strict=True):
             self._rounded(before, output, ends)
 
-    def _write(
-        self,
-        kind: str,
-        inputs: Sequence[str],
-        outputs: Sequence[str],
-        name: str,
-        attributes: Mapping[str, Any],
-    ) -> None:
-        self._writer.nodes.append(helper.make_node(kind, inputs, outputs, name, **attributes))
-
     def _rounded(self, real: str, output: str, ends: tuple[str, str]) -> None:
-        given = [name for name in ends if name]
-        self._writer.node("QuantizeLinear", [real, *given], output)
+        self.write("QuantizeLinear", [real, *(name for name in ends if name)], [output])
         self._formats[output] = ends
-
-    def _real(self, integers: str, scale: str, zero: str, axis: int | None = None) -> str:
-        """Return what integers stand for."""
-        key = f"{integers} {scale} {zero}"
-        if key not in self._made:
-            name = f"{integers}_real_{len(self._made)}"
-            attributes = {} if axis is None else {"axis": axis}
-            given = [part for part in (integers, scale, zero) if part]
-            self._made[key] = self._writer.node("DequantizeLinear", given, name, **attributes)
-        return self._made[key]
 
     def _taken(self, node: onnx.NodeProto, place: int, axis: int) -> str:
         name = node.input[place]
-        scale = self._value(node, place + 1)
+        scale = checked_scale(node, self.value(node, place + 1, _FORMATS))
         if scale.size == 1:
-            return self._real(name, *self._ends(node, place + 1))
-        zero = self._value(node, place + 2) if _given(node, place + 2) else np.zeros(1, np.uint8)
-        if name not in self._constants:
-            _refuse(node, "with one scale a map", f"{scale.size} for {name}")
-        zeros = np.broadcast_to(zero.ravel(), scale.shape) if zero.size == 1 else zero
-        ends = self._constant("scales", scale.ravel()), self._constant("zeros", zeros.ravel())
-        return self._real(name, *ends, axis)
+            return self.dequantised(name, *self._ends(node, place + 1))
+        if name not in self.constants:
+            refuse(node, "with one scale a map", f"{scale.size} for {name}")
+        if self.constants[name].shape[axis] != scale.size:
+            refuse(node, "with a scale an output", f"{scale.size} for {name}")
+        zero = np.zeros(1, self.constants[name].dtype)
+        zero = self.value(node, place + 2, _FORMATS) if _given(node, place + 2) else zero
+        zeros = np.broadcast_to(zero.ravel(), scale.ravel().shape)
+        ends = self.constant("scales", scale.ravel()), self.constant("zeros", zeros)
+        return self.dequantised(name, *ends, axis=axis)
 
     def _bias(self, node: onnx.NodeProto, place: int) -> str:
         """Return biases: their scale is that of the products."""
-        x, w = (self._value(node, index).ravel().astype(np.float32) for index in (1, 4))
+        x, w = (self.value(node, i, _FORMATS).ravel().astype(np.float32) for i in (1, 4))
         scales = x * w if len(w) > 1 else (x * w).reshape(())
-        zero = self._constant("zeros", np.zeros(scales.shape, np.int32))
+        ends = self.constant("scales", scales), self.constant("zeros", np.zeros_like(scales, "i4"))
         axis = 0 if len(w) > 1 else None
-        return self._real(node.input[place], self._constant("scales", scales), zero, axis)
+        return self.dequantised(node.input[place], *ends, axis=axis)
 
     def _ends(self, node: onnx.NodeProto, place: int) -> tuple[str, str]:
         """Return the scale and the zero point at a place of a node, each one number."""
-        made = []
-        for index in (place, place + 1):
-            if not _given(node, index):
-                made.append("")
-                continue
-            value = self._value(node, index)
+        scale = checked_scale(node, self.value(node, place, _FORMATS))
+        values = [scale]
+        if _given(node, place + 1):
+            values.append(self.value(node, place + 1, _FORMATS))
+        for value in values:
             if value.size != 1:
-                _refuse(node, "with one scale and zero point a map", f"{value.size} numbers")
-            made.append(self._constant(node.input[index], value.reshape(())))
-        return made[0], made[1]
+                refuse(node, "with one scale and zero point a map", f"{value.size} numbers")
+        names = [self.constant("format", value.reshape(())) for value in values]
+        return names[0], names[1] if len(names) > 1 else ""
 
-    def _value(self, node: onnx.NodeProto, place: int) -> npt.NDArray[Any]:
-        value: npt.NDArray[Any] | None = self._constants.get(node.input[place])
-        if value is None:
-            _refuse(node, "with constant scales and zero points", node.input[place] or "none")
-        return value
 
-    def _constant(self, name: str, values: npt.NDArray[Any]) -> str:
-        key = f"{values.dtype} {values.shape} {values.tobytes().hex()}"
-        if key not in self._made:
-            self._made[key] = self._writer.constant(f"{name}_format_{len(self._made)}", values)
-        return self._made[key]
-
-    def _check(self, node: onnx.NodeProto, attributes: Mapping[str, Any]) -> None:
-        if attributes.get("channels_last"):
-            _refuse(node, "with channels before height and width", "channels_last")
-        if node.op_type == "QGemm" and attributes.get("alpha", 1.0) != 1.0:
-            _refuse(node, "with alpha 1", attributes["alpha"])
+def _check(node: onnx.NodeProto, attributes: Mapping[str, Any]) -> None:
+    if attributes.get("channels_last"):
+        refuse(node, "with channels before height and width", "channels_last")
+    if node.op_type == "QGemm" and attributes.get("alpha", 1.0) != 1.0:
+        refuse(node, "with alpha 1", attributes["alpha"])
 
 
 def _axis_of(kind: str, attributes: Mapping[str, Any]) -> int:
@@ -262,14 +191,5 @@ def _axis_of(kind: str, attributes: Mapping[str, Any]) -> int:
     return 0 if kind == "Conv" or attributes.get("transB") else 1
 
 
-def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    return {a.name: helper.get_attribute_value(a) for a in node.attribute}
-
-
 def _given(node: onnx.NodeProto, place: int) -> bool:
     return len(node.input) > place and bool(node.input[place])
-
-
-def _refuse(node: onnx.NodeProto, rule: str, found: object) -> NoReturn:
-    place = f"{node.op_type} {node.name or node.output[0]}"
-    raise ParameterError("model", f"of operations {rule}", f"{found} in {place}")

@@ -169,6 +169,7 @@ class SourceFile:
         del exposed.graph.output[:]
         self._names = list(dict.fromkeys(self._words.values()))
         exposed.graph.output.extend(map(onnx.helper.make_empty_tensor_value_info, self._names))
+        _keep_apart(exposed.graph)
         signed = all(data.signed for data in network.maps.values())
         self._session = session_of(exposed, signed=signed)
         self._input = proto.graph.input[0].name
@@ -209,6 +210,20 @@ class SourceFile:
         if isinstance(operator, Average) and self._words[name] in self._loose:
             return undecided(operator, x).astype(np.int64)
         return operator.max_error
+
+
+def _keep_apart(graph: onnx.GraphProto) -> None:
+    """Give every constant that is dequantised a zero point of its own.
+
+    onnxruntime 1.32 makes signed weights unsigned, and fails where two share one zero point.
+    """
+    zeros = {tensor.name: tensor for tensor in graph.initializer}
+    for index, node in enumerate(graph.node):
+        if node.op_type == "DequantizeLinear" and len(node.input) > 2 and node.input[2] in zeros:
+            own = onnx.TensorProto()
+            own.CopyFrom(zeros[node.input[2]])
+            own.name = node.input[2] = f"{own.name}_of_node_{index}"
+            graph.initializer.append(own)
 
 
 def _rounded_means(proto: onnx.ModelProto) -> set[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hw.convert.whole.model import Operation
+from hw.convert.whole.rewriting import spread, to_words
 from hw.convert.whole.steps import Format, Value
 
 if TYPE_CHECKING:
@@ -32,13 +33,24 @@ def quantize(reader: "Reader", o: Operation) -> None:
     tensor, value = reader.data(o)
     name, format = reader.materialise(tensor), _format(reader, o)
     step = reader.steps[name]
-    if step.format not in (None, format):
+    if step.format is not None and step.format != format:
         if step.tensor == tensor:
             reader.refuse(o, "that round a map of real numbers once")
+        if _narrower(step.format, format):
+            # Words that stay as they are.
+            reader.values[o.outputs[0]] = Value(step.name, value.axes)
+            reader.integers.add(o.outputs[0])
+            return
         step = reader.add("pointwise", [name], o.outputs[0], step.shape, place=o.place)
     step.format, step.words = format, o.outputs[0]
     reader.values[o.outputs[0]] = Value(step.name, value.axes)
     reader.integers.add(o.outputs[0])
+
+
+def _narrower(words: Format, others: Format) -> bool:
+    """Whether all words are those of the others too, and stand for the same."""
+    same = (words.scale, words.zero_point) == (others.scale, others.zero_point)
+    return same and others.low <= words.low and words.high <= others.high
 
 
 def dequantize(reader: "Reader", o: Operation) -> None:
@@ -81,17 +93,15 @@ def constant_rounding(reader: "Reader", o: Operation) -> bool:
     if not np.all((scale > 0) & np.isfinite(scale)):
         reader.refuse(o, "of scales that are positive and finite")
     axis = o.attributes.get("axis", 1)
-    shape = [1] * values.ndim
+    if o.kind == "QuantizeLinear":
+        words = to_words(values, scale, zero, axis)
+        reader.dequantise(o.outputs[0], words.astype(np.float64), np.ones(1))
+        return True
+    sides = [1] * values.ndim
     if scale.size > 1:
-        shape[axis] = -1
-        scale, zero = scale.reshape(shape), zero.reshape(shape) if zero.size > 1 else zero
-    if o.kind == "DequantizeLinear":
-        real = (values.astype(np.float64) - zero.astype(np.float64)) * scale
-        reader.dequantise(o.outputs[0], real, np.ravel(scale))
-        if scale.size == zero.size == 1 and values.dtype in (np.int8, np.uint8):
-            reader.tables[o.outputs[0]] = _format(reader, o)
-    else:
-        words = np.iinfo(zero.dtype)
-        q = np.rint(values.astype(np.float32) / scale.astype(np.float32)) + zero.astype(np.int64)
-        reader.dequantise(o.outputs[0], np.clip(q, words.min, words.max), np.ones(1))
+        sides[axis] = -1
+    real = (values.astype(np.float64) - spread(zero, sides)) * spread(scale, sides)
+    reader.dequantise(o.outputs[0], real, np.ravel(scale))
+    if scale.size == zero.size == 1 and values.dtype in (np.int8, np.uint8):
+        reader.tables[o.outputs[0]] = _format(reader, o)
     return True
