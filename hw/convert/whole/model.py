@@ -251,7 +251,13 @@ def _session(content: bytes, target: str = "") -> onnxruntime.InferenceSession:
     options.log_severity_level = 4
     if target:
         options.optimized_model_filepath = target
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        content,
+        options,
+        providers=["CPUExecutionProvider"],
+        # It rounds weights that a file has in real numbers.
+        disabled_optimizers=["WeightBiasQuantization"],
+    )
 
 
 def _simplified(proto: onnx.ModelProto) -> onnx.ModelProto:

@@ -165,7 +165,8 @@ def to_words(
         sides[axis] = -1
     steps = np.rint(values.astype(np.float32) / spread(scale.astype(np.float32), sides))
     words, ends = steps + spread(zero, sides).astype(np.int64), np.iinfo(zero.dtype)
-    return np.clip(words, ends.min, ends.max).astype(zero.dtype)
+    made: npt.NDArray[Any] = np.clip(words, ends.min, ends.max).astype(zero.dtype)
+    return made
 
 
 def spread(values: npt.NDArray[Any], sides: Sequence[int]) -> npt.NDArray[Any]:

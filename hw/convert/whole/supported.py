@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable
 
 from golden.network.registry import OPERATORS
+from hw.convert.whole.qonnx import QUANT
 from hw.convert.whole.qoperator import KERNELS
 from hw.convert.whole.recognise import KNOWN
 
@@ -22,7 +23,7 @@ def operations_text() -> str:
 
 def foreign_text() -> str:
     """Return the operations of other tools that are read, on lines of a document."""
-    return _wrapped(sorted(KERNELS))
+    return _wrapped((*sorted(KERNELS), *QUANT))
 
 
 def _wrapped(names: Iterable[str]) -> str:

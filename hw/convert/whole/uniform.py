@@ -27,6 +27,8 @@ from hw.convert.whole.rewriting import (
 _OFFSET = 128
 _KERNELS = ("Conv", "Gemm")
 _BIAS = np.iinfo(np.int32)
+_ALIKE = 1e-5
+"""Of a scale, that tools may be off where they multiply two."""
 
 
 def with_integer_kernels(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -78,7 +80,11 @@ class _Kernels(Rewriting):
         x = self._scale(node.input[0]) if node.op_type in _KERNELS else None
         weights = None if x is None else self._weights(node)
         norm = self._norms.get(node.output[0]) if node.op_type == "Conv" else None
-        if x is None or weights is None or (norm is None and self._bias_is_rounded(node)):
+        if (
+            x is None
+            or weights is None
+            or (norm is None and self._bias_is_rounded(node, x * weights.scale))
+        ):
             self.keep(node)
             return
         self.changed = True
@@ -144,14 +150,15 @@ class _Kernels(Rewriting):
         if node is None or node.op_type != "DequantizeLinear":
             return None
         scale = self.constants.get(node.input[1])
-        return None if scale is None or scale.size != 1 else np.float32(scale.ravel()[0])
+        usable = scale is not None and scale.size == 1 and _are_scales(scale)
+        return np.float32(scale.ravel()[0]) if usable else None
 
     def _weights(self, node: onnx.NodeProto) -> _Weights | None:
         made = self._made_by.get(node.input[1])
         if made is None or made.op_type != "DequantizeLinear":
             return None
         integers, scale = self._integers(made.input[0]), self.constants.get(made.input[1])
-        if integers is None or scale is None:
+        if integers is None or scale is None or not _are_scales(scale):
             return None
         zero = self.constants.get(made.input[2]) if len(made.input) > 2 else None
         zero = np.zeros(1, integers.dtype) if zero is None else zero
@@ -170,7 +177,8 @@ class _Kernels(Rewriting):
         if values is None or node.op_type != "Clip":
             return None
         low, high = (self.value(node, place, "ends") for place in (1, 2))
-        return np.clip(values, low, high)
+        clipped: npt.NDArray[Any] = np.clip(values, low, high)
+        return clipped
 
     def _rounded(self, node: onnx.NodeProto) -> npt.NDArray[Any] | None:
         given = [self.constants.get(name) for name in node.input]
@@ -180,14 +188,17 @@ class _Kernels(Rewriting):
         point = zero[0] if zero else np.zeros((), np.uint8)
         return to_words(values, scale, point, attributes_of(node).get("axis", 1))
 
-    def _bias_is_rounded(self, node: onnx.NodeProto) -> bool:
+    def _bias_is_rounded(self, node: onnx.NodeProto, sums: npt.NDArray[Any]) -> bool:
+        """Whether biases, if any, are integers of 32 bits that have the scale of the sums."""
         if len(node.input) < 3 or not node.input[2]:
             return True
         made = self._made_by.get(node.input[2])
         if made is None or made.op_type != "DequantizeLinear":
             return False
-        integers = self.constants.get(made.input[0])
-        return integers is None or integers.dtype == np.int32
+        integers, scale = (self.constants.get(name) for name in made.input[:2])
+        if integers is None or scale is None or integers.dtype != np.int32:
+            return False
+        return np.allclose(np.broadcast_to(scale.ravel(), sums.shape), sums, rtol=_ALIKE, atol=0)
 
     def _real(self, node: onnx.NodeProto, name: str) -> npt.NDArray[Any]:
         """Return biases in real numbers."""
@@ -199,7 +210,13 @@ class _Kernels(Rewriting):
             refuse(node, "with biases that are constant", name)
         zero = self.constants.get(made.input[2]) if len(made.input) > 2 else None
         none = np.zeros(1) if zero is None else zero
-        return (integers.astype(np.float64) - none) * scale
+        real: npt.NDArray[Any] = (integers.astype(np.float64) - none) * scale
+        return real
+
+
+def _are_scales(values: npt.NDArray[Any]) -> bool:
+    """Whether all are; who reads the network refuses others."""
+    return bool(np.all((values > 0) & np.isfinite(values)))
 
 
 def with_words_of_one_kind(proto: onnx.ModelProto) -> onnx.ModelProto:

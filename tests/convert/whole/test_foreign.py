@@ -15,7 +15,7 @@ from onnx import helper, numpy_helper
 
 from golden.network.files import read_network
 from hw.command import run_command
-from hw.convert.archive import load_program
+from hw.convert.archive import _register_roundings, load_program
 from hw.convert.command import main
 from tests.convert.whole.builder import Builder
 
@@ -235,6 +235,7 @@ class Narrow(torch.nn.Module):
 
 
 def test_ends_within_a_type_are_clips(tmp_path):
+    _register_roundings()
     program = torch.export.export(Narrow(), (torch.zeros(1, 3, 8, 8),))
     torch.export.save(program, tmp_path / "net.pt2")
     network, _ = converted(tmp_path / "net.pt2", tmp_path)

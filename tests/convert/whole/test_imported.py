@@ -180,7 +180,7 @@ def test_formats_that_no_map_has_are_refused(options, message, tmp_path, capsys)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_map_that_is_not_rounded_is_named(tmp_path, capsys):
+def test_weights_that_are_not_rounded_are_named(tmp_path, capsys):
     path = quantised(tmp_path)
     model = onnx.load(path)
     # Another convolution behind, of real numbers.
@@ -193,8 +193,7 @@ def test_a_map_that_is_not_rounded_is_named(tmp_path, capsys):
     onnx.save(model, path)
     assert run(path, tmp_path) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "quantised at every map that one operator gives another, not without" in line
-    assert "Conv real" in line
+    assert "Conv real, whose weight must be rounded in the file, not real numbers" in line
 
 
 def test_biases_that_decide_a_channel_are_taken_off_the_ends_of_32_bits(tmp_path):
