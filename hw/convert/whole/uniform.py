@@ -150,8 +150,9 @@ class _Kernels(Rewriting):
         if node is None or node.op_type != "DequantizeLinear":
             return None
         scale = self.constants.get(node.input[1])
-        usable = scale is not None and scale.size == 1 and _are_scales(scale)
-        return np.float32(scale.ravel()[0]) if usable else None
+        if scale is None or scale.size != 1 or not _are_scales(scale):
+            return None
+        return np.float32(scale.ravel()[0])
 
     def _weights(self, node: onnx.NodeProto) -> _Weights | None:
         made = self._made_by.get(node.input[1])
