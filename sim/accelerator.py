@@ -12,13 +12,14 @@ from golden.accelerator.program import Program
 from golden.accelerator.sizes import Sizes
 from golden.accelerator.words import frames_of, maps_of
 from golden.network import cases
+from golden.network.registry import OPERATORS
 from golden.network.network import Network
 from golden.numbers.interval import Integers
 from hw.accelerator.accelerator import Accelerator, word_layout
 from hw.accelerator.timing import Timeline
 from sim.unit import beats_of, run_unit
 
-KINDS = tuple(kind for kind in cases.KINDS if kind not in ("layer_norm", "resize"))
+KINDS = tuple(kind for kind in OPERATORS if kind not in ("layer_norm", "resize"))
 """Operators that the accelerator does."""
 
 
