@@ -22,7 +22,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from golden.fft.odd import OddTransform, odd_part
+from golden.fft.odd import OddTransform, bin_sequence, odd_part
 from golden.numbers.interval import Integers
 
 Complexes = npt.NDArray[np.complex128]
@@ -39,7 +39,7 @@ def bin_order(size: int) -> Integers:
     # Behind the rows' transforms: the bin that is congruent to the column's modulo 2^m, and to
     # 2^m times the row's modulo a.
     column = (rows - 1 - reverse)[:, None] * odd * pow(odd, -1, rows)
-    row = np.arange(odd) * rows * rows * pow(rows, -1, odd)
+    row = bin_sequence(odd) * rows * rows * pow(rows, -1, odd)
     return np.asarray(((column + row) % size).reshape(-1))
 
 

@@ -6,9 +6,9 @@ from golden.fft.format import SectionFormat
 from golden.fft.odd import OddTransform
 from golden.numbers.fixed import SQ
 from hw.fft.bands import own_depth
-from hw.fft.odd import Schedule
 from hw.fft.pipeline import pipeline_latency
 from hw.fft.rank import SHORTEST_MEMORY, rank_parts
+from hw.fft.schedule import Schedule
 from hw.predict import adder, counter, output_stage, product, ram, rom, table, weights_port
 from hw.targets.cost import Cost
 
@@ -74,19 +74,26 @@ def transforms(design: FftDesign) -> Cost:
 def _odd_stage(design: FftDesign, number: int, odd: OddTransform) -> Cost:
     before, after = design.formats.sections[number : number + 2]
     schedule = Schedule(odd)
-    parts, half, n_units = 2 * design.pairs, odd.half, len(schedule.units)
-    bits = before.operand.width + odd.growth
-    width = after.entry.width + before.operand.f_bits + odd.f_bits - after.entry.f_bits
-    multiplied = product(lanes=parts, a_bits=bits, b_bits=odd.constant_bits)
-    operands = [{(s.row.kind, s.operand) for s in schedule.steps(u)} for u in range(n_units)]
-    # A sample, its sum and difference, their total, and what the rows begin with.
-    sums = (6 + (half - 1) + 2 * odd.derives * (half > 1)) * bits
-    sums += (n_units + 1 + odd.derives * (half > 1)) * width
-    sums += 0 if after.ranks else after.entry.width
-    chosen = (half + sum(len(own) - 1 for own in operands)) * bits + 2 * half * width
-    turned = 2 * bits if any(odd.turns) else 0
-    luts = sums + _CHOICE_LUTS * chosen + turned + _ROUNDING_LUTS
-    return multiplied.times(n_units) + Cost(luts=parts * luts + _STEPS_LUTS)
+    parts, n_units, side = 2 * design.pairs, schedule.n_units, schedule.n_side_by_side
+    entry, operand, leaving = before.operand.width, before.operand.width + odd.growth, after.entry
+    width = leaving.width + before.operand.f_bits + odd.f_bits - leaving.f_bits
+    cost = product(lanes=parts, a_bits=operand, b_bits=odd.constant_bits).times(n_units)
+    # A sample; sum and difference of a pair, and what is left of them; all samples' sum.
+    widths = [entry, entry + 1, entry + 1, entry + 2, entry + 3, *[width] * (n_units + 1)]
+    widths += [operand] * odd.shares
+    if not after.ranks:
+        widths.append(leaving.width)
+    for bits in widths:
+        cost += adder(bits).times(parts)
+    # The sum of all samples, or the rows of one of the multipliers.
+    chosen = entry + 3 + 2 * _CHOICE_LUTS * width * max(side - 1, 0)
+    chosen += operand * (n_units > 2 * side > 0)
+    turned = (leaving.width if odd.inverse else entry) * any(odd.turns)
+    cost += Cost(luts=parts * (chosen + turned + _ROUNDING_LUTS) + _STEPS_LUTS)
+    cost += ram(depth=2 << (odd.half - 1).bit_length(), width=parts * (2 * entry + odd.growth + 2))
+    if not odd.inverse:
+        return cost + ram(depth=odd.half + 1, width=parts * entry)
+    return cost + ram(depth=2 << (odd.points - 1).bit_length(), width=parts * (leaving.width + 1))
 
 
 def door(design: FftDesign) -> Cost:
