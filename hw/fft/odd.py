@@ -10,7 +10,7 @@ from golden.fft.format import SectionFormat
 from golden.fft.odd import OddTransform
 from hw.fft.beats import AHEAD, Beats, BeatSignature
 from hw.fft.product import rounded, rounds_up
-from hw.fft.schedule import COS, SIN, Row, Schedule, Times
+from hw.fft.schedule import COS, SIN, BlockTimes, Row, Schedule
 from hw.parts.counter import Counter
 from hw.parts.delay import delay
 from hw.parts.operands import ONE, ZERO, Bits, Operands, bits_of
@@ -48,8 +48,8 @@ class Ages:
 
 
 @dataclass(frozen=True)
-class Samples:
-    """Samples on their way, and what of a block they are.
+class Arriving:
+    """Arriving on their way, and what of a block they are.
 
     Parameters
     ----------
@@ -131,10 +131,10 @@ class OddStage(Component):
     @staticmethod
     def _times_on(
         target: str, odd: OddTransform, before: SectionFormat, after: SectionFormat
-    ) -> Times:
+    ) -> BlockTimes:
         bits = before.operand.width + odd.growth
         multiplying = SharedMultiplier.latency_on(target, a_bits=bits)
-        return Times(odd, multiplying, whole=not after.ranks)
+        return BlockTimes(odd, multiplying, whole=not after.ranks)
 
     @staticmethod
     def latency_on(
@@ -174,7 +174,7 @@ class OddStage(Component):
         self._leave(m, since, values, carries)
         return m
 
-    def _enter(self, m: Module) -> Samples:
+    def _enter(self, m: Module) -> Arriving:
         """Round samples to operands, turned, and tell what they are."""
         odd = self._odd
         points, half = odd.points, odd.half
@@ -191,7 +191,7 @@ class OddStage(Component):
         seconds = range(2, points, 2) if odd.inverse else range(half + 1, points)
         pairs = [seconds.index(n) if n in seconds else 0 for n in range(points)]
         pair = Array(Const(k, (half - 1).bit_length()) for k in pairs)[place.value]
-        return Samples(
+        return Arriving(
             x=[self._operand(m, pair, part, turns) for pair, part in self._parts],
             valid=announced("valid", range(points)),
             zero=announced("zero", [0]),
@@ -235,8 +235,8 @@ class OddStage(Component):
         m.d.sync += [turned.eq(value), added.eq(up), x.eq(turned + added)]
         return x
 
-    def _all(self, m: Module, samples: Samples) -> list[Value]:
-        """Return the sum of all samples of a block, when it is `Times.loaded`."""
+    def _all(self, m: Module, samples: Arriving) -> list[Value]:
+        """Return the sum of all samples of a block, when it is `BlockTimes.loaded`."""
         there = AHEAD + 2
         made: list[Value] = []
         for name, x in zip(self._names, samples.x, strict=True):
@@ -280,7 +280,7 @@ class OddStage(Component):
             value, there, lasts = held, taken + 1, self._odd.points
         return value
 
-    def _meet(self, m: Module, samples: Samples) -> tuple[list[Value], list[Value]]:
+    def _meet(self, m: Module, samples: Arriving) -> tuple[list[Value], list[Value]]:
         """Return what is to be added, and subtracted from the first: two of a pair, or 0 twice."""
         there = AHEAD + 2
         if self._odd.inverse:
@@ -317,7 +317,7 @@ class OddStage(Component):
             seconds.append(second)
         return _split(memory.r_data, len(samples.x)), seconds
 
-    def _pairs_of(self, m: Module, samples: Samples) -> list[Value]:
+    def _pairs_of(self, m: Module, samples: Arriving) -> list[Value]:
         """Return for each part what is left of a pair's sum, and of its difference.
 
         A sum is subtracted from the first pair's, and that from twice number 0.
@@ -339,7 +339,7 @@ class OddStage(Component):
             left += [sums, self._less_shared(m, samples, apart, name)]
         return left
 
-    def _less_shared(self, m: Module, samples: Samples, apart: Value, name: str) -> Value:
+    def _less_shared(self, m: Module, samples: Arriving, apart: Value, name: str) -> Value:
         """Return a pair's difference a cycle later, less the first pair's where all share that."""
         kept = Signal(signed(self._bits), name=f"differences_{name}", reset_less=True)
         if not self._odd.shares:
@@ -356,7 +356,7 @@ class OddStage(Component):
         m.d.sync += kept.eq(apart - shared if self._odd.inverse else apart + shared)
         return kept
 
-    def _operands(self, m: Module, samples: Samples) -> tuple[list[Value], dict[str, list[Value]]]:
+    def _operands(self, m: Module, samples: Arriving) -> tuple[list[Value], dict[str, list[Value]]]:
         """Return for each part what A begins with, and operands of the rows, step by step."""
         times, since = self._times, samples.complete
         left = self._pairs_of(m, samples)

@@ -142,7 +142,7 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Times:
+class BlockTimes:
     """Cycles from the announcement of a block's last sample.
 
     Parameters
