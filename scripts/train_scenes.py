@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from nets.scenes import NAMES, SIZE, TRAINED_SIZES, WEIGHTS, blank, folded, right, scenes
+from hw.command import table
+from nets.scenes import NAMES, SIZE, TRAINED_SIZES, WEIGHTS, Size, blank, folded, right, scenes
 
 STATE = Path(__file__).resolve().parent.parent / "build" / "scenes"
 _BATCH = 64
@@ -125,9 +126,13 @@ def _begin_rounded(network: nn.Module, out: Path) -> None:
         )
 
 
-def accuracy(network: nn.Module, count: int = 500) -> float:
+SHOWN = (*TRAINED_SIZES[:3], (28, 28), (36, 36), (40, 40), (40, 56), (56, 56), (64, 64))
+"""Sizes that networks are tried at: some of those learned from, and others, kernels resized."""
+
+
+def accuracy(network: nn.Module, size: Size = (SIZE, SIZE), count: int = 500) -> float:
     """Return the part of scenes of digits not seen before that have both answers right."""
-    images, labels = scenes((SIZE, SIZE), count, seed=2022, test=True)
+    images, labels = scenes(size, count, seed=2022, test=True)
     with torch.no_grad():
         logits = network.eval()(torch.from_numpy(images))
     return float(right(logits, torch.from_numpy(labels)).float().mean())
@@ -142,6 +147,7 @@ def main(names: tuple[str, ...], part: float, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     trainings, missed = [], False
+    rows = [["% right", *("x".join(map(str, size)) for size in SHOWN)]]
     for name in names or NAMES:
         begin, plan = time.process_time(), PLANS[name]
         training = Training(name, out, int(part * plan.steps))
@@ -152,7 +158,9 @@ def main(names: tuple[str, ...], part: float, out: Path) -> None:
         np.savez_compressed(path, allow_pickle=False, **state)
         share, seconds = accuracy(training.network), time.process_time() - begin
         click.echo(f"{name}: {share:.1%} right, {seconds:.0f} s, {path.stat().st_size} bytes")
+        rows.append([name, *(f"{accuracy(training.network, s):.1%}" for s in SHOWN)])
         missed |= part == 1 and not plan.least <= share <= plan.most
+    click.echo(table(rows))
     for training in trainings:
         training.forget()
     if missed:

@@ -58,6 +58,13 @@ def test_it_takes_sizes_that_it_was_not_trained_on(size):
     assert accuracy("scenes", size) > 0.9
 
 
+def test_below_the_least_size_it_was_trained_on_it_still_sees_where():
+    """Digits have 7 pixels there; without embeddings a fourth is right."""
+    assert min(min(size) for size in TRAINED_SIZES) > 28
+    assert accuracy("scenes", (28, 28)) > 0.6
+    assert accuracy("scenes_blind", (28, 28)) < 0.3
+
+
 @pytest.mark.parametrize("size", [(32, 32), (40, 40)])
 def test_in_8_bits_it_is_within_a_point(size):
     assert accuracy("scenes_int8", size, 800) > accuracy("scenes", size, 800) - 0.01

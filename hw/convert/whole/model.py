@@ -73,6 +73,8 @@ class Model:
         Channels, height and width.
     shapes
         Of every tensor, the batch first.
+    nodes
+        Names of those that the file has, before it was simplified.
     """
 
     proto: onnx.ModelProto
@@ -82,6 +84,7 @@ class Model:
     output: str
     input_shape: tuple[int, ...]
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    nodes: frozenset[str] = frozenset()
 
     def run(self, names: Sequence[str], image: Floats) -> dict[str, npt.NDArray[Any]]:
         """Return tensors by their names, of one image ``[1, C, H, W]``."""
@@ -236,6 +239,7 @@ def simplified(proto: onnx.ModelProto) -> Model:
         if any(isinstance(value, onnx.GraphProto) for value in operation.attributes.values()):
             _refuse("free of control flow", f"with {operation.place}")
     model = Model(simple, operations, constants, entry.name, output, tuple(shape[1:]))
+    model.nodes = frozenset(node.name for node in proto.graph.node)
     names = list(dict.fromkeys(n for o in operations for n in o.outputs if n))
     model.shapes = {name: value.shape for name, value in constants.items()}
     model.shapes[model.input] = (1, *model.input_shape)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from golden.inputs.errors import ParameterError
 from golden.operator.parc import Floats
+from hw.convert.whole.attention import attention_behind, rest_without
 from hw.convert.whole.model import Model, Operation
 from hw.convert.whole.resizing import axis_weights
 from hw.convert.whole.roundings import constant_rounding, dequantize, narrow, quantize
@@ -40,9 +41,31 @@ def recognise(model: Model) -> tuple[list[Step], str]:
     """
     reader = Reader(model)
     for operation in model.operations:
-        reader.take(operation)
+        try:
+            reader.take(operation)
+        except ParameterError:
+            _refuse_attention(reader, operation)
+            raise
     output = reader.materialise(model.output)
     return reader.live(output), output
+
+
+def _refuse_attention(reader: "Reader", refused: Operation) -> None:
+    """Raise where what was refused is part of attention; say what can be done without it."""
+    attention = attention_behind(reader.model, refused)
+    if attention is None:
+        return
+    options = rest_without(reader.model, attention, reader.values)
+    parts = [
+        f"{option} {node} cuts out what is {_SIDES[option]}" for option, node in options.items()
+    ]
+    rule = f"free of attention{''.join(f'; {part}' for part in parts)}"
+    places = ", ".join(o.place for o in attention[:2])
+    more = f" and {len(attention) - 2} more" if len(attention) > 2 else ""
+    raise ParameterError("model", rule, f"with {places}{more}") from None
+
+
+_SIDES = {"--until": "before it", "--from": "behind it"}
 
 
 class Reader:

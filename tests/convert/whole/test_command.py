@@ -274,6 +274,49 @@ def test_what_cant_be_done_is_named_with_its_place(tmp_path, images, capsys):
     assert "--check must be left out without --whole" in capsys.readouterr().err
 
 
+def attention(net, channels, side):
+    """Tokens of all places, each a sum of all by how alike they are, and a map again."""
+
+    def weight():
+        return net.constant(net.rng.normal(0, 0.3, (channels, channels)))
+
+    net.add("Reshape", net.constant([1, channels, side * side], np.int64))
+    tokens = net.add("Transpose", perm=[0, 2, 1])
+    keys = net.add("MatMul", weight())
+    keys = net.add("Transpose", source=keys, perm=[0, 2, 1])
+    net.add("MatMul", weight(), source=tokens)
+    net.add("MatMul", keys)
+    likeness = net.add("Softmax", axis=-1)
+    values = net.add("MatMul", weight(), source=tokens)
+    net.add("MatMul", values, source=likeness)
+    net.add("Transpose", perm=[0, 2, 1])
+    net.add("Reshape", net.constant([1, channels, side, side], np.int64))
+
+
+def test_attention_is_named_with_what_can_be_done_without_it(tmp_path, images, capsys):
+    net = Builder()
+    net.conv(4, 3)
+    net.add("Relu")
+    for _ in range(2):
+        attention(net, 4, 8)
+    net.conv(5, 4)
+    net.add("Relu")
+    model, out = net.save(tmp_path / "net.onnx"), tmp_path / "out"
+    message = (
+        "MODEL must be free of attention; --until n1 cuts out what is before it; --from n24 cuts "
+        "out what is behind it, not with MatMul n7, MatMul n10 and 2 more"
+    )
+    refused(capsys, message, model, images, out)
+    assert convert(model, images, out, "--check", "--until", "n1") == 0
+    assert convert(model, images, out, "--check", "--from", "n24") == 0
+    assert kinds(read_network(out / "network.toml")) == ["convolution"]
+    # At the end of all there is nothing behind.
+    net = Builder()
+    attention(net, 3, 8)
+    message = "MODEL must be free of attention, not with MatMul n5, MatMul n8"
+    refused(capsys, message, net.save(tmp_path / "net.onnx"), images, tmp_path / "other")
+
+
 def test_bad_input_is_one_line(tmp_path, images, capsys):
     out = tmp_path / "out"
     net = Builder()
