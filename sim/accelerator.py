@@ -19,8 +19,8 @@ from hw.accelerator.accelerator import Accelerator, word_layout
 from hw.accelerator.timing import Timeline
 from sim.unit import beats_of, run_unit
 
-KINDS = tuple(kind for kind in OPERATORS if kind not in ("layer_norm", "resize"))
-"""Operators that the accelerator does."""
+KINDS = tuple(OPERATORS)
+"""Operators that the accelerator does: all."""
 
 
 def case_of(seed: int) -> tuple[Network, Integers]:

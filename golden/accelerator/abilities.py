@@ -13,10 +13,13 @@ class Abilities:
         Finds the largest samples of windows.
     product
         Multiplies samples of two maps.
+    norm
+        Channels of the widest layer norm; 0 is none.
     """
 
     largest: bool = False
     product: bool = False
+    norm: int = 0
 
 
 NONE = Abilities()

@@ -36,6 +36,28 @@ class Weights(IntEnum):
     """The word that `Kind.GAIN` kept, likewise."""
 
 
+class Lanes(IntEnum):
+    """Which lanes of a word are read."""
+
+    ALL = 0
+    """Each."""
+    LOWER = 1
+    """The first half of them, each twice."""
+    UPPER = 2
+    """The other half, each twice."""
+
+
+class Norm(IntEnum):
+    """What a layer norm wants of the post unit."""
+
+    NONE = 0
+    """Nothing."""
+    STATISTICS = 1
+    """To keep each position's sum and the root of its spread, found in the first two sums."""
+    NORMAL = 2
+    """To bring sums to their position's mean and deviation, and scale them by gains."""
+
+
 @dataclass(frozen=True)
 class Source:
     """Where windows are read.
@@ -51,6 +73,8 @@ class Source:
     pitch, plane
         Words from a row to the next, and from a tile of channels: those of a whole map where they
         are not given.
+    lanes
+        How many of a word's count: others are 0; 0 is all.
     """
 
     base: int
@@ -60,6 +84,7 @@ class Source:
     zero_point: int
     pitch: int | None = None
     plane: int | None = None
+    lanes: int = 0
 
     @property
     def row_words(self) -> int:
@@ -149,6 +174,10 @@ class Finish:
         Address of the first word written.
     product
         Whether sums hold two samples, ``2^9 * a + b`` or less that, and their product is meant.
+    norm
+        What a layer norm wants.
+    channels, epsilon
+        Of a layer norm: see `LayerNorm`.
     target_row, target_column
         Words from a row's first to the next one's, and from a word to the next of a row.
     """
@@ -163,6 +192,9 @@ class Finish:
     table: int = 0
     target: int = 0
     product: bool = False
+    norm: Norm = Norm.NONE
+    channels: int = 0
+    epsilon: int = 0
     target_row: int = 0
     target_column: int = 1
 
@@ -239,6 +271,12 @@ class Descriptor:
         Of `COMPUTE`.
     first, final
         Whether sums begin with it; whether they are finished.
+    raised
+        Whether sums that go on are multiplied by 2^8 first: weights are wider than a pass takes.
+    squares
+        Whether neighbouring lanes' products stay in the sums, with `lanes` each lane's square.
+    lanes
+        Which are read.
     finish
         How; where they are finished.
     last
@@ -262,3 +300,6 @@ class Descriptor:
     transfer: Transfer = Transfer()
     loads: int = ANY
     stores: int = ANY
+    raised: bool = False
+    squares: bool = False
+    lanes: Lanes = Lanes.ALL

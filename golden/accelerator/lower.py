@@ -2,15 +2,26 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
 from golden.accelerator.constants import Constants
-from golden.accelerator.descriptor import Descriptor, Finish, Kind, Source, Weights, Windows
-from golden.accelerator.operators.move import Move
-from golden.accelerator.operators.sums import ONE, Sums, Term, zeros
+from golden.accelerator.descriptor import (
+    Descriptor,
+    Finish,
+    Kind,
+    Lanes,
+    Norm,
+    Source,
+    Weights,
+    Windows,
+)
+from golden.accelerator.operators.layer_norm import Normal
+from golden.accelerator.operators.move import Move, Moves
+from golden.accelerator.operators.sums import Sums, Term
 from golden.accelerator.sizes import SUM_BITS, Sizes
-from golden.matrix.design import tiles
+from golden.matrix.design import RAISED_BITS, tiles
 from golden.network.map import Map
 from golden.numbers.interval import Integers, wrap
 
@@ -27,6 +38,12 @@ class _Part:
     address: int
     constant: Integers
     gain: Source | None = None
+    raised: bool = False
+    lanes: Lanes = Lanes.ALL
+
+
+_Band: TypeAlias = tuple[int, int, int, int]
+"""Row, column, rows and columns."""
 
 
 class Lowering:
@@ -50,15 +67,17 @@ class Lowering:
         self._source = source_of
 
     def descriptors(
-        self, lowered: Sums | Sequence[Move], gives: Map, table: int, target: int
+        self, lowered: Sums | Moves | Normal, gives: Map, table: int, target: int
     ) -> Iterator[Descriptor]:
         """Yield the descriptors of an operator whose map is at ``target``."""
-        if isinstance(lowered, Sums):
+        if isinstance(lowered, Moves):
+            for move in lowered.moves:
+                yield from self._move(move, lowered.sums, gives, table, target)
+        elif isinstance(lowered, Normal):
+            yield from self._normal(lowered, gives, table, target)
+        else:
             for tile in range(tiles(gives.channels, self._sizes.tile)):
                 yield from self._tile(lowered, tile, gives, table, target)
-        else:
-            for move in lowered:
-                yield from self._move(move, gives, table, target)
 
     def _tile(
         self, sums: Sums, tile: int, gives: Map, table: int, target: int
@@ -67,7 +86,9 @@ class Lowering:
         size = self._sizes.tile
         outputs = slice(tile * size, min((tile + 1) * size, gives.channels))
         parts = [self._part(term, outputs, tile) for term in sums.terms]
-        constant = sum((part.constant for part in parts), np.zeros(size, np.int64))
+        constant = np.zeros(size, np.int64)
+        for part in parts:
+            constant = (constant << RAISED_BITS if part.raised else constant) + part.constant
         finish = self._finish(sums, outputs, gives, constant)
         for row, column, rows, columns in self._bands(gives):
             place = (tile * gives.height + row) * gives.width + column
@@ -78,30 +99,100 @@ class Lowering:
                 target=target + place,
                 target_row=gives.width,
             )
-            for number, part in enumerate(parts):
-                w = part.windows
-                windows = replace(
-                    w,
-                    row=w.row + row * w.row_stride,
-                    column=w.column + column * w.column_stride,
-                    rows=rows,
-                    columns=columns,
-                )
-                if part.gain is not None:
-                    yield Descriptor(Kind.GAIN, False, part.gain, Windows())
-                yield Descriptor(
-                    Kind.COMPUTE,
-                    False,
-                    part.source,
-                    windows,
-                    part.weights,
-                    part.address,
-                    number == 0,
-                    number == len(parts) - 1,
-                    ends,
-                )
+            yield from self._band(parts, (row, column, rows, columns), ends)
 
-    def _bands(self, gives: Map) -> Iterator[tuple[int, int, int, int]]:
+    def _band(self, parts: Sequence[_Part], band: _Band, ends: Finish) -> Iterator[Descriptor]:
+        """Yield the descriptors that add up parts for a band of positions."""
+        row, column, rows, columns = band
+        for number, part in enumerate(parts):
+            w = part.windows
+            windows = replace(
+                w,
+                row=w.row + row * w.row_stride,
+                column=w.column + column * w.column_stride,
+                rows=rows,
+                columns=columns,
+            )
+            if part.gain is not None:
+                yield Descriptor(Kind.GAIN, False, part.gain, Windows())
+            yield Descriptor(
+                Kind.COMPUTE,
+                False,
+                part.source,
+                windows,
+                part.weights,
+                part.address,
+                number == 0,
+                number == len(parts) - 1,
+                ends,
+                raised=part.raised,
+                squares=part.lanes != Lanes.ALL,
+                lanes=part.lanes,
+            )
+
+    def _normal(self, normal: Normal, gives: Map, table: int, target: int) -> Iterator[Descriptor]:
+        """Yield the descriptors of a layer norm: for each band statistics, then each tile."""
+        op, size = normal.op, self._sizes.tile
+        statistics = self._statistics(normal.source, gives)
+        keeps = Finish(
+            norm=Norm.STATISTICS,
+            channels=gives.channels,
+            epsilon=op.epsilon,
+            target_row=gives.width,
+        )
+        made = []
+        for tile in range(tiles(gives.channels, size)):
+            outputs = slice(tile * size, min((tile + 1) * size, gives.channels))
+            parts = [self._part(term, outputs, tile) for term in normal.terms]
+            gain = self._lanes(op.gain[outputs])
+            finish = Finish(
+                bias=self._constants.bias(self._lanes(op.offset[outputs])),
+                scale=self._constants.scales(gain, np.full_like(gain, op.shift)),
+                zero_point=gives.zero_point,
+                low=op.clip.low,
+                high=op.clip.high,
+                table=table,
+                norm=Norm.NORMAL,
+                channels=gives.channels,
+                target_row=gives.width,
+            )
+            made.append((parts, finish))
+        for band in self._bands(gives):
+            yield from self._band(statistics, band, keeps)
+            for tile, (parts, finish) in enumerate(made):
+                place = (tile * gives.height + band[0]) * gives.width + band[1]
+                yield from self._band(parts, band, replace(finish, target=target + place))
+
+    def _lanes(self, values: Integers) -> Integers:
+        """Return a value a lane, those that miss 0, as a ROM has them."""
+        whole = np.zeros(self._sizes.tile, np.int64)
+        whole[: len(values)] = values
+        return whole.reshape(-1, self._sizes.scalers)
+
+    def _statistics(self, name: str, data: Map) -> list[_Part]:
+        """Return what gives the sum of squares, and that and the sum: the first two outputs."""
+        size, source = self._sizes.tile, self._source(name)
+        count, rest = divmod(data.channels, size)
+        end = replace(source, base=source.base + count * data.height * data.width, lanes=rest)
+        pieces = [(source, count)] * (count > 0) + [(end, 1)] * (rest > 0)
+        nothing = np.zeros(size, np.int64)
+        parts = []
+        for lanes in (Lanes.LOWER, Lanes.UPPER):
+            for piece, n_tiles in pieces:
+                rows = np.zeros((n_tiles, size), np.int64)
+                address = self._constants.weights(rows)
+                windows = Windows(tiles=n_tiles)
+                parts.append(_Part(piece, windows, Weights.DIAGONAL, address, nothing, lanes=lanes))
+        # Neighbours apart: their weights' products would be in the sum.
+        weight = np.zeros((2, size, size), np.int64)
+        weight[0, 1, 0::2] = weight[1, 1, 1::2] = 1
+        for piece, n_tiles in pieces:
+            kind, address = self._rows_of(np.tile(weight, (n_tiles, 1, 1)))
+            windows = Windows(kernel_columns=2, column_tap=0, tiles=n_tiles)
+            parts.append(_Part(piece, windows, kind, address, nothing))
+        return parts
+
+    def _bands(self, gives: Map) -> Iterator[_Band]:
         """Yield row, column, rows and columns of what descriptors do at once."""
         most = self._sizes.positions
         columns = min(gives.width, most)
@@ -110,13 +201,14 @@ class Lowering:
             for column in range(0, gives.width, columns):
                 yield row, column, rows, min(columns, gives.width - column)
 
-    def _move(self, move: Move, gives: Map, table: int, target: int) -> Iterator[Descriptor]:
+    def _move(
+        self, move: Move, sums: Sums, gives: Map, table: int, target: int
+    ) -> Iterator[Descriptor]:
         """Yield the descriptors of words that others are moved to."""
         size = self._sizes.tile
         outputs = slice(move.tile * size, min((move.tile + 1) * size, gives.channels))
-        still = Sums((), zeros(gives.channels), ONE, gives.range, gives.zero_point)
         ends = replace(
-            self._finish(still, outputs, gives, np.zeros(size, np.int64)),
+            self._finish(sums, outputs, gives, np.zeros(size, np.int64)),
             table=table,
             target=target + move.target.base,
             target_row=move.target.row,
@@ -153,6 +245,7 @@ class Lowering:
                 number == 0,
                 number == len(move.fetches) - 1,
                 ends,
+                raised=fetch.raised,
             )
 
     def _rows_of(self, weight: Integers) -> tuple[Weights, int]:
@@ -188,6 +281,7 @@ class Lowering:
                 Weights.DIAGONAL,
                 self._constants.weights(rows.reshape(-1, size)),
                 nothing,
+                raised=term.raised,
             )
         used = np.flatnonzero(weight.any(axis=(0, 2, 3)))
         first, last = (used[0] // size, used[-1] // size) if used.size else (0, 0)
@@ -206,6 +300,7 @@ class Lowering:
             kind,
             address,
             constant,
+            raised=term.raised,
         )
 
     def _finish(self, sums: Sums, outputs: slice, gives: Map, constant: Integers) -> Finish:

@@ -7,8 +7,20 @@ import numpy as np
 import numpy.typing as npt
 
 from golden.accelerator.abilities import Abilities
-from golden.accelerator.descriptor import Descriptor, Finish, Kind, Source, Weights, Windows
+from golden.accelerator.descriptor import (
+    Descriptor,
+    Finish,
+    Kind,
+    Lanes,
+    Norm,
+    Source,
+    Weights,
+    Windows,
+)
 from golden.accelerator.sizes import CENTRED_BITS, SUM_BITS, Sizes
+from golden.matrix.design import RAISED_BITS
+from golden.network.layer_norm import reciprocal_root
+from golden.numbers.fixed import round_half_even
 from golden.numbers.interval import Integers, Interval, wrap
 from golden.numbers.quantize import requantize
 
@@ -69,6 +81,7 @@ class Program:
         return Abilities(
             largest=any(one.windows.largest for one in self.descriptors),
             product=any(one.finish.product for one in self.descriptors),
+            norm=max(one.finish.channels for one in self.descriptors),
         )
 
     @property
@@ -127,6 +140,9 @@ class ProgramRun:
         self._given: list[Integers] = []
         self._sums: Integers = np.zeros((0, self._tile), np.int64)
         self._gain: Integers = np.zeros(self._tile, np.int64)
+        self._total: Integers = np.zeros(0, np.int64)
+        self._root: Integers = np.zeros(0, np.int64)
+        self._exponent: Integers = np.zeros(0, np.int64)
 
     def run(self) -> Integers:
         """Return the words given."""
@@ -153,19 +169,30 @@ class ProgramRun:
 
     def _compute(self, one: Descriptor) -> None:
         total = np.zeros((one.windows.positions, self._tile), np.int64)
+        matrix = self._program.sizes.matrix
         for x, weights in zip(self._passes(one), self._weights(one), strict=True):
-            total += self._program.sizes.matrix.sums(x, weights)
-        self._sums = total if one.first else self._sums + total
+            total += matrix.sums(x, weights, squares=one.squares)
+        kept = self._sums << RAISED_BITS if one.raised else self._sums
+        self._sums = total if one.first else wrap(kept + total, SUM_BITS)
         if one.final:
             self._finish(one.finish, one.windows)
 
     def _passes(self, one: Descriptor) -> Iterator[Integers]:
         """Yield the positions ``[positions, tile]`` of each pass."""
-        taps = self._taps(one)
+        taps = (self._lanes(one, x) for x in self._taps(one))
         if one.windows.largest:
             yield np.maximum.reduce(list(taps))
         else:
             yield from taps
+
+    def _lanes(self, one: Descriptor, x: Integers) -> Integers:
+        """Return the lanes of positions that are read."""
+        if one.source.lanes:
+            x = np.where(np.arange(self._tile) < one.source.lanes, x, 0)
+        if one.lanes == Lanes.ALL:
+            return x
+        half = self._tile // 2
+        return np.repeat(x[:, :half] if one.lanes == Lanes.LOWER else x[:, half:], 2, axis=1)
 
     def _taps(self, one: Descriptor) -> Iterator[Integers]:
         """Yield what lies under each tap of the windows."""
@@ -204,19 +231,44 @@ class ProgramRun:
         )
         start = finish.bias + finish.bias_row * row + finish.bias_column * column + part
         bias = self._rom.bias[start].reshape(-1, self._tile)
+        if finish.norm == Norm.STATISTICS:
+            self._keep_statistics(finish)
+            return
         scale = slice(finish.scale, finish.scale + parts)
-        sums = wrap(self._sums + bias, SUM_BITS)
-        y = requantize(
-            product_of(sums) if finish.product else sums,
-            self._rom.multiplier[scale].reshape(-1),
-            self._rom.shift[scale].reshape(-1),
-            zero_point=finish.zero_point,
-            low=finish.low,
-            high=finish.high,
+        multiplier, shift = (
+            values[scale].reshape(-1) for values in (self._rom.multiplier, self._rom.shift)
         )
+        if finish.norm == Norm.NORMAL:
+            y = self._normal(finish, multiplier, shift, bias)
+        else:
+            sums = wrap(self._sums + bias, SUM_BITS)
+            y = requantize(
+                product_of(sums) if finish.product else sums,
+                multiplier,
+                shift,
+                zero_point=finish.zero_point,
+                low=finish.low,
+                high=finish.high,
+            )
         words = self._rom.tables[finish.table][y & 255] & 255
         place = finish.target + finish.target_row * row + finish.target_column * column
         self._maps[place[..., 0].reshape(-1)] = words
+
+    def _keep_statistics(self, finish: Finish) -> None:
+        squares, both = self._sums[:, 0], self._sums[:, 1]
+        self._total = wrap(both - squares, SUM_BITS)
+        spread = finish.channels * squares - self._total * self._total + finish.epsilon
+        self._root, self._exponent = reciprocal_root(spread)
+
+    def _normal(
+        self, finish: Finish, gain: Integers, shift: Integers, offset: Integers
+    ) -> Integers:
+        """Return what is normalised, scaled and rounded: see `LayerNorm`."""
+        difference = wrap(self._sums - self._total[:, None], SUM_BITS)
+        u = (difference * self._root[:, None]) >> (19 + self._exponent[:, None])
+        y = round_half_even(u * gain + offset, shift) + finish.zero_point
+        clipped: Integers = np.clip(y, finish.low, finish.high)
+        return clipped
 
 
 def product_of(sums: Integers) -> Integers:

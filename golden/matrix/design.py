@@ -22,6 +22,8 @@ from golden.inputs.errors import ParameterError, check_range
 from golden.numbers.interval import Integers, Interval, wrap
 from golden.targets import FACTS, check_target
 
+RAISED_BITS = 8
+"""By which sums are shifted for weights that are wider than the unit's."""
 _LEAST_OUTPUTS = 4
 """A sum is read, added to and written in five cycles; passes begin as far apart with 4 outputs."""
 
@@ -40,12 +42,19 @@ class Pass:
         Whether sums begin with it; else they go on from those of the pass before.
     final
         Whether its sums leave.
+    raised
+        Whether the sums that it goes on from are multiplied by 2^`RAISED_BITS` first.
+    squares
+        Whether the products of neighbouring inputs stay in the sums: those of inputs that come
+        twice are their squares.
     """
 
     x: Integers
     weights: Integers
     first: bool
     final: bool
+    raised: bool = False
+    squares: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,11 +142,11 @@ class MatrixDesign:
         """Two products each, and a row for the middle sum that all outputs share."""
         return self.inputs * self.outputs // 2 + self.inputs // 2
 
-    def sums(self, x: Integers, weights: Integers) -> Integers:
+    def sums(self, x: Integers, weights: Integers, *, squares: bool = False) -> Integers:
         """Return a pass's sums ``[positions, outputs]`` as the unit has them: with `constant`."""
         first, second = x[:, None, 0::2], x[:, None, 1::2]
         pairs = (first + weights[None, :, 1::2]) * (second + weights[None, :, 0::2])
-        middle = (x[:, 0::2] * x[:, 1::2]).sum(axis=-1)
+        middle = (x[:, 0::2] * x[:, 1::2]).sum(axis=-1) * (not squares)
         return wrap(pairs.sum(axis=-1) - middle[:, None], self.sum_bits)
 
     @staticmethod
@@ -160,8 +169,9 @@ class MatrixDesign:
                 raise ValueError(f"A pass must have 1 to {self.positions} positions")
             if not one.first and len(one.x) != len(total):
                 raise ValueError(f"A pass must go on with {len(total)} positions, not {len(one.x)}")
-            fresh = self.sums(one.x, one.weights)
-            total = fresh if one.first else wrap(total + fresh, self.sum_bits)
+            fresh = self.sums(one.x, one.weights, squares=one.squares)
+            kept = total << RAISED_BITS if one.raised else total
+            total = fresh if one.first else wrap(kept + fresh, self.sum_bits)
             if one.final:
                 left.append(total)
         return left

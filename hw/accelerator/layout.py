@@ -57,6 +57,10 @@ def read_fields(one: Descriptor) -> dict[str, int]:
             "first": one.first,
             "final": one.final,
             "ends": one.last,
+            "raised": one.raised,
+            "squares": one.squares,
+            "half": one.lanes,
+            "lanes": source.lanes,
         }
         | _loop("", inner, source)
         | _loop("kernel_", outer, source)
@@ -88,6 +92,9 @@ def finish_fields(one: Descriptor) -> dict[str, int]:
         "high": finish.high,
         "table": finish.table,
         "product": finish.product,
+        "norm": finish.norm,
+        "channels": finish.channels,
+        "epsilon": finish.epsilon,
         "target": finish.target,
         "target_row": finish.target_row,
         "target_column": finish.target_column,

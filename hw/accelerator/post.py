@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from golden.accelerator.abilities import Abilities
+from golden.accelerator.descriptor import Norm
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS, Sizes
 from golden.numbers.interval import Interval
 from hw.accelerator.constants import PostConstants, fill_layout
 from hw.accelerator.layout import Layouts
+from hw.accelerator.normal import NormalLane, latency_of
+from hw.accelerator.statistics import Statistics
 from hw.matrix.unit import result_layout
 from hw.parts.counter import Counter
 from hw.parts.delay import delay, delay_valid
@@ -29,8 +32,18 @@ FACTOR_BITS = CENTRED_BITS + 1
 
 def scaled_at(sizes: Sizes, abilities: Abilities) -> int:
     """Cycles from a sum to its scaled value: the ROMs, the bias, the requantiser."""
+    return Table.latency + 1 + max(requantised_at(sizes, abilities), normal_at(sizes, abilities))
+
+
+def requantised_at(sizes: Sizes, abilities: Abilities) -> int:
+    """Cycles from a sum with its bias to its scaled value."""
     scaled = Requantizer.latency_on(sizes.target, y_bits=SUM_BITS)
-    return Table.latency + 1 + product_latency(sizes, abilities) + scaled
+    return product_latency(sizes, abilities) + scaled
+
+
+def normal_at(sizes: Sizes, abilities: Abilities) -> int:
+    """Cycles from a difference to what a layer norm makes of it, where there are any."""
+    return latency_of(sizes.target, abilities.norm) if abilities.norm else 0
 
 
 def product_latency(sizes: Sizes, abilities: Abilities) -> int:
@@ -100,21 +113,24 @@ class PostUnit(Component):
         ends = Signal()
         began = Signal()
         left = Signal()
+        position_ends = Signal()
+        last = self._count(m, position_ends)
         m.d.comb += [
             step.eq(self.i.valid & open_),
             part.step.eq(step),
             self.i.ready.eq(open_ & part.last),
+            position_ends.eq(step & part.last),
+            ends.eq(position_ends & last),
             began.eq(self.told.valid & ~open_ & ~left),
             self.told.ready.eq(self.done),
         ]
+        self._kept = self._statistics(m, step, position_ends, last, open_, began)
         with m.If(began):
             m.d.sync += open_.eq(1)
-        with m.If(step & ends):
+        with m.If(ends):
             m.d.sync += [open_.eq(0), left.eq(1)]
         with m.If(self.done):
             m.d.sync += left.eq(0)
-        position_ends = step & part.last
-        m.d.comb += ends.eq(self._count(m, position_ends) & part.last)
         m.submodules.constants = constants = PostConstants(self._layouts)
         if self._layouts.rom is None:
             m.d.comb += constants.fill.eq(self.fill)
@@ -138,6 +154,37 @@ class PostUnit(Component):
                 m.d.sync += row.eq(Mux(row == told.last_row, 0, row + 1))
         ends: Value = self._row_ends & (row == told.last_row)
         return ends
+
+    def _statistics(
+        self, m: Module, step: Signal, position: Signal, last: Value, open_: Signal, began: Signal
+    ) -> View | None:
+        """Let positions pass by that are for statistics; return those of the one at hand."""
+        self._statistics_done: Value = Const(0)
+        if not self._layouts.abilities.norm:
+            return None
+        m.submodules.statistics = statistics = Statistics(self._layouts)
+        place = Signal(range(self._sizes.positions))
+        with m.If(position):
+            m.d.sync += place.eq(place + 1)
+        with m.If(began):
+            m.d.sync += place.eq(0)
+        starts = self.i.valid & open_ & statistics.ready
+        m.d.comb += [
+            statistics.told.eq(self.told.payload),
+            statistics.place.eq(place),
+            statistics.squares.eq(self.i.payload.sums[0]),
+            statistics.both.eq(self.i.payload.sums[1]),
+            statistics.last.eq(last),
+        ]
+        with m.If(self.told.payload.norm == Norm.STATISTICS):
+            m.d.comb += [
+                step.eq(0),
+                statistics.start.eq(starts),
+                position.eq(starts),
+                self.i.ready.eq(open_ & statistics.ready),
+            ]
+        self._statistics_done = statistics.done
+        return statistics.kept
 
     def _bias_address(
         self, m: Module, step: Value, position: Value, began: Value, like: Signal
@@ -171,10 +218,15 @@ class PostUnit(Component):
                 chosen = Mux(part == number, value, chosen)
             late = delay(m, Value.cast(chosen).as_signed(), Table.latency, name=f"sum_{lane}")
             total = Signal(signed(SUM_BITS), name=f"total_{lane}", reset_less=True)
-            m.d.sync += total.eq(late + bias[lane])
-            sums.append(
-                self._multiply(m, total, lane) if self._layouts.abilities.product else total
-            )
+            addend = bias[lane]
+            if self._kept is not None:
+                normal = self.told.payload.norm == Norm.NORMAL
+                addend = Mux(normal, self._kept.minus, addend)
+            m.d.sync += total.eq(late + addend)
+            sums.append(total)
+        self._totals = sums
+        if self._layouts.abilities.product:
+            return [self._multiply(m, total, lane) for lane, total in enumerate(sums)]
         return sums
 
     def _multiply(self, m: Module, total: Signal, lane: int) -> Signal:
@@ -219,8 +271,30 @@ class PostUnit(Component):
             ]
             if offsets.low != offsets.high:
                 m.d.comb += requantize.zero_point.eq(told.offset)
-            samples.append(self._look_up(m, requantize.o.payload[0], lane, constants))
+            scaled = self._or_normal(m, requantize.o.payload[0], lane, constants)
+            samples.append(self._look_up(m, scaled, lane, constants))
         return samples
+
+    def _or_normal(self, m: Module, scaled: Value, lane: int, constants: PostConstants) -> Value:
+        """Return what is scaled, or what a layer norm makes of a sum."""
+        if self._kept is None:
+            return scaled
+        sizes, abilities, told = self._sizes, self._layouts.abilities, self.told.payload
+        m.submodules[f"normal_{lane}"] = normal = NormalLane(self._layouts, _CLIP)
+        kept = delay(m, self._kept, 1, name=f"kept_{lane}")
+        m.d.comb += [
+            normal.difference.eq(self._totals[lane]),
+            normal.root.eq(kept.root),
+            normal.exponent.eq(kept.exponent),
+            normal.gain.eq(delay(m, constants.scales.multiplier[lane], 1, name=f"gain_{lane}")),
+            normal.shift.eq(delay(m, constants.scales.shift[lane], 1, name=f"shift_{lane}")),
+            normal.offset.eq(delay(m, constants.biases[lane], 1, name=f"offset_{lane}")),
+            normal.zero_point.eq(told.offset),
+        ]
+        first, second = requantised_at(sizes, abilities), normal_at(sizes, abilities)
+        late = delay(m, scaled, max(second - first, 0), name=f"scaled_{lane}")
+        normalised = delay(m, normal.o, max(first - second, 0), name=f"normalised_{lane}")
+        return Mux(told.norm == Norm.NORMAL, normalised, late)
 
     def _look_up(self, m: Module, scaled: Value, lane: int, constants: PostConstants) -> Value:
         """Return a sample: clipped, then through the descriptor's table."""
@@ -267,5 +341,5 @@ class PostUnit(Component):
         m.d.comb += [
             self.w_en.eq(valid & last),
             self.w_data.eq(Cat(*moved)),
-            self.done.eq(delay_valid(m, step & ends, cycles, name="done")),
+            self.done.eq(delay_valid(m, step & ends, cycles, name="done") | self._statistics_done),
         ]

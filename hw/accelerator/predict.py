@@ -3,9 +3,11 @@
 from golden.accelerator.program import Program
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS
 from golden.numbers.quantize import MULTIPLIER_BITS
-from hw.accelerator.constants import shift_bits
+from hw.accelerator.constants import factor_bits, shift_bits
 from hw.accelerator.layout import layouts_of
+from hw.accelerator.normal import GAIN_BITS, normal_bits
 from hw.accelerator.post import FACTOR_BITS
+from hw.accelerator.statistics import ROOT_BITS, statistics_layout
 from hw.matrix.predict import predict as predict_matrix
 from hw.predict import product, ram, rom
 from hw.targets.cost import Cost
@@ -14,7 +16,7 @@ from hw.targets.cost import Cost
 def predict(program: Program) -> Cost:
     """Return the multipliers and block RAMs of an `Accelerator`; its LUTs are not predicted."""
     sizes, roms, layouts = program.sizes, program.rom, layouts_of(program)
-    scale = sizes.scalers * (MULTIPLIER_BITS + shift_bits(layouts.shifts))
+    scale = sizes.scalers * (factor_bits(program.abilities) + shift_bits(layouts.shifts))
     parts = [
         predict_matrix(sizes.matrix),
         product(lanes=1, a_bits=SUM_BITS, b_bits=MULTIPLIER_BITS + 1).times(sizes.scalers),
@@ -28,5 +30,12 @@ def predict(program: Program) -> Cost:
     if program.abilities.product:
         factors = product(lanes=1, a_bits=FACTOR_BITS, b_bits=FACTOR_BITS)
         parts.append(factors.times(sizes.scalers))
+    if channels := program.abilities.norm:
+        wide = normal_bits(channels)
+        parts += [
+            product(lanes=1, a_bits=SUM_BITS, b_bits=ROOT_BITS + 1).times(sizes.scalers),
+            product(lanes=1, a_bits=wide, b_bits=GAIN_BITS).times(sizes.scalers),
+            ram(depth=sizes.positions, width=statistics_layout(channels).size),
+        ]
     total = sum(parts, Cost())
     return Cost(multipliers=total.multipliers, block_rams=total.block_rams)

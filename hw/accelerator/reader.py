@@ -6,6 +6,7 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
+from golden.accelerator.descriptor import Lanes
 from golden.accelerator.program import OUTSIDE
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS
 from hw.accelerator.layout import Layouts
@@ -88,7 +89,7 @@ class Reader(Component):
         x = self._centre(m, inside)
         m.d.comb += [
             buffer.i.valid.eq(delay_valid(m, step, IN_FLIGHT, name="step")),
-            buffer.i.payload.x.eq(x),
+            buffer.i.payload.x.eq(self._chosen(m, x)),
             buffer.i.payload.last.eq(delay(m, ends["row"], IN_FLIGHT, name="last")),
             buffer.i.payload.ends.eq(delay(m, ends["tile"], IN_FLIGHT, name="ends")),
         ]
@@ -181,5 +182,19 @@ class Reader(Component):
         for lane in range(self._tile):
             word = self.r_data.word_select(lane, DATA_BITS)
             sample = Mux(self.told.signed, word.as_signed(), word)
-            m.d.sync += x[lane].eq(Mux(inside, sample - self.told.zero_point, nothing))
+            counts = inside
+            if self._layouts.abilities.norm:
+                counts = inside & ((self.told.lanes == 0) | (lane < self.told.lanes))
+            m.d.sync += x[lane].eq(Mux(counts, sample - self.told.zero_point, nothing))
         return x
+
+    def _chosen(self, m: Module, x: View) -> View:
+        """Return all lanes, or half of them, each twice."""
+        if not self._layouts.abilities.norm:
+            return x
+        chosen = view(x.shape(), name="chosen")
+        for lane in range(self._tile):
+            half, both = lane // 2, self._tile // 2 + lane // 2
+            twice = Mux(self.told.half == Lanes.UPPER, x[both], x[half])
+            m.d.comb += chosen[lane].eq(Mux(self.told.half == Lanes.ALL, x[lane], twice))
+        return chosen

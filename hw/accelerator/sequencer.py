@@ -41,6 +41,8 @@ class Sequencer(Component):
         It has begun and not ended.
     first, final : Out
         Of the pass that is read: sums begin with it, or are finished.
+    raised : Out
+        Likewise: those before are multiplied by 2^8.
     passed : In
         Pulse: a pass's last position was taken.
     ended : In
@@ -56,6 +58,7 @@ class Sequencer(Component):
     busy: Signal
     first: Signal
     final: Signal
+    raised: Signal
     passed: Signal
     ended: Signal
     finish: Stream
@@ -72,6 +75,7 @@ class Sequencer(Component):
                 "busy": Out(1),
                 "first": Out(1),
                 "final": Out(1),
+                "raised": Out(1),
                 "passed": In(1),
                 "ended": In(1),
                 "finish": Out(stream.Signature(layouts.finish)),
@@ -155,4 +159,5 @@ class Sequencer(Component):
         m.d.comb += [
             self.first.eq(read.first & (passes == 0)),
             self.final.eq(read.final & (passes == read.last_pass)),
+            self.raised.eq(read.raised & (passes == 0)),
         ]

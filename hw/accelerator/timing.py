@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from golden.accelerator.descriptor import Descriptor, Kind
+from golden.accelerator.descriptor import Descriptor, Kind, Norm
 from golden.accelerator.program import Program
-from hw.accelerator import post, reader, weights
+from hw.accelerator import post, reader, statistics, weights
 from hw.accelerator.sequencer import MOST_PENDING
 from hw.matrix import unit as matrix
 from hw.parts.streams import OutputBuffer
@@ -102,6 +102,10 @@ class Timeline:
             return ends, None
         ready = begins + _QUEUE if written is None else max(begins + _QUEUE, written + _TURN)
         parts = self._program.sizes.parts
+        if one.finish.norm == Norm.STATISTICS:
+            each = statistics.cycles_of(self._program.abilities.norm)
+            first = max(ready, final + self._matrix)
+            return ends, first + count * (each + statistics.INTERVAL) - statistics.INTERVAL
         done = max(
             max(ready, final + self._matrix) + count * parts,
             ends + self._matrix + parts,

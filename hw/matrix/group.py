@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from golden.matrix.design import MatrixDesign
+from golden.matrix.design import RAISED_BITS, MatrixDesign
 from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Component, View, view
 from hw.primitives.memory import READ_LATENCY, Memory
@@ -38,7 +38,14 @@ def sums_layout(design: MatrixDesign, outputs: int) -> data.ArrayLayout:
 def place_layout(design: MatrixDesign) -> data.StructLayout:
     """Return the layout of what is known of a position: where its sum is kept, and of its pass."""
     return data.StructLayout(
-        {"address": range(design.positions), "first": 1, "final": 1, "last": 1}
+        {
+            "address": range(design.positions),
+            "first": 1,
+            "final": 1,
+            "raised": 1,
+            "squares": 1,
+            "last": 1,
+        }
     )
 
 
@@ -195,29 +202,32 @@ class MatrixGroup(Component):
         """Add a position's products to what its sum has come to, and keep it or give it."""
         design = self._design
         layout = sums_layout(design, design.group)
-        m.submodules.kept = kept = Memory(
+        m.submodules.kept = memory = Memory(
             depth=design.positions, width=layout.size, target=design.target
         )
         middle = delay(m, self.middle, READ_AHEAD, name="middle_at_sums")
         place = delay(m, self.place, ADD_STAGE, name="place_at_write")
         valid = delay_valid(m, self.valid, ADD_STAGE, name="valid_at_write")
         first = delay(m, self.place.first, READ_LATENCY, name="first_at_add")
-        before = layout(kept.r_data)
+        raised = delay(m, self.place.raised, READ_LATENCY, name="raised_at_add")
+        squares = delay(m, self.place.squares, READ_LATENCY, name="squares_at_add")
+        before = layout(memory.r_data)
         sums = view(layout, name="sums_now", reset_less=True)
         for output, total in enumerate(totals):
             fresh = Signal(signed(design.product_bits + 1), name=f"fresh_{output}", reset_less=True)
             known = Signal(signed(design.sum_bits), name=f"known_{output}", reset_less=True)
+            kept = before[output]
             m.d.sync += [
-                fresh.eq(total - middle),
-                known.eq(Mux(first, 0, before[output])),
+                fresh.eq(total - Mux(squares, 0, middle)),
+                known.eq(Mux(first, 0, Mux(raised, kept << RAISED_BITS, kept))),
                 sums[output].eq(fresh + known),
             ]
         m.d.comb += [
-            kept.r_en.eq(1),
-            kept.r_addr.eq(self.place.address),
-            kept.w_en.eq(valid),
-            kept.w_addr.eq(place.address),
-            kept.w_data.eq(Cat(sums.as_value())),
+            memory.r_en.eq(1),
+            memory.r_addr.eq(self.place.address),
+            memory.w_en.eq(valid),
+            memory.w_addr.eq(place.address),
+            memory.w_data.eq(Cat(sums.as_value())),
             self.sums.eq(sums),
             self.last.eq(place.last),
             self.given.eq(valid & place.final),

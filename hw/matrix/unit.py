@@ -26,7 +26,8 @@ from hw.primitives.multiplier import SharedMultiplier
 
 def position_layout(design: MatrixDesign) -> data.StructLayout:
     """Return the layout of a position: its samples, and of which pass it is; `last` ends that."""
-    return data.StructLayout({"x": samples_layout(design), "first": 1, "final": 1, "last": 1})
+    flags = dict.fromkeys(("first", "final", "raised", "squares", "last"), 1)
+    return data.StructLayout({"x": samples_layout(design)} | flags)
 
 
 def result_layout(design: MatrixDesign) -> data.StructLayout:
@@ -174,7 +175,7 @@ class MatrixUnit(StreamComponent):
         """Tell the groups of a position, when its products are there."""
         place = place_layout(self._design)
         now = self.i.payload
-        flags = Cat(address, now.first, now.final, now.last)
+        flags = Cat(address, now.first, now.final, now.raised, now.squares, now.last)
         cycles = 1 + _place_at(self._design)
         m.d.comb += [
             head.place.eq(place(delay(m, flags, cycles, name="place"))),

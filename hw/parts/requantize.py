@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from golden.numbers.interval import Interval
 from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.parts.delay import delay, delay_valid
-from hw.parts.ports import Component
+from hw.parts.ports import Component, View
 from hw.parts.streams import Flow, FlowSignature
 from hw.primitives.multiplier import SharedMultiplier
 
@@ -32,6 +32,8 @@ class Requantizer(Component):
         Range of what is added before the clip: one value, or what comes with each beat.
     output_bits
         Width of a result.
+    multiplies
+        Whether there is a multiplier.
     target
         Device family.
 
@@ -63,7 +65,9 @@ class Requantizer(Component):
         zero_points: Interval,
         output_bits: int,
         target: str,
+        multiplies: bool = True,
     ) -> None:
+        self._multiplies = multiplies
         self._lanes = lanes
         self._y_bits = accumulator.bits
         self._shifts = shifts
@@ -73,44 +77,56 @@ class Requantizer(Component):
         self._o_shape = signed(output_bits)
         ports = {
             "i": In(FlowSignature(data.ArrayLayout(signed(self._y_bits), lanes))),
-            "multiplier": In(MULTIPLIER_BITS),
             "shift": In(range(shifts.high - shifts.low + 1)),
             "o": Out(FlowSignature(data.ArrayLayout(self._o_shape, lanes))),
         }
+        if multiplies:
+            ports["multiplier"] = In(MULTIPLIER_BITS)
         if zero_points.low != zero_points.high:
             ports["zero_point"] = In(signed(zero_points.bits))
         super().__init__(ports)
 
-    @staticmethod
-    def latency_on(target: str, *, y_bits: int) -> int:
-        """Cycles from an accumulator of ``y_bits`` to its result on ``target``.
+    ROUNDING = 5
+    """Cycles from a product to its result: alignment, rounding in two, clip in two."""
 
-        Product, alignment, rounding in two, clip in two.
-        """
-        return SharedMultiplier.latency_on(target, a_bits=y_bits) + 5
+    @classmethod
+    def latency_on(cls, target: str, *, y_bits: int) -> int:
+        """Cycles from an accumulator of ``y_bits`` to its result on ``target``."""
+        return SharedMultiplier.latency_on(target, a_bits=y_bits) + cls.ROUNDING
 
     @property
     def latency(self) -> int:
         """Cycles from accumulator to result."""
+        if not self._multiplies:
+            return self.ROUNDING
         return self.latency_on(self._target, y_bits=self._y_bits)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        products = self._products(m)
+        late = self.latency - self.ROUNDING
+        shift = delay(m, self.shift, late, name="shift")
+        m.d.comb += self.o.valid.eq(delay_valid(m, self.i.valid, self.latency, name="valid"))
+        ends = self._ends(m, late + 3)
+        for lane in range(self._lanes):
+            aligned = self._align(m, products[lane], shift, lane)
+            rounded = self._round(m, aligned, lane)
+            m.d.comb += self.o.payload[lane].eq(self._saturate(m, rounded, lane, *ends))
+        return m
+
+    def _products(self, m: Module) -> View:
+        """Return accumulators times the multiplier."""
+        taken: View = self.i.payload
+        if not self._multiplies:
+            return taken
         m.submodules.multiply = multiply = SharedMultiplier(
             lanes=self._lanes,
             a_bits=self._y_bits,
             b_bits=MULTIPLIER_BITS + 1,
             target=self._target,
         )
-        m.d.comb += [multiply.a.eq(self.i.payload), multiply.b.eq(self.multiplier)]
-        shift = delay(m, self.shift, multiply.latency, name="shift")
-        m.d.comb += self.o.valid.eq(delay_valid(m, self.i.valid, self.latency, name="valid"))
-        ends = self._ends(m, multiply.latency + 3)
-        for lane in range(self._lanes):
-            aligned = self._align(m, multiply.p[lane], shift, lane)
-            rounded = self._round(m, aligned, lane)
-            m.d.comb += self.o.payload[lane].eq(self._saturate(m, rounded, lane, *ends))
-        return m
+        m.d.comb += [multiply.a.eq(taken), multiply.b.eq(self.multiplier)]
+        return multiply.p
 
     def _ends(self, m: Module, cycles: int) -> tuple[ValueLike, ValueLike, ValueLike]:
         """Return zero point and ends of the clip less it, ``cycles`` after they came on `i`.
@@ -129,7 +145,7 @@ class Requantizer(Component):
         return delay(m, before, 1, name="zero_point"), low, high
 
     def _align(self, m: Module, product: Signal, shift: Signal, lane: int) -> Signal:
-        bits = self._y_bits + MULTIPLIER_BITS + self._shifts.high - self._shifts.low
+        bits = len(product) - self._multiplies + self._shifts.high - self._shifts.low
         bits = max(bits, self._shifts.high + 1)
         aligned = Signal(signed(bits), name=f"aligned_{lane}", reset_less=True)
         m.d.sync += aligned.eq(product << shift)

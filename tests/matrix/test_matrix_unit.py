@@ -35,6 +35,8 @@ def random_passes(
             draw(low, high, (design.outputs, design.inputs)),
             first=number == 0,
             final=number == passes - 1,
+            raised=number % 3 == 1,
+            squares=number % 4 == 2,
         )
         for positions, passes in runs
         for number in range(passes)
@@ -46,7 +48,7 @@ def streams_of(design: MatrixDesign, passes: list[Pass]) -> tuple[dict, list]:
     x, ends = rows_of([one.x for one in passes])
     flags = {
         name: np.repeat([getattr(one, name) for one in passes], [len(one.x) for one in passes])
-        for name in ("first", "final")
+        for name in ("first", "final", "raised", "squares")
     }
     rows = np.concatenate([one.weights[::-1] for one in passes])
     sums, sum_ends = rows_of(design.run(passes))
@@ -65,8 +67,10 @@ def test_model_is_a_product_of_matrices(extreme: bool) -> None:
     for one in passes:
         if one.first:
             total, constant = 0, 0
-        total = total + one.x @ one.weights.T
-        constant = constant + design.constant(one.weights)
+        scale = 256 if one.raised else 1
+        squares = (one.x[:, 0::2] * one.x[:, 1::2]).sum(axis=1) * one.squares
+        total = total * scale + one.x @ one.weights.T + squares[:, None]
+        constant = constant * scale + design.constant(one.weights)
         if one.final:
             np.testing.assert_array_equal(next(left), wrap(total + constant, 32))
     assert next(left, None) is None

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from golden.accelerator.operators.sums import ONE, SMALL, Sums, zeros
 from golden.accelerator.sizes import Sizes
 from golden.matrix.design import tiles
 from golden.network.operator import Operator
-from golden.numbers.interval import Integers
+from golden.numbers.interval import Integers, Interval
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,20 @@ class Fetch:
         Words from a tile of weights' to the next one's.
     weight
         int64 ``[n, tile, tile]``.
+    raised
+        As of a `Term`.
     """
 
     source: str
     words: Spread
     step: int
     weight: Integers
+    raised: bool = False
+
+    @property
+    def fits(self) -> bool:
+        """Whether its weights have a place."""
+        return SMALL.holds(Interval.of(self.weight))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +79,30 @@ class Move:
     fetches: tuple[Fetch, ...]
 
 
-def moves(op: Operator, names: tuple[str, ...], sizes: Sizes) -> Iterator[Move]:
-    """Yield what an operator that only moves samples does, all of one tile behind each other."""
+@dataclass(frozen=True, eq=False)
+class Moves:
+    """An operator as moves.
+
+    Parameters
+    ----------
+    moves
+        All of one tile behind each other.
+    sums
+        Without terms: how their sums are finished.
+    """
+
+    moves: tuple[Move, ...]
+    sums: Sums
+
+
+def moves(op: Operator, names: tuple[str, ...], sizes: Sizes) -> Moves:
+    """Return what an operator does that only moves samples."""
+    gives = op.gives
+    still = Sums((), zeros(gives.channels), ONE, gives.range, gives.zero_point)
+    return Moves(tuple(_moves(op, names, sizes)), still)
+
+
+def _moves(op: Operator, names: tuple[str, ...], sizes: Sizes) -> Iterator[Move]:
     which, address, lane = _origins(op, sizes)
     channels, places = address.shape
     for tile in range(tiles(channels, sizes.tile)):
@@ -127,11 +158,11 @@ def _fetches(form: Integers, names: Sequence[str], tile: int) -> list[tuple[int,
 
 def _progressions(words: Integers, limit: int | None = None) -> Iterator[tuple[int, int, int]]:
     """Yield first, count and step of numbers that are evenly spaced, in their order."""
-    for rows in _even(words[:, None], limit or len(words)):
+    for rows in even(words[:, None], limit or len(words)):
         yield int(rows[0, 0]), len(rows), int(rows[1, 0] - rows[0, 0]) if len(rows) > 1 else 0
 
 
-def _even(rows: Integers, limit: int) -> Iterator[Integers]:
+def even(rows: Integers, limit: int) -> Iterator[Integers]:
     """Yield rows that are evenly spaced, in their order, at most ``limit`` of them."""
     steps = np.diff(rows, axis=0)
     same = np.concatenate([np.all(steps[1:] == steps[:-1], axis=1), [False]])
@@ -158,7 +189,7 @@ class _Grid:
 
 def _grids(target: Integers, source: Integers, limit: int) -> Iterator[_Grid]:
     """Yield grids of at most ``limit`` words that cover all."""
-    lines = [_line(run) for run in _even(np.stack([target, source], axis=1), limit)]
+    lines = [_line(run) for run in even(np.stack([target, source], axis=1), limit)]
     begin = 0
     while begin < len(lines):
         end = begin + 1
@@ -166,7 +197,7 @@ def _grids(target: Integers, source: Integers, limit: int) -> Iterator[_Grid]:
             end += 1
         count, step = lines[begin][1:]
         starts = np.array([line[0] for line in lines[begin:end]])
-        for rows in _even(starts, limit // count):
+        for rows in even(starts, limit // count):
             over = rows[1] - rows[0] if len(rows) > 1 else np.zeros(2, np.int64)
             to, of = (Spread(int(rows[0, i]), int(over[i]), step[i]) for i in (0, 1))
             yield _Grid(len(rows), count, of, to)

@@ -1,28 +1,30 @@
 """How operators map to units: a new one is a function and an entry here."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from golden.accelerator.operators.arithmetic import add, multiply
 from golden.accelerator.operators.constant import constant
 from golden.accelerator.operators.kernels import circular, convolution
-from golden.accelerator.operators.move import Move, moves
+from golden.accelerator.operators.layer_norm import Normal, layer_norm
+from golden.accelerator.operators.move import Moves, moves
 from golden.accelerator.operators.pointwise import pointwise
 from golden.accelerator.operators.pool import average, maximum
-from golden.accelerator.operators.sums import Sums
-from golden.accelerator.sizes import CENTRED_BITS, Sizes
+from golden.accelerator.operators.resize import resize
+from golden.accelerator.operators.sums import Sums, narrow
+from golden.accelerator.sizes import Sizes
 from golden.graph.graph import Node
 from golden.inputs.errors import ParameterError
 from golden.network.arithmetic import Add, Multiply
 from golden.network.circular import Circular
 from golden.network.constant import Constant
 from golden.network.convolution import Convolution
+from golden.network.layer_norm import LayerNorm
 from golden.network.move import Arrange, Concatenate, Select
 from golden.network.pointwise import Pointwise
 from golden.network.pool import Average, Maximum
-from golden.numbers.interval import Interval
-
-_WEIGHTS = Interval.signed(CENTRED_BITS)
+from golden.network.resize import Resize
 
 SUMS: Mapping[type, Callable[[Any, tuple[str, ...]], Sums]] = {
     Convolution: convolution,
@@ -39,8 +41,8 @@ MOVES = (Select, Concatenate, Arrange)
 """What only moves samples."""
 
 
-def lower(node: Node, sizes: Sizes) -> Sums | Sequence[Move]:
-    """Return an operator as sums of products, or as moves.
+def lower(node: Node, sizes: Sizes) -> Sums | Moves | Normal:
+    """Return an operator as sums of products, as moves, or as a layer norm.
 
     Raises
     ------
@@ -48,18 +50,17 @@ def lower(node: Node, sizes: Sizes) -> Sums | Sequence[Move]:
         Where the accelerator does not do it.
     """
     if isinstance(node.stage, MOVES):
-        return list(moves(node.stage, node.sources, sizes))
+        return moves(node.stage, node.sources, sizes)
+    if isinstance(node.stage, Resize):
+        return resize(node.stage, node.sources, sizes)
+    if isinstance(node.stage, LayerNorm):
+        return layer_norm(node.stage, node.sources)
     make = SUMS.get(type(node.stage))
     if make is None:
-        known = ", ".join(sorted(operator.kind for operator in (*SUMS, *MOVES)))  # type: ignore[attr-defined]
         kind = getattr(node.stage, "kind", type(node.stage).__name__)
-        raise ParameterError("operator", f"one of {known}", f"{kind} ({node.name})")
+        raise ParameterError("operator", "one that the accelerator does", f"{kind} ({node.name})")
     sums = make(node.stage, node.sources)
     if sums.rescale.single:
         rule = "scaled by our own calibration"
         raise ParameterError("operator", rule, f"single, as imported ({node.name})")
-    for term in sums.terms:
-        if not _WEIGHTS.holds(Interval.of(term.weight)):
-            rule = f"of weights of {CENTRED_BITS} bits"
-            raise ParameterError("operator", rule, f"{Interval.of(term.weight)} ({node.name})")
-    return sums
+    return replace(sums, terms=narrow(sums.terms))

@@ -1,12 +1,20 @@
 """Operators as sums of products with tiles of weights: what all of them become."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from golden.accelerator.descriptor import Windows
+from golden.accelerator.sizes import DATA_BITS
+from golden.matrix.design import RAISED_BITS
 from golden.network.rescale import Rescale
-from golden.numbers.interval import Integers, Interval
+from golden.numbers.interval import Integers, Interval, wrap
+
+SMALL = Interval.signed(DATA_BITS)
+"""Weights that have a place anywhere."""
+_DIAGONAL = Interval(SMALL.low, (1 << DATA_BITS) - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +33,8 @@ class Term:
         Whether each channel keeps to itself.
     gain
         Name of the map of gains in the place of weights.
+    raised
+        Whether what was added up before is multiplied by 2^8 first.
     """
 
     source: str | None
@@ -32,6 +42,12 @@ class Term:
     windows: Windows
     apart: bool = False
     gain: str | None = None
+    raised: bool = False
+
+    @property
+    def fits(self) -> bool:
+        """Whether its weights have a place: a diagonal's may be without a sign."""
+        return (_DIAGONAL if self.apart else SMALL).holds(Interval.of(self.weight))
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,3 +85,42 @@ ONE = Rescale(np.ones(1, np.int64), np.zeros(1, np.int64))
 def zeros(outputs: int) -> Integers:
     """Return what sums begin with that begin with nothing."""
     return np.zeros((outputs, 1, 1), np.int64)
+
+
+class Weighted(Protocol):
+    """Something that is added with weights, which may be wider than have a place."""
+
+    @property
+    def weight(self) -> Integers:
+        """The weights."""
+
+    @property
+    def raised(self) -> bool:
+        """Whether what was added up before is multiplied by 2^8 first."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether its weights have a place."""
+
+
+_Any = TypeVar("_Any", bound=Weighted)
+
+
+def narrow(terms: Sequence[_Any]) -> tuple[_Any, ...]:
+    """Return terms whose weights have a place, digit by digit, the most significant first."""
+    if all(term.fits for term in terms):
+        return tuple(terms)
+    lower = [_with(term, wrap(term.weight, RAISED_BITS)) for term in terms]
+    upper = [
+        _with(term, (term.weight - low.weight) >> RAISED_BITS)
+        for term, low in zip(terms, lower, strict=True)
+    ]
+    # Something must be there to raise the others.
+    used = [term for term in lower if term.weight.any()] or lower[:1]
+    used[0] = replace(used[0], raised=True)  # type: ignore[type-var]  # all are dataclasses
+    return (*narrow([term for term in upper if term.weight.any()]), *used)
+
+
+def _with(term: _Any, weight: Integers) -> _Any:
+    changed: _Any = replace(term, weight=weight)  # type: ignore[type-var]  # as above
+    return changed

@@ -1,0 +1,195 @@
+"""Statistics of positions for layer norms: a bit a cycle, and no multiplier."""
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import data
+from amaranth.lib.wiring import In, Out
+
+from golden.accelerator.sizes import CENTRED_BITS, SUM_BITS
+from hw.accelerator.layout import Layouts
+from hw.parts.ports import Component, View, view
+from hw.primitives.memory import Memory
+
+ROOT_BITS = 17
+EXPONENT_BITS = 6
+_SPREAD_BITS = 62
+"""Of what is normalised: its top two bits are not both 0."""
+_VALUE_BITS = 32
+_STEPS = (32, 16, 8, 4, 2)
+"""By which it is shifted to that, each or not."""
+_REMAINDER_BITS = 54
+"""Of what is left of 2^62, at a bit of the root, and of what is taken off it."""
+
+
+def total_bits(channels: int) -> int:
+    """Return the width of a sum over so many channels, without its sign."""
+    return (channels << CENTRED_BITS - 1).bit_length()
+
+
+def cycles_of(channels: int) -> int:
+    """Cycles from a position's sums to its statistics, for layer norms of so many channels."""
+    return total_bits(channels) + len(_STEPS) + ROOT_BITS + 4
+
+
+INTERVAL = 1
+"""Cycles from a position's statistics to the next one's sums."""
+
+
+def statistics_layout(channels: int) -> data.StructLayout:
+    """Return the layout of a position's statistics: its sum, negative, and root and exponent."""
+    return data.StructLayout(
+        {
+            "minus": signed(total_bits(channels) + 1),
+            "root": unsigned(ROOT_BITS),
+            "exponent": signed(EXPONENT_BITS),
+        }
+    )
+
+
+class Statistics(Component):
+    """Makes statistics of a position after the other, and keeps them: see `LayerNorm`.
+
+    Parameters
+    ----------
+    layouts
+        Of descriptors.
+
+    Members
+    -------
+    told : In
+        Fields of the descriptor that is finished.
+    start, squares, both : In
+        A position's sum of squares, and that and the sum of samples; only while it is ready.
+    last : In
+        Whether it is the descriptor's last.
+    place : In
+        Which position it is, or is asked for.
+    ready : Out
+    done : Out
+        Pulse: those of the last position are kept.
+    kept : Out
+        Statistics of the position asked for, `READ_LATENCY` cycles later.
+    """
+
+    told: View
+    start: Signal
+    squares: Signal
+    both: Signal
+    last: Signal
+    place: Signal
+    ready: Signal
+    done: Signal
+    kept: View
+
+    def __init__(self, layouts: Layouts) -> None:
+        self._sizes = layouts.sizes
+        self._channels = layouts.abilities.norm
+        self._layout = statistics_layout(self._channels)
+        super().__init__(
+            {
+                "told": In(layouts.finish),
+                "start": In(1),
+                "squares": In(SUM_BITS),
+                "both": In(SUM_BITS),
+                "last": In(1),
+                "place": In(range(layouts.sizes.positions)),
+                "ready": Out(1),
+                "done": Out(1),
+                "kept": Out(self._layout),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.memory = memory = Memory(
+            depth=self._sizes.positions, width=self._layout.size, target=self._sizes.target
+        )
+        count = Signal(range(cycles_of(self._channels)))
+        busy = Signal()
+        ends = Signal()
+        last = Signal()
+        place = Signal.like(self.place, name="place_of_this")
+        found = view(self._layout, name="found")
+        m.d.comb += [
+            self.ready.eq(~busy),
+            ends.eq(busy & (count == cycles_of(self._channels) - 1)),
+            self.done.eq(ends & last),
+            memory.r_en.eq(1),
+            memory.r_addr.eq(self.place),
+            Value.cast(self.kept).eq(memory.r_data),
+            memory.w_en.eq(ends),
+            memory.w_addr.eq(place),
+            memory.w_data.eq(Value.cast(found)),
+        ]
+        m.d.sync += count.eq(count + 1)
+        with m.If(ends):
+            m.d.sync += busy.eq(0)
+        with m.If(self.start):
+            m.d.sync += [busy.eq(1), count.eq(0), place.eq(self.place), last.eq(self.last)]
+        spread = self._spread(m, count, found)
+        self._root(m, count, spread, found)
+        return m
+
+    def _spread(self, m: Module, count: Signal, found: View) -> Signal:
+        """Return the spread, normalised: products bit by bit, their difference, its place."""
+        bits = total_bits(self._channels)
+        squares = Signal(SUM_BITS)
+        total = Signal(signed(bits + 1))
+        magnitude, digits, counts = (
+            Signal(bits, name=n) for n in ("magnitude", "digits", "counts")
+        )
+        first, second, spread = (
+            Signal(_SPREAD_BITS, name=n) for n in ("first", "second", "spread")
+        )
+        with m.If(self.start):
+            m.d.sync += [squares.eq(self.squares), total.eq(self.both - self.squares)]
+        with m.If(count == 0):
+            size = abs(total)
+            m.d.sync += [
+                magnitude.eq(size),
+                digits.eq(size),
+                counts.eq(self.told.channels),
+                first.eq(0),
+                second.eq(0),
+                found.minus.eq(-total),
+                found.exponent.eq(_VALUE_BITS // 2 - 1),
+            ]
+        with m.Elif(count <= bits):
+            m.d.sync += [
+                first.eq((first << 1) + Mux(counts[-1], squares, 0)),
+                second.eq((second << 1) + Mux(digits[-1], magnitude, 0)),
+                counts.eq(counts << 1),
+                digits.eq(digits << 1),
+            ]
+        with m.Elif(count == bits + 1):
+            m.d.sync += spread.eq(first - second)
+        with m.Elif(count == bits + 2):
+            m.d.sync += spread.eq(spread + self.told.epsilon)
+        for number, amount in enumerate(_STEPS):
+            with m.If((count == bits + 3 + number) & ~spread[-amount:].any()):
+                m.d.sync += [
+                    spread.eq(spread << amount),
+                    found.exponent.eq(found.exponent - amount // 2),
+                ]
+        return spread
+
+    def _root(self, m: Module, count: Signal, spread: Signal, found: View) -> None:
+        """Find the largest r with ``r^2 v <= 2^62``, a bit a cycle.
+
+        At bit k, of what is left of 2^62 all is a multiple of 4^k: `left` and `taken` are without
+        that, and `product` is what is found of r times v, without 2^(k + 1).
+        """
+        begin = cycles_of(self._channels) - 1 - ROOT_BITS
+        left = Signal(_REMAINDER_BITS)
+        product = Signal(_REMAINDER_BITS - 3)
+        taken = Signal(_REMAINDER_BITS)
+        value = spread[-_VALUE_BITS:]
+        fits = Signal()
+        m.d.comb += [taken.eq((product << 2) + value), fits.eq(left >= taken)]
+        with m.If(count == 0):
+            m.d.sync += [left.eq(1 << _VALUE_BITS - 2), product.eq(0), found.root.eq(0)]
+        with m.Elif((count >= begin) & (count < begin + ROOT_BITS)):
+            m.d.sync += [
+                left.eq(Mux(fits, left - taken, left) << 2),
+                product.eq((product << 1) + Mux(fits, value, 0)),
+                found.root.eq((found.root << 1) | fits),
+            ]
