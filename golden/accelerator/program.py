@@ -15,7 +15,6 @@ from golden.accelerator.descriptor import (
     Norm,
     Source,
     Weights,
-    Windows,
 )
 from golden.accelerator.sizes import CENTRED_BITS, SUM_BITS, Sizes
 from golden.matrix.design import RAISED_BITS
@@ -98,26 +97,28 @@ class Program:
         return sum(d.windows.positions for d in self.descriptors if d.kind == kind)
 
     @property
-    def writes(self) -> tuple[tuple[str, int, int], ...]:
-        """Of each descriptor that writes a map: its name, where it begins, and how many words."""
+    def writes(self) -> tuple[tuple[str, Integers], ...]:
+        """Of each descriptor that writes a map: its name, and addresses in their order."""
         written = []
         for name, one in zip(self.names, self.descriptors, strict=True):
             if one.kind == Kind.TAKE:
-                written.append((name, one.source.base, one.windows.positions))
-            elif one.kind == Kind.COMPUTE and one.final:
-                written.append((name, one.finish.target, one.windows.positions))
+                written.append((name, one.source.base + np.arange(one.windows.positions)))
+            elif one.kind == Kind.COMPUTE and one.final and one.finish.norm != Norm.STATISTICS:
+                written.append((name, _places(one)))
         return tuple(written)
 
     def written(self, words: Integers) -> dict[str, Integers]:
         """Return the words of each map ``[n, tile]``, of a frame's words as they were written."""
-        maps: dict[str, list[tuple[int, Integers]]] = {}
+        maps: dict[str, tuple[list[Integers], list[Integers]]] = {}
         first = 0
-        for name, base, count in self.writes:
-            maps.setdefault(name, []).append((base, words[first : first + count]))
-            first += count
+        for name, addresses in self.writes:
+            places, found = maps.setdefault(name, ([], []))
+            places.append(addresses)
+            found.append(words[first : first + len(addresses)])
+            first += len(addresses)
         return {
-            name: np.concatenate([part for _, part in sorted(parts, key=lambda p: p[0])])
-            for name, parts in maps.items()
+            name: np.concatenate(found)[np.argsort(np.concatenate(places))]
+            for name, (places, found) in maps.items()
         }
 
     def run(self, frame: Integers) -> Integers:
@@ -175,7 +176,7 @@ class ProgramRun:
         kept = self._sums << RAISED_BITS if one.raised else self._sums
         self._sums = total if one.first else wrap(kept + total, SUM_BITS)
         if one.final:
-            self._finish(one.finish, one.windows)
+            self._finish(one)
 
     def _passes(self, one: Descriptor) -> Iterator[Integers]:
         """Yield the positions ``[positions, tile]`` of each pass."""
@@ -224,7 +225,8 @@ class ProgramRun:
             else:
                 yield np.diag(self._gain)
 
-    def _finish(self, finish: Finish, windows: Windows) -> None:
+    def _finish(self, one: Descriptor) -> None:
+        finish, windows = one.finish, one.windows
         parts = self._program.sizes.parts
         row, column, part = np.meshgrid(
             np.arange(windows.rows), np.arange(windows.columns), np.arange(parts), indexing="ij"
@@ -251,8 +253,7 @@ class ProgramRun:
                 high=finish.high,
             )
         words = self._rom.tables[finish.table][y & 255] & 255
-        place = finish.target + finish.target_row * row + finish.target_column * column
-        self._maps[place[..., 0].reshape(-1)] = words
+        self._maps[_places(one)] = words
 
     def _keep_statistics(self, finish: Finish) -> None:
         squares, both = self._sums[:, 0], self._sums[:, 1]
@@ -269,6 +270,16 @@ class ProgramRun:
         y = round_half_even(u * gain + offset, shift) + finish.zero_point
         clipped: Integers = np.clip(y, finish.low, finish.high)
         return clipped
+
+
+def _places(one: Descriptor) -> Integers:
+    """Return the addresses that a descriptor writes, in their order."""
+    rows, columns = np.arange(one.windows.rows), np.arange(one.windows.columns)
+    finish = one.finish
+    places: Integers = (
+        finish.target + finish.target_row * rows[:, None] + finish.target_column * columns
+    ).reshape(-1)
+    return places
 
 
 def product_of(sums: Integers) -> Integers:

@@ -184,7 +184,9 @@ class Reader(Component):
             sample = Mux(self.told.signed, word.as_signed(), word)
             counts = inside
             if self._layouts.abilities.norm:
-                counts = inside & ((self.told.lanes == 0) | (lane < self.told.lanes))
+                lanes = Value.cast(self.told.lanes)
+                most = (1 << len(lanes)) - 1
+                counts = inside & ((lanes == 0) | (lane < lanes if lane < most else 0))
             m.d.sync += x[lane].eq(Mux(counts, sample - self.told.zero_point, nothing))
         return x
 

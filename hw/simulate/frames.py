@@ -71,7 +71,7 @@ class Frames:
         verilog = dict(product.sources) | product.models
         if watched:
             verilog["watch.sv"] = self._watch(product).encode()
-        self._watched = sum(count for *_, count in program.writes) if watched else 0
+        self._watched = sum(len(places) for _, places in program.writes) if watched else 0
         self._bench = Compiled(product.name, verilog, _MAIN).build(cache)
 
     def _watch(self, product: Built) -> str:
