@@ -12,8 +12,8 @@ from golden.accelerator.program import Program
 from golden.accelerator.sizes import Sizes
 from golden.accelerator.words import frames_of, maps_of
 from golden.network import cases
-from golden.network.registry import OPERATORS
 from golden.network.network import Network
+from golden.network.registry import OPERATORS
 from golden.numbers.interval import Integers
 from hw.accelerator.accelerator import Accelerator, word_layout
 from hw.accelerator.timing import Timeline

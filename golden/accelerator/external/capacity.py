@@ -151,6 +151,7 @@ class Capacity:
             "weights": 2,
             "first": 1,
             "final": 1,
+            "raised": 1,
             "bias": constant,
             "bias_row": constant,
             "bias_column": constant,

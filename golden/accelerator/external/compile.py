@@ -4,7 +4,6 @@ Where one does not, it goes to memory, and operators are done band by band: whil
 the next one's rows are loaded.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -19,7 +18,8 @@ from golden.accelerator.external.homes import Far, Homes, MapPart, Placement, Wo
 from golden.accelerator.external.program import ExternalProgram, rows_of
 from golden.accelerator.external.steps import Step, loading, storing
 from golden.accelerator.lower import Lowering
-from golden.accelerator.operators.move import Move
+from golden.accelerator.operators.layer_norm import Normal
+from golden.accelerator.operators.move import Moves
 from golden.accelerator.operators.registry import lower
 from golden.accelerator.operators.sums import Sums
 from golden.graph.graph import Node
@@ -99,7 +99,7 @@ class _ExternalCompiler:
 
     def _operator(self, number: int, node: Node, follower: Node | None) -> None:
         table = self._table(node, follower)
-        lowered = lower(node, self._capacity.sizes)
+        lowered = self._lowered(node)
         work = Work(
             (follower or node).name,
             lowered if isinstance(lowered, Sums) else None,
@@ -132,6 +132,14 @@ class _ExternalCompiler:
         for name in work.sources:
             self._drop(name, number)
 
+    def _lowered(self, node: Node) -> Sums | Moves:
+        """Return an operator as sums or moves; a layer norm's statistics have no descriptor yet."""
+        lowered = lower(node, self._capacity.sizes)
+        if isinstance(lowered, Normal):
+            rule = "one that is done with maps in external memory"
+            raise ParameterError("operator", rule, f"{lowered.op.kind} ({node.name})")
+        return lowered
+
     def _table(self, node: Node, follower: Node | None) -> int:
         """Return the number of the table behind an operator."""
         table = 0
@@ -142,8 +150,8 @@ class _ExternalCompiler:
 
     @staticmethod
     def _cut(
-        work: Work, plan: Placement, band: MapPart, lowered: Sums | Sequence[Move]
-    ) -> tuple[Sums | Sequence[Move], Map]:
+        work: Work, plan: Placement, band: MapPart, lowered: Sums | Moves
+    ) -> tuple[Sums | Moves, Map]:
         """Return what a band of an operator is, and what it gives."""
         if isinstance(lowered, Sums):
             first_rows = {
@@ -151,7 +159,8 @@ class _ExternalCompiler:
             }
             return cut_sums(work, band, first_rows)
         own = range(band.tile, band.tile + band.tiles)
-        return [move for move in lowered if move.tile in own], work.gives
+        kept = tuple(move for move in lowered.moves if move.tile in own)
+        return Moves(kept, lowered.sums), work.gives
 
     @staticmethod
     def _target(at: int, work: Work, gives: Map, band: MapPart) -> "_Target":

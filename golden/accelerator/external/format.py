@@ -98,6 +98,7 @@ def compute_fields(one: Descriptor, *, large: bool = False) -> dict[str, int]:
         "weights": LARGE_DIAGONAL if large else one.weights,
         "first": one.first,
         "final": one.final,
+        "raised": one.raised,
         "bias": finish.bias,
         "bias_row": finish.bias_row,
         "bias_column": finish.bias_column,

@@ -299,6 +299,8 @@ class ExternalCore(Component):
             matrix.i.payload.x.eq(position.x),
             matrix.i.payload.first.eq(sequencer.first),
             matrix.i.payload.final.eq(sequencer.final),
+            matrix.i.payload.raised.eq(sequencer.raised),
+            matrix.i.payload.squares.eq(told.squares),
             matrix.i.payload.last.eq(position.last),
             positions.ready.eq(Mux(computes, matrix.i.ready, 1)),
         ]

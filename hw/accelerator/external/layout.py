@@ -18,6 +18,8 @@ _TAPS = ("pitch", "row_tap", "column_tap")
 """What other fields are made of."""
 LOOPS = ("", "kernel_")
 """Of windows, and of their taps; inside out where the largest of taps is looked for."""
+NORM = (("squares", "half", "lanes"), ("norm", "channels", "epsilon"))
+"""What layer norms are told, reading and finishing: there are none."""
 _COUNTS = ("last_column", "last_row")
 """Of windows: who reads is told, and who finishes."""
 
@@ -61,8 +63,11 @@ def layouts_for(capacity: Capacity) -> Layouts:
     return Layouts(
         sizes=capacity.sizes,
         map_words=capacity.map_words,
-        read=data.StructLayout(read | derived),
-        finish=data.StructLayout({name: known[name] for name in (*_FINISH, *_COUNTS)}),
+        read=data.StructLayout(read | derived | dict.fromkeys(NORM[0], unsigned(1))),
+        finish=data.StructLayout(
+            {name: known[name] for name in (*_FINISH, *_COUNTS)}
+            | dict.fromkeys(NORM[1], unsigned(1))
+        ),
         side=2 << capacity.side_bits,
         line_bits=line.width,
         shifts=SHIFTS,

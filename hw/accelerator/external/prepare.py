@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from itertools import pairwise
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -14,6 +14,7 @@ from golden.accelerator.external.registers import Stop
 from hw.accelerator.external.bus import beat_signature
 from hw.accelerator.external.layout import (
     LOOPS,
+    NORM,
     common_layout,
     compute_layout,
     layouts_for,
@@ -287,7 +288,8 @@ class DescriptorCheck(Component):
     def _give(self, m: Module) -> None:
         """Say all of a descriptor that units are told."""
         one, products, told = self._compute, self._products, self.o.payload
-        derived: dict[str, Value] = {
+        derived: dict[str, Value] = {name: Const(0) for names in NORM for name in names}
+        derived |= {
             "kind": self._said.kind,
             "waits": self._said.waits,
             "ends": self.number == self.count - 1,
@@ -311,7 +313,9 @@ class DescriptorCheck(Component):
         for name, _ in layouts.read:
             value = derived[str(name)] if name in derived else one[name]
             m.d.comb += told.whole.read[name].eq(value)
-        m.d.comb += [told.whole.finish[name].eq(one[name]) for name, _ in layouts.finish]
+        for name, _ in layouts.finish:
+            value = derived[str(name)] if name in NORM[1] else one[name]
+            m.d.comb += told.whole.finish[name].eq(value)
         m.d.comb += [
             told.transfer.eq(self._transfer),
             told.loads.eq(self._said.loads),
