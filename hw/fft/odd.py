@@ -49,7 +49,7 @@ class Ages:
 
 @dataclass(frozen=True)
 class Arriving:
-    """Arriving on their way, and what of a block they are.
+    """Samples on their way, and what of a block they are.
 
     Parameters
     ----------

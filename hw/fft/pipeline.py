@@ -25,7 +25,8 @@ class Registers:
 
     Each is a cycle, and a large engine has many stages. What is slowest without comes first: the
     36-bit sums of products, what the operands of multipliers are made of, the carries that round
-    products, and the results of a section's ranks before the last. A plane has them all.
+    products, the results of a section's ranks before the last, and what multipliers' operands are
+    rounded to. A plane has them all.
 
     Parameters
     ----------
@@ -50,6 +51,7 @@ class Registers:
         wanted += [("carry", number, 0) for number in products]
         # The first section's are the narrowest, and so the first to do without.
         wanted += [("rank", n, place) for n in reversed(sections) for place in range(last[n])]
+        wanted += [("operand", number, 0) for number in products]
         return wanted
 
     @classmethod
@@ -65,6 +67,10 @@ class Registers:
     def rank(self, section: int, place: int) -> bool:
         """Whether the results of a rank of ``section`` leave from a register."""
         return ("rank", section, place) in self.places
+
+    def operand(self, product: int) -> bool:
+        """Whether a product's samples have a register when they are rounded."""
+        return ("operand", product, 0) in self.places
 
     def total(self, product: int) -> bool:
         """Whether a product's sums have a register before they are rounded."""
@@ -87,7 +93,7 @@ def transform_latency(design: FftDesign, registers: Registers, numbers: range) -
         cycles += sum(1 + registers.rank(number, p) for p in range(n_ranks))
     for number in numbers[:-1]:
         cycles += _multiplying(design, number)
-        cycles += registers.total(number) + registers.carry(number)
+        cycles += registers.operand(number) + registers.total(number) + registers.carry(number)
     return cycles
 
 

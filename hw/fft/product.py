@@ -47,12 +47,12 @@ class Multipliers(Component):
         return SharedMultiplier.latency_on(self._target, a_bits=self._operand_bits)
 
     def _totals(
-        self, m: Module, operands: Sequence[tuple[Value, Value]]
+        self, m: Module, operands: Sequence[tuple[Value, Value]], factor: View
     ) -> Iterator[tuple[int, str, Value]]:
         """Yield pair, part and value of the products, `multiplying` cycles after ``operands``."""
-        shared = self._multiply(m, "shared", [a + b for a, b in operands], self.factor.re)
-        with_a = self._multiply(m, "with_a", [a for a, _ in operands], self.factor.difference)
-        with_b = self._multiply(m, "with_b", [b for _, b in operands], self.factor.total)
+        shared = self._multiply(m, "shared", [a + b for a, b in operands], factor.re)
+        with_a = self._multiply(m, "with_a", [a for a, _ in operands], factor.difference)
+        with_b = self._multiply(m, "with_b", [b for _, b in operands], factor.total)
         for pair in range(self._pairs):
             yield pair, "re", shared[pair] - with_b[pair]
             yield pair, "im", shared[pair] + with_a[pair]
@@ -108,7 +108,9 @@ class ExactProduct(Multipliers):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        for pair, part, total in self._totals(m, [(z.re, z.im) for z in complexes(self.i)]):
+        for pair, part, total in self._totals(
+            m, [(z.re, z.im) for z in complexes(self.i)], self.factor
+        ):
             product = Signal(
                 signed(self._total.width), name=f"product_{pair}_{part}", reset_less=True
             )
@@ -133,11 +135,13 @@ class FactorProduct(Multipliers):
         Width of a factor's operands, and their fraction bits.
     pairs
         Complex numbers a beat.
+    operand_registered
+        Whether samples, rounded, have a register before their parts are added up.
     total_registered
         Whether the multipliers' sums have a register before they are rounded.
     registered
         Whether products leave from a register with their carries. `latency` is one less without
-        either.
+        any.
     target
         Device family.
 
@@ -161,6 +165,7 @@ class FactorProduct(Multipliers):
         factor_bits: int,
         factor_f_bits: int,
         pairs: int,
+        operand_registered: bool,
         total_registered: bool,
         registered: bool,
         target: str,
@@ -168,6 +173,7 @@ class FactorProduct(Multipliers):
         self._before = before
         self._dropped = before.operand.f_bits + factor_f_bits - after.entry.f_bits
         self._entry = after.entry
+        self._operand_registered = operand_registered
         self._total_registered = total_registered
         self._registered = registered
         super().__init__(
@@ -184,11 +190,18 @@ class FactorProduct(Multipliers):
     @property
     def latency(self) -> int:
         """Cycles from a sample to its product."""
-        return self.multiplying + self._total_registered + self._registered
+        registers = (self._operand_registered, self._total_registered, self._registered)
+        return self.multiplying + sum(registers)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        for pair, part, total in self._totals(m, [self._operand(z) for z in complexes(self.i.z)]):
+        later = int(self._operand_registered)
+        operands = [
+            (delay(m, a, later, name=f"a_{pair}"), delay(m, b, later, name=f"b_{pair}"))
+            for pair, (a, b) in enumerate(self._operand(z) for z in complexes(self.i.z))
+        ]
+        factor = delay(m, self.factor, later, name="factor")
+        for pair, part, total in self._totals(m, operands, factor):
             self._round(m, pair, part, total)
         m.d.comb += self.o.early.eq(delay_valid(m, self.i.early, self.latency, name="early"))
         return m

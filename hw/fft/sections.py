@@ -87,6 +87,7 @@ class Sections:
             factor_bits=design.spectrum_bits if middle else design.twiddle_bits + 1,
             factor_f_bits=design.spectrum_f_bits if middle else design.flow.twiddle_f_bits,
             pairs=design.pairs,
+            operand_registered=self._registers.operand(number),
             total_registered=self._registers.total(number),
             registered=self._registers.carry(number),
             target=design.target,

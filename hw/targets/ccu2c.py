@@ -12,7 +12,7 @@ from itertools import permutations, product
 
 from amaranth.hdl import Const, Instance, Module, Signal, Value
 
-from hw.parts.operands import ONE, Bit, Operands, choose, to_width
+from hw.parts.operands import ONE, ZERO, Bit, Operands, choose, to_width
 from hw.targets.adder import AdderRecipe
 
 _Pins = tuple[Bit, ...]
@@ -93,6 +93,36 @@ def _configure(chosen: Bit, then: tuple[Bit, Bit], otherwise: tuple[Bit, Bit]) -
     raise AssertionError("Two wires always fit")
 
 
+def _carry_of(chosen: Bit, then: Bit, otherwise: Bit) -> tuple[Value, list[tuple[int, _Pins]]]:
+    """Return what goes into the first cell, and halves in front that make the carry of it.
+
+    A half cell generates any carry of three wires, of which two are its generating part's: so no
+    LUT, and no way of its own to the chain, comes before it.
+    """
+    if then == otherwise and not (then.name and then.inverted):
+        return then.value, []
+    if (then, otherwise) == (ONE, ZERO):
+        return chosen.wire, []
+    bits = {bit.name: bit for bit in (then, otherwise, chosen) if bit.name}
+    wires = [Bit(bit.name, False, bit.wire) for bit in bits.values()]
+    pins = (*wires, *[ONE] * (4 - len(wires)))
+    table = 0
+    for low in product((False, True), repeat=2):
+        carries: dict[int, bool] = {}
+        for high in product((False, True), repeat=2):
+            levels = (*low, *high)
+            named = {pin.name: level for pin, level in zip(pins, levels, strict=True) if pin.name}
+            if any(pin == ONE and not level for pin, level in zip(pins, levels, strict=True)):
+                continue
+            index = sum(level << place for place, level in enumerate(levels))
+            carries[index] = (then if named.get("chosen", True) else otherwise).of(named)
+        if any(carries.values()):
+            # Where the wire beside says no, the cell passes on the carry in, which is 0.
+            table |= 1 << low[0] + 2 * low[1]
+            table |= sum(1 << index for index, carry in carries.items() if not carry)
+    return Const(0, 1), [(table, pins)]
+
+
 def _half(half: tuple[int, _Pins], number: int) -> Iterable[tuple[str, Const | Value]]:
     """Return the parameter and inputs of one half of a CCU2C."""
     table, pins = half
@@ -116,10 +146,10 @@ class CarryCells(AdderRecipe):
     ) -> Value:
         bit = Bit("chosen", False, chosen)
         columns = list(zip(*to_width(width, then.a, then.b, otherwise.a, otherwise.b), strict=True))
-        halves = [_configure(bit, (a, b), (c, d)) for a, b, c, d in columns]
-        halves += [(0, (ONE,) * 4)] * (width % 2)
+        carry, before = _carry_of(bit, then.carry, otherwise.carry)
+        halves = before + [_configure(bit, (a, b), (c, d)) for a, b, c, d in columns]
+        halves += [(0, (ONE,) * 4)] * (len(halves) % 2)
         sums = Signal(len(halves), name=name)
-        carry = choose(chosen, then.carry, otherwise.carry, "carry").value
         for low in range(0, len(halves), 2):
             following = Signal(name=f"{name}_carry_{low + 2}")
             m.submodules[f"{name}_{low}"] = Instance(
@@ -134,4 +164,4 @@ class CarryCells(AdderRecipe):
                 o_S1=sums[low + 1],
             )
             carry = following
-        return sums[:width].as_signed()
+        return sums[len(before) :][:width].as_signed()
