@@ -164,6 +164,11 @@ class FftDesign(LineDesign):
         return False
 
     @property
+    def held(self) -> int:
+        """Cycles that samples, or their results, wait for others beside the transforms."""
+        return 0
+
+    @property
     def size(self) -> int:
         """Points of the transform."""
         return transform_length(self.length)
@@ -325,7 +330,11 @@ class FftDesign(LineDesign):
                 self.flow, self.formats, self._values, self.outputs, mirrored=self.banded
             )
         return bound_noise(
-            self.flow, self.formats, self._norms, channels=self.channels, length=self.length
+            self.flow,
+            self.formats,
+            self._norms,
+            channels=self.channels,
+            length=len(self.outputs),
         )
 
     @cached_property

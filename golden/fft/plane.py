@@ -18,8 +18,10 @@ from golden.line.weights import LineWeights
 from golden.numbers.fixed import SQ, Fixed
 from golden.numbers.interval import Integers, Interval
 from golden.plane.design import PlaneDesign
-from golden.plane.kernels import KernelAxis, PlaneWeights
+from golden.plane.kernels import KernelAxis, Plane, PlaneWeights, most_within
 
+TURNING = 1
+"""Cycles that an upper row's results wait, so that those below are in their memory when it ends."""
 MAX_POINTS = 1 << 16
 """Of a transform along both axes."""
 
@@ -56,9 +58,9 @@ class PlaneFft(PlaneDesign, FftDesign):
     """A map of a channel after the other, through transforms along both axes; see `FftDesign`.
 
     Columns come first on the way in and last on the way out, on the same delay lines as rows: see
-    `golden.fft.flow`. With one lane, the imaginary parts carry nothing into the transform. With
-    two, they carry the lower row of every band of two rows: half the points, and half the cycles.
-    Bins then meet two spectra: see `band_spectra`.
+    `golden.fft.flow`. In bands, imaginary parts carry the lower row of every two: half the points,
+    and half the cycles. Bins then meet two spectra: see `band_spectra`. So it is with two lanes,
+    and with one where the transform gives time for it. Else imaginary parts carry nothing.
     """
 
     engine: ClassVar[str] = "plane_fft"
@@ -76,14 +78,73 @@ class PlaneFft(PlaneDesign, FftDesign):
 
     @property
     def banded(self) -> bool:
-        """Whether two rows of a map come as one of complex numbers."""
-        return self.lanes == 2
+        """Whether two rows of a map are one of complex numbers."""
+        return self.lanes == 2 or self.folded
+
+    @cached_property
+    def folded(self) -> bool:
+        """Whether rows come one after the other and are put together in bands.
+
+        A row of the transform must give time for two of the map's; and where the map's first band
+        comes once more below the last one, for the next map's first row behind that.
+        """
+        rows, columns = self._whole_sizes
+        vertical, width = self.plane.vertical, self.plane.width
+        if self.lanes > 1 or columns < 2 * width:
+            return False
+        if vertical.wraps:
+            return vertical.length % 2 == 0 and rows - vertical.length not in range(1, 4)
+        return transform_size(self.plane.evened.vertical) == rows
+
+    @property
+    def _whole_sizes(self) -> tuple[int, int]:
+        """Points along a column and a row without bands."""
+        return transform_size(self.plane.vertical), transform_size(self.plane.horizontal)
 
     @cached_property
     def sizes(self) -> tuple[int, int]:
         """Points along a column, and along a row."""
-        rows = transform_size(self.plane.vertical) // self.lanes
-        return rows, transform_size(self.plane.horizontal)
+        rows, columns = self._whole_sizes
+        return rows // 2 if self.banded else rows, columns
+
+    @cached_property
+    def even_plane(self) -> Plane:
+        """The map that bands are of: with a row of zeros where it has an odd number."""
+        return self.plane.evened if self.banded else self.plane
+
+    @cached_property
+    def grid(self) -> Plane:
+        """See `PlaneDesign`."""
+        return self.even_plane.in_bands(2 if self.banded else 1)
+
+    @property
+    def terms(self) -> int:
+        """Spectra that a bin meets."""
+        return 2 if self.banded else 1
+
+    @property
+    def held(self) -> int:
+        """See `FftDesign`: a row for the next one, and a result for the end of its row's."""
+        return self.plane.width + TURNING if self.folded else 0
+
+    def beats_within(self, cycles: int) -> int:
+        """Return the most beats that a map's door takes in so many cycles."""
+        if not self.folded:
+            return super().beats_within(cycles)
+        width, grid = self.plane.width, self.grid
+        enters = np.zeros(self.sizes, dtype=np.int64)
+        # The lower row of a band, then the upper one of the next band.
+        enters[: grid.height, : 2 * width] = 1
+        if self.repeats_rows:
+            enters[grid.height - 1, width : 2 * width] = 0
+            enters[grid.height + 1, :width] = 1
+        # Of the next map's first row, all can be waiting.
+        return most_within(enters.reshape(-1), cycles) + width
+
+    @property
+    def repeats_rows(self) -> bool:
+        """Whether a map's bands come once more below the last one."""
+        return self.plane.wraps and self.sizes[0] > self.grid.height
 
     @cached_property
     def flow(self) -> TransformFlow:
@@ -95,8 +156,7 @@ class PlaneFft(PlaneDesign, FftDesign):
 
         ``[C, size]``, or ``[C, 2, size]`` where maps come in bands.
         """
-        rows, columns = self.sizes
-        kernels = self.plane.torus(weights.weight.astype(np.float64), (rows * self.lanes, columns))
+        kernels = self.even_plane.torus(weights.weight.astype(np.float64), self._whole_sizes)
         spectrum = band_spectra(kernels) if self.banded else np.conj(np.fft.fft2(kernels))
         bins = spectrum.reshape(*spectrum.shape[:-2], -1) / self.size
         return np.asarray(bins[..., self.flow.bins])
@@ -123,14 +183,16 @@ class PlaneFft(PlaneDesign, FftDesign):
         return weights.weight[:, None]
 
     def _shares(self, kernel: Integers, samples: slice | Integers) -> Floats:
-        return self.plane.shares(kernel, samples)
+        return self.even_plane.shares(kernel, samples)
 
     def _wanted_of_row(self, channel: int, row: int, samples: slice) -> Complexes:
         """Return what ``samples`` of the upper or lower rows should add to both rows' results."""
         assert self.weights is not None
-        lines = self.lines_of(np.arange(self.plane.length))
-        shares = self._shares(self._kernels(self.weights)[channel, 0], lines[row, samples])
-        return np.asarray(shares[:, lines[0]] + 1j * shares[:, lines[1]])
+        places = np.arange(self.even_plane.length).reshape(-1, 2, self.plane.width)
+        upper, lower = places.swapaxes(0, 1).reshape(2, -1)
+        taken = (upper, lower)[row][samples]
+        shares = self._shares(self._kernels(self.weights)[channel, 0], taken)
+        return np.asarray(shares[:, upper] + 1j * shares[:, lower])
 
     @cached_property
     def operator(self) -> LinearPart:
@@ -169,15 +231,27 @@ class PlaneFft(PlaneDesign, FftDesign):
         """Return results of ``lines`` ``[L, N]`` bit for bit; no sum leaves 2^62."""
         if not self.banded:
             return super().accumulate(lines, weights)
-        words = self.words(weights).reshape(-1, 2, self.terms, 2, self.size)[:, 0]
-        z = self.ahead(lines.reshape(-1, 2, self.length))
+        words = self.words(weights)[:: self.lanes]
+        z = self.ahead(self._bands_of(lines))
         mirrored = Fixed(z.raw[..., self.flow.mirror], z.shape)
         own, other = (
             multiply(bins, self.spectra_of(words[:, term]))
             for term, bins in enumerate((z, mirrored))
         )
         conjugate = Fixed(other.raw * np.array([[1], [-1]]), other.shape)
-        return self.behind(own + conjugate).reshape(lines.shape) + weights.start()
+        results = self.behind(own + conjugate)
+        if self.folded:
+            rows = results.reshape(len(results), 2, -1, self.plane.width).swapaxes(1, 2)
+            results = rows.reshape(len(results), -1)[:, : self.length]
+        return results.reshape(lines.shape) + weights.start()
+
+    def _bands_of(self, lines: Integers) -> Integers:
+        """Return upper and lower rows of maps' ``lines``, ``[M, 2, places of the grid]``."""
+        if not self.folded:
+            return lines.reshape(-1, 2, self.length)
+        filled = np.pad(lines, ((0, 0), (0, self.even_plane.length - self.length)))
+        bands = filled.reshape(len(lines), -1, 2, self.plane.width).swapaxes(1, 2)
+        return bands.reshape(len(lines), 2, -1)
 
     @property
     def total(self) -> SQ:

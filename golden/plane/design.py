@@ -53,32 +53,32 @@ class PlaneDesign(LineDesign):
         return self.plane.length
 
     @cached_property
-    def raster(self) -> Plane:
-        """The map as its beats come: with bands of `lanes` rows for rows."""
+    def grid(self) -> Plane:
+        """The map as its transform takes it: with bands of `lanes` rows for rows."""
         return self.plane.in_bands(self.lanes)
 
     def beats_within(self, cycles: int) -> int:
         """Return the most beats that a map's door takes in so many cycles."""
-        return self.raster.beats_within(cycles, self.sizes)
+        return self.grid.beats_within(cycles, self.sizes)
 
     @cached_property
     def entry(self) -> Integers:
-        """Beat of the map that each place of the transform takes, or -1 for zero."""
-        return self.raster.entry(self.sizes)
+        """Place of the grid that each place of the transform takes, or -1 for zero."""
+        return self.grid.entry(self.sizes)
 
     @cached_property
     def outputs(self) -> Integers:
-        """Place of the transform that each beat of results leaves from."""
-        return self.raster.outputs(self.sizes)
+        """Place of the transform that each place of the grid leaves from."""
+        return self.grid.outputs(self.sizes)
 
     def lines_of(self, maps: Integers) -> Integers:
         """Return ``maps`` ``[..., H, W]`` as the lines that they come in: one for each lane."""
-        bands = maps.reshape(-1, self.raster.height, self.lanes, self.raster.width)
+        bands = maps.reshape(-1, self.plane.height // self.lanes, self.lanes, self.plane.width)
         return bands.swapaxes(1, 2).reshape(-1, self.length)
 
     def maps_of(self, lines: Integers) -> Integers:
         """Return the maps ``[M, H, W]`` that `lines_of` made ``lines`` of."""
-        bands = lines.reshape(-1, self.lanes, self.raster.height, self.raster.width)
+        bands = lines.reshape(-1, self.lanes, self.plane.height // self.lanes, self.plane.width)
         return bands.swapaxes(1, 2).reshape(-1, self.plane.height, self.plane.width)
 
     def _check_lanes(self) -> None:

@@ -135,6 +135,12 @@ class Plane:
         """Taps of a kernel."""
         return self.vertical.taps * self.horizontal.taps
 
+    @property
+    def evened(self) -> "Plane":
+        """The map with an even number of rows, by zeros for one more; it must not wrap if odd."""
+        axis = self.vertical
+        return replace(self, vertical=replace(axis, length=axis.length + axis.length % 2))
+
     def in_bands(self, rows: int) -> "Plane":
         """Return the map as it comes in bands of ``rows`` rows side by side: a row each."""
         if rows == 1:
@@ -156,13 +162,9 @@ class Plane:
 
     def beats_within(self, cycles: int, sizes: tuple[int, int]) -> int:
         """Return the most samples that can enter a transform in so many cycles."""
-        block = sizes[0] * sizes[1]
-        enters = np.zeros(block, dtype=np.int64)
+        enters = np.zeros(sizes[0] * sizes[1], dtype=np.int64)
         enters[self.outputs(sizes)] = 1
-        blocks, rest = divmod(cycles, block)
-        before = np.concatenate([[0], np.cumsum(np.tile(enters, 2))])
-        most = (before[rest : rest + block] - before[:block]).max()
-        return int(blocks * self.length + most)
+        return most_within(enters, cycles)
 
     def torus(self, kernels: Taps, sizes: tuple[int, int]) -> Taps:
         """Return kernels ``[C, taps]`` as they stand on a torus, ``[C, *sizes]``."""
@@ -203,6 +205,18 @@ class Plane:
             seen = wide[..., top : top + self.height, left : left + self.width]
             total += grids[..., row, column, None, None] * seen
         return total
+
+
+def most_within(enters: Integers, cycles: int) -> int:
+    """Return the most that comes in ``cycles``, where ``enters`` tells what does in each of some.
+
+    These are gone through over and over.
+    """
+    block = len(enters)
+    blocks, rest = divmod(cycles, block)
+    before = np.concatenate([[0], np.cumsum(np.tile(enters, 2))])
+    most = (before[rest : rest + block] - before[:block]).max()
+    return int(blocks * enters.sum() + most)
 
 
 def wrapping(height: int, width: int, *, peak: float | None = None) -> Plane:

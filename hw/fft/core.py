@@ -69,12 +69,16 @@ class FftCore(Core):
             self.idle.eq(door.idle),
         ]
         beats = self._multiply_by_spectrum(m, self._sections.ahead(m, door.o))
-        emit(m, self._design, self._sections.behind(m, beats), self, self._within)
+        self._emit(m, self._sections.behind(m, beats))
         return m
 
     def _door(self) -> Any:
         """Return where lines enter."""
         return Door(self._design)
+
+    def _emit(self, m: Module, beats: Beats) -> None:
+        """Let results through to `o`."""
+        emit(m, self._design, beats, self, self._within)
 
     def _multiply_by_spectrum(self, m: Module, beats: Beats) -> Beats:
         """Multiply a cycle later than by twiddles: a word's sums are made in the meantime."""

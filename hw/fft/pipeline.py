@@ -110,6 +110,7 @@ def _least_latency(design: FftDesign) -> int:
     cycles = door_latency(design) + 2 * (design.size - 1) + SPECTRUM_STAGE
     for shapes in design.formats.sections:
         cycles += len(shapes.ranks)
+    cycles += design.held
     if design.banded:
         cycles += bands_latency(design.flow)
     return cycles + sum(_multiplying(design, n) for n in range(design.flow.n_products))

@@ -7,12 +7,13 @@ from golden.fft.plane import PlaneFft
 from hw.fft.bands import MirrorStage, factors_of, meet_spectra
 from hw.fft.beats import Beats, BeatSignature
 from hw.fft.core import FftCore
+from hw.fft.fold import FoldingDoor, emit_rows
 from hw.fft.pipeline import SPECTRUM_STAGE
 from hw.fft.predict import whole
 from hw.parts.delay import delay, delay_valid
 from hw.plane.door import PlaneDoor, within_map
-from hw.plane.predict import ends
-from hw.predict import counter
+from hw.plane.predict import ends, walk
+from hw.predict import counter, ram
 from hw.targets.cost import Cost
 
 
@@ -26,7 +27,13 @@ class PlaneFftCore(FftCore):
     _within = staticmethod(within_map)
 
     def _door(self) -> PlaneDoor:
-        return PlaneDoor(self._design)
+        return (FoldingDoor if self._design.folded else PlaneDoor)(self._design)
+
+    def _emit(self, m: Module, beats: Beats) -> None:
+        if self._design.folded:
+            emit_rows(m, self._design, beats, self)
+        else:
+            super()._emit(m, beats)
 
     def _multiply_by_spectrum(self, m: Module, beats: Beats) -> Beats:
         design = self._design
@@ -47,4 +54,19 @@ class PlaneFftCore(FftCore):
 def predict(design: PlaneFft) -> Cost:
     """Return multipliers and block RAMs, exactly, and LUT4-equivalents on ECP5."""
     spectrum = counter(design.size) + counter(design.channels)
-    return whole(design) + spectrum + ends(design)
+    return whole(design) + spectrum + (_folding(design) if design.folded else ends(design))
+
+
+def _folding(design: PlaneFft) -> Cost:
+    """Return what puts rows together in bands, and takes them apart again."""
+    width, bits = design.plane.width, design.data_bits
+    cost = Cost(luts=40) + counter(design.length * design.channels)
+    for size in (*design.sizes, *design.sizes, width, width):
+        cost += counter(size)
+    if design.plane.wraps:
+        cost += ram(depth=design.grid.length, width=bits).times(2) + walk(design)
+        cost += counter(design.grid.length) + Cost(luts=bits)
+    else:
+        cost += ram(depth=width, width=bits)
+    lower = ram(depth=width, width=design.core_bits) + Cost(luts=design.core_bits)
+    return cost + lower + Cost(luts=2 * bits)

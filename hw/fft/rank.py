@@ -24,7 +24,7 @@ def rank_parts(design: FftDesign, section: int, place: int) -> tuple[str, ...]:
     first = (section, place) == (0, 0)
     last_section = len(design.flow.sections) - 1
     last = (section, place) == (last_section, len(design.flow.sections[-1].ranks) - 1)
-    lone = design.flow.row is not None and design.lanes == 1
+    lone = design.flow.row is not None and not design.banded
     return PARTS[:1] if lone and (first or last) else PARTS
 
 

@@ -85,9 +85,9 @@ class PlaneDoor(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         design = self._design
-        plane, (height, width) = design.raster, design.sizes
-        column = _side(m, "column", plane.horizontal, width, self.o.early)
-        row = _side(m, "row", plane.vertical, height, self.o.early & column.last)
+        plane, (height, width) = design.grid, design.sizes
+        column = side(m, "column", plane.horizontal, width, self.o.early)
+        row = side(m, "row", plane.vertical, height, self.o.early & column.last)
         own = Signal()
         m.d.comb += [
             own.eq(row.own & column.own),
@@ -118,22 +118,11 @@ class PlaneDoor(Component):
     def _repeat(self, m: Module, row: Side, column: Side) -> list[Value]:
         """Write samples as they are taken; return those that stand where the map repeats."""
         design = self._design
-        width, bits = design.raster.width, design.data_bits
+        bits = design.data_bits
         m.submodules.memory = memory = Memory(
             depth=design.length, width=design.lanes * bits, target=design.target
         )
-        address, row_start, next_row = (
-            Signal(range(design.length), name=name) for name in ("address", "row_start", "next_row")
-        )
-        m.d.comb += next_row.eq(Mux(row.again, 0, row_start + width))
-        with m.If(self.o.early):
-            m.d.sync += address.eq(address + 1)
-            with m.If(column.again):
-                m.d.sync += address.eq(row_start)
-            with m.If(column.last):
-                m.d.sync += [address.eq(next_row), row_start.eq(next_row)]
-                with m.If(row.last):
-                    m.d.sync += [address.eq(0), row_start.eq(0)]
+        address = walk_map(m, design, self.o.early, row, column)
         m.d.comb += [
             memory.w_en.eq(self.take),
             memory.w_addr.eq(address),
@@ -145,7 +134,26 @@ class PlaneDoor(Component):
         return [memory.r_data[lane * bits :][:bits].as_signed() for lane in lanes]
 
 
-def _side(m: Module, name: str, axis: KernelAxis, size: int, step: Value) -> Side:
+def walk_map(m: Module, design: PlaneDesign, step: Value, row: Side, column: Side) -> Signal:
+    """Return which of the grid's samples stands at a block's place; ``step`` leaves it."""
+    samples = design.grid.length
+    address, row_start, next_row = (
+        Signal(range(samples), name=name) for name in ("address", "row_start", "next_row")
+    )
+    # Known long before a row of the transform ends: with no register this was the longest path.
+    m.d.sync += next_row.eq(Mux(row.again, 0, row_start + design.grid.width))
+    with m.If(step):
+        m.d.sync += address.eq(address + 1)
+        with m.If(column.again):
+            m.d.sync += address.eq(row_start)
+        with m.If(column.last):
+            m.d.sync += [address.eq(next_row), row_start.eq(next_row)]
+            with m.If(row.last):
+                m.d.sync += [address.eq(0), row_start.eq(0)]
+    return address
+
+
+def side(m: Module, name: str, axis: KernelAxis, size: int, step: Value) -> Side:
     """Count the places of a block along ``axis``."""
     if size == axis.length:
         m.submodules[name] = place = Counter(size)
@@ -173,9 +181,15 @@ def within_map(m: Module, design: PlaneDesign, step: Value) -> Value:
     height, width = design.sizes
     m.submodules.out_place = place = Odometer(column=width, row=height)
     m.d.comb += place.step.eq(step)
+    return inside_grid(design, place)
+
+
+def inside_grid(design: PlaneDesign, place: Odometer) -> Value:
+    """Return whether a place of a block, counted by column and row, is one of the map's own."""
+    height, width = design.sizes
     inside: Value = Const(1)
-    if width > design.raster.width:
-        inside = inside & (place.column < design.raster.width)
-    if height > design.raster.height:
-        inside = inside & (place.row < design.raster.height)
+    if width > design.grid.width:
+        inside = inside & (place.column < design.grid.width)
+    if height > design.grid.height:
+        inside = inside & (place.row < design.grid.height)
     return inside

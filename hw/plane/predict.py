@@ -14,6 +14,10 @@ def ends(design: PlaneDesign) -> Cost:
         cost += counter(size) + counter(size) + Cost(luts=8)
     samples = design.lanes * design.data_bits
     if design.plane.wraps:
-        cost += ram(depth=design.length, width=samples)
-        cost += Cost(luts=samples + 4 * design.length.bit_length())
+        cost += ram(depth=design.length, width=samples) + Cost(luts=samples) + walk(design)
     return cost + Cost(luts=samples)
+
+
+def walk(design: PlaneDesign) -> Cost:
+    """Cost of the addresses of samples that come once more."""
+    return Cost(luts=4 * design.grid.length.bit_length())

@@ -19,6 +19,7 @@ GRID = [
     ("depthwise", (1, 5, 3), "fermat", "kernel = 9"),
     ("depthwise", (2, 6, 7), "fermat", "kernel = [11, 3]\norigin = [4, 1]\noutput = {bits = 8}"),
     ("depthwise", (1, 4, 6), "fft", "kernel = [1, 5]"),
+    ("depthwise", (2, 7, 7), "fft", "kernel = 5\noutput = {low = 0}"),
     ("global_filter", (2, 4, 8), "fft", "lanes = 2\noutput = {bits = 8}"),
     ("depthwise", (3, 6, 4), "fft", "lanes = 2\nkernel = 4\norigin = 0"),
 ]

@@ -17,15 +17,23 @@ PLANES = {
     "padded, odd reach": padded(4, 9, (1, 31), (0, 3)),
     "kernel higher than the map": padded(6, 4, (9, 1), (8, 0)),
 }
-EACH = pytest.mark.parametrize("plane", PLANES.values(), ids=PLANES)
+FOLDED = {
+    "native height": wrapping(4, 3),
+    "extended": wrapping(6, 5),
+    "odd rows": padded(3, 4, (9, 9), (4, 4)),
+    "one band": padded(2, 4, (3, 11), (1, 5)),
+}
+ALL = PLANES | {f"{name}, folded": plane for name, plane in FOLDED.items()}
+EACH = pytest.mark.parametrize("plane", ALL.values(), ids=ALL)
 
 
 def engine(plane, kernels=None, **options):
     if kernels is None:
         kernels = np.random.default_rng(plane.length).integers(-128, 128, (1, plane.taps))
     weights = None if kernels is False else plane_weights(kernels)
-    length = plane.length // 2
-    return PlaneFft(name="e", length=length, lanes=2, plane=plane, weights=weights, **options)
+    lanes = 1 if plane in FOLDED.values() else 2
+    options |= {"length": plane.length // lanes, "lanes": lanes}
+    return PlaneFft(name="e", plane=plane, weights=weights, **options)
 
 
 def random_maps(plane, count=60):
@@ -53,11 +61,63 @@ def sign_patterns(design):
 
 
 def test_bands_are_the_lines_of_two_lanes():
-    design = engine(wrapping(4, 3))
+    design = engine(padded(4, 3, (1, 1), (0, 0)))
     maps = np.arange(24).reshape(2, 4, 3)
     lines = design.lines_of(maps)
     np.testing.assert_array_equal(lines[:2], [[0, 1, 2, 6, 7, 8], [3, 4, 5, 9, 10, 11]])
     np.testing.assert_array_equal(design.maps_of(lines), maps)
+
+
+def test_rows_are_put_together_where_the_transform_gives_time_for_it():
+    sizes = {
+        name: PlaneFft(name="e", length=plane.length, plane=plane, weights=None).sizes
+        for name, plane in {
+            **FOLDED,
+            "14 x 14": wrapping(14, 14),
+            "7 x 7 taps": padded(7, 7, (7, 7), (3, 3)),
+            "native": wrapping(8, 8),
+            "as many places as two rows have": padded(8, 8, (1, 17), (0, 8)),
+            "one less": padded(8, 9, (1, 13), (0, 6)),
+            "odd rows that wrap": wrapping(7, 7),
+            "no room for one row more": padded(7, 4, (3, 9), (1, 4)),
+            "no time behind the first band": wrapping(2, 3),
+        }.items()
+    }
+    assert sizes == {
+        "native height": (2, 8),
+        "extended": (8, 16),
+        "odd rows": (4, 8),
+        "one band": (2, 8),
+        "14 x 14": (16, 32),
+        "7 x 7 taps": (8, 16),
+        "native": (8, 8),
+        "as many places as two rows have": (4, 16),
+        "one less": (8, 16),
+        "odd rows that wrap": (16, 16),
+        "no room for one row more": (8, 8),
+        "no time behind the first band": (4, 8),
+    }
+
+
+@pytest.mark.parametrize("plane", FOLDED.values(), ids=FOLDED)
+def test_samples_of_some_cycles_are_no_more_than_counted(plane):
+    """Bands' lower rows as they enter, and each upper row as soon as the one before is in."""
+    design = PlaneFft(name="e", length=plane.length, plane=plane, weights=None)
+    (height, width), bands = design.sizes, (plane.height + 1) // 2
+    enters = np.zeros((6, height, width), dtype=int)
+    enters[:, :bands, : plane.width] = 1
+    if plane.height % 2:
+        enters[:, bands - 1] = 0
+    first = bands + 1 if design.repeats_rows else bands - 1
+    column = 0 if design.repeats_rows else plane.width
+    for band in range(1, bands):
+        enters[:, band - 1, plane.width : 2 * plane.width] = 1
+    enters[:, first, column : column + plane.width] = 1
+    assert (enters.sum(axis=(1, 2)) == plane.length).all()
+    flat = enters.reshape(-1)
+    for cycles in (1, 5, design.size - 1, design.size, 2 * design.size + 7):
+        most = max(flat[start : start + cycles].sum() for start in range(design.size))
+        assert most <= design.beats_within(cycles) <= most + 4 * plane.width
 
 
 @pytest.mark.parametrize("sizes", [(2, 4), (4, 4), (8, 4), (4, 16)])

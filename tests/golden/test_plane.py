@@ -149,10 +149,14 @@ def test_every_ring_of_a_plane_has_its_roots():
                     assert pow(axis.length, -1, modulus)
 
 
-SMALL = {name: plane for name, plane in PLANES.items() if plane.length <= 64}
+SMALL = {
+    name: plane
+    for name, plane in PLANES.items()
+    if plane.length <= 64 and not design_of(PlaneFft, plane).banded
+}
 
 
-@pytest.mark.parametrize("plane", [*SMALL.values(), PLANES["14x14"]], ids=[*SMALL, "14x14"])
+@pytest.mark.parametrize("plane", SMALL.values(), ids=SMALL)
 @pytest.mark.parametrize("fractional", [False, True])
 def test_no_map_wraps_and_none_passes_the_bound(plane, fractional):
     """`Fixed` raises where a value leaves its shape: the model running through is the test."""
@@ -334,9 +338,9 @@ def test_ranges_of_fractional_kernels_contain_what_they_reach():
         (PlaneFermat, wrapping(8, 8), {"lanes": 2}, "Lanes must be 1 for two-dimensional engines"),
         (
             PlaneFft,
-            wrapping(256, 200),
+            wrapping(255, 200),
             {},
-            "Height must be a map whose transform has at most 65536 points, not one of 256 x 512",
+            "Height must be a map whose transform has at most 65536 points, not one of 512 x 512",
         ),
         (PlaneFermat, wrapping(14, 14), {"ring": 29}, "Ring must be one of 7, 8, 12, 14, "),
         (

@@ -26,8 +26,9 @@ CASES = {
     "global fft 7 x 7": "channels = 2, engine = fft, weights_port = true",
     "global fft 8 x 4": "channels = 3, engine = fft, lanes = 2, output.bits = 8",
     "global fft 4 x 6": "channels = 2, engine = fft, lanes = 2, weights_port = true",
-    "depthwise fft 2 x 10": "kernel = 4, origin = 0, channels = 2, engine = fft, lanes = 2, "
-    "weights_port = true, output.bits = 7",
+    "global fft 6 x 5": "channels = 2, engine = fft, weights_port = true, output.bits = 8",
+    "global fft 4 x 3": "channels = 2, engine = fft",
+    "depthwise fft 3 x 4": "kernel = 9, channels = 3, engine = fft",
     "global fermat 8 x 4": "channels = 2, engine = fermat, weights_port = true, "
     "output.zero_point_port = true",
     "global fermat 7 x 7": "channels = 3, engine = fermat, weight_bits = 12, output.low = -3",
