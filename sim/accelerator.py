@@ -29,7 +29,14 @@ def case_of(seed: int) -> tuple[Network, Integers]:
 
 
 def run_cases(seeds: Iterable[int], sizes: Sizes, folder: Path, *, simulator: str) -> int:
-    """Run cases, one after the other, as one program, and hold words and cycles to what they are.
+    """Run what seeds draw: see `run_networks`."""
+    return run_networks([case_of(seed) for seed in seeds], sizes, folder, simulator=simulator)
+
+
+def run_networks(
+    drawn: Sequence[tuple[Network, Integers]], sizes: Sizes, folder: Path, *, simulator: str
+) -> int:
+    """Run networks, a frame each, as one program, and hold words and cycles to what they are.
 
     Returns
     -------
@@ -40,7 +47,6 @@ def run_cases(seeds: Iterable[int], sizes: Sizes, folder: Path, *, simulator: st
     AssertionError
         Where a word or a cycle is another one.
     """
-    drawn = (case_of(seed) for seed in seeds)
     programs, frames, given = zip(*(compare(*case, sizes) for case in drawn), strict=True)
     whole = joined(programs)
     timeline, layout = Timeline(whole), word_layout(sizes.tile)
