@@ -1,0 +1,148 @@
+"""Programs that are wrong in one place, or anywhere, and what must come of them."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from golden.accelerator.descriptor import Descriptor, Kind, Region, Space
+from golden.accelerator.external.capacity import HEADER_WORDS, Capacity
+from golden.accelerator.external.format import pack_descriptor
+from golden.accelerator.external.program import ExternalProgram
+from golden.accelerator.external.registers import Stop
+from hw.simulate.external import Outcome
+from tests.accelerator.external.bench import Session
+
+ABORTED = 200_000
+"""Cycles after which a program that goes on, as one may that has many more windows, is stopped."""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A field of the first descriptor of a kind, and why it cannot be.
+
+    Parameters
+    ----------
+    stop
+        Why.
+    kind
+        Of the descriptor.
+    part
+        `source`, `windows`, `finish`, `transfer` or nothing, for the descriptor itself.
+    fields
+        And what is in them.
+    """
+
+    stop: Stop
+    kind: Kind
+    part: str
+    fields: dict[str, object]
+
+
+def wrong_descriptors(capacity: Capacity) -> list[Wrong]:
+    """Return a descriptor for each rule that one can break."""
+    words, constants = capacity.map_words, capacity.constants
+    compute, load, store = Kind.COMPUTE, Kind.LOAD, Kind.STORE
+    return [
+        Wrong(Stop.KIND, compute, "", {"kind": Kind.TAKE}),
+        Wrong(Stop.KIND, store, "", {"kind": Kind.GIVE}),
+        Wrong(Stop.POSITIONS, compute, "windows", {"rows": capacity.sizes.positions + 1}),
+        Wrong(Stop.POSITIONS, compute, "source", {"height": 0}),
+        Wrong(Stop.POSITIONS, compute, "source", {"width": 0}),
+        Wrong(Stop.POSITIONS, compute, "windows", {"kernel_rows": 256, "kernel_columns": 256}),
+        Wrong(Stop.SOURCE, compute, "source", {"base": words - 1}),
+        Wrong(Stop.SOURCE, compute, "source", {"pitch": -words // 2}),
+        Wrong(Stop.SOURCE, compute, "windows", {"tiles": 200}),
+        Wrong(Stop.TARGET, compute, "finish", {"target": words - 1}),
+        Wrong(Stop.TARGET, compute, "finish", {"target": 3, "target_column": -1}),
+        Wrong(Stop.CONSTANTS, compute, "finish", {"bias": constants - 1}),
+        Wrong(Stop.CONSTANTS, compute, "finish", {"bias_row": constants // 2}),
+        Wrong(Stop.CONSTANTS, compute, "finish", {"scale": constants - 1}),
+        Wrong(Stop.WEIGHTS, compute, "windows", {"kernel_rows": 255, "kernel_columns": 255}),
+        Wrong(Stop.SUMS, compute, "", {"first": False}),
+        Wrong(Stop.POSITIONS, load, "transfer", {"words": 0}),
+        Wrong(Stop.TARGET, load, "transfer", {"near": constants - 1, "space": Space.SCALES}),
+        Wrong(Stop.TARGET, load, "transfer", {"near_stride": words - 1, "blocks": 3}),
+        Wrong(Stop.TARGET, store, "transfer", {"near": words - 1}),
+        Wrong(Stop.REGION, load, "transfer", {"far": 1 << 28}),
+        Wrong(Stop.REGION, load, "transfer", {"far": (1 << 30) - 1, "blocks": 2}),
+        Wrong(Stop.REGION, store, "transfer", {"far": 1 << 20}),
+        Wrong(Stop.REGION, store, "transfer", {"blocks": 2, "far_stride": 1 << 28}),
+        Wrong(Stop.REGION, store, "transfer", {"region": Region.INPUT}),
+        Wrong(Stop.REGION, store, "transfer", {"region": Region.PROGRAM}),
+        Wrong(Stop.REGION, store, "transfer", {"space": Space.BIASES, "near": 0, "words": 1}),
+    ]
+
+
+def broken(program: ExternalProgram, wrong: Wrong) -> tuple[bytes, int]:
+    """Return an image with one wrong descriptor, and its number."""
+    good = program.descriptors
+    number = next(n for n, one in enumerate(good) if one.kind == wrong.kind and _whole(one))
+    one = good[number]
+    if wrong.part:
+        one = replace(one, **{wrong.part: replace(getattr(one, wrong.part), **wrong.fields)})
+    else:
+        one = replace(one, **wrong.fields)
+    capacity = program.capacity
+    size = capacity.descriptor_beats * capacity.beat_bytes
+    at = descriptors_at(program.image, capacity)
+    packed = pack_descriptor(one, capacity)
+    first = at + number * size
+    return program.image[:first] + packed + program.image[first + size :], number
+
+
+def _whole(one: Descriptor) -> bool:
+    """Whether all rules of a kind are broken by it: it finishes sums of more than a row."""
+    return one.kind != Kind.COMPUTE or (one.final and one.first and one.windows.rows > 1)
+
+
+def descriptors_at(image: bytes, capacity: Capacity) -> int:
+    """Return the byte at which descriptors begin."""
+    return int(np.frombuffer(image[: 4 * HEADER_WORDS], "<u4")[5]) * capacity.beat_bytes
+
+
+def with_header(image: bytes, word: int, value: int, *, mended: bool = True) -> bytes:
+    """Return an image with another word in its header, whose sum is right where it is mended."""
+    words = np.frombuffer(image[: 4 * HEADER_WORDS], "<u4").astype(np.int64)
+    words[word] = value & 0xFFFFFFFF
+    if mended:
+        words[-1] = -int(words[:-1].sum()) & 0xFFFFFFFF
+    return words.astype("<u4").tobytes() + image[4 * HEADER_WORDS :]
+
+
+def scrambled(program: ExternalProgram, generator: np.random.Generator) -> bytes:
+    """Return an image with bits, bytes or whole descriptors that are anything."""
+    image = np.frombuffer(program.image, np.uint8).copy()
+    capacity = program.capacity
+    first = descriptors_at(program.image, capacity)
+    size = capacity.descriptor_beats * capacity.beat_bytes
+    count = len(program.descriptors)
+    form = generator.integers(4)
+    for _ in range(generator.integers(1, 4)):
+        at = first + int(generator.integers(count)) * size
+        if form == 0:
+            image[at + generator.integers(size)] ^= 1 << generator.integers(8)
+        elif form == 1:
+            image[at + generator.integers(size)] = generator.integers(256)
+        elif form == 2:
+            image[at : at + size] = generator.integers(0, 256, size)
+        else:
+            other = first + int(generator.integers(count)) * size
+            image[at : at + size] = image[other : other + size]
+    return image.tobytes()
+
+
+def ends(session: Session, image: bytes) -> Outcome:
+    """Run a program that may be anything; it ends, or can be stopped, and stays in its regions."""
+    bench = session.bench
+    bench.poke(session.bases["PROGRAM"], image)
+    bench.start(1)
+    ended, _ = bench.tell("run", ABORTED)
+    if not ended:
+        bench.abort()
+    return bench.wait(10_000) if not ended else bench.outcome()
+
+
+def recovers(session: Session) -> bool:
+    """Whether the next good program is right."""
+    session.bench.poke(session.bases["PROGRAM"], session.program.image)
+    return session.run().code == Stop.NONE and session.right

@@ -1,0 +1,156 @@
+"""Whatever is wrong, it stops with a code, touches nothing outside, and the next start is right."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from golden.accelerator.external.compile import compile_external
+from golden.accelerator.external.registers import REGIONS, Stop
+from hw.simulate.external import ExternalBench
+from tests.accelerator.external.bench import CAPACITY, MEMORY, Session, built, frames_as_bytes
+from tests.accelerator.external.corrupt import (
+    broken,
+    ends,
+    recovers,
+    scrambled,
+    with_header,
+    wrong_descriptors,
+)
+from tests.accelerator.networks import Builder
+
+FUZZED = 40
+"""Programs of this test; `scripts/soak_external.py` has 2,000."""
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Session]:
+    """A program that loads, computes with tables and gains, goes to memory and back, and stores."""
+    b = Builder((3, 23, 21), seed=5)
+    x = b.convolution("image", 12, 3)
+    y = b.convolution(b.pointwise(b.convolution(x, 20, 1)), 12, 3)
+    z = b.times(y, b.convolution(b.average(y, (23, 21)), 12))
+    network = b.network(b.plus(x, z))
+    program = compile_external(network, CAPACITY)
+    assert program.scratch
+    with ExternalBench(built(), MEMORY) as bench:
+        session = Session(bench, program, frames_as_bytes(b.images(1, network), CAPACITY.sizes))
+        session.set(latency=3, reorder=1)
+        assert recovers(session)
+        yield session
+
+
+@pytest.mark.parametrize(
+    ("word", "value", "stop"),
+    [
+        (0, 0, Stop.MAGIC),
+        (1, 2, Stop.VERSION),
+        (2, 1, Stop.HASH),
+        (3, 1, Stop.HASH),
+        (4, 0, Stop.SIZE),
+        (4, 1 << 24, Stop.SIZE),
+        (5, 0xFFFFFFF0, Stop.SIZE),
+        (7, 1 << 31, Stop.SIZE),
+        (8, 1 << 30, Stop.SIZE),
+        (9, 1 << 20, Stop.SIZE),
+        (10, 1 << 20, Stop.SIZE),
+        (11, 1 << 20, Stop.SIZE),
+        (12, 0xFFFFFFFF, Stop.SIZE),
+    ],
+)
+def test_headers(session: Session, word: int, value: int, stop: Stop) -> None:
+    outcome = ends(session, with_header(session.program.image, word, value))
+    assert outcome.code == stop
+    assert outcome.written_bytes == 0
+    damaged = ends(session, with_header(session.program.image, 6, 77, mended=False))
+    assert damaged.code == Stop.HEADER
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_regions(session: Session, region: str) -> None:
+    bench, beat = session.bench, CAPACITY.beat_bytes
+    size = session.sizes[region]
+    for register, value, stop in (
+        (f"{region}_SIZE", size - beat, Stop.SIZE),
+        (f"{region}_SIZE", 0, Stop.SIZE),
+        (f"{region}_BASE", session.bases[region] + 1, Stop.ALIGNMENT),
+        (f"{region}_BASE_HIGH", 1, Stop.ALIGNMENT),
+    ):
+        before = bench.read(register)
+        bench.write(register, value)
+        outcome = ends(session, session.program.image)
+        bench.write(register, before)
+        assert outcome.code == stop
+        assert outcome.written_bytes == 0
+    assert recovers(session)
+
+
+def test_frames_beyond_their_regions(session: Session) -> None:
+    session.bench.start(2)
+    outcome = session.bench.wait(1_000_000)
+    assert (outcome.code, outcome.frames) == (Stop.SIZE, 1)
+    assert session.right
+    assert recovers(session)
+
+
+@pytest.mark.parametrize("number", range(len(wrong_descriptors(CAPACITY))))
+def test_descriptors(session: Session, number: int) -> None:
+    wrong = wrong_descriptors(CAPACITY)[number]
+    image, at = broken(session.program, wrong)
+    outcome = ends(session, image)
+    assert (outcome.code, outcome.descriptor) == (wrong.stop, at)
+
+
+def test_answers_that_are_errors(session: Session) -> None:
+    bench = session.bench
+    assert recovers(session)
+    program = session.program
+    n_reads = (program.read_bytes // CAPACITY.beat_bytes) + CAPACITY.header_beats
+    before = bench.tell("traffic")[3]
+    assert recovers(session)
+    n_writes = bench.tell("traffic")[3] - before
+    generator = np.random.default_rng(1)
+    reads = {0, CAPACITY.header_beats, n_reads - 1, *generator.integers(0, n_reads, 9).tolist()}
+    writes = {0, n_writes - 1, *generator.integers(0, n_writes, 4).tolist()}
+    faults = [("read_error", at, Stop.READ) for at in reads]
+    faults += [("write_error", at, Stop.WRITE) for at in writes]
+    for error, (setting, at, stop) in enumerate(faults):
+        bench.tell("set", "error", 2 + error % 2)
+        bench.tell("set", setting, at)
+        bench.start()
+        outcome = bench.wait(1_000_000)
+        bench.tell("set", setting, -1)
+        assert outcome.code == stop, (setting, at)
+        if error % 4 == 0:
+            assert recovers(session)
+    assert recovers(session)
+
+
+def test_abort_and_reset_at_any_cycle(session: Session) -> None:
+    bench = session.bench
+    length = session.run().cycles
+    generator = np.random.default_rng(2)
+    for cycle in [0, 1, 30, 60, *generator.integers(0, length - 100, 8).tolist()]:
+        bench.start()
+        bench.tell("run", cycle)
+        bench.abort()
+        assert bench.wait(2_000).code == Stop.ABORT
+    assert recovers(session)
+    for cycle in generator.integers(0, length - 100, 4).tolist():
+        bench.start()
+        bench.tell("run", cycle)
+        bench.tell("reset", 2)
+        session.bases = bench.name_regions(session.sizes)
+        assert recovers(session)
+
+
+def test_programs_that_are_anything(session: Session) -> None:
+    generator = np.random.default_rng(3)
+    stops = []
+    for number in range(FUZZED):
+        stops.append(ends(session, scrambled(session.program, generator)).code)
+        if number % 8 == 0:
+            assert recovers(session)
+    assert recovers(session)
+    assert Stop.WATCHDOG not in stops
+    assert len(set(stops)) > 4
