@@ -68,6 +68,7 @@ soak: $(VENV)/trained
 	$(RUN) scripts/soak_operators.py
 	$(RUN) scripts/soak_accelerator.py
 	$(RUN) scripts/soak_blocks.py
+	$(RUN) scripts/soak_external.py
 	$(RUN) scripts/train_scenes.py -o build/scenes
 	$(RUN) scripts/soak_trained.py
 

@@ -90,6 +90,11 @@ def load_trained(name: str) -> nn.Module:
     return network.eval()
 
 
+def trained_metaformer() -> nn.Module:
+    """Return the ParC-MetaFormer with its trained parameters, as `hw.convert` takes a network."""
+    return load_trained("metaformer")
+
+
 def digits(size: int, *, test: bool) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Return images ``[n, 1, size, size]`` from -1 to 1 and labels ``[n]``.
 

@@ -9,11 +9,22 @@ from golden.accelerator.external.capacity import HEADER_WORDS, Capacity
 from golden.accelerator.external.format import pack_descriptor
 from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.external.registers import Stop
+from golden.network.network import Network
 from hw.simulate.external import Outcome
 from tests.accelerator.external.bench import Session
+from tests.accelerator.networks import Builder
 
 ABORTED = 200_000
 """Cycles after which a program that goes on, as one may that has many more windows, is stopped."""
+
+
+def small() -> tuple[Builder, Network]:
+    """Return what loads, computes with tables and gains, goes to memory and back, and stores."""
+    b = Builder((3, 23, 21), seed=5)
+    x = b.convolution("image", 12, 3)
+    y = b.convolution(b.pointwise(b.convolution(x, 20, 1)), 12, 3)
+    z = b.times(y, b.convolution(b.average(y, (23, 21)), 12))
+    return b, b.network(b.plus(x, z))
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from tests.accelerator.external.corrupt import (
     ends,
     recovers,
     scrambled,
+    small,
     with_header,
     wrong_descriptors,
 )
-from tests.accelerator.networks import Builder
 
 FUZZED = 40
 """Programs of this test; `scripts/soak_external.py` has 2,000."""
@@ -25,12 +25,8 @@ FUZZED = 40
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[Session]:
-    """A program that loads, computes with tables and gains, goes to memory and back, and stores."""
-    b = Builder((3, 23, 21), seed=5)
-    x = b.convolution("image", 12, 3)
-    y = b.convolution(b.pointwise(b.convolution(x, 20, 1)), 12, 3)
-    z = b.times(y, b.convolution(b.average(y, (23, 21)), 12))
-    network = b.network(b.plus(x, z))
+    """One program in memory, for all that is wrong."""
+    b, network = small()
     program = compile_external(network, CAPACITY)
     assert program.scratch
     with ExternalBench(built(), MEMORY) as bench:
