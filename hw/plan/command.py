@@ -17,6 +17,7 @@ from hw.plan.choices import unable
 from hw.plan.fmax import warnings
 from hw.plan.goal import Goal, Plan
 from hw.plan.network import PlannedNetwork, converted, published
+from hw.plan.operators import FILE, whole
 from hw.plan.search import Planner
 from hw.predict import reservation
 from hw.targets.registry import device_named
@@ -68,7 +69,8 @@ def main(
     """Plan hardware for all ParC layers of a network.
 
     NETWORK is a folder that hw.convert wrote, or one of resnet50-parc, mobilenetv2-parc,
-    convnext-xt-parc, convnext-t-parc and parcnet-s. Each layer goes to a unit, which is what
+    convnext-xt-parc, convnext-t-parc and parcnet-s. What --whole wrote has a layer for each circular
+    convolution, and its other operators are left out. Each layer goes to a unit, which is what
     `hw.build layer` makes; layers of one shape may share a unit, which then takes their maps in
     turn: kernels of all are in ROM, or loaded while the map before is worked on. Frames overlap:
     a frame takes as many cycles as the slowest unit.
@@ -164,7 +166,8 @@ def _network(name: str, size: Size | None) -> PlannedNetwork:
         raise ParameterError(
             "input_size", "left out where NETWORK is a folder", f"{size[0]}x{size[1]}"
         )
-    return converted(Path(name))
+    folder = Path(name)
+    return whole(folder) if (folder / FILE).exists() else converted(folder)
 
 
 def _too_fast(fps: float, best: Plan) -> NoReturn:

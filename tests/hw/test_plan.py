@@ -10,11 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from golden.graph.graph import Node
 from golden.inputs.errors import ParameterError
 from golden.inputs.read import read_arrays
 from golden.layer.registry import LAYERS
 from golden.line.design import Requantization
 from golden.line.weights import LineWeights
+from golden.network.circular import Circular
+from golden.network.files import written
+from golden.network.map import Map
+from golden.network.network import Network
+from golden.network.pointwise import Pointwise
+from golden.network.rescale import Rescale
 from golden.operator.networks import NETWORKS
 from hw.command import run_command
 from hw.emit.files import with_manifest, write_files, write_product
@@ -28,6 +35,7 @@ from hw.plan.fmax import warnings
 from hw.plan.forms import FORMS as FORMS_OF_PLANS
 from hw.plan.goal import Goal, Plan
 from hw.plan.network import PlannedLayer, PlannedNetwork, converted, published
+from hw.plan.operators import whole
 from hw.plan.option import Option
 from hw.plan.search import Planner, deal
 from hw.predict import saved_by_rom
@@ -203,6 +211,65 @@ def test_files_of_every_form_are_planned(tmp_path, capsys):
         alone = read_layer(net / f"{unit['layers'][0]}.toml")
         maps = generator.integers(-128, 128, (1, alone.channels, alone.height, alone.width))
         assert np.array_equal(read_layer(out / unit["config"]).model(maps), alone.model(maps))
+
+
+def write_whole(folder, kernels):
+    """A network in integers as `hw.convert --whole` writes it: kernels on a map of 8 channels."""
+    data = Map.of((8, 6, 8), 0.5)
+    nodes, last = [], "image"
+    for index, (groups, *size) in enumerate(kernels):
+        stage = Circular(
+            takes=(data,),
+            gives=data,
+            weight=np.ones((8, 8 // groups, *size), np.int64),
+            bias=np.zeros(8, np.int64),
+            rescale=Rescale.nearest(np.array([0.1])),
+            clip=data.range,
+            groups=groups,
+            embedding=np.zeros((8, 1, 1), np.int64),
+        )
+        nodes.append(Node(f"y{index}", stage, (last,)))
+        last = f"y{index}"
+    same = np.arange(-128, 128)
+    nodes.append(Node("z", Pointwise(takes=(data,), gives=data, table=same), (last,)))
+    folder.mkdir()
+    options, archive = written(Network({"image": data}, tuple(nodes), ("z",)))
+    (folder / "network.toml").write_bytes(to_toml(options))
+    (folder / "network.npz").write_bytes(archive)
+    return folder
+
+
+def test_circular_convolutions_of_a_whole_network_are_planned(tmp_path, capsys):
+    net = write_whole(tmp_path / "net", [(8, 6, 1), (8, 1, 8), (8, 6, 8), (1, 6, 1), (8, 6, 1)])
+    planned = whole(net)
+    assert [(layer.name, layer.form, layer.channels) for layer in planned.layers] == [
+        ("y0", "serial", 8),
+        ("y1", "serial", 8),
+        ("y2", "global_filter", 8),
+        ("y3", "dense", 8),
+        ("y4", "serial", 8),
+    ]
+    assert planned.layers[0].kind == planned.layers[4].kind != planned.layers[1].kind
+    assert planned.size == (6, 8)
+    out = tmp_path / "out"
+    status, _, err = run(capsys, str(net), "--weights", "loaded", "-o", str(out))
+    assert (status, err) == (0, "")
+    units = json.loads((out / "plan.json").read_text())["units"]
+    assert sorted(name for unit in units for name in unit["layers"]) == [f"y{i}" for i in range(5)]
+
+
+def test_a_whole_network_without_circles_or_with_others_is_refused(tmp_path, capsys):
+    for name, kernels, message in (
+        ("none", [], "NETWORK must be a network with circular convolutions, not"),
+        (
+            "short",
+            [(8, 3, 1)],
+            "NETWORK must be of kernels as long as the map, a channel each",
+        ),
+    ):
+        status, text, err = run(capsys, str(write_whole(tmp_path / name, kernels)))
+        assert (status, text, err.count("\n")) == (2, "", 1)
+        assert err.startswith(f"hw.plan: {message}")
 
 
 def write_forms(net, forms):
