@@ -69,8 +69,8 @@ def main(
     """Plan hardware for all ParC layers of a network.
 
     NETWORK is a folder that hw.convert wrote, or one of resnet50-parc, mobilenetv2-parc,
-    convnext-xt-parc, convnext-t-parc and parcnet-s. What --whole wrote has a layer for each circular
-    convolution, and its other operators are left out. Each layer goes to a unit, which is what
+    convnext-xt-parc, convnext-t-parc and parcnet-s. Of what --whole wrote each circular convolution
+    is a layer, other operators are left out. Each layer goes to a unit, which is what
     `hw.build layer` makes; layers of one shape may share a unit, which then takes their maps in
     turn: kernels of all are in ROM, or loaded while the map before is worked on. Frames overlap:
     a frame takes as many cycles as the slowest unit.
