@@ -154,7 +154,8 @@ def gains_of(
         steps_of = [math.log2(fill * span / N_STEPS) for span in spans]
         return sum(math.ceil(s) - s for s in steps_of)
 
-    return gains * min(_FILLS, key=waste)
+    filled: Floats = gains * min(_FILLS, key=waste)
+    return filled
 
 
 def _top(step: Step, seen: Seen) -> float:
