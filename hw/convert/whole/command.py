@@ -22,6 +22,7 @@ from hw.convert.whole.calibrated import Bar, Calibrator
 from hw.convert.whole.foreign import as_roundings
 from hw.convert.whole.imported import Imported, complete, is_quantised
 from hw.convert.whole.imported import maps_of as imported_maps
+from hw.convert.whole.last import without_softmax
 from hw.convert.whole.left_real import rounded_everywhere
 from hw.convert.whole.measure import check, measure
 from hw.convert.whole.model import Model, cut, fixed, proto_of_program, simplified
@@ -90,6 +91,7 @@ def convert(request: Request, data: Calibration, inputs: list[Path], bar: Bar) -
     written, stands = as_roundings(given)
     part, before = cut(written, request.begin, request.end)
     images = data.images if before is None else _made_by(simplified(before), data.images)
+    part, left_out = without_softmax(part)
     part, rounded = rounded_everywhere(part, images, request.observer)
     model = simplified(part)
     steps, network, gained = to_network(model, images, request, bar)
@@ -107,7 +109,7 @@ def convert(request: Request, data: Calibration, inputs: list[Path], bar: Bar) -
             file = cut(given, None, request.end)[0] if stands else part
             source = SourceFile(network, file, words) if words else None
             report["check"] = check(network, images[:_CHECKED], progress.update, source)
-    report["rounded"] = rounded
+    report |= {"left_out": left_out, "rounded": rounded}
     report["warnings"] = _warnings(report)
     files = _files(network, report)
     write_product(files, REPORT, request.out, inputs=inputs)
@@ -198,15 +200,23 @@ def _files(network: Network, report: dict[str, Any]) -> dict[str, bytes]:
 
 def _warnings(report: dict[str, Any]) -> list[str]:
     ratios = {**report["layers"], "the network's output": report["output"]}
+    left_out = [
+        f"{place} is left out: the results before it are in the same order"
+        for place in report["left_out"]
+    ]
     rounded = [
         f"{name}, which the file leaves in real numbers, is rounded as the images have it"
         for name in report["rounded"]
     ]
-    return rounded + [
-        f"integers of {name} are {ratio:.1f} dB from float, under {_POOR} dB"
-        for name, ratio in ratios.items()
-        if ratio is not None and ratio < _POOR
-    ]
+    return (
+        left_out
+        + rounded
+        + [
+            f"integers of {name} are {ratio:.1f} dB from float, under {_POOR} dB"
+            for name, ratio in ratios.items()
+            if ratio is not None and ratio < _POOR
+        ]
+    )
 
 
 def _say(network: Network, report: dict[str, Any], files: Mapping[str, bytes], out: Path) -> None:

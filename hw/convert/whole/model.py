@@ -22,6 +22,7 @@ from golden.operator.parc import Floats
 from hw.convert.read_onnx import dimensions
 from hw.convert.read_torch import check_shape, quiet
 from hw.convert.whole.decomposed import with_clips
+from hw.convert.whole.norms import has_pieces, with_layer_norms
 
 Constants = dict[str, npt.NDArray[Any]]
 _STANDARD = ("", "ai.onnx")
@@ -232,7 +233,7 @@ def simplified(proto: onnx.ModelProto) -> Model:
     shape = [d.dim_value for d in entry.type.tensor_type.shape.dim]
     # Before constants are folded, after which they have other names.
     _check_finite({t.name: numpy_helper.to_array(t) for t in proto.graph.initializer})
-    simple = _simplified(proto)
+    simple = _simplified(_with_layer_norms(proto))
     constants = {t.name: numpy_helper.to_array(t) for t in simple.graph.initializer}
     operations = [_operation(node, index) for index, node in enumerate(simple.graph.node)]
     for operation in operations:
@@ -248,7 +249,22 @@ def simplified(proto: onnx.ModelProto) -> Model:
     return model
 
 
-def _session(content: bytes, target: str = "") -> onnxruntime.InferenceSession:
+def _with_layer_norms(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a network whose layer norms are one operator each.
+
+    Their pieces are looked for where constants are folded, but no transposition has been moved
+    between them.
+    """
+    if not has_pieces(proto):
+        return proto
+    folded = _simplified(proto, "TransposeOptimizer")
+    whole = with_layer_norms(folded)
+    return proto if whole is folded else cut(whole, None, None)[0]
+
+
+def _session(
+    content: bytes, target: str = "", without: Sequence[str] = ()
+) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -260,15 +276,15 @@ def _session(content: bytes, target: str = "") -> onnxruntime.InferenceSession:
         options,
         providers=["CPUExecutionProvider"],
         # It rounds weights that a file has in real numbers.
-        disabled_optimizers=["WeightBiasQuantization"],
+        disabled_optimizers=["WeightBiasQuantization", *without],
     )
 
 
-def _simplified(proto: onnx.ModelProto) -> onnx.ModelProto:
+def _simplified(proto: onnx.ModelProto, *without: str) -> onnx.ModelProto:
     with tempfile.TemporaryDirectory(prefix="parc-") as folder:
         target = Path(folder) / "simple.onnx"
         try:
-            _session(proto.SerializeToString(), str(target))
+            _session(proto.SerializeToString(), str(target), without)
         except Exception as reason:  # whatever onnxruntime raises
             _refuse("a network that onnxruntime runs", first_line(reason))
         return onnx.load(io.BytesIO(target.read_bytes()))
