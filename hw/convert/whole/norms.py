@@ -14,7 +14,7 @@ _TO_LAST, _TO_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
 
 
 @dataclass(frozen=True)
-class Norm:
+class Pieces:
     """A layer norm in pieces.
 
     Parameters
@@ -83,7 +83,7 @@ class _Norms(Rewriting):
         self.changed = True
         self._write(node, norm, shape[1 if first else -1], first=first)
 
-    def _write(self, node: onnx.NodeProto, norm: Norm, channels: int, *, first: bool) -> None:
+    def _write(self, node: onnx.NodeProto, norm: Pieces, channels: int, *, first: bool) -> None:
         output, gamma = self._parameter(node.output[0], "Mul", channels, first=first)
         output, beta = self._parameter(output, "Add", channels, first=first)
         given = [
@@ -113,7 +113,7 @@ class _Norms(Rewriting):
         self._written.add(users[0].output[0])
         return users[0].output[0], values[0].ravel().astype(np.float32)
 
-    def _norm(self, node: onnx.NodeProto) -> Norm | None:
+    def _norm(self, node: onnx.NodeProto) -> Pieces | None:
         """Return the norm that ends with the division, or the product with a reciprocal root."""
         difference, variance = self._maker(node.input[0], "Sub"), self._variance(node)
         if node.op_type == "Mul" and variance is None:
@@ -129,7 +129,7 @@ class _Norms(Rewriting):
         same = of is not None and list(of.input) == list(difference.input)
         if axis is None or not same or self._axis(squares) != axis:
             return None
-        return Norm(difference.input[0], axis, epsilon)
+        return Pieces(difference.input[0], axis, epsilon)
 
     def _maker(self, name: str, kind: str) -> onnx.NodeProto | None:
         node = self._made_by.get(name)
