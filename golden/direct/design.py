@@ -116,7 +116,12 @@ class DirectDesign(LineDesign):
             return False
         widths = {"a_bits": self.data_bits, "b_bits": self.weight_bits}
         single = self.taps * facts.multipliers(lanes=self.lanes, **widths)
-        return self.lanes * (-(-self.taps // 2) + 1) < single
+        return self._pairs_take < single
+
+    @property
+    def _pairs_take(self) -> float:
+        """Multipliers of a chain in pairs."""
+        return self.lanes * (-(-self.taps // 2) + 1)
 
     @property
     def passes(self) -> int:

@@ -12,7 +12,7 @@ begins does not matter, and it may wrap as all sums do.
 
 import numpy as np
 
-from golden.numbers.interval import Integers, wrap
+from golden.numbers.interval import Integers, Interval, wrap
 
 
 def weight_products(kernels: Integers) -> Integers:
@@ -41,18 +41,47 @@ def chain_sums(lines: Integers, kernels: Integers, *, bits: int) -> Integers:
     """
     length, taps = lines.shape[-1], kernels.shape[-1]
     steps = np.arange(length + taps - 1)
-    x, before = lines[..., steps % length], lines[..., (steps - 1) % length]
-    total = np.zeros((*np.broadcast_shapes(lines.shape[:-1], kernels.shape[:-1]), length), np.int64)
-    n_pairs = taps // 2
+    products = (lines * np.roll(lines, 1, axis=-1))[..., steps % length]
+    passed = _every_other_sum(products, bits)
     position = np.arange(length)
-    for pair in range(n_pairs):
-        step = position + 2 * pair + 1
+    middle = passed[..., position + taps // 2 * 2] - passed[..., position]
+    return wrap(paired_sums(lines, kernels, bits=bits) - middle, bits)
+
+
+def paired_sums(lines: Integers, kernels: Integers, *, bits: int) -> Integers:
+    """Return what `chain_sums` does, with neighbours' products still in it."""
+    length, taps = lines.shape[-1], kernels.shape[-1]
+    total = np.zeros((*np.broadcast_shapes(lines.shape[:-1], kernels.shape[:-1]), length), np.int64)
+    for pair in range(taps // 2):
+        before, x = (np.roll(lines, -2 * pair - k, axis=-1) for k in range(2))
         first, second = kernels[..., 2 * pair, None], kernels[..., 2 * pair + 1, None]
-        total = wrap(total + (before[..., step] + second) * (x[..., step] + first), bits)
+        total = wrap(total + (before + second) * (x + first), bits)
     if taps % 2:
-        total = wrap(total + x[..., position + taps - 1] * kernels[..., -1, None], bits)
-    passed = _every_other_sum(before * x, bits)
-    return wrap(total + passed[..., position] - passed[..., position + 2 * n_pairs], bits)
+        total = wrap(total + np.roll(lines, 1 - taps, axis=-1) * kernels[..., -1, None], bits)
+    return total
+
+
+def middle_sums(products: Integers, taps: int) -> Integers:
+    """Return what a chain of so many ``taps`` takes off, of neighbours' ``products`` ``[..., N]``.
+
+    The product of samples t - 1 and t stands at t.
+    """
+    turned = [np.roll(products, -2 * pair - 1, axis=-1) for pair in range(taps // 2)]
+    sums: Integers = np.sum(turned, axis=0)
+    return sums
+
+
+def pair_sums(kernels: Integers, data: Interval) -> Interval:
+    """Return the range of `paired_sums` of kernels ``[..., P]`` of known weights."""
+    ends = (data.low, data.high)
+    n_pairs = kernels.shape[-1] // 2
+    first, second = (kernels[..., k : 2 * n_pairs : 2] for k in range(2))
+    corners = np.stack([(x + second) * (y + first) for x in ends for y in ends])
+    alone = kernels[..., 2 * n_pairs :]
+    single = np.stack([x * alone for x in ends])
+    low = corners.min(axis=0).sum(axis=-1) + single.min(axis=0).sum(axis=-1)
+    high = corners.max(axis=0).sum(axis=-1) + single.max(axis=0).sum(axis=-1)
+    return Interval(int(low.min()), int(high.max()))
 
 
 def _every_other_sum(q: Integers, bits: int) -> Integers:

@@ -49,6 +49,8 @@ class GroupStore(Component):
         its group of channels.
     x : Out, array of a word a unit
         `latency` cycles after its step.
+    half, address : Out
+        Where the word of this cycle's step is held in a unit.
     """
 
     take: Signal
@@ -62,6 +64,8 @@ class GroupStore(Component):
     last_line: Signal
     last_channel: Signal
     x: View
+    half: Signal
+    address: Signal
 
     latency = READ_LATENCY
 
@@ -91,6 +95,8 @@ class GroupStore(Component):
                 "step": In(1),
                 **{flag: In(1) for flag in flags},
                 "x": Out(words),
+                "half": Out(1),
+                "address": Out(range(self._depth)),
             }
         )
 
@@ -117,7 +123,11 @@ class GroupStore(Component):
         following = held + filled - released
         whole = Signal()
         m.d.sync += [held.eq(following), whole.eq(following[:2] != 0)]
-        m.d.comb += self.available.eq(whole & self._due(m))
+        m.d.comb += [
+            self.available.eq(whole & self._due(m)),
+            self.half.eq(read_half),
+            self.address.eq(address),
+        ]
         with m.If(filled):
             m.d.sync += write_half.eq(~write_half)
         with m.If(released):

@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 
 from golden.direct.dense import DenseDirectDesign
 from hw.dense.predict import shared, tree
 from hw.dense.store import GroupStore
 from hw.dense.units import UnitTables, dense_ports, sum_tree, tree_latency, unspent_set
+from hw.direct.chain import TapChain
 from hw.direct.core import DATA_STAGE, KERNEL_STAGE, DirectCore, pipeline_latency
-from hw.direct.pairs import chain_of
+from hw.direct.neighbours import BEHIND, NeighbourSums, places_of
+from hw.direct.neighbours import predict as predict_neighbours
+from hw.direct.pairs import BareChain, LeadingChain, chain_of
+from hw.direct.predict import bare_chain, middle
 from hw.direct.predict import chain as predict_chain
 from hw.direct.sequencer import Sequencer
 from hw.parts.counter import Counter
@@ -24,6 +28,11 @@ from hw.targets.cost import Cost
 def in_flight(design: DenseDirectDesign) -> int:
     """Cycles from the decision to take a step to the sum on `o` that it finishes."""
     return pipeline_latency(design) + tree_latency(design.products)
+
+
+def latency_ahead(design: DenseDirectDesign) -> int:
+    """Cycles from a sample taken to its writing."""
+    return BEHIND if design.shares_middle else 0
 
 
 def latency_behind(design: DenseDirectDesign) -> int:
@@ -57,7 +66,7 @@ class DenseDirectCore(DirectCore):
         """Cycles from the first sample taken to the first sum, with no stalls."""
         design = self._design
         steps = (design.turns - 1) * design.length + design.taps - 1
-        return design.cycles_of_input + steps + self.pipeline_latency
+        return design.cycles_of_input + latency_ahead(design) + steps + self.pipeline_latency
 
     def _idle(self, sequence: Sequencer) -> Value:
         return sequence.idle & ~self._unspent
@@ -73,12 +82,13 @@ class DenseDirectCore(DirectCore):
         m.submodules.channel = channel = Counter(design.channels_per_group)
         m.d.comb += self._unspent.eq(unspent_set(m, design, self))
         taken = Signal()
+        ahead = latency_ahead(design)
         m.d.comb += [
             taken.eq(self.i.valid & self.i.ready),
             self.i.ready.eq(store.open),
             store.take.eq(taken),
-            store.w_en.eq(taken),
-            store.w_data.eq(self.i.payload.samples.as_value()),
+            store.w_en.eq(delay_valid(m, taken, ahead, name="taken")),
+            store.w_data.eq(delay(m, self.i.payload.samples.as_value(), ahead, name="held")),
             sequence.available.eq(
                 store.available & (self._unspent if design.streamed else self.available)
             ),
@@ -107,10 +117,9 @@ class DenseDirectCore(DirectCore):
         last = delay(m, sequence.last_position, KERNEL_STAGE, name="last")
         x_new = delay(m, samples, DATA_STAGE - READ_LATENCY, name="x_new")
         x_old = self._remember(m, sequence, samples) if design.taps > 1 else None
-        chains = []
-        for unit in range(design.products):
-            m.submodules[f"chain_{unit}"] = chain = chain_of(design)(design)
-            chains.append(chain)
+        chains = self._chains(m)
+        for unit, chain in enumerate(chains):
+            m.submodules[f"chain_{unit}"] = chain
             place = slice(
                 unit * len(chain.x_new.as_value()), (unit + 1) * len(chain.x_new.as_value())
             )
@@ -123,13 +132,38 @@ class DenseDirectCore(DirectCore):
             ]
             if x_old is not None:
                 m.d.comb += chain.x_old.eq(x_old[place])
-        self._lead(m, sequence, chains)
+        self._lead(m, sequence, chains[:1] if design.shares_middle else chains)
         sums = [
             sum_tree(m, [chain.sums[lane] for chain in chains], name=f"tree_{lane}")
             for lane in range(design.lanes)
         ]
         early = delay_valid(m, chains[0].early, tree_latency(design.products), name="tree_early")
         return early, sums
+
+    def _chains(self, m: Module) -> list[TapChain]:
+        """Return the units' chains; where they share the middle, the first one takes it off."""
+        design = self._design
+        if not design.shares_middle:
+            return [chain_of(design)(design) for _ in range(design.products)]
+        leading = LeadingChain(design, bits=design.core_bits, word_bits=design.neighbours.bits)
+        self._add_neighbours(m, leading)
+        return [leading, *(BareChain(design) for _ in range(1, design.products))]
+
+    def _add_neighbours(self, m: Module, chain: LeadingChain) -> None:
+        """Add up neighbours' products at the door; lead them to ``chain`` in its first turn."""
+        design, store = self._design, m.submodules.store
+        m.submodules.neighbours = sums = NeighbourSums(design)
+        wait = DATA_STAGE + LeadingChain.word_latency(design) - NeighbourSums.latency
+        first = delay(m, store.address < places_of(design), wait, name="first_turn")
+        known = delay(m, first, NeighbourSums.latency, name="of_first_turn")
+        m.d.comb += [
+            sums.take.eq(self.i.valid & self.i.ready),
+            sums.samples.eq(self.i.payload.samples),
+            sums.half.eq(delay(m, store.half, wait, name="half_read")),
+            sums.place.eq(delay(m, store.address, wait, name="place_read")),
+        ]
+        for lane, word in enumerate(sums.words):
+            m.d.comb += chain.words[lane].eq(Mux(known, word, 0))
 
 
 def predict(design: DenseDirectDesign) -> Cost:
@@ -138,7 +172,7 @@ def predict(design: DenseDirectDesign) -> Cost:
     y = design.core_bits
     cost = shared(design, held=samples, coefficient=design.weight_bits)
     cost += output_stage(design, in_flight=in_flight(design))
-    cost += predict_chain(design).times(design.products)
+    cost += _chains(design)
     cost += tree(design, width=y, words=design.lanes)
     if design.taps > 1:
         cost += ram(depth=design.taps - 1, width=design.products * samples)
@@ -146,3 +180,13 @@ def predict(design: DenseDirectDesign) -> Cost:
     if design.turns > 1:
         cost += accumulation(length=design.length, width=y, words=design.lanes)
     return cost
+
+
+def _chains(design: DenseDirectDesign) -> Cost:
+    """Return what the units' chains take, with what takes the middle off."""
+    if not design.shares_middle:
+        return predict_chain(design).times(design.products)
+    leading = bare_chain(design, bits=design.core_bits)
+    leading += middle(design, bits=design.core_bits, word_bits=design.neighbours.bits)
+    others = bare_chain(design, bits=design.chain_bits).times(design.products - 1)
+    return leading + others + predict_neighbours(design)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from golden.direct.dense import DenseDirectDesign
+from golden.direct.dense import MOST_ALONE, DenseDirectDesign
 from golden.direct.design import DirectDesign
 from hw.dense.entry import DenseEngine
 from hw.direct.core import DirectCore, latency, pipeline_latency
-from hw.direct.dense import DenseDirectCore
+from hw.direct.dense import DenseDirectCore, latency_ahead
 from hw.direct.dense import latency_behind as dense_behind
 from hw.direct.dense import predict as predict_dense
 from hw.direct.pace import ChainPace
@@ -32,9 +32,10 @@ class ChainCandidates(Candidates):
         return lines.length * -(-lines.taps // int(table["macs"]))
 
     def least_multipliers(self, table: EngineTable) -> int:
-        """See `Candidates`: single or in pairs."""
+        """See `Candidates`: single or in pairs, which several chains have one more for."""
         macs = int(table["macs"])
-        return min(macs, -(-macs // 2) + 1)
+        alone = int(table.get("products", 1)) <= MOST_ALONE
+        return min(macs, -(-macs // 2) + alone)
 
     def can_multiply(self, lines: Lines, table: EngineTable) -> bool:
         """See `Candidates`: a longer chain comes before several."""
@@ -62,7 +63,7 @@ DIRECT = Engine(
         design=DenseDirectDesign,
         core=DenseDirectCore,
         predict=predict_dense,
-        ahead=lambda _: 0,
+        ahead=latency_ahead,
         behind=dense_behind,
     ),
 )

@@ -46,12 +46,7 @@ class PairChain(TapChain):
     full: Signal
 
     def _more_ports(self) -> dict[str, Any]:
-        design = self._design
-        return {
-            "position": In(range(design.length)),
-            "old_position": In(range(max(design.taps - 1, 1))),
-            "full": In(1),
-        }
+        return positions(self._design)
 
     @property
     def _bits(self) -> int:
@@ -81,10 +76,13 @@ class PairChain(TapChain):
         self._subtract(m, pairs, last)
         return pairs
 
+    def _middle(self) -> "MiddleSum":
+        return middle_of(self._design)
+
     def _subtract(self, m: Module, bus: _PairBroadcast, last: Value) -> None:
         """Make the sum of neighbours' products, which sees what the first segment does."""
         design = self._design
-        m.submodules.middle = middle = middle_of(design)
+        m.submodules.middle = middle = self._middle()
         wait = min(len(segment_starts(design)), 1)
 
         def later(signal: Any, name: str) -> Any:
@@ -97,7 +95,7 @@ class PairChain(TapChain):
         ]
         for name in ("position", "old_position", "full"):
             m.d.comb += getattr(middle, name).eq(later(getattr(self, name), name))
-        for name in ("x_new", "x_old", "before_new", "before_old"):
+        for name in middle.seen:
             m.d.comb += getattr(middle, name).eq(later(getattr(bus, name), name))
 
     def _tap(
@@ -194,6 +192,10 @@ class MiddleSum(Component):
     ----------
     design
         Of the chain.
+    bits
+        Width of sums.
+    word_bits
+        Width of the neighbours' products where they come as `words`; None where they are made here.
 
     Members
     -------
@@ -207,6 +209,9 @@ class MiddleSum(Component):
         Of the steps.
     x_new, x_old, before_new, before_old : In, a sample a lane
         Of the steps, and of those before them.
+    words : In, a product a lane
+        In their place: of the new wave's step, as many cycles later as a multiplier takes. That of
+        the first step is of the line's ends.
     given : Out, a sum a lane
         What the chain's first sum starts with, in the cycle of the first product.
     sums : In, a sum a lane
@@ -225,24 +230,28 @@ class MiddleSum(Component):
     x_old: View
     before_new: View
     before_old: View
+    words: View
     given: View
     sums: View
     results: View
 
-    def __init__(self, design: DirectDesign) -> None:
+    def __init__(self, design: DirectDesign, *, bits: int, word_bits: int | None = None) -> None:
         self._design = design
-        self._shape = signed(design.chain_bits)
+        self._shape = signed(bits)
+        self._product_bits = word_bits or 2 * design.data_bits
         self._latency = SharedMultiplier.latency_on(design.target, a_bits=design.data_bits)
         samples = data.ArrayLayout(signed(design.data_bits), design.lanes)
+        words = data.ArrayLayout(signed(self._product_bits), design.lanes)
         sums = data.ArrayLayout(self._shape, design.lanes)
-        flags = ("new", "old", "last", "full")
-        views = ("x_new", "x_old", "before_new", "before_old")
+        self.seen: tuple[str, ...] = ()
+        if word_bits is None:
+            self.seen = ("x_new", "x_old", "before_new", "before_old")
         super().__init__(
-            {flag: In(1) for flag in flags}
-            | {view: In(samples) for view in views}
+            {flag: In(1) for flag in ("new", "old", "last")}
+            | {view: In(samples) for view in self.seen}
+            | ({} if self.seen else {"words": In(words)})
+            | positions(design)
             | {
-                "position": In(range(design.length)),
-                "old_position": In(range(max(design.taps - 1, 1))),
                 "given": Out(sums),
                 "sums": In(sums),
                 "results": Out(sums),
@@ -291,7 +300,9 @@ class MiddleSum(Component):
 
     def _multiply(self, m: Module, ends: Signal) -> list[Value]:
         """Return neighbours' products: the new wave's, or the one of a line's ends."""
-        products = []
+        if not self.seen:
+            return self._chosen(m, ends)
+        products: list[Value] = []
         for lane in range(self._design.lanes):
             multiply = _multiplier(self._design, self._design.data_bits)
             m.submodules[f"multiply_{lane}"] = multiply
@@ -300,6 +311,18 @@ class MiddleSum(Component):
                 multiply.b.eq(Mux(ends, self.x_old[lane], self.x_new[lane])),
             ]
             products.append(multiply.p[0])
+        return products
+
+    def _chosen(self, m: Module, ends: Signal) -> list[Value]:
+        """Return products out of `words`: that of the ends is kept until the old wave comes."""
+        begins = self._later(m, self.new & (self.position == 0), 0, "begins_line")
+        at_ends = delay(m, ends, self._latency, name="at_ends")
+        products: list[Value] = []
+        for lane, word in enumerate(self.words):
+            kept = Signal(signed(self._product_bits), name=f"kept_{lane}", reset_less=True)
+            with m.If(begins):
+                m.d.sync += kept.eq(word)
+            products.append(Mux(at_ends, kept, word))
         return products
 
     def _later(self, m: Module, step: Value, cycles: int, name: str) -> Value:
@@ -393,7 +416,7 @@ class SlidingSum(MiddleSum):
         design = self._design
         if design.taps == 2:  # the old wave has no second step
             return [Const(0)] * design.lanes
-        words = data.ArrayLayout(signed(2 * design.data_bits), design.lanes)
+        words = data.ArrayLayout(signed(self._product_bits), design.lanes)
         m.submodules.ring = ring = Memory(
             depth=design.taps - 1, width=words.size, target=design.target
         )
@@ -467,10 +490,79 @@ class WholeSums(MiddleSum):
             yield odd, bits_of(odd_sums[lane], "odd"), bits_of(even_sums[lane], "even"), ZERO
 
 
-def middle_of(design: DirectDesign) -> MiddleSum:
+def positions(design: DirectDesign) -> dict[str, Any]:
+    """Return the ports that say where the waves stand."""
+    return {
+        "position": In(range(design.length)),
+        "old_position": In(range(max(design.taps - 1, 1))),
+        "full": In(1),
+    }
+
+
+def middle_of(
+    design: DirectDesign, *, bits: int | None = None, word_bits: int | None = None
+) -> MiddleSum:
     """Return what takes neighbours' products off the sums of a chain of ``design``."""
     whole = design.taps == design.length and design.length % 2 == 0
-    return WholeSums(design) if whole else SlidingSum(design)
+    kind = WholeSums if whole else SlidingSum
+    return kind(design, bits=bits or design.chain_bits, word_bits=word_bits)
+
+
+class BareChain(PairChain):
+    """A chain in pairs that leaves neighbours' products in its sums, for another to take off."""
+
+    def _more_ports(self) -> dict[str, Any]:
+        return {}
+
+    def _subtract(self, m: Module, bus: _PairBroadcast, last: Value) -> None:
+        del m, bus, last
+
+    def _given(self, m: Module) -> list[Value]:
+        del m
+        return [Const(0)] * self._design.lanes
+
+    def _leave(self, m: Module, sums: list[Signal]) -> tuple[list[Value], int]:
+        wait = MiddleSum.wait(self._design)
+        late: list[Value] = []
+        for lane, total in enumerate(sums):
+            late.append(delay(m, total, wait, name=f"late_{lane}"))
+        return late, wait
+
+
+class LeadingChain(PairChain):
+    """The one of several chains that takes neighbours' products off the sums of all.
+
+    Members
+    -------
+    As of `PairChain`, and `words` of `MiddleSum`, which wait for the chain's first segment too.
+    """
+
+    words: View
+
+    def __init__(self, design: DirectDesign, *, bits: int, word_bits: int) -> None:
+        self._own_bits, self._word_bits = bits, word_bits
+        super().__init__(design)
+
+    @property
+    def _bits(self) -> int:
+        return self._own_bits
+
+    def _more_ports(self) -> dict[str, Any]:
+        words = data.ArrayLayout(signed(self._word_bits), self._design.lanes)
+        return super()._more_ports() | {"words": In(words)}
+
+    def _middle(self) -> MiddleSum:
+        return middle_of(self._design, bits=self._own_bits, word_bits=self._word_bits)
+
+    def _subtract(self, m: Module, bus: _PairBroadcast, last: Value) -> None:
+        super()._subtract(m, bus, last)
+        m.d.comb += m.submodules.middle.words.eq(self.words)
+
+    @classmethod
+    def word_latency(cls, design: DirectDesign) -> int:
+        """Cycles from a step's samples to its word."""
+        product = SharedMultiplier.latency_on(design.target, a_bits=design.data_bits)
+        return min(len(segment_starts(design)), 1) + product
 
 
 def chain_of(design: DirectDesign) -> type[TapChain]:

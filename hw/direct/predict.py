@@ -53,6 +53,24 @@ def chain(design: DirectDesign) -> Cost:
     return cost + Cost(each.multipliers * design.taps, 0, each.luts * design.taps)
 
 
+def bare_chain(design: DirectDesign, *, bits: int) -> Cost:
+    """Return what pairs take whose sums, of ``bits``, keep neighbours' products."""
+    n_pairs, odd = divmod(design.taps, 2)
+    lane = adder(design.pair_bits).times(2 * n_pairs) + adder(bits).times(n_pairs + odd)
+    lane += Cost(n_pairs + odd, 0, design.data_bits * odd)
+    return lane.times(design.lanes) + Cost(luts=_TAP_LUTS * design.taps)
+
+
+def middle(design: DirectDesign, *, bits: int, word_bits: int) -> Cost:
+    """Return what takes off neighbours' products that come as words."""
+    whole = design.taps == design.length and design.length % 2 == 0
+    lane = adder(bits).times(1 if whole else 3) + Cost(luts=(0 if whole else bits) + 2 * word_bits)
+    cost = lane.times(design.lanes) + Cost(luts=_LEADING_LUTS)
+    if whole or design.taps == 2:
+        return cost
+    return cost + ram(depth=design.taps - 1, width=design.lanes * word_bits)
+
+
 def _chain_in_pairs(design: DirectDesign) -> Cost:
     n_pairs, odd = divmod(design.taps, 2)
     whole = design.taps == design.length and not odd

@@ -93,11 +93,11 @@ LAYERS = {
     """,
     "dense-halves": """
         form = "dense"
-        channels = 4
+        channels = 8
         height = 5
         width = 6
         output.bits = 8
-        engines.height = {engine = "direct", products = 2}
+        engines.height = {engine = "direct", products = 4}
         engines.width = {engine = "direct", macs = 3, pairing = "single"}
     """,
     "dense-fermat": """

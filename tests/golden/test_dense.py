@@ -1,5 +1,6 @@
 """Dense designs against a plain statement in integers, and what is proved of them."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,8 @@ def error_of(design: DenseDesign, weights: DenseWeights, maps: np.ndarray) -> in
 EXACT: list[tuple[type[DenseDesign], dict[str, Any]]] = [
     (DenseDirectDesign, {"length": 7}),
     (DenseDirectDesign, {"length": 8, "macs": 3, "products": 2, "groups": 2}),
+    (DenseDirectDesign, {"length": 8, "products": 4, "groups": 2}),
+    (DenseDirectDesign, {"length": 9, "macs": 4, "products": 4, "lanes": 2}),
     (DenseFermatDesign, {"length": 7}),
     (DenseFermatDesign, {"length": 8, "products": 2, "parts": 2, "groups": 3}),
     (DenseFermatDesign, {"length": 14, "products": 4, "data_bits": 12, "weight_bits": 10}),
@@ -89,6 +92,27 @@ def test_exact_engines_equal_the_plain_statement(kind, options, port):
     design = design_of(kind, port=port, **options)
     assert error_of(design, design.weights or weights_of(design), maps_for(design)) == 0
     assert design.certificate()["exact"] is True
+
+
+@pytest.mark.parametrize("macs", [5, 8])
+def test_one_middle_serves_chains_of_extremes(macs):
+    """Words are at their ends: pairs, neighbours' products and sums are as large as can be."""
+    design = design_of(DenseDirectDesign, length=8, macs=macs, products=4, port=True)
+    assert isinstance(design, DenseDirectDesign)
+    assert design.shares_middle
+    made = weights_of(design)
+    weights = replace(made, weight=np.full_like(made.weight, -128))
+    maps = np.full_like(maps_for(design), -128)
+    maps[:, :, 1::2] = 127
+    assert error_of(design, weights, maps) == 0
+
+
+def test_few_chains_make_a_middle_each():
+    takes = [
+        design_of(DenseDirectDesign, length=8, in_channels=8, products=p).shares_middle
+        for p in (1, 2, 4)
+    ]
+    assert takes == [False, False, True]
 
 
 def test_accumulator_range_is_reached():

@@ -59,11 +59,11 @@ CASES = {
     """,
     "halves-loaded-of-a-square": """
         weights_port = true
-        channels = 2
+        channels = 6
         out_channels = 6
-        height = 3
-        width = 3
-        engines.height = {engine = "direct"}
+        height = 4
+        width = 4
+        engines.height = {engine = "direct", products = 3}
         engines.width = {engine = "direct", macs = 2}
     """,
     "direct-folded": """
@@ -73,7 +73,7 @@ CASES = {
         height = 8
         width = 14
         lanes = 2
-        engines.height = {engine = "direct", macs = 3, products = 2}
+        engines.height = {engine = "direct", macs = 3, products = 4}
     """,
     "fermat-columns": """
         axis = "height"
@@ -128,7 +128,7 @@ CASES = {
         height = 5
         width = 3
         output = {bits = 8, zero_point = 3}
-        engines.height = {engine = "direct", macs = 3, products = 2}
+        engines.height = {engine = "direct", macs = 3, products = 4}
     """,
     "fermat-port": """
         weights_port = true
