@@ -360,7 +360,8 @@ class OddStage(Component):
         """Return for each part what A begins with, and operands of the rows, step by step."""
         times, since = self._times, samples.complete
         left = self._pairs_of(m, samples)
-        written, read = Signal(), Signal(init=1)  # which of two blocks
+        written = Signal()  # which of two blocks
+        read = Signal(init=1)
         with m.If(since[times.added + 1]):
             m.d.sync += written.eq(~written)
         with m.If(since[times.read - 1]):
