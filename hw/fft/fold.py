@@ -28,7 +28,7 @@ class FoldingDoor(PlaneDoor):
         grid, (height, width) = design.grid, design.sizes
         column = side(m, "column", grid.horizontal, width, self.o.early)
         row = side(m, "row", grid.vertical, height, self.o.early & column.last)
-        own, alone, kept, lower = Signal(), Signal(), Signal(), Signal()
+        own, alone, kept, lower = (Signal(name=name) for name in ("own", "alone", "kept", "lower"))
         m.submodules.sample = sample = Counter(grid.width)
         if design.plane.height % 2:
             m.d.comb += alone.eq(row.own & row.again)  # the upper row of the last band
@@ -103,7 +103,9 @@ def emit_rows(m: Module, design: PlaneFft, beats: Beats, core: Core) -> None:
     """Let through to ``core``'s output the upper rows as they come, and each lower one behind."""
     grid = design.grid
     m.submodules.out_place = place = Odometer(column=design.sizes[1], row=design.sizes[0])
-    upper, ends, lower = Signal(), Signal(), Signal(name="lower_leaves")
+    upper = Signal()
+    ends = Signal()
+    lower = Signal(name="lower_leaves")
     m.submodules.out_sample = sample = Counter(grid.width)
     m.d.comb += [
         place.step.eq(beats.early),

@@ -639,7 +639,9 @@ class OddStage(Component):
         m.submodules.results = memory = Memory(
             depth=2 << (points - 1).bit_length(), width=len(word), target=self._target
         )
-        written, read = Signal(init=1), Signal(init=1)  # which of two blocks
+        # which of two blocks
+        written = Signal(init=1)
+        read = Signal(init=1)
         for bank, when in ((written, times.rounded), (read, times.reread)):
             with m.If(since[when - 1]):
                 m.d.sync += bank.eq(~bank)
