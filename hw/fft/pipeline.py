@@ -51,7 +51,9 @@ class Registers:
         wanted += [("carry", number, 0) for number in products]
         # The first section's are the narrowest, and so the first to do without.
         wanted += [("rank", n, place) for n in reversed(sections) for place in range(last[n])]
-        wanted += [("operand", number, 0) for number in products]
+        # Bins that wait for others are held as operands, and leave from a register anyway.
+        held = [design.flow.middle] if design.banded else []
+        wanted += [("operand", number, 0) for number in products if number not in held]
         return wanted
 
     @classmethod
