@@ -38,6 +38,8 @@ class Ran:
     ----------
     outputs
         int64 ``[C, H, W]`` by name.
+    maps
+        All that were compared, likewise.
     cycles
         Until the next frame could begin.
     different
@@ -45,6 +47,7 @@ class Ran:
     """
 
     outputs: dict[str, Integers]
+    maps: dict[str, Integers]
     cycles: int
     different: dict[str, int]
 
@@ -113,7 +116,7 @@ class Accelerated:
                 name: int(np.count_nonzero(values != golden[name][0]))
                 for name, values in made.items()
             }
-            yield Ran(outputs, frame.cycles, different)
+            yield Ran(outputs, made, frame.cycles, different)
 
 
 def _program(network: Network, product: Built) -> Program:

@@ -1,10 +1,10 @@
-"""Trained networks with every ParC layer in generated hardware: ``make demo-network``."""
+"""Whole trained networks, pixels to classes, in generated hardware: ``make demo-network``."""
 
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -16,25 +16,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from matplotlib.figure import Figure
 
+from flow.bench import SINGLES
+from golden.inputs.read import read_json
 from golden.numbers.interval import Integers
 from golden.operator.parc import Floats
 from hw.command import table
-from hw.convert.calibrate import Calibration, measure, quantize_network, stand_ins
-from hw.convert.compose import compose
-from hw.convert.find import find_passes
-from hw.convert.graph import Graph
-from hw.convert.integers import IntegerLayer
-from hw.convert.read_torch import from_program
-from hw.emit.files import write_files
-from hw.emit.toml import config_files
-from nets.digits import TASKS, digits, load_trained
-from sim.frames import run_frames
+from hw.run import Accelerated, Ran
+from nets.digits import TASKS, Task, digits, load_trained
 
 ROOT = Path(__file__).resolve().parent.parent
+TILE = 8
 MOST_LOST = 0.01
 """Accuracy that integers may cost."""
 _CALIBRATION_IMAGES = 200
-_SHOWN = 12
+_SHOWN = 10
+"""Maps of an image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,157 +39,161 @@ class Outcome:
 
     Attributes
     ----------
-    figures
-        As `hw.convert.calibrate.measure` gives them, of all test images.
-    images
-        Those that went through the hardware.
-    integers, hardware
-        Results of the network for them, by the integer model and by the hardware.
-    labels
-        What they show.
-    differences
-        Samples of all layers in which hardware and model differ.
-    rows
-        Of the table, one a layer.
+    right
+        Share of the test images of which the class is right: in float, in integers, in Verilog.
+    ran
+        What came of each image in Verilog; of the first one every map.
+    image
+        The first one ``[size, size]``.
+    seconds
+        That all of it took.
     """
 
     name: str
-    figures: dict[str, float]
-    images: Floats
-    integers: Floats
-    hardware: Floats
-    labels: Integers
-    differences: int
-    rows: list[list[str]]
+    right: tuple[float, float, float]
+    ran: list[Ran]
+    image: Floats
+    seconds: float
 
     @property
-    def same(self) -> bool:
-        """Whether hardware and integer model agree on every prediction, and in every sample."""
-        predicted = [a.argmax(axis=1) for a in (self.integers, self.hardware)]
-        return np.array_equal(*predicted) and self.differences == 0
+    def different(self) -> int:
+        """Samples that differ from the integer model's."""
+        return sum(sum(one.different.values()) for one in self.ran)
 
     @property
-    def lost(self) -> float:
-        """Accuracy that integers cost."""
-        return self.figures["float_accuracy"] - self.figures["integer_accuracy"]
+    def compared(self) -> list[int]:
+        """Samples of each map of an image, all of which are compared."""
+        return [data.size for data in self.ran[0].maps.values()]
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing differs, and integers cost little."""
+        return not self.different and self.right[0] - self.right[1] <= MOST_LOST
+
+    def row(self) -> list[str]:
+        """Return the network's line of the table."""
+        cycles = {one.cycles for one in self.ran}
+        clock = clock_of(self.name)
+        rates = {f"{clock * 1e6 / count:,.0f}" for count in cycles} if clock else {"-"}
+        return [
+            self.name,
+            *(f"{share:.2%}" for share in self.right),
+            f"{len(self.ran)}",
+            f"{sum(self.compared) * len(self.ran)}",
+            f"{self.different}",
+            " ".join(map(str, sorted(cycles))),
+            f"{clock}" if clock else "-",
+            " ".join(sorted(rates)),
+            f"{self.seconds:.0f}",
+        ]
 
 
-def run_network(name: str, n_images: int, folder: Path) -> Outcome:
-    """Convert a trained network, and compute its ParC layers in hardware for ``n_images``."""
-    task = TASKS[name]
-    example = torch.zeros(1, 1, task.size, task.size)
-    program = torch.export.export(load_trained(name), (example,))
-    graph = from_program(program, (task.size, task.size))
-    training = Calibration(digits(task.size, test=False)[0][:_CALIBRATION_IMAGES].astype(float))
+def build_name(name: str) -> str:
+    """Return how `flow.bench.SINGLES` calls the accelerator of a network."""
+    return f"network: digits' {name}, `--tile {TILE}`"
+
+
+def clock_of(name: str) -> float | None:
+    """Return the clock in MHz that the accelerator of a network was placed at on an LFE5U-85F."""
+    builds = read_json(SINGLES, "singles")["builds"]
+    placed = [one["fmax_mhz"] for one in builds if one["build"] == build_name(name)]
+    return float(placed[0]) if placed else None
+
+
+def run_network(name: str, task: Task, folder: Path) -> Outcome:
+    """Convert a trained network, build it, and send all test images through its Verilog."""
+    begun = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    network = load_trained(name)
+    program = torch.export.export(network, (torch.zeros(1, 1, task.size, task.size),))
+    torch.export.save(program, folder / "trained.pt2")
+    images = digits(task.size, test=False)[0][:_CALIBRATION_IMAGES]
+    np.savez(folder / "calibration.npz", x=images)
+    size, out = f"--input-size={task.size}x{task.size}", f"--out={folder}"
+    calibration = f"--calibration={folder / 'calibration.npz'}"
+    _call("hw.convert", str(folder / "trained.pt2"), "--whole", size, calibration, out)
+    config = f"--config={folder / 'network.toml'}"
+    _call("hw.build", "network", config, f"--tile={TILE}", f"--name=digits_{name}", out)
+    manifest, cache = folder / f"digits_{name}.json", ROOT / "build" / "run"
     x, labels = digits(task.size, test=True)
-    test = Calibration(x.astype(float), labels)
-    layers_found = compose(graph, find_passes(graph)[0])
-    with tqdm(total=len(training.images), unit="image", desc=f"{name}: calibration") as bar:
-        layers, left = quantize_network(graph, layers_found, training, progress=bar.update)
-    assert not left, left
-    with tqdm(total=len(x), unit="image", desc=f"{name}: accuracy") as bar:
-        figures = measure(graph, layers, test, bar.update)
-    integers, _ = _run(graph, layers, test, n_images, {}, "")
-    chosen: dict[str, list[Floats]] = {}
-    rows, differences = [], 0
-    for layer in layers:
-        begin = time.monotonic()
-        _, entries = _run(graph, layers, test, n_images, chosen, layer.found.entry)
-        maps = layer.formats.data.quantize(np.stack(entries))
-        write_files(config_files(layer.config), folder)
-        with tqdm(total=n_images, unit="image", desc=f"{name}: {layer.found.name}") as bar:
-            result = run_frames(layer.design, maps, folder / layer.found.name, bar.update)
-        differences += int(np.count_nonzero(result.maps != layer.design.model(maps)))
-        chosen[layer.found.exit] = list(layer.formats.output.dequantize(result.maps))
-        shape = " x ".join(map(str, layer.found.shape))
-        seconds = f"{time.monotonic() - begin:.1f}"
-        found = [layer.found.name, layer.found.form, shape, f"{result.maps.size}"]
-        rows.append([*found, f"{result.cycles / n_images:.0f}", f"{differences}", seconds])
-    hardware, _ = _run(graph, layers, test, n_images, chosen, "")
-    return Outcome(
-        name,
-        figures,
-        test.images[:n_images],
-        integers,
-        hardware,
-        labels[:n_images],
-        differences,
-        rows,
-    )
+    real = x.astype(np.float64)
+    accelerated = Accelerated(manifest, cache, all_maps=True)
+    ran = []
+    with tqdm(total=len(x), unit="image", desc=f"{name}: in Verilog") as bar:
+        for one in accelerated.run(real):
+            # Only the first one's maps are shown.
+            ran.append(replace(one, maps={}) if ran else one)
+            bar.update()
+    with torch.no_grad():
+        in_float = network(torch.from_numpy(x)).numpy()
+    (in_integers,) = accelerated.network.predict(real).values()
+    chosen = [in_float.argmax(axis=1), in_integers.reshape(len(x), -1).argmax(axis=1)]
+    chosen.append(np.array([one.chosen for one in ran]))
+    right = tuple(float(np.mean(classes == labels)) for classes in chosen)
+    seconds = time.monotonic() - begun
+    return Outcome(name, (right[0], right[1], right[2]), ran, real[0, 0], seconds)
 
 
-def _run(
-    graph: Graph,
-    layers: Sequence[IntegerLayer],
-    data: Calibration,
-    n_images: int,
-    given: dict[str, list[Floats]],
-    watched: str,
-) -> tuple[Floats, list[Floats]]:
-    """Run images through the network, layers in integers, but for the maps that are ``given``.
-
-    Returns
-    -------
-    The network's results, and the value ``watched`` of every image.
-    """
-    results, seen = [], []
-    for index in range(n_images):
-        replace = stand_ins(layers)
-        for name, maps in given.items():
-            replace[name] = partial(_given, maps[index])
-        names = {layer.found.entry for layer in layers} | {watched}
-        result, values = graph.run(data.image(index), names, replace)
-        results.append(result.numpy()[0])
-        if watched:
-            seen.append(values[watched].numpy()[0])
-    return np.stack(results), seen
-
-
-def _given(values: Floats, _seen: object) -> torch.Tensor:
-    return torch.from_numpy(values)[None]
+def _call(module: str, *arguments: str) -> None:
+    command = [sys.executable, "-m", module, *arguments]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 def draw(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """Write the picture: digits, what each network read in hardware, and both accuracies."""
-    figure = Figure(figsize=(1.2 * _SHOWN, 2.0 * len(outcomes)), layout="constrained")
-    rows = figure.subplots(len(outcomes), _SHOWN, squeeze=False)
+    """Write the picture: of each network an image, maps on its way, and the outputs."""
+    shape = (2.1 * len(outcomes), 1.5 * (_SHOWN + 2))
+    figure = Figure(figsize=shape[::-1], layout="constrained")
+    rows = figure.subplots(len(outcomes), _SHOWN + 2, squeeze=False)
     for row, outcome in zip(rows, outcomes, strict=True):
-        for index, axis in enumerate(row):
-            guess, label = int(outcome.hardware[index].argmax()), int(outcome.labels[index])
-            axis.imshow(outcome.images[index, 0], cmap="gray_r")
-            axis.set_title(f"{guess}", color="black" if guess == label else "red")
+        for axis in row:
             axis.set_xticks([])
             axis.set_yticks([])
+        row[0].imshow(outcome.image, cmap="gray_r")
         row[0].set_ylabel(outcome.name)
-        scores = [outcome.figures[f"{kind}_accuracy"] for kind in ("float", "integer")]
-        text = f"float {scores[0]:.1%}, integers {scores[1]:.1%}"
-        row[_SHOWN // 2].set_xlabel(text, fontsize=9)
-    figure.suptitle("What ParC networks read, their ParC layers in simulated Verilog")
+        row[0].set_title("pixels")
+        for axis, (name, data) in zip(row[1:-1], _chosen(outcome.ran[0]), strict=True):
+            axis.imshow(_mosaic(data), cmap="gray")
+            axis.set_title(" x ".join(map(str, data.shape)), fontsize=9)
+            axis.set_xlabel(name, fontsize=6)
+        (outputs,) = outcome.ran[0].outputs.values()
+        colours = ["0.6"] * outputs.size
+        colours[outcome.ran[0].chosen] = "C0"
+        row[-1].bar(range(outputs.size), outputs.ravel(), color=colours)
+        row[-1].set_xticks(range(outputs.size))
+        row[-1].set_title(f"class {outcome.ran[0].chosen}")
+    figure.suptitle("A digit on its way through whole networks in simulated Verilog, 8 bits a sample")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=100)
+
+
+def _chosen(ran: Ran) -> list[tuple[str, Integers]]:
+    """Return some maps, from first to last, and short names of theirs."""
+    maps = [(n, data) for n, data in ran.maps.items() if min(data.shape[1:]) > 1]
+    picked = np.linspace(0, len(maps) - 1, _SHOWN + 1).round().astype(int)[1:]
+    return [(f"{index} of {len(maps)}", maps[index][1]) for index in picked]
+
+
+def _mosaic(data: Integers) -> Integers:
+    """Return the first channels ``[C, H, W]`` in a square, two a side or more."""
+    side = 4 if len(data) >= 16 else 2
+    shown = data[: side * side].reshape(side, side, *data.shape[1:])
+    square: Integers = np.concatenate(np.concatenate(shown, axis=1), axis=1)
+    return square
 
 
 @click.command()
-@click.option("--images", default=50, show_default=True, help="Through the hardware.")
 @click.option("--picture", type=Path, default=ROOT / "build" / "demo_network" / "demo.png")
-def main(images: int, picture: Path) -> None:
-    """Quantise both digits' networks, and compute their ParC layers in generated hardware."""
+def main(picture: Path) -> None:
+    """Convert both digits' networks, build them, and compare every map of every test image."""
     torch.set_num_threads(1)
     folder = ROOT / "build" / "demo_network"
-    outcomes = [run_network(name, images, folder / name) for name in TASKS]
+    outcomes = [run_network(name, task, folder / name) for name, task in TASKS.items()]
     draw(picture, outcomes)
-    heads = ["layer", "form", "map", "samples", "cycles/image", "mismatches", "seconds"]
-    for outcome in outcomes:
-        click.echo(table([heads, *outcome.rows]))
-        scores = [outcome.figures[f"{kind}_accuracy"] for kind in ("float", "integer")]
-        right = np.count_nonzero(outcome.hardware.argmax(axis=1) == outcome.labels)
-        click.echo(
-            f"{outcome.name}: {scores[0]:.2%} right in float, {scores[1]:.2%} with ParC in "
-            f"integers, of {outcome.figures['images']} test images; in hardware {right} of "
-            f"{images}, every prediction {'the' if outcome.same else 'NOT the'} integer model's"
-        )
+    heads = ["network", "right: float", "int8", "Verilog", "images", "samples", "mismatches"]
+    heads += ["cycles/frame", "MHz placed", "frames/s", "seconds"]
+    click.echo(table([heads, *(outcome.row() for outcome in outcomes)]))
     click.echo(f"picture: {picture}")
-    if not all(outcome.same and outcome.lost <= MOST_LOST for outcome in outcomes):
+    if not all(outcome.good for outcome in outcomes):
         sys.exit(1)
 
 
