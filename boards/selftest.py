@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import ClockDomain, Elaboratable, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import C, Cat, ClockDomain, Elaboratable, Module, Mux, Signal, Value, unsigned
 from amaranth.hdl import _ir as ir
 from amaranth.lib import memory
 from amaranth.lib.cdc import FFSynchronizer
@@ -95,6 +95,15 @@ def _beats(lines: Integers, lanes: int, slot_bits: int) -> list[int]:
 class WordsInTurn(Component):
     """Stored words, one after the other.
 
+    Parameters
+    ----------
+    words
+        The words.
+    width
+        Bits of one.
+    endless
+        Whether they begin again once all were.
+
     Members
     -------
     step : In
@@ -109,9 +118,10 @@ class WordsInTurn(Component):
     word: Signal
     over: Signal
 
-    def __init__(self, words: Sequence[int], width: int) -> None:
+    def __init__(self, words: Sequence[int], width: int, *, endless: bool = False) -> None:
         self._words = list(words)
         self._width = width
+        self._endless = endless
         super().__init__({"step": In(1), "word": Out(width), "over": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
@@ -124,8 +134,9 @@ class WordsInTurn(Component):
         place = Signal(range(n_words + 1))
         after = Signal.like(place)
         read = rom.read_port()
+        back = place == n_words - 1 if self._endless else C(0)
         m.d.comb += [
-            after.eq(Mux(self.step, place + 1, place)),
+            after.eq(Mux(self.step, Mux(back, 0, place + 1), place)),
             read.addr.eq(after),
             self.word.eq(read.data),
             self.over.eq(place == n_words),
@@ -134,11 +145,26 @@ class WordsInTurn(Component):
         return m
 
 
-class SelfTest(Component):
+class Shown(Component):
+    """What LEDs show.
+
+    Members
+    -------
+    leds : Out
+        All but the last.
+    """
+
+    leds: Signal
+
+    def __init__(self) -> None:
+        super().__init__({"leds": Out(N_LEDS - 1)})
+
+
+class SelfTest(Shown):
     """Sends stored beats to an engine at a broken pace, and compares what comes back.
 
-    After a fixed number of cycles `passed` or `failed` is high: passed where every beat came, each
-    as expected, and none more.
+    After a fixed number of cycles it has passed where every beat came, each as expected, and none
+    more, or else failed.
 
     Parameters
     ----------
@@ -146,15 +172,14 @@ class SelfTest(Component):
         Of the build; its Verilog module is instantiated by name.
     vectors
         What to send and to expect.
-    """
 
-    passed: Signal
-    failed: Signal
+    LED 0 is done, 1 pass, 2 fail.
+    """
 
     def __init__(self, manifest: dict[str, Any], vectors: Vectors) -> None:
         self._manifest = manifest
         self._vectors = vectors
-        super().__init__({"passed": Out(1), "failed": Out(1)})
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -170,7 +195,7 @@ class SelfTest(Component):
         with m.If(~done):
             m.d.sync += cycle.eq(cycle + 1)
         with m.Else():
-            m.d.sync += [self.passed.eq(right), self.failed.eq(~right)]
+            m.d.sync += self.leds.eq(Cat(C(1, 1), right, ~right))
         return m
 
     def _send(self, m: Module, o: Stream, pace: Value) -> None:
@@ -209,9 +234,9 @@ class SelfTest(Component):
 
 
 class BoardTop(Elaboratable):
-    """`SelfTest` on a board: clock, a button that starts it again, and LEDs.
+    """What is shown, on a board: clock, a button that starts it again, and LEDs.
 
-    LED 0 is done, 1 pass, 2 fail; 7 lights while the button is held.
+    The last LED lights while the button is held.
 
     Attributes
     ----------
@@ -219,7 +244,7 @@ class BoardTop(Elaboratable):
         By name, for `hw.emit.verilog.to_verilog`.
     """
 
-    def __init__(self, test: SelfTest) -> None:
+    def __init__(self, test: Shown) -> None:
         self._test = test
         self._clock = Signal(name="clock")
         self._restart = Signal(name="restart")
@@ -247,12 +272,8 @@ class BoardTop(Elaboratable):
             m.d.power += cycles.eq(cycles + 1)
         m.d.comb += sync.rst.eq(cycles != RESET_CYCLES - 1)
         m.submodules.test = test = self._test
-        m.d.comb += [
-            self._leds[0].eq(test.passed | test.failed),
-            self._leds[1].eq(test.passed),
-            self._leds[2].eq(test.failed),
-            self._leds[7].eq(pressed),
-        ]
+        leds: Signal = test.leds
+        m.d.comb += self._leds.eq(Cat(leds, pressed))
         return m
 
 

@@ -1,9 +1,11 @@
-"""A bitstream for a board: the build in its self-test, placed onto the board's pins."""
+"""A bitstream for a board: a build and what tests or feeds it, placed onto the pins."""
 
 import json
 from pathlib import Path
 
 from boards import ulx3s
+from boards.classifier import TOP as CLASSIFIER
+from boards.classifier import classifier, stored_images
 from boards.selftest import TOP, self_test
 from flow.cache import Cache, Step
 from flow.families import part_named
@@ -15,14 +17,20 @@ from golden.inputs.errors import ParameterError
 from golden.inputs.read import read_arrays
 from golden.line.design import LineDesign
 from golden.line.weights import check_weights
+from golden.network.network import Network
 from golden.numbers.interval import Interval
+from golden.operator.parc import Floats
 from hw.emit.axi import PortNames
 from hw.emit.generate import generate
 from hw.emit.manifest import design_of
 from hw.emit.product import Built
 from hw.emit.template import command_of
 
+_WITHOUT_PINS = ("--out-of-context", "--lpf-allow-unconstrained")
+"""What nextpnr is told of builds that are measured: they have no pins."""
 N_STEPS = 3
+SHOWN_S = 1
+"""Seconds for which the class of an image is shown."""
 PINS = "board.lpf"
 CONFIGURATION = "board.config"
 BITSTREAM = "board.bit"
@@ -58,10 +66,21 @@ def golden_design(product: Built, weights: Path) -> LineDesign:
 def self_tested(product: Built, design: LineDesign, *, wrong_weight: bool) -> Built:
     """Return the self-test around ``product`` as something to be implemented itself."""
     verilog = self_test(product.manifest, design, wrong_weight=wrong_weight)
+    return _around(product, TOP, verilog)
+
+
+def classified(product: Built, network: Network, images: Floats, *, wrong: bool) -> Built:
+    """Return what shows the classes of stored images on a board as something to be implemented."""
+    stored = stored_images(network, product.manifest, images, wrong=wrong)
+    verilog = classifier(product.manifest, stored, SHOWN_S * ulx3s.CLOCK_MHZ * 10**6)
+    return _around(product, CLASSIFIER, verilog)
+
+
+def _around(product: Built, top: str, verilog: str) -> Built:
     return Built(
-        name=TOP,
+        name=top,
         clock="clock",
-        sources=product.sources | {f"{TOP}.v": verilog.encode()},
+        sources=product.sources | {f"{top}.v": verilog.encode()},
         manifest=product.manifest,
     )
 
@@ -84,10 +103,10 @@ def bitstream(
     """
     device = part_named(board_device(board))
     placer, packer = nextpnr("ecp5", native), ecppack(native)
-    netlist = synthesise(test, device.family, Yosys(yosys), cache)
+    netlist = synthesise(test, device.family, Yosys(yosys), cache, placed=True)
     progress("synthesis")
     arguments = [
-        *(word for word in device.arguments if word != "--lpf-allow-unconstrained"),
+        *(word for word in device.arguments if word not in _WITHOUT_PINS),
         *("--lpf", PINS, "--json", NETLIST, "--report", REPORT, "--textcfg", CONFIGURATION),
     ]
     inputs = {NETLIST: netlist, PINS: ulx3s.constraints().encode()}

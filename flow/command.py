@@ -7,15 +7,24 @@ from typing import Any
 import click
 
 from flow import asic
-from flow.bitstream import N_STEPS, bitstream, board_device, golden_design, self_tested
+from flow.bitstream import (
+    N_STEPS,
+    bitstream,
+    board_device,
+    classified,
+    golden_design,
+    self_tested,
+)
 from flow.cache import Cache
 from flow.families import part_named, parts
 from flow.implement import Means, implement, n_steps
 from flow.progress import progress
-from golden.inputs.errors import check_range
+from golden.inputs.errors import ParameterError, check_range
+from hw.accelerator.built import network_of
 from hw.command import run_command
 from hw.emit.files import write_files
 from hw.emit.product import Built, load_product
+from hw.run import load_images
 
 
 @click.command()
@@ -26,6 +35,7 @@ from hw.emit.product import Built, load_product
 @click.option("--jobs", type=int, default=os.cpu_count(), help="Placements at a time.  [all cores]")
 @click.option("--board", help="A self-test's bitstream for a board instead: ulx3s-12f to -85f.")
 @click.option("--weights", type=Path, help="With --board: what was built in.  [NAME.npz]")
+@click.option("--images", type=Path, help="With --board and a network: an .npz file with x.")
 @click.option("--wrong-weight", is_flag=True, help="With --board: a test that must fail.")
 @click.option("--yosys", type=Path, metavar="PATH", help="A Yosys >= 0.40.  [the pyosys wheel]")
 @click.option("--nextpnr", type=Path, metavar="PATH", help="A native nextpnr.  [the wheel]")
@@ -39,7 +49,9 @@ def main(manifest: Path, cache: Path, no_cache: bool, **options: Any) -> None:
     them, so a second run of the same build takes a second.
 
     With --board, stored lines are sent through the engine on the board and its results compared
-    with stored golden ones: LED 0 lights when done, 1 for pass, 2 for fail.
+    with stored golden ones: LED 0 lights when done, 1 for pass, 2 for fail. A network shows the
+    classes of eight stored images in turn, on LEDs 0 to 3; 4 lights once all outputs were right, 5
+    as soon as one was not.
     """
     product = load_product(manifest)
     kept = Cache(None if no_cache else cache)
@@ -81,10 +93,10 @@ def _map_to_cells(manifest: Path, product: Built, cache: Cache, options: dict[st
 def _self_test(manifest: Path, product: Built, cache: Cache, options: dict[str, Any]) -> None:
     board = options["board"]
     board_device(board)
-    design = golden_design(product, options["weights"] or manifest.with_suffix(".npz"))
+    test = _test_of(manifest, product, options)
     with progress("implementing", N_STEPS) as step:
         bits = bitstream(
-            self_tested(product, design, wrong_weight=options["wrong_weight"]),
+            test,
             board,
             cache=cache,
             progress=step,
@@ -92,6 +104,21 @@ def _self_test(manifest: Path, product: Built, cache: Cache, options: dict[str, 
             native=options["nextpnr"],
         )
     _write(options["out"] or manifest.with_suffix(f".{board}.bit"), bits)
+
+
+def _test_of(manifest: Path, product: Built, options: dict[str, Any]) -> Built:
+    """Return a build in what goes onto a board around it."""
+    wrong, given = options["wrong_weight"], options["weights"]
+    if product.manifest.get("kind") != "network":
+        if options["images"] is not None:
+            raise ParameterError("images", "left out but for a network on a board", "given")
+        design = golden_design(product, given or manifest.with_suffix(".npz"))
+        return self_tested(product, design, wrong_weight=wrong)
+    if options["images"] is None:
+        raise ParameterError("images", "given for a network on a board", "left out")
+    network = network_of(product.manifest, manifest.parent)
+    images, _ = load_images(options["images"], network)
+    return classified(product, network, images, wrong=wrong)
 
 
 def _write(path: Path, content: bytes) -> None:

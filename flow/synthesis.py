@@ -24,15 +24,30 @@ def read_commands(product: Built) -> list[str]:
     ]
 
 
-def synthesise(product: Built, family: Family, yosys: Yosys, cache: Cache) -> bytes:
-    """Return the netlist of ``product``, flat, as `write_json` writes it."""
+def synthesise(
+    product: Built, family: Family, yosys: Yosys, cache: Cache, *, placed: bool = False
+) -> bytes:
+    """Return the netlist of ``product``, flat, as `write_json` writes it.
+
+    Parameters
+    ----------
+    product
+        What is synthesised.
+    family
+        For which devices.
+    yosys
+        The tool.
+    cache
+        Of steps.
+    placed
+        Whether it is placed as it is: with the family's cells as black boxes, of which nextpnr
+        learns the directions of their ports. Others read the cells again.
+    """
+    black_boxes = [f"select =* %m {product.name} %d", "delete", "select -clear"]
     commands = [
         *read_commands(product),
         *(command.format(top=product.name) for command in family.synthesis),
-        # The family's cells, black boxes here, are read again by whoever needs them.
-        f"select =* %m {product.name} %d",
-        "delete",
-        "select -clear",
+        *([] if placed else black_boxes),
         "write_json netlist.json",
     ]
     return _run(dict(product.sources) | dict(family.maps), commands, yosys, cache)

@@ -9,24 +9,21 @@ from typing import Any
 import click
 import numpy as np
 
-from golden.accelerator.compile import compile_network
-from golden.accelerator.program import Program
 from golden.accelerator.sizes import Sizes
 from golden.accelerator.words import frames_of, maps_of
 from golden.inputs.errors import ParameterError, check_range
 from golden.inputs.read import read_arrays
-from golden.network.files import read_network
 from golden.network.network import Network
 from golden.numbers.interval import Integers
 from golden.operator.parc import Floats
+from hw.accelerator.built import network_of, program_of
 from hw.command import run_command, table
 from hw.emit.files import to_json, write_files
-from hw.emit.product import Built, load_product
+from hw.emit.product import load_product
 from hw.simulate.frames import Frames
 from hw.simulate.verilator import SimulationError
 
 CACHE = Path("build") / "run"
-_KEPT = ("tile", "scalers", "positions", "target")
 _IDEAL = "ideal"
 
 
@@ -89,14 +86,10 @@ class Accelerated:
 
     def __init__(self, manifest: Path, cache: Path, *, all_maps: bool) -> None:
         self.product = load_product(manifest)
-        kind = self.product.manifest.get("kind", "another's")
-        if kind != "network":
-            raise ParameterError("manifest", "of hw.build network", kind)
-        (self.described,) = self.product.manifest["programs"]
-        if "model" not in self.described:
-            raise _other_version(self.product)
-        self.network = read_network(manifest.parent / self.described["model"])
-        self.program = _program(self.network, self.product)
+        facts = self.product.manifest
+        self.network = network_of(facts, manifest.parent)
+        self.program = program_of(facts, self.network)
+        (self.described,) = facts["programs"]
         self.layered = all_maps
         self._frames = Frames(self.product, self.program, cache, watched=all_maps)
 
@@ -119,19 +112,6 @@ class Accelerated:
             yield Ran(outputs, made, frame.cycles, different)
 
 
-def _program(network: Network, product: Built) -> Program:
-    """Return the program that is built in."""
-    parameters = product.manifest["parameters"]
-    program = compile_network(network, Sizes(**{key: parameters[key] for key in _KEPT}))
-    if program.words != parameters["map_words"]:
-        raise _other_version(product)
-    return program
-
-
-def _other_version(product: Built) -> ParameterError:
-    return ParameterError("manifest", "of a build by this version", product.manifest["versions"])
-
-
 def _split(words: Integers, network: Network, sizes: Sizes) -> dict[str, Integers]:
     """Return the outputs of the words that were given."""
     outputs, first = {}, 0
@@ -152,7 +132,16 @@ def report_of(ran: list[Ran], layers: list[Mapping[str, Any]]) -> dict[str, Any]
     }
 
 
-def _images(path: Path, network: Network, count: int | None) -> tuple[Floats, Integers | None]:
+def load_images(
+    path: Path, network: Network, count: int | None = None
+) -> tuple[Floats, Integers | None]:
+    """Return the first ``count`` images for ``network`` and, where known, what they show.
+
+    Raises
+    ------
+    ParameterError
+        Where they cannot be read, or are of another shape than the network's input.
+    """
     arrays = read_arrays(path, "images")
     data = network.maps[network.input]
     x = arrays.get("x")
@@ -223,7 +212,7 @@ def main(
     if count is not None:
         check_range("count", count, 1, 10**9)
     accelerated = Accelerated(manifest, cache, all_maps=layers)
-    x, labels = _images(images, accelerated.network, count)
+    x, labels = load_images(images, accelerated.network, count)
     ran: list[Ran] = []
     try:
         with click.progressbar(

@@ -118,7 +118,7 @@ def run_network(name: str, task: Task, folder: Path) -> Outcome:
     x, labels = digits(task.size, test=True)
     real = x.astype(np.float64)
     accelerated = Accelerated(manifest, cache, all_maps=True)
-    ran = []
+    ran: list[Ran] = []
     with tqdm(total=len(x), unit="image", desc=f"{name}: in Verilog") as bar:
         for one in accelerated.run(real):
             # Only the first one's maps are shown.
@@ -161,7 +161,9 @@ def draw(path: Path, outcomes: Sequence[Outcome]) -> None:
         row[-1].bar(range(outputs.size), outputs.ravel(), color=colours)
         row[-1].set_xticks(range(outputs.size))
         row[-1].set_title(f"class {outcome.ran[0].chosen}")
-    figure.suptitle("A digit on its way through whole networks in simulated Verilog, 8 bits a sample")
+    figure.suptitle(
+        "A digit on its way through whole networks in simulated Verilog, 8 bits a sample"
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)
 

@@ -414,7 +414,8 @@ class AxiInstance(StreamComponent):
 
     def __init__(self, manifest: dict[str, Any]) -> None:
         self._manifest = manifest
-        lanes = manifest["parameters"]["lanes"]
+        parameters = manifest["parameters"]
+        lanes = parameters["tile" if manifest.get("kind") == "network" else "lanes"]
         beats = {
             name: data.StructLayout({"data": facts["slot_bits"] * lanes, "last": 1})
             for name, facts in manifest["streams"].items()

@@ -1,5 +1,6 @@
 """Small networks of every operator that the accelerator does, of random integers."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from golden.graph.graph import Node
 from golden.network.arithmetic import Add, Multiply
 from golden.network.circular import Circular
 from golden.network.convolution import Convolution
+from golden.network.files import CONFIG, WEIGHTS, written
 from golden.network.map import Map
 from golden.network.move import Concatenate, Select
 from golden.network.network import Network
@@ -16,6 +18,23 @@ from golden.network.pointwise import Pointwise
 from golden.network.pool import Average
 from golden.network.rescale import Rescale
 from golden.numbers.interval import Integers, Interval
+from hw.build import run
+from hw.emit.toml import to_toml
+
+
+def folder_of(network: Network, folder: Path) -> Path:
+    """Write a network's files into ``folder``; return the path of its configuration."""
+    folder.mkdir(exist_ok=True)
+    table, archive = written(network)
+    (folder / CONFIG).write_bytes(to_toml(table))
+    (folder / WEIGHTS).write_bytes(archive)
+    return folder / CONFIG
+
+
+def build_network(network: Network, folder: Path, *arguments: str) -> None:
+    """Run ``hw.build network`` for a network into ``folder``, where its own files are too."""
+    config = folder_of(network, folder)
+    assert run(["network", "--config", str(config), *arguments, "-o", str(folder)]) == 0
 
 
 class Builder:

@@ -11,20 +11,9 @@ from golden.accelerator.compile import compile_network
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
 from golden.accelerator.sizes import Sizes
-from golden.network.files import CONFIG, WEIGHTS, written
-from golden.network.network import Network
 from hw.accelerator.timing import Timeline
 from hw.build import run
-from hw.emit.toml import to_toml
-from tests.accelerator.networks import Builder, grouped, metaformer
-
-
-def folder_of(network: Network, folder: Path) -> Path:
-    folder.mkdir()
-    table, archive = written(network)
-    (folder / CONFIG).write_bytes(to_toml(table))
-    (folder / WEIGHTS).write_bytes(archive)
-    return folder / CONFIG
+from tests.accelerator.networks import Builder, folder_of, grouped, metaformer
 
 
 def test_build_writes_all_that_is_promised(tmp_path: Path) -> None:

@@ -6,11 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden.network.files import CONFIG, WEIGHTS, written
 from hw import build
-from hw.emit.toml import to_toml
 from hw.run import run
-from tests.accelerator.networks import grouped
+from tests.accelerator.networks import build_network, grouped
 
 NAME = "little"
 
@@ -20,11 +18,7 @@ def made(tmp_path_factory):
     """An accelerator and three images for it."""
     folder = tmp_path_factory.mktemp("made")
     builder, network = grouped()
-    table, archive = written(network)
-    (folder / CONFIG).write_bytes(to_toml(table))
-    (folder / WEIGHTS).write_bytes(archive)
-    arguments = ["--scalers", "2", "--name", NAME, "-o", str(folder)]
-    assert build.run(["network", "--config", str(folder / CONFIG), *arguments]) == 0
+    build_network(network, folder, "--scalers", "2", "--name", NAME)
     data = network.maps[network.input]
     images = data.dequantize(builder.images(3, network))
     np.savez(folder / "images.npz", x=images, y=np.array([0, 1, 2]))

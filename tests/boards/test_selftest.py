@@ -6,7 +6,7 @@ import pytest
 
 from boards.selftest import TOP
 from boards.ulx3s import DEVICES, constraints
-from flow.bitstream import board_device, golden_design, self_tested
+from flow.bitstream import bitstream, board_device, golden_design, self_tested
 from flow.cache import Cache
 from flow.families import families
 from flow.netlist import Netlist
@@ -74,3 +74,10 @@ def test_unknown_board_is_refused() -> None:
     with pytest.raises(ParameterError) as refusal:
         board_device("ulx4s")
     assert str(refusal.value) == f"Board must be one of {', '.join(DEVICES)}, not 'ulx4s'"
+
+
+@pytest.mark.bench
+def test_bitstream_is_packed(tmp_path: Path) -> None:
+    test = self_test_of(tmp_path, wrong_weight=False)
+    packed = bitstream(test, "ulx3s-85f", cache=Cache(None), progress=lambda _step: None)
+    assert b"LFE5U-85F" in packed
