@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from flow.bench import SINGLES
 from golden.inputs.read import read_json
+from golden.inputs.write import arrays_archive
 from golden.numbers.interval import Integers
 from golden.operator.parc import Floats
 from hw.command import table
@@ -108,7 +109,7 @@ def run_network(name: str, task: Task, folder: Path) -> Outcome:
     program = torch.export.export(network, (torch.zeros(1, 1, task.size, task.size),))
     torch.export.save(program, folder / "trained.pt2")
     images = digits(task.size, test=False)[0][:_CALIBRATION_IMAGES]
-    np.savez(folder / "calibration.npz", x=images)
+    (folder / "calibration.npz").write_bytes(arrays_archive({"x": images}))
     size, out = f"--input-size={task.size}x{task.size}", f"--out={folder}"
     calibration = f"--calibration={folder / 'calibration.npz'}"
     _call("hw.convert", str(folder / "trained.pt2"), "--whole", size, calibration, out)

@@ -14,6 +14,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from golden.inputs.write import arrays_archive
 from hw import build, run
 from hw.command import run_command
 from hw.convert import load_command
@@ -27,7 +28,7 @@ def soak(name: str, shape: Shape, folder: Path, sizes: list[str]) -> dict[str, i
     """Return cycles and mismatches of a block's maps."""
     sides = (shape.channels, shape.length, shape.length)
     images = np.random.default_rng(1).normal(size=(_IMAGES, *sides)).astype(np.float32)
-    np.savez(folder / "images.npz", x=images)
+    (folder / "images.npz").write_bytes(arrays_archive({"x": images}))
     file = folder / f"{name}.onnx"
     to_onnx(name, shape, file)
     given = ["--whole", "--input-size", f"{shape.length}x{shape.length}"]

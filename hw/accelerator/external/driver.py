@@ -100,7 +100,7 @@ def c_header(name: str, manifest: dict[str, Any]) -> str:
     ]
     for register, one in REGISTERS.items():
         lines.append(f"#define {prefix}_{register} 0x{one.at:02x}u /* {one.about} */")
-    bits = {"START": START, "ABORT": ABORT, "BUSY": BUSY, "STOPPED": STOPPED}
+    bits = dict(START=START, ABORT=ABORT, BUSY=BUSY, STOPPED=STOPPED)
     lines += ["", "/* Of CONTROL, and of STATUS. */"]
     lines += [f"#define {prefix}_{bit} {value}u" for bit, value in bits.items()]
     lines += [f"#define {prefix}_CODE(status) ((status) >> {CODE_SHIFT})", "", "/* Stops. */"]
