@@ -22,6 +22,17 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "trained"
 
 
+WAYS = {
+    "efficientnet": ("--observer=mse", "--equalise"),
+    "efficientnet_plain": (),
+    "efficientnet_mse": ("--observer=mse",),
+    "efficientnet_percentile": ("--observer=percentile",),
+    "efficientnet_equalised": ("--equalise",),
+    "efficientnet_percentile_equalised": ("--observer=percentile", "--equalise"),
+}
+"""Folders, and how ranges are chosen there: what docs/networks-in-integers.md compares."""
+
+
 def convert(name: str, model: str | Path, size: str, *options: str) -> None:
     """Convert a network, and compare every map with onnxruntime's; exit where they differ."""
     command = [sys.executable, "-m", "hw.convert", str(model), "--whole", "--check"]
@@ -58,14 +69,16 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     shown = np.stack([centre(pixels) for pixels in photographs().values()])
     pictures = arrays_archive({"x": np.concatenate([crops(9), shown])})
-    (FOLDER / "efficientnet.npz").write_bytes(pictures)
+    for name in WAYS:
+        (FOLDER / f"{name}.npz").write_bytes(pictures)
     images, turned = texts(24, seed=1)
     (FOLDER / "texts.npz").write_bytes(arrays_archive({"x": images, "y": turned}))
-    convert("efficientnet", "nets.efficientnet:trained", "224x224")
+    for name, options in WAYS.items():
+        convert(name, "nets.efficientnet:trained", "224x224", *options)
     # The chances' softmax stays outside.
     convert("texts", text_directions(), "48x192", "--until=linear_1.tmp_1")
     heads = ["network", "dB", "same class", "samples compared", "maps that differ"]
-    click.echo(table([heads, report("efficientnet"), report("texts")]))
+    click.echo(table([heads, *map(report, WAYS), report("texts")]))
     click.echo(table(classes()))
 
 
