@@ -34,13 +34,13 @@ def main(cases: int, first: int, batch: int, kept: Path) -> None:
     """Compare words and cycles; end with the first that is wrong."""
     done = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     for index, begin in enumerate(tqdm(range(first, first + cases, batch), unit="program")):
-        sizes = SIZES[index % len(SIZES)]
-        key = f"{begin} {batch} {sizes}"
+        sizes, own = SIZES[index % len(SIZES)], index % 3 < 2
+        key = f"{begin} {batch} {own} {sizes}"
         if key in done:
             continue
         with tempfile.TemporaryDirectory() as folder:
             seeds = range(begin, min(begin + batch, first + cases))
-            cycles = run_cases(seeds, sizes, Path(folder), simulator="verilator")
+            cycles = run_cases(seeds, sizes, Path(folder), simulator="verilator", own=own)
         done[key] = cycles
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(done, indent=1), encoding="utf-8")

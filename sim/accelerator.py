@@ -23,14 +23,22 @@ KINDS = tuple(OPERATORS)
 """Operators that the accelerator does: all."""
 
 
-def case_of(seed: int) -> tuple[Network, Integers]:
+SINGLE = tuple(kind for kind in KINDS if kind not in ("add", "constant"))
+"""Those that it does with scales of others: a drawn constant is added to a map."""
+
+
+def case_of(seed: int, *, own: bool = True) -> tuple[Network, Integers]:
     """Return the network and the frame that a seed draws; kinds take turns."""
-    return cases.Draw(seed, own=True).case(KINDS[seed % len(KINDS)])
+    kinds = KINDS if own else SINGLE
+    return cases.Draw(seed, own=own).case(kinds[seed % len(kinds)])
 
 
-def run_cases(seeds: Iterable[int], sizes: Sizes, folder: Path, *, simulator: str) -> int:
+def run_cases(
+    seeds: Iterable[int], sizes: Sizes, folder: Path, *, simulator: str, own: bool = True
+) -> int:
     """Run what seeds draw: see `run_networks`."""
-    return run_networks([case_of(seed) for seed in seeds], sizes, folder, simulator=simulator)
+    drawn = [case_of(seed, own=own) for seed in seeds]
+    return run_networks(drawn, sizes, folder, simulator=simulator)
 
 
 def run_networks(

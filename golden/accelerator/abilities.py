@@ -15,11 +15,14 @@ class Abilities:
         Multiplies samples of two maps.
     norm
         Channels of the widest layer norm; 0 is none.
+    single
+        Rounds as float32 does, for scales of others.
     """
 
     largest: bool = False
     product: bool = False
     norm: int = 0
+    single: bool = False
 
 
 NONE = Abilities()

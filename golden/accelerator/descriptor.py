@@ -174,6 +174,8 @@ class Finish:
         Address of the first word written.
     product
         Whether sums hold two samples, ``2^9 * a + b`` or less that, and their product is meant.
+    single, early
+        Whether to round as float32 does, and whether the zero point is added before that.
     norm
         What a layer norm wants.
     channels, epsilon
@@ -192,6 +194,8 @@ class Finish:
     table: int = 0
     target: int = 0
     product: bool = False
+    single: bool = False
+    early: bool = False
     norm: Norm = Norm.NONE
     channels: int = 0
     epsilon: int = 0

@@ -322,6 +322,8 @@ class Lowering:
             scale=self._constants.scales(*scale),
             zero_point=sums.zero_point,
             product=sums.product,
+            single=sums.rescale.single,
+            early=sums.rescale.single and sums.product,
             low=sums.clip.low,
             high=sums.clip.high,
         )

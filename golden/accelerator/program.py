@@ -19,6 +19,7 @@ from golden.accelerator.descriptor import (
 from golden.accelerator.sizes import CENTRED_BITS, SUM_BITS, Sizes
 from golden.matrix.design import RAISED_BITS
 from golden.network.layer_norm import reciprocal_root
+from golden.network.rescale import to_float32
 from golden.numbers.fixed import round_half_even
 from golden.numbers.interval import Integers, Interval, wrap
 from golden.numbers.quantize import requantize
@@ -81,6 +82,7 @@ class Program:
             largest=any(one.windows.largest for one in self.descriptors),
             product=any(one.finish.product for one in self.descriptors),
             norm=max(one.finish.channels for one in self.descriptors),
+            single=any(one.finish.single for one in self.descriptors),
         )
 
     @property
@@ -244,14 +246,9 @@ class ProgramRun:
             y = self._normal(finish, multiplier, shift, bias)
         else:
             sums = wrap(self._sums + bias, SUM_BITS)
-            y = requantize(
-                product_of(sums) if finish.product else sums,
-                multiplier,
-                shift,
-                zero_point=finish.zero_point,
-                low=finish.low,
-                high=finish.high,
-            )
+            sums = product_of(sums) if finish.product else sums
+            rounds = in_float32 if finish.single else _exactly
+            y = rounds(sums, multiplier, shift, finish)
         words = self._rom.tables[finish.table][y & 255] & 255
         self._maps[_places(one)] = words
 
@@ -280,6 +277,24 @@ def _places(one: Descriptor) -> Integers:
         finish.target + finish.target_row * rows[:, None] + finish.target_column * columns
     ).reshape(-1)
     return places
+
+
+def _exactly(sums: Integers, multiplier: Integers, shift: Integers, finish: Finish) -> Integers:
+    """Return sums scaled and rounded once."""
+    ends = {"low": finish.low, "high": finish.high}
+    return requantize(sums, multiplier, shift, zero_point=finish.zero_point, **ends)
+
+
+def in_float32(sums: Integers, multiplier: Integers, shift: Integers, finish: Finish) -> Integers:
+    """Return sums scaled with the roundings of float32: see `Rescale`, and `Multiply`."""
+    product = to_float32(to_float32(sums) * multiplier)
+    zero = finish.zero_point
+    if finish.early:
+        y = round_half_even(to_float32(product + (zero << shift)), shift)
+    else:
+        y = round_half_even(product, shift) + zero
+    clipped: Integers = np.clip(y, finish.low, finish.high)
+    return clipped
 
 
 def product_of(sums: Integers) -> Integers:

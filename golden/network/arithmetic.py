@@ -19,7 +19,7 @@ from golden.numbers.interval import Integers, Interval
 
 _MOST_APART = 20
 """Shifts of two factors: more, and the smaller one does not show."""
-_FAINT = 50
+FAINT = 50
 """A shift at which a product of 17 bits and a factor of 24 is nothing."""
 
 
@@ -151,7 +151,7 @@ class Multiply(Operator):
         if not self.rescale.single:
             return self.rescale.apply(a * b, self.gives.zero_point, self.clip)
         multiplier, shift = int(self.rescale.multiplier[0]), int(self.rescale.shift[0])
-        if shift > _FAINT:  # below half of a step whatever the product
+        if shift > FAINT:  # below half of a step whatever the product
             multiplier, shift = 0, 0
         moved = to_float32(a * b * multiplier) + (self.gives.zero_point << shift)
         y: Integers = np.clip(

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from golden.accelerator.abilities import Abilities
 from golden.accelerator.program import Rom
 from golden.accelerator.sizes import DATA_BITS, SUM_BITS
+from golden.network.rescale import SIGNIFICAND_BITS
 from golden.numbers.interval import Integers, Interval
 from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.accelerator.layout import Layouts
@@ -31,6 +32,8 @@ def shift_bits(shifts: Interval) -> int:
 
 def factor_bits(abilities: Abilities) -> int:
     """Return the width of a factor: a gain of a layer norm has a sign."""
+    if abilities.single:
+        return SIGNIFICAND_BITS
     return GAIN_BITS if abilities.norm else MULTIPLIER_BITS
 
 

@@ -92,6 +92,8 @@ def finish_fields(one: Descriptor) -> dict[str, int]:
         "high": finish.high,
         "table": finish.table,
         "product": finish.product,
+        "single": finish.single,
+        "early": finish.early,
         "norm": finish.norm,
         "channels": finish.channels,
         "epsilon": finish.epsilon,

@@ -1,6 +1,7 @@
 """The post unit: from sums to samples, some a cycle, and into a map."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream
@@ -10,6 +11,7 @@ from golden.accelerator.abilities import Abilities
 from golden.accelerator.descriptor import Norm
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS, Sizes
 from golden.numbers.interval import Interval
+from hw.accelerator import single
 from hw.accelerator.constants import PostConstants, fill_layout
 from hw.accelerator.layout import Layouts
 from hw.accelerator.normal import NormalLane, latency_of
@@ -32,13 +34,28 @@ FACTOR_BITS = CENTRED_BITS + 1
 
 def scaled_at(sizes: Sizes, abilities: Abilities) -> int:
     """Cycles from a sum to its scaled value: the ROMs, the bias, the requantiser."""
-    return Table.latency + 1 + max(requantised_at(sizes, abilities), normal_at(sizes, abilities))
+    return (
+        Table.latency
+        + 1
+        + max(
+            requantised_at(sizes, abilities),
+            normal_at(sizes, abilities),
+            single_at(sizes, abilities),
+        )
+    )
 
 
 def requantised_at(sizes: Sizes, abilities: Abilities) -> int:
     """Cycles from a sum with its bias to its scaled value."""
     scaled = Requantizer.latency_on(sizes.target, y_bits=SUM_BITS)
     return product_latency(sizes, abilities) + scaled
+
+
+def single_at(sizes: Sizes, abilities: Abilities) -> int:
+    """Cycles from a sum with its bias to what float32's roundings make of it, where they do."""
+    if not abilities.single:
+        return 0
+    return product_latency(sizes, abilities) + single.latency_of(sizes.target)
 
 
 def normal_at(sizes: Sizes, abilities: Abilities) -> int:
@@ -56,6 +73,10 @@ def product_latency(sizes: Sizes, abilities: Abilities) -> int:
 def latency(sizes: Sizes, abilities: Abilities) -> int:
     """Cycles from a sum to its sample: scaled, clipped, through a table."""
     return scaled_at(sizes, abilities) + 1 + Table.latency
+
+
+_Path: TypeAlias = tuple[Value, Value, Callable[[Sizes, Abilities], int]]
+"""Whether a result is meant, the result, and how late it is."""
 
 
 class PostUnit(Component):
@@ -271,15 +292,44 @@ class PostUnit(Component):
             ]
             if offsets.low != offsets.high:
                 m.d.comb += requantize.zero_point.eq(told.offset)
-            scaled = self._or_normal(m, requantize.o.payload[0], lane, constants)
+            paths = [(Const(1), requantize.o.payload[0], requantised_at)]
+            if self._layouts.abilities.single:
+                paths.append((told.single, self._single(m, total, factors, lane), single_at))
+            if self._kept is not None:
+                chosen = told.norm == Norm.NORMAL
+                paths.append((chosen, self._normal(m, lane, constants), normal_at))
+            scaled = self._choose(m, paths, lane)
             samples.append(self._look_up(m, scaled, lane, constants))
         return samples
 
-    def _or_normal(self, m: Module, scaled: Value, lane: int, constants: PostConstants) -> Value:
-        """Return what is scaled, or what a layer norm makes of a sum."""
-        if self._kept is None:
-            return scaled
-        sizes, abilities, told = self._sizes, self._layouts.abilities, self.told.payload
+    def _choose(self, m: Module, paths: Sequence[_Path], lane: int) -> Value:
+        """Return what the last path gives that is meant, all as late as the latest."""
+        sizes, abilities = self._sizes, self._layouts.abilities
+        latest = max(latency_on(sizes, abilities) for *_, latency_on in paths)
+        (_, scaled, latency_on), *others = paths
+        late = latest - latency_on(sizes, abilities)
+        scaled = delay(m, scaled, late, name=f"scaled_{lane}")
+        for number, (meant, value, latency_on) in enumerate(others):
+            late = latest - latency_on(sizes, abilities)
+            scaled = Mux(meant, delay(m, value, late, name=f"path_{number}_{lane}"), scaled)
+        return scaled
+
+    def _single(self, m: Module, total: Value, factors: View, lane: int) -> Value:
+        """Return what float32's roundings make of a sum."""
+        m.submodules[f"single_{lane}"] = rounds = single.SingleLane(self._layouts, _CLIP)
+        told = self.told.payload
+        m.d.comb += [
+            rounds.y.eq(total),
+            rounds.multiplier.eq(factors.multiplier[lane]),
+            rounds.shift.eq(factors.shift[lane]),
+            rounds.zero_point.eq(told.offset),
+            rounds.early.eq(told.early),
+        ]
+        return rounds.o
+
+    def _normal(self, m: Module, lane: int, constants: PostConstants) -> Value:
+        """Return what a layer norm makes of a sum."""
+        assert self._kept is not None
         m.submodules[f"normal_{lane}"] = normal = NormalLane(self._layouts, _CLIP)
         kept = delay(m, self._kept, 1, name=f"kept_{lane}")
         m.d.comb += [
@@ -289,12 +339,9 @@ class PostUnit(Component):
             normal.gain.eq(delay(m, constants.scales.multiplier[lane], 1, name=f"gain_{lane}")),
             normal.shift.eq(delay(m, constants.scales.shift[lane], 1, name=f"shift_{lane}")),
             normal.offset.eq(delay(m, constants.biases[lane], 1, name=f"offset_{lane}")),
-            normal.zero_point.eq(told.offset),
+            normal.zero_point.eq(self.told.payload.offset),
         ]
-        first, second = requantised_at(sizes, abilities), normal_at(sizes, abilities)
-        late = delay(m, scaled, max(second - first, 0), name=f"scaled_{lane}")
-        normalised = delay(m, normal.o, max(first - second, 0), name=f"normalised_{lane}")
-        return Mux(told.norm == Norm.NORMAL, normalised, late)
+        return normal.o
 
     def _look_up(self, m: Module, scaled: Value, lane: int, constants: PostConstants) -> Value:
         """Return a sample: clipped, then through the descriptor's table."""

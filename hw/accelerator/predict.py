@@ -2,6 +2,7 @@
 
 from golden.accelerator.program import Program
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS
+from golden.network.rescale import SIGNIFICAND_BITS
 from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.accelerator.constants import factor_bits, shift_bits
 from hw.accelerator.layout import layouts_of
@@ -30,6 +31,9 @@ def predict(program: Program) -> Cost:
     if program.abilities.product:
         factors = product(lanes=1, a_bits=FACTOR_BITS, b_bits=FACTOR_BITS)
         parts.append(factors.times(sizes.scalers))
+    if program.abilities.single:
+        half = product(lanes=1, a_bits=SIGNIFICAND_BITS + 2, b_bits=SIGNIFICAND_BITS // 2 + 1)
+        parts.append(half.times(2 * sizes.scalers))
     if channels := program.abilities.norm:
         wide = normal_bits(channels)
         parts += [

@@ -138,6 +138,9 @@ class _ExternalCompiler:
         if isinstance(lowered, Normal):
             rule = "one that is done with maps in external memory"
             raise ParameterError("operator", rule, f"{lowered.op.kind} ({node.name})")
+        if isinstance(lowered, Sums) and lowered.rescale.single:
+            rule = "scaled by our own calibration with maps in external memory"
+            raise ParameterError("operator", rule, f"single, as imported ({node.name})")
         return lowered
 
     def _table(self, node: Node, follower: Node | None) -> int:

@@ -8,8 +8,9 @@ from golden.accelerator.descriptor import Windows
 from golden.accelerator.operators.sums import ONE, Sums, Term, zeros
 from golden.accelerator.sizes import CENTRED_BITS, SUM_BITS
 from golden.inputs.errors import ParameterError
-from golden.network.arithmetic import Add, Multiply
+from golden.network.arithmetic import FAINT, Add, Multiply
 from golden.network.map import Map
+from golden.network.rescale import Rescale
 
 
 def _spread(name: str, data: Map, gives: Map, factor: int) -> Term:
@@ -23,6 +24,8 @@ def _spread(name: str, data: Map, gives: Map, factor: int) -> Term:
 
 def add(op: Add, names: tuple[str, ...]) -> Sums:
     """Return both maps with their factors on the diagonal, then the shift."""
+    if op.rescale.single:
+        raise ParameterError("operator", "scaled by our own calibration", f"{op.kind}, as imported")
     shift = op.rescale.shift
     factors = op.rescale.multiplier << (shift.max() - shift)
     common = int(shift.max())
@@ -41,15 +44,21 @@ def add(op: Add, names: tuple[str, ...]) -> Sums:
 def multiply(op: Multiply, names: tuple[str, ...]) -> Sums:
     """Return a map with gains on the diagonal, or sums of both for the post unit to multiply."""
     start, gives = zeros(op.gives.channels), op.gives
+    rescale = op.rescale
+    if rescale.single and rescale.shift[0] > FAINT:
+        # Below half of a step whatever the product.
+        rescale = Rescale(np.zeros(1, np.int64), np.zeros(1, np.int64), single=True)
     for index in (1, 0):
         other = 1 - index
         gain = op.takes[index].shape == (gives.channels, 1, 1)
+        # With float32's roundings the zero point is added to the product, which a gain is not.
+        gain = gain and not rescale.single
         if gain and op.takes[other].shape == gives.shape and names[0] != names[1]:
             weight = np.ones((gives.channels, 1, 1, 1), np.int64)
             term = Term(names[other], weight, Windows(), apart=True, gain=names[index])
-            return Sums((term,), start, op.rescale, op.clip, gives.zero_point)
+            return Sums((term,), start, rescale, op.clip, gives.zero_point)
     terms = tuple(
         _spread(name, data, gives, factor)
         for name, data, factor in zip(names, op.takes, (1 << CENTRED_BITS, 1), strict=True)
     )
-    return Sums(terms, start, op.rescale, op.clip, gives.zero_point, product=True)
+    return Sums(terms, start, rescale, op.clip, gives.zero_point, product=True)

@@ -60,7 +60,4 @@ def lower(node: Node, sizes: Sizes) -> Sums | Moves | Normal:
         kind = getattr(node.stage, "kind", type(node.stage).__name__)
         raise ParameterError("operator", "one that the accelerator does", f"{kind} ({node.name})")
     sums = make(node.stage, node.sources)
-    if sums.rescale.single:
-        rule = "scaled by our own calibration"
-        raise ParameterError("operator", rule, f"single, as imported ({node.name})")
     return replace(sums, terms=narrow(sums.terms))

@@ -18,8 +18,8 @@ _TAPS = ("pitch", "row_tap", "column_tap")
 """What other fields are made of."""
 LOOPS = ("", "kernel_")
 """Of windows, and of their taps; inside out where the largest of taps is looked for."""
-NORM = (("squares", "half", "lanes"), ("norm", "channels", "epsilon"))
-"""What layer norms are told, reading and finishing: there are none."""
+NORM = (("squares", "half", "lanes"), ("norm", "channels", "epsilon", "single", "early"))
+"""What layer norms and float32's roundings are told, reading and finishing: there are none."""
 _COUNTS = ("last_column", "last_row")
 """Of windows: who reads is told, and who finishes."""
 

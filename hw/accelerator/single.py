@@ -1,0 +1,214 @@
+"""A lane that rounds as float32 does: sum, product and result to 24 bits, then to an integer."""
+
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed, unsigned
+from amaranth.lib.wiring import In, Out
+
+from golden.accelerator.sizes import SUM_BITS
+from golden.network.rescale import SIGNIFICAND_BITS
+from golden.numbers.interval import Interval
+from hw.accelerator.layout import Layouts
+from hw.parts.delay import delay
+from hw.parts.ports import Component
+from hw.primitives.multiplier import SharedMultiplier
+
+_HALF = SIGNIFICAND_BITS // 2
+_EXPONENT_BITS = 9
+_FRACTION = 28
+"""Fraction bits of a product that is added to: what is lost shows in one more."""
+_POINT = _FRACTION + 1
+_LEAST = 13
+"""Less of a shift leaves 2^11 and more, which is beyond any clip with any zero point."""
+_MOST = 63
+"""More of one, after that, leaves nothing of a product."""
+_WHOLE_BITS = SIGNIFICAND_BITS + 1 + _FRACTION - _LEAST
+_TOTAL_BITS = _WHOLE_BITS + 2
+_CLOSE = 26
+"""A shift that leaves less than half a step of 24 bits."""
+_FLOAT = 4
+"""Cycles that `_to_float` takes."""
+_ALIGN = 2
+_ROUND = 3
+"""Cycles from a product to that with its shift."""
+_INTEGER = 4
+"""Cycles from a result of 24 bits to a sample."""
+
+
+def latency_of(target: str) -> int:
+    """Cycles from a sum to its sample."""
+    multiply = SharedMultiplier.latency_on(target, a_bits=SIGNIFICAND_BITS + 2)
+    return 2 * _FLOAT + multiply + _ROUND + _ALIGN + 1 + _INTEGER
+
+
+class SingleLane(Component):
+    """``clip(round(f(f(f(y) * multiplier) + z_early)) + z_late)``, f rounding to 24 bits.
+
+    Products are over ``2^shift``; the zero point is added early or late: see `Multiply`.
+
+    Parameters
+    ----------
+    layouts
+        Of descriptors.
+    clip
+        Of the results.
+
+    Members
+    -------
+    y, multiplier, shift : In
+        A sum; its factor; the largest shift less its own.
+    zero_point, early : In
+        They stand still.
+    o : Out
+        `latency_of` cycles later.
+    """
+
+    y: Signal
+    multiplier: Signal
+    shift: Signal
+    zero_point: Signal
+    early: Signal
+    o: Signal
+
+    def __init__(self, layouts: Layouts, clip: Interval) -> None:
+        self._target = layouts.sizes.target
+        self._most = layouts.shifts.high
+        self._clip = clip
+        super().__init__(
+            {
+                "y": In(signed(SUM_BITS)),
+                "multiplier": In(SIGNIFICAND_BITS),
+                "shift": In(range(layouts.shifts.high - layouts.shifts.low + 1)),
+                "zero_point": In(signed(layouts.offsets.bits)),
+                "early": In(1),
+                "o": Out(signed(clip.bits)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        sums, places = _to_float(m, self.y, SUM_BITS, "sum")
+        product, multiply = self._multiply(m, sums)
+        late = delay(m, places, multiply, name="places_at_product")
+        # The shift of the 24 bits of a product: what its own sum was shifted by is less.
+        shift = self._most - delay(m, self.shift, _FLOAT + multiply, name="shift")
+        rounded, amount = _round_product(m, product, shift + late + SIGNIFICAND_BITS - SUM_BITS)
+        huge, whole = _align(m, rounded, amount)
+        before = _FLOAT + multiply + _ROUND + _ALIGN
+        negative = delay(m, self.y < 0, before, name="negative")
+        total = _register(m, signed(_TOTAL_BITS + 1), "total")
+        m.d.sync += total.eq(
+            Mux(negative, -whole, whole) + (Mux(self.early, self.zero_point, 0) << _POINT)
+        )
+        beyond = delay(m, Cat(huge, negative), 1 + _FLOAT + _INTEGER - 1, name="beyond")
+        result, places = _to_float(m, total, _TOTAL_BITS, "result")
+        sign = delay(m, total < 0, _FLOAT + _INTEGER - 2, name="sign")
+        self._finish(m, _to_integer(m, result, places), sign, beyond)
+        return m
+
+    def _multiply(self, m: Module, significand: Signal) -> tuple[Value, int]:
+        """Return the product with the multiplier, which comes in halves, and how much later."""
+        factor = delay(m, self.multiplier, _FLOAT, name="factor")
+        halves = []
+        for number in range(2):
+            m.submodules[f"multiply_{number}"] = multiply = SharedMultiplier(
+                lanes=1, a_bits=SIGNIFICAND_BITS + 2, b_bits=_HALF + 1, target=self._target
+            )
+            m.d.comb += [
+                multiply.a[0].eq(significand),
+                multiply.b.eq(factor[number * _HALF : (number + 1) * _HALF]),
+            ]
+            halves.append(multiply.p[0])
+        return halves[0] + (halves[1] << _HALF), multiply.latency
+
+    def _finish(self, m: Module, magnitude: Signal, sign: Value, beyond: Value) -> None:
+        """Give the sample: with its sign and zero point, between the ends."""
+        clip = self._clip
+        value = Value.cast(Mux(sign, -magnitude, magnitude))
+        moved = _register(m, signed(len(value) + 2), "moved")
+        m.d.sync += moved.eq(value + Mux(self.early, 0, self.zero_point))
+        clipped = Mux(moved < clip.low, clip.low, Mux(moved > clip.high, clip.high, moved))
+        m.d.sync += self.o.eq(Mux(beyond[0], Mux(beyond[1], clip.low, clip.high), clipped))
+
+
+def _register(m: Module, shape: Shape, name: str) -> Signal:
+    del m
+    return Signal(shape, name=name, reset_less=True)
+
+
+def _to_float(m: Module, value: Signal, bits: int, name: str) -> tuple[Signal, Signal]:
+    """Return an integer's size in 24 bits, rounded, and how many places are free above it.
+
+    So rounded the size is times ``2^(bits - 24 - places)``.
+    """
+    rest = bits - SIGNIFICAND_BITS
+    size, normal = (_register(m, unsigned(bits), f"{name}_{n}") for n in ("size", "normal"))
+    places = _register(m, unsigned((bits - 1).bit_length()), f"{name}_places")
+    rounded = _register(m, unsigned(SIGNIFICAND_BITS + 1), f"{name}_rounded")
+    m.d.sync += [size.eq(abs(value)), places.eq(0)]
+    for place in range(bits):  # the last one that is set wins
+        with m.If(size[place]):
+            m.d.sync += places.eq(bits - 1 - place)
+    late = delay(m, size, 1, name=f"{name}_size_late")
+    up = normal[rest - 1] & (normal[: rest - 1].any() | normal[rest])
+    m.d.sync += [normal.eq(late << places), rounded.eq(normal[rest:] + up)]
+    return rounded, delay(m, places, 2, name=f"{name}_places_late")
+
+
+def _round_product(m: Module, product: Value, shift: Value) -> tuple[Signal, Signal]:
+    """Return a product in 24 bits, rounded, and by how much it is to be shifted down then."""
+    bits = 2 * SIGNIFICAND_BITS
+    kept = _register(m, unsigned(bits + 1), "product")
+    normal = _register(m, unsigned(bits + 1), "product_normal")
+    rounded = _register(m, unsigned(SIGNIFICAND_BITS + 1), "product_rounded")
+    amounts = [_register(m, signed(_EXPONENT_BITS), f"amount_{n}") for n in range(3)]
+    # A sum may have been rounded up to 2^24, and a product be 2^48.
+    places = Mux(kept[bits], 0, Mux(kept[bits - 1], 1, 2))
+    rest = bits + 1 - SIGNIFICAND_BITS
+    up = normal[rest - 1] & (normal[: rest - 1].any() | normal[rest])
+    m.d.sync += [
+        kept.eq(product),
+        amounts[0].eq(shift),
+        normal.eq(kept << places),
+        amounts[1].eq(amounts[0] - rest + places),
+        rounded.eq(normal[rest:] + up),
+        amounts[2].eq(amounts[1]),
+    ]
+    return rounded, amounts[2]
+
+
+def _align(m: Module, rounded: Signal, amount: Signal) -> tuple[Value, Value]:
+    """Return whether a product is beyond all, and itself with a last bit for what is lost."""
+    down = amount - _LEAST
+    near = Mux(down > _MOST, _MOST, Mux(down < 0, 0, down))[:6]
+    coarse, fine = (_register(m, unsigned(_WHOLE_BITS), n) for n in ("coarse", "aligned"))
+    lost = [_register(m, unsigned(1), f"lost_{n}") for n in range(2)]
+    little = _register(m, unsigned(3), "little")
+    huge = _register(m, unsigned(1), "huge")
+    wide = Signal(_WHOLE_BITS, name="wide")
+    far = Signal(6, name="far")
+    m.d.comb += [wide.eq(rounded << (_FRACTION - _LEAST)), far.eq(Cat(0, 0, 0, near[3:]))]
+    back = Signal(_WHOLE_BITS, name="back")
+    back_fine = Signal(_WHOLE_BITS, name="back_fine")
+    m.d.comb += [
+        back.eq((wide >> far) << far),
+        back_fine.eq((coarse >> little) << little),
+    ]
+    m.d.sync += [
+        coarse.eq(wide >> far),
+        lost[0].eq(back != wide),
+        little.eq(near[:3]),
+        huge.eq((down < 0) & (rounded != 0)),
+        fine.eq(coarse >> little),
+        lost[1].eq(lost[0] | (back_fine != coarse)),
+    ]
+    return delay(m, huge, 1, name="huge_late"), Cat(lost[1], fine)
+
+
+def _to_integer(m: Module, result: Signal, places: Signal) -> Signal:
+    """Return 24 bits with so many places free as an integer, rounded, two cycles later."""
+    least = _POINT - (_TOTAL_BITS - SIGNIFICAND_BITS)
+    up_by = Mux(places > _CLOSE - least, 0, _CLOSE - least - places)
+    aligned = _register(m, unsigned(SIGNIFICAND_BITS + 1 + _CLOSE - least), "result_aligned")
+    whole = _register(m, unsigned(len(aligned) - _CLOSE + 1), "whole")
+    up = aligned[_CLOSE - 1] & (aligned[: _CLOSE - 1].any() | aligned[_CLOSE])
+    m.d.sync += [aligned.eq(result << up_by[:5]), whole.eq(aligned[_CLOSE:] + up)]
+    return whole
