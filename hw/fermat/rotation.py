@@ -2,15 +2,15 @@
 
 from functools import partial
 
-from amaranth.hdl import Const, Module, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
 from golden.fermat import plan
-from hw.fermat.latency import step_latency
+from hw.fermat.latency import chooses_ahead, level_latency, step_latency
 from hw.fermat.words import LEAD, WordsComponent, rotation, words_layout
 from hw.parts.counter import Counter
 from hw.parts.delay import delay, delay_valid
-from hw.parts.operands import Operands, bits_of
+from hw.parts.operands import Operands, bits_of, choose, to_width
 from hw.parts.ports import Component, View
 from hw.primitives.adder import chosen_sum, plain_sum
 
@@ -44,11 +44,6 @@ class Level(Component):
             }
         )
 
-    @staticmethod
-    def latency_of(level: plan.Level) -> int:
-        """Cycles from a word to its rotation: an addition for each shift."""
-        return len(level.shifts)
-
     def elaborate(self, platform: object) -> Module:
         m = Module()
         for lane in range(self._lanes):
@@ -59,11 +54,16 @@ class Level(Component):
     def _turn(self, m: Module, lane: int) -> Value:
         level = self._level
         result = Signal(signed(level.o.bits), name=f"result_{lane}", reset_less=True)
-        rotated, passed = self._operands(lane, level.shifts[0])
+        word, chosen = self.i[lane], self.chosen
+        rotated, passed = self._operands(word, level.shifts[0])
+        if chooses_ahead(level):
+            chosen = delay(m, chosen, 1, name=f"chosen_{lane}")
+            late = self._operands(delay(m, word, 1, name=f"word_{lane}"), level.shifts[0])
+            rotated, passed = self._choose_low(m, lane, (rotated, passed), late)
         m.d.sync += result.eq(
             chosen_sum(
                 m,
-                self.chosen,
+                chosen,
                 rotated,
                 passed,
                 width=level.o.bits,
@@ -73,10 +73,29 @@ class Level(Component):
         )
         return result
 
-    def _operands(self, lane: int, shift: int) -> tuple[Operands, Operands]:
+    def _choose_low(
+        self,
+        m: Module,
+        lane: int,
+        early: tuple[Operands, Operands],
+        late: tuple[Operands, Operands],
+    ) -> tuple[Operands, Operands]:
+        """Return ``late`` with the second number's bits below the shift chosen a cycle before."""
+        below = self._level.shifts[0] % self._level.bits
+        pairs = zip(*to_width(below, *(operands.b for operands in early)), strict=True)
+        low = Signal(below, name=f"low_{lane}", reset_less=True)
+        m.d.sync += low.eq(Cat(choose(self.chosen, *pair, "low").value for pair in pairs))
+        bits = bits_of(low, "low")
+        width = self._level.o.bits
+        rotated, passed = (
+            Operands(own.a, bits + to_width(width, own.b)[0][below:], own.carry) for own in late
+        )
+        return rotated, passed
+
+    def _operands(self, value: Value, shift: int) -> tuple[Operands, Operands]:
         """Return the operands of a rotation, and of a word that is not rotated."""
         level = self._level
-        word = bits_of(self.i[lane], "word")
+        word = bits_of(value, "word")
         rotated = rotation(word, level.i, shift, level.bits)
         passed = rotation(word, level.i, 0, level.bits) if level.folds else Operands(word)
         return rotated, passed
@@ -84,7 +103,9 @@ class Level(Component):
     def _turn_by_root_of_two(self, m: Module, lane: int) -> Value:
         """Add the second rotation to the first, or nothing to the word."""
         level = self._level
-        (first, passed), (second, _) = (self._operands(lane, shift) for shift in level.shifts)
+        (first, passed), (second, _) = (
+            self._operands(self.i[lane], shift) for shift in level.shifts
+        )
         first_range, second_range = level.rotated
         width = max(first_range.bits, level.passed.bits)
         turned = Signal(signed(width), name=f"turned_{lane}", reset_less=True)
@@ -138,7 +159,7 @@ class Rotation(WordsComponent):
                 level.chosen.eq(delay(m, chosen, LEAD + passed, name=f"chosen_{index}")),
             ]
             words = level.o
-            passed += Level.latency_of(step)
+            passed += level_latency(step)
         m.d.comb += self.o.payload.eq(words)
         return m
 

@@ -10,7 +10,9 @@ from golden.fft.flow import Rank
 from golden.numbers.fixed import SQ
 from hw.fft.beats import AHEAD, PARTS, Beats, BeatSignature
 from hw.parts.delay import delay, delay_valid
+from hw.parts.operands import ONE, ZERO, Bit, Operands, bits_of
 from hw.parts.ports import Component
+from hw.primitives.adder import chosen_sum
 from hw.primitives.memory import Memory
 
 SHORTEST_MEMORY = 4
@@ -183,7 +185,8 @@ class RankStage(Component):
         """Keep `span` words.
 
         Return for each part the word that leaves or meets in this cycle; the same for the adder
-        whose result is stored, which sees a constant unless two samples meet; and what is stored.
+        whose result is stored, which sees a constant unless two samples meet, or whether they do
+        where one word waits; and what is stored.
         """
         span = self._rank.span
         parts = list(self._parts())
@@ -195,8 +198,7 @@ class RankStage(Component):
             with m.If(store):
                 m.d.sync += only.eq(Cat(stored))
             meets = delay(m, meets, 1, name="meets_later")
-            words = [w.as_signed() for w in self._split(only)]
-            return [(w, Mux(meets, w, fresh).as_signed()) for w in words], stored
+            return [(w.as_signed(), meets) for w in self._split(only)], stored
         word = self._read(m, place, left, Cat(stored), store)
         waiting: list[tuple[Value, Value]] = []
         for (pair, part), bits in zip(parts, self._split(word), strict=True):
@@ -254,17 +256,42 @@ class RankStage(Component):
     ) -> None:
         """Add and subtract; a carry goes in by way of a bit below the least."""
         result = Signal(signed(self._width), name=f"result_{number}", reset_less=True)
-        if self._rank.inverse:
-            total = _add(met, met_carry, wait)
-            difference = (_with(kept, carry) - _with(wait_or_half, Const(1))) >> 1
-            leaving, staying = total, difference
+        staying: Value
+        if self._rank.span == 1:
+            staying = self._chosen(m, number, kept, carry, wait, wait_or_half)
+        elif self._rank.inverse:
+            staying = (_with(kept, carry) - _with(wait_or_half, Const(1))) >> 1
         else:
-            total = _add(kept, carry, wait_or_half)
-            difference = (_with(wait, Const(0)) - _with(met, met_carry)) >> 1
-            leaving, staying = difference, total
+            staying = _add(kept, carry, wait_or_half)
+        if self._rank.inverse:
+            leaving = _add(met, met_carry, wait)
+        else:
+            leaving = (_with(wait, Const(0)) - _with(met, met_carry)) >> 1
         m.d["sync" if self._registered else "comb"] += result.eq(leaving)
         pair, part = list(self._parts())[number]
         m.d.comb += [stored.eq(staying), self.o.z[pair][part].eq(result)]
+
+    def _chosen(
+        self, m: Module, number: int, kept: Value, carry: Value, wait: Value, meets: Value
+    ) -> Value:
+        """Return what is stored, a constant in place of ``wait`` unless two samples meet.
+
+        The choice is in the adder's cells: ahead of them it took 1.4 ns of the longest path's 4.4.
+        """
+        own, up = bits_of(kept, "kept"), Bit("up", False, carry)
+        other = bits_of(wait, "wait")
+        if self._rank.inverse:
+            other = [~bit for bit in other]
+        half = [ONE if self._half >> place & 1 else ZERO for place in range(self._width)]
+        return chosen_sum(
+            m,
+            meets,
+            Operands(own, other, up),
+            Operands(own, half, up),
+            width=self._width,
+            target=self._target,
+            name=f"staying_{number}",
+        )
 
 
 def _next(place: Value, span: int) -> Value:
