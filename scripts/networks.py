@@ -1,17 +1,20 @@
 """Plan the published networks and write docs/networks.md: ``python scripts/networks.py``."""
 
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import wrap
 
 import click
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from flow.progress import Progress, progress
 from golden.fermat.design import supported_lengths
 from golden.inputs.errors import ParameterError
+from golden.inputs.write import arrays_archive
 from golden.operator.networks import NETWORKS, Size
 from hw.command import run_command
 from hw.emit.files import write_files
@@ -19,6 +22,8 @@ from hw.engines import ENGINES
 from hw.plan.choices import unable
 from hw.plan.goal import Goal, Plan
 from hw.plan.network import PlannedNetwork, published
+from hw.plan.operators import FILE
+from hw.plan.operators import whole as read_whole
 from hw.plan.search import Planner
 from hw.targets.registry import device_named
 
@@ -67,6 +72,8 @@ No accuracy is given away for it: each layer keeps its own formats. A residual s
 multiplier a lane. Where zero points and its scale are loaded, a unit of 24 x 8 x 8 with 2 lanes
 grows by a quarter in LUTs as synthesised, most of it the residual's shifter.
 
+{{whole}}
+
 ## How a plan is made
 
 - A unit is what `hw.build layer` makes. Layers of one shape may share one, and take turns: kernels
@@ -94,13 +101,46 @@ grows by a quarter in LUTs as synthesised, most of it the residual's shifter.
 """
 
 
+WHOLE = DOCS.parent / "build" / "networks" / "parcnet_s_whole"
+_IMAGES, _SIZE = 2, 256
+
+
 @click.command()
-def main() -> None:
+@click.option("--whole", type=Path, default=WHOLE, help="What was converted; made if it is not.")
+def main(whole: Path) -> None:
     """Plan every network at every size, on every device, by every engine."""
-    n = sum(len(_sizes(name)) for name in NETWORKS) * len(PLACES) * len(ENGINE_SETS)
+    if not (whole / FILE).exists():
+        _convert(whole)
+    n = (sum(len(_sizes(name)) for name in NETWORKS) + 1) * len(PLACES) * len(ENGINE_SETS)
     with progress("networks", n) as step:
-        text = _HEAD + "".join(_section(name, step) for name in NETWORKS)
+        head = _HEAD.replace("{whole}", "\n".join(converted_table(whole, step)))
+        text = head + "".join(_section(name, step) for name in NETWORKS)
     write_files({"networks.md": text.encode()}, DOCS)
+
+
+def _convert(out: Path) -> None:
+    """Convert ParC-Net-S whole, with random parameters, which no figure depends on."""
+    out.mkdir(parents=True)
+    images = np.random.default_rng(1).standard_normal((_IMAGES, 3, _SIZE, _SIZE))
+    data = out / "images.npz"
+    data.write_bytes(arrays_archive({"x": images.astype(np.float32)}))
+    options = [f"--input-size={_SIZE}x{_SIZE}", f"--calibration={data}", f"--out={out}"]
+    command = [sys.executable, "-m", "hw.convert", "nets.zoo:parcnet_s", "--whole", *options]
+    subprocess.run(command, cwd=DOCS.parent, check=True)
+
+
+def converted_table(folder: Path, step: Progress) -> Iterator[str]:
+    """Yield what is said of a network that was converted whole: its plans."""
+    planned = read_whole(folder)
+    text = (
+        "What `hw.convert --whole` wrote is planned by its circular convolutions alone. ParC-Net-S "
+        f"on images of {_SIZE} x {_SIZE} has {len(planned.layers)}: each half of the channels has "
+        "one in each pass of a layer. Residual sums are operators of their own there, and left out "
+        "(`python -m hw.convert nets.zoo:parcnet_s --whole`, `python -m hw.plan build/net`):"
+    )
+    yield from wrap(text, 100)
+    yield ""
+    yield from _table("parcnet-s, whole", planned, step)
 
 
 def _sizes(name: str) -> list[Size]:
@@ -114,18 +154,19 @@ def _section(name: str, step: Progress) -> str:
         layers = NETWORKS[name].layers(size)
         maps = dict.fromkeys(f"{layer.height} x {layer.width}" for layer in layers)
         lines.append(f"### Images of {size[0]} x {size[1]}: maps of {', '.join(maps)}\n")
-        lines += [*_table(name, size, step), ""]
+        title = f"{name} {size[0]} x {size[1]}"
+        lines += [*_table(title, published(name, size), step), ""]
     return "\n".join(lines)
 
 
-def _table(name: str, size: Size, step: Progress) -> Iterator[str]:
+def _table(name: str, network: PlannedNetwork, step: Progress) -> Iterator[str]:
     yield f"| {' | '.join(_COLUMNS)} |"
     yield "|---|---|--:|--:|--:|--:|--:|---|--:|"
     for device, title in PLACES.items():
         for engines, names in ENGINE_SETS.items():
             goal = Goal(device_named(device), CLOCK, engines=names)
-            cells = " | ".join(_cells(published(name, size), goal))
-            step(f"{name} {size[0]} x {size[1]}: {engines} on {device}")
+            cells = " | ".join(_cells(network, goal))
+            step(f"{name}: {engines} on {device}")
             yield f"| {title} | {engines} | {cells} |"
 
 
