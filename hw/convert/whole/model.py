@@ -115,6 +115,7 @@ def proto_of_program(program: Any) -> onnx.ModelProto:
     """
     import torch
 
+    clipped = with_clips(program)
     try:
         with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -244,8 +245,11 @@ def simplified(proto: onnx.ModelProto) -> Model:
     names = list(dict.fromkeys(n for o in operations for n in o.outputs if n))
     model.shapes = {name: value.shape for name, value in constants.items()}
     model.shapes[model.input] = (1, *model.input_shape)
-    for name, value in model.run(names, np.zeros((1, *model.input_shape))).items():
-        model.shapes[name] = tuple(value.shape)
+    try:
+        made = model.run(names, np.zeros((1, *model.input_shape)))
+    except Exception as reason:  # whatever onnxruntime raises
+        _refuse("a network that onnxruntime runs", first_line(reason))
+    model.shapes |= {name: tuple(value.shape) for name, value in made.items()}
     return model
 
 

@@ -92,10 +92,10 @@ class _Rewriting(Rewriting):
             refuse(node, f"that round by one of {', '.join(_ROUNDINGS)}", mode)
         signed, words = _words(node, bits)
         _check_zero(node, zero, words)
+        axis, (scales, zeros) = _along(node, values, scale, zero)
         steps = _ROUNDINGS[mode](values.astype(np.float32) / scale + zero.astype(np.float32))
         type_ = np.int32 if bits > BITS.high else np.int8 if signed else np.uint8
         integers = np.clip(steps.astype(np.float64), words.low, words.high).astype(type_)
-        axis, (scales, zeros) = _along(node, values, scale, zero)
         ends = self.constant("scales", scales), self.constant("zeros", zeros.astype(type_))
         words_name = self.constant(f"{node.output[0]}_words", integers)
         self.dequantised(words_name, *ends, axis=axis, output=node.output[0])
