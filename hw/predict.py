@@ -1,9 +1,9 @@
 """What a design will take of a device, from its parameters alone: the parts that engines share.
 
-All are counted in the cells of `REFERENCE`, ECP5, of which a target's cost model makes its own
-figures. Counts of multipliers and block RAMs are exact. LUTs are LUT4s, two for a carry cell, four
-for a cell of distributed RAM, as nextpnr places them without the registers around the ports; the
-constants were fitted to synthesis, and `tests/flow/test_predict.py` holds them to 10 %.
+All are counted in the cells of `REFERENCE`, whose file has their prices, and of which a target's
+cost model makes its own figures. Counts of multipliers and block RAMs are exact. LUTs are
+LUT4-equivalents, as nextpnr places them without the registers around the ports;
+`tests/flow/test_predict.py` holds them to 10 %.
 """
 
 from golden.layer.design import LayerDesign
@@ -14,12 +14,8 @@ from hw.parts.streams import OutputBuffer
 from hw.primitives.memory import blocks_on, levels_on
 from hw.primitives.multiplier import multipliers_on
 from hw.targets.cost import Cost, Working
-from hw.targets.registry import REFERENCE, TARGETS
+from hw.targets.registry import PRICES, REFERENCE, TARGETS
 
-_ADDRESS_LUTS = 14
-"""What drives a block RAM's pins, on the average."""
-_CHOICE = 1.6
-"""What a bit costs for each row of blocks but one, where a memory is several rows deep."""
 NO_PREDICTION = "no prediction for this target"
 
 
@@ -70,14 +66,14 @@ def figures(cells: str, cost: Cost) -> dict[str, int | float | str]:
 
 
 def adder(bits: int) -> Cost:
-    """Cost of an adder: a carry cell for two bits."""
-    return Cost(luts=2 * (-(-bits // 2)))
+    """Cost of an adder in carry cells."""
+    return Cost(luts=PRICES.carry_luts * -(-bits // PRICES.carry_bits))
 
 
 def counter(size: int) -> Cost:
     """Cost of a counter with its end foreseen."""
     bits = (size - 1).bit_length()
-    return Cost(luts=2.2 * bits + 2 if size > 1 else 0)
+    return Cost(luts=PRICES.counted_bit * bits + 2 if size > 1 else 0)
 
 
 def _in_blocks(*, depth: int, width: int, writable: bool) -> Cost | None:
@@ -85,23 +81,23 @@ def _in_blocks(*, depth: int, width: int, writable: bool) -> Cost | None:
     blocks = blocks_on(REFERENCE.name, depth=depth, width=width, writable=writable)
     if not blocks:
         return None
-    choice = _CHOICE * width * (levels_on(REFERENCE.name, depth=depth) - 1)
-    return Cost(block_rams=blocks, luts=_ADDRESS_LUTS + choice)
+    choice = PRICES.row_choice * width * (levels_on(REFERENCE.name, depth=depth) - 1)
+    return Cost(block_rams=blocks, luts=PRICES.block_address + choice)
 
 
 def ram(*, depth: int, width: int) -> Cost:
     """Cost of a writable memory."""
     if in_blocks := _in_blocks(depth=depth, width=width, writable=True):
         return in_blocks
-    rows = -(-depth // 16)
-    return Cost(luts=4 * rows * -(-width // 4) + (width + 4 if rows > 1 else 0))
+    rows, columns = -(-depth // PRICES.ram_words), -(-width // PRICES.ram_bits)
+    return Cost(luts=PRICES.ram_luts * rows * columns + (width + 4 if rows > 1 else 0))
 
 
 def rom(*, depth: int, width: int) -> Cost:
     """Cost of a table of constants."""
     if in_blocks := _in_blocks(depth=depth, width=width, writable=False):
         return in_blocks
-    return Cost(luts=width * max(depth / 16, 0.5) if depth > 1 else 0)
+    return Cost(luts=width * max(depth / PRICES.rom_words, 0.5) if depth > 1 else 0)
 
 
 def table(design: LineDesign, *, depth: int, width: int) -> Cost:
@@ -120,7 +116,9 @@ def accumulation(*, length: int, width: int, words: int) -> Cost:
 def product(*, lanes: int, a_bits: int, b_bits: int) -> Cost:
     """Cost of a `SharedMultiplier`: blocks, and the adders between limbs."""
     blocks = multipliers_on(REFERENCE.name, a_bits=a_bits)
-    joins = sum((adder(a_bits + b_bits - 17 * limb) for limb in range(1, blocks)), Cost())
+    joins = sum(
+        (adder(a_bits + b_bits - PRICES.limb_bits * limb) for limb in range(1, blocks)), Cost()
+    )
     return Cost(multipliers=lanes * blocks, luts=lanes * joins.luts)
 
 

@@ -51,6 +51,40 @@ class Working(Cost):
         return cls(cost.multipliers, cost.block_rams, cost.luts, work)
 
 
+@dataclass(frozen=True, kw_only=True)
+class CellPrices:
+    """What plain parts take of a target's logic cells, in its LUTs as synthesis has them.
+
+    Parameters
+    ----------
+    carry_bits, carry_luts
+        Bits of a sum that a carry cell makes, and what it takes.
+    ram_words, ram_bits, ram_luts
+        Words of a cell of distributed RAM, bits of a word, and what it takes.
+    rom_words
+        Words of one bit of a table of constants that a LUT holds.
+    counted_bit
+        What a bit of a counter takes that foresees its end.
+    block_address
+        What drives a block RAM's pins, on the average.
+    row_choice
+        What a bit costs for each row of blocks but one, where a memory is several rows deep.
+    limb_bits
+        Bits of a wide operand that a multiplier after the first one takes.
+    """
+
+    carry_bits: int
+    carry_luts: int
+    ram_words: int
+    ram_bits: int
+    ram_luts: int
+    rom_words: int
+    counted_bit: float
+    block_address: float
+    row_choice: float
+    limb_bits: int
+
+
 @dataclass(frozen=True)
 class CostModel:
     """How a target makes its own figures of what `hw.predict` counted in the reference's cells.

@@ -7,7 +7,7 @@ from amaranth.hdl import C, Cat, ClockSignal, Const, Instance, Module, Signal, V
 from golden.targets import FACTS
 from hw.parts.delay import delay
 from hw.targets.ccu2c import CarryCells
-from hw.targets.cost import CostModel
+from hw.targets.cost import CellPrices, CostModel
 from hw.targets.device import Device
 from hw.targets.memory import MemoryRecipe, Wanted
 from hw.targets.models import model_texts
@@ -21,6 +21,20 @@ CELLS = CostModel("ecp5")
 _MULT18_BITS = 18
 _LIMB_BITS = _MULT18_BITS - 1
 """An operand wider than a multiplier goes in unsigned limbs of so many bits and a signed rest."""
+
+_PRICES = CellPrices(
+    carry_bits=2,
+    carry_luts=2,
+    ram_words=16,
+    ram_bits=4,
+    ram_luts=4,
+    rom_words=16,
+    counted_bit=2.2,
+    block_address=14,
+    row_choice=1.6,
+    limb_bits=_LIMB_BITS,
+)
+"""Fitted to synthesis, which `tests/flow/test_predict.py` holds them to."""
 
 
 class Mult18(MultiplierRecipe):
@@ -242,6 +256,7 @@ ECP5 = Target(
     adder=CarryCells(),
     devices=tuple(_device(size, speed) for size in _HAS for speed in (6, 7, 8)),
     cost_model=CELLS,
+    prices=_PRICES,
     synthesis=_SYNTHESIS,
     models=model_texts("CCU2C", "DP16KD", "MULT18X18D"),
 )

@@ -15,6 +15,9 @@ from hw.targets.xcup import XCUP
 TARGETS: dict[str, Target] = {target.name: target for target in (GENERIC, ECP5, ICE40, XC7, XCUP)}
 REFERENCE = ECP5
 """The target in whose cells `hw.predict` counts."""
+assert REFERENCE.prices is not None
+PRICES = REFERENCE.prices
+"""Of those cells."""
 
 
 def counted_for(target: str) -> Target:

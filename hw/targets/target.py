@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from golden.targets import TargetFacts
 from hw.targets.adder import AdderRecipe
-from hw.targets.cost import CostModel
+from hw.targets.cost import CellPrices, CostModel
 from hw.targets.device import Device
 from hw.targets.memory import MemoryRecipe
 from hw.targets.multiplier import InferredMultiplier, MultiplierRecipe
@@ -28,6 +28,8 @@ class Target:
         Its parts, for plans and for the refusal of what fits none of them.
     cost_model
         Its own; None where nothing is predicted for it.
+    prices
+        Of its logic cells; only the target in whose cells `hw.predict` counts has to have them.
     synthesis
         How it is synthesised, and placed where nextpnr can; None where that is not known.
     models
@@ -47,6 +49,7 @@ class Target:
     nets_take_time: bool = True
     devices: Sequence[Device] = ()
     cost_model: CostModel | None = None
+    prices: CellPrices | None = None
     synthesis: Family | None = None
     models: Mapping[str, str] = field(default_factory=dict)
 
