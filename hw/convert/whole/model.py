@@ -119,9 +119,7 @@ def proto_of_program(program: Any) -> onnx.ModelProto:
     try:
         with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            exported = torch.onnx.export(
-                with_clips(program), dynamo=True, optimize=True, verbose=False
-            )
+            exported = torch.onnx.export(clipped, dynamo=True, optimize=True, verbose=False)
             return exported.model_proto
     except Exception as reason:  # whatever the exporter raises
         _refuse("a network that torch.onnx exports", f"one that fails ({first_line(reason)})")
