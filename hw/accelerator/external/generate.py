@@ -11,6 +11,7 @@ from golden.network.network import Network
 from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.accelerator.external.accelerator import ExternalAccelerator
 from hw.accelerator.external.driver import c_header, python_driver
+from hw.accelerator.external.timing import ExternalTimeline
 from hw.accelerator.generate import ends, model_files, verilog_files, versions
 from hw.accelerator.post import FACTOR_BITS
 from hw.emit.axi import MemoryWrapper, PortNames, memory_port_names
@@ -112,6 +113,7 @@ def _entry(network: Network, program: ExternalProgram, model: str, offset: int) 
         "input_bytes": program.input * beat,
         "output_bytes": program.output * beat,
         "scratch_bytes": program.scratch * beat,
+        "cycles": ExternalTimeline(program).cycles,
         "products": network.products,
         "layers": [{"name": name, "products": count} for name, count in products.items()],
         **ends(network, program.capacity.sizes),

@@ -182,7 +182,10 @@ class DescriptorCheck(Component):
         for name, (width, a, b) in factors.items():
             self._products[name] = product = SerialProduct(width=width, b_bits=max(side + 1, line))
             m.submodules[name] = product
-            m.d.comb += [product.a.eq(a), product.b.eq(b), product.start.eq(state == _State.FIRST)]
+            m.d.comb += [product.a.eq(a), product.start.eq(state == _State.FIRST)]
+            # Of a transfer, the others are made of nothing: they would only take their time.
+            used = 1 if name in ("tile_reach", "passes") else ~brings
+            m.d.comb += product.b.eq(Mux(used, b, 0))
         done = Cat(*(product.done for product in self._products.values())).all()
         passes = self._products["passes"]
         m.d.comb += taps.eq(passes.p)
