@@ -107,7 +107,8 @@ def convert(request: Request, data: Calibration, inputs: list[Path], bar: Bar) -
             words = {step.name: step.words for step in steps if step.words}
             stands = stands and not request.begin and not rounded
             file = cut(given, None, request.end)[0] if stands else part
-            source = SourceFile(network, file, words) if words else None
+            axes = {step.words: step.word_axes for step in steps if step.words}
+            source = SourceFile(network, file, words, axes) if words else None
             report["check"] = check(network, images[:_CHECKED], progress.update, source)
     report |= {"left_out": left_out, "rounded": rounded}
     report["warnings"] = _warnings(report)

@@ -59,6 +59,7 @@ def fuse_clips(steps: Sequence[Step], output: str, constants: Constants) -> list
             kept.append(step)
             continue
         source.format, source.words = step.format, step.words
+        source.word_axes = step.word_axes
         source.clip = (max(source.clip[0], ends[0]), min(source.clip[1], ends[1]))
         source.raw = source.unclipped
         source.tensor, source.axes = step.tensor, step.axes

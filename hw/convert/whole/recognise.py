@@ -297,6 +297,8 @@ class Reader:
             step = self.steps[value.map]
             if value.plain and step.tensor == tensor:
                 step.axes = value.axes
+            if step.words == tensor:
+                step.word_axes = value.axes
         return [step for step in self.steps.values() if step.name in needed]
 
 

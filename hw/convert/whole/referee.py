@@ -17,6 +17,7 @@ from golden.network.pool import Average
 from golden.numbers.interval import Integers
 from golden.operator.parc import Floats
 from hw.convert.whole.qdq import output_name, type_of, write_qdq
+from hw.convert.whole.steps import in_order
 
 
 def session_of(
@@ -157,13 +158,22 @@ class SourceFile:
         The file's network, for one image.
     words
         By the names of maps: what the file calls them in integers.
+    axes
+        By those: which axes of the map they have, "N", "C", "H" and "W" in this order by default.
     """
 
-    def __init__(self, network: Network, proto: onnx.ModelProto, words: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        proto: onnx.ModelProto,
+        words: Mapping[str, str],
+        axes: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         self.network = network
         # Where it was simplified there may be roundings that the file has not.
         there = {name for node in proto.graph.node for name in node.output}
         self._words = {name: tensor for name, tensor in words.items() if tensor in there}
+        self._axes = axes or {}
         exposed = onnx.ModelProto()
         exposed.CopyFrom(proto)
         del exposed.graph.output[:]
@@ -198,9 +208,8 @@ class SourceFile:
         if name not in self._words:
             return
         ours, other = known[name], theirs[self._words[name]].astype(np.int64)
-        if other.ndim == 4 and other.shape != ours.shape:
-            other = other.transpose(0, 3, 1, 2)  # channels last
-        known[name] = other.reshape(ours.shape)
+        axes = self._axes.get(self._words[name], "NCHW"[: other.ndim])
+        known[name] = in_order(other, axes).reshape(ours.shape)
         allowed = self._allowed(name, taken[0]) if taken else 0
         yield Difference.of(f"{name} of the file", np.abs(ours - known[name]), allowed)
 

@@ -79,8 +79,8 @@ class Step:
         Of the result, where the file itself rounds it.
     words
         The file's name of the result in integers, if it has them.
-    axes
-        Which axis of the map each of the tensor's is.
+    axes, word_axes
+        Which axis of the map each of the tensor's is, and of the words'.
     raw
         The tensor before the clip, and its axes, where that is another one.
     gain
@@ -101,6 +101,7 @@ class Step:
     format: "Format | None" = None
     words: str = ""
     axes: tuple[str, ...] = ("N", "C", "H", "W")
+    word_axes: tuple[str, ...] = ("N", "C", "H", "W")
     raw: tuple[str, tuple[str, ...]] | None = None
     gain: Floats | None = None
 
@@ -111,9 +112,8 @@ class Step:
 
     def as_map(self, values: npt.NDArray[Any], axes: tuple[str, ...] | None = None) -> Floats:
         """Return its tensor, or another of ``axes``, as a map ``[1, C, H, W]``, with its gains."""
-        axes = axes or self.axes
-        order = [axes.index(axis) for axis in "NCHW" if axis in axes]
-        real: Floats = values.transpose(order).reshape(1, *self.shape).astype(np.float64)
+        ordered = in_order(values, axes or self.axes)
+        real: Floats = ordered.reshape(1, *self.shape).astype(np.float64)
         return real if self.gain is None else real * self.gain[:, None, None]
 
     def scale(self, gain: Floats, offset: Floats) -> None:
@@ -202,6 +202,11 @@ class Value:
     def plain(self) -> bool:
         """Whether nothing is to be done to the map."""
         return self.affine is None and not self.chain
+
+
+def in_order(values: npt.NDArray[Any], axes: Sequence[str]) -> npt.NDArray[Any]:
+    """Return a tensor of ``axes`` with those that it has of N, C, H and W in that order."""
+    return values.transpose([axes.index(axis) for axis in "NCHW" if axis in axes])
 
 
 def in_map(values: Floats, axes: Sequence[str]) -> Floats | None:

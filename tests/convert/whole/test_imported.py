@@ -129,6 +129,24 @@ def test_a_files_own_bilinear_resize_is_within_a_step(scale, step, tmp_path):
     assert off.max() <= step
 
 
+def test_maps_whose_sides_are_alike_are_compared_in_their_own_order(tmp_path):
+    net = Builder((1, 3, 3, 3))
+    format = [net.constant(0.05), net.constant(117, np.uint8)]
+    net.add("QuantizeLinear", *format)
+    net.add("DequantizeLinear", *format)
+    net.add("Transpose", perm=[0, 2, 3, 1])
+    net.add("QuantizeLinear", *format)
+    net.add("DequantizeLinear", *format)
+    net.add("Sigmoid")
+    net.add("QuantizeLinear", *format)
+    net.add("DequantizeLinear", *format)
+    model = net.save(tmp_path / "net.onnx")
+    np.savez(tmp_path / "images.npz", x=IMAGES[:, :, :3, :3])
+    arguments = [model, "--whole", "--input-size", "3x3", "--check", "-o", tmp_path / "out"]
+    arguments += ["--calibration", tmp_path / "images.npz"]
+    assert run_command(main, "hw.convert", [str(a) for a in arguments]) == 0
+
+
 def quantised(folder, *, wide=np.uint8, scale=0.05, weight=None, bias=(0, 1, 2, 3)):
     """A file of one convolution, quantised by hand."""
     net = Builder()
