@@ -125,8 +125,9 @@ def _short(engine: Options) -> Options:
 
 def _plane(dice: _Dice, options: Options) -> Options:
     # A map is transformed whole, and takes a simulator as long as several of other forms.
-    own: Options = {"lanes": 1, "channels": dice.number(1, 2)}
-    own |= {axis: dice.number(2, 6) for axis in AXES}
+    lanes = options["lanes"]
+    own: Options = {"channels": dice.number(1, 2)}
+    own |= {axis: lanes * dice.number(2 // lanes, 6 // lanes) for axis in AXES}
     own["engines"] = {"plane": {"engine": dice.one("fft", "fermat")}}
     return own | ({"kernel": dice.number(1, 5)} if options["form"] == "depthwise" else {})
 
