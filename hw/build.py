@@ -1,5 +1,6 @@
 """The command line: ``python -m hw.build``."""
 
+import json
 import os
 import shlex
 import sys
@@ -27,7 +28,7 @@ from golden.numbers.interval import Interval
 from golden.targets import FACTS
 from hw.accelerator.external.generate import generate_external
 from hw.accelerator.generate import generate_network
-from hw.command import run_command
+from hw.command import run_command, table
 from hw.emit.axi import PortNames
 from hw.emit.files import write_product
 from hw.emit.generate import generate
@@ -291,6 +292,17 @@ def network(config: tuple[Path, ...], name: str, out: Path, **options: Any) -> N
     inputs = [path for one in config for path in (one, one.parent / WEIGHTS)]
     write_product(files, f"{name}.json", out, inputs=inputs)
     click.echo(" ".join(str(out / file) for file in files))
+    if options["memory"] == "axi":
+        click.echo(table(program_rows(json.loads(files[f"{name}.json"])["programs"])))
+
+
+def program_rows(programs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Return a table of programs: what each is, takes and needs of memory at most."""
+    keys = ("model", "descriptors", "products", "cycles", "bytes", "scratch_bytes")
+    rows = [
+        ["program", "descriptors", "products", "cycles, about", "bytes", "scratch, at its peak"]
+    ]
+    return [*rows, *([str(one[key]) for key in keys] for one in programs)]
 
 
 def capacity_for(options: Mapping[str, Any]) -> Capacity:

@@ -78,7 +78,7 @@ def test_refusals(
     assert not out.exists()
 
 
-def test_build_with_memory_outside(tmp_path: Path) -> None:
+def test_build_with_memory_outside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     configs = []
     for number, make in enumerate((grouped, metaformer)):
         configs += ["--config", str(folder_of(make()[1], tmp_path / f"net{number}"))]
@@ -87,6 +87,9 @@ def test_build_with_memory_outside(tmp_path: Path) -> None:
     assert run(["network", *configs, *options, "-o", str(out), "--name", "acc"]) == 0
     manifest = json.loads((out / "acc.json").read_text())
     assert manifest["parameters"]["memory"] == "axi"
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1].split()[-4:] == ["scratch,", "at", "its", "peak"]
+    assert [line.split()[-1] for line in printed[-2:]] == ["0", "0"]
     capacity = Capacity(sizes=Sizes(tile=8, scalers=2), map_bytes=4096)
     assert manifest["hash"] == f"{capacity.hash:016x}"
     image = (out / "acc.bin").read_bytes()

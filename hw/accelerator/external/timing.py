@@ -32,7 +32,7 @@ _BURST = 3
 
 
 @dataclass(frozen=True)
-class MemoryModel:
+class MemoryPace:
     """A memory: `latency` cycles more than none, and bytes a cycle, the bus's where it is 0."""
 
     latency: int = 0
@@ -75,7 +75,7 @@ class ExternalTimeline:
         What it runs on.
     """
 
-    def __init__(self, program: ExternalProgram, memory: MemoryModel = MemoryModel()) -> None:
+    def __init__(self, program: ExternalProgram, memory: MemoryPace = MemoryPace()) -> None:
         capacity = program.capacity
         self._program = program
         self._capacity = capacity

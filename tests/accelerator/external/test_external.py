@@ -9,7 +9,7 @@ from golden.accelerator.external.registers import Stop
 from golden.accelerator.sizes import Sizes
 from golden.accelerator.words import maps_of
 from golden.numbers.interval import wrap
-from hw.accelerator.external.timing import ExternalTimeline, MemoryModel
+from hw.accelerator.external.timing import ExternalTimeline, MemoryPace
 from hw.simulate.external import ExternalBench
 from tests.accelerator.external.bench import CAPACITY, MEMORY, Session, built, frames_as_bytes
 from tests.accelerator.external.corrupt import small
@@ -75,12 +75,12 @@ def test_programs_on_one_verilog() -> None:
 @pytest.mark.parametrize(
     ("settings", "memory"),
     [
-        ({}, MemoryModel()),
-        ({"latency": 40}, MemoryModel(40)),
-        ({"latency": 40, "rate": 3400}, MemoryModel(40, 3.4)),
+        ({}, MemoryPace()),
+        ({"latency": 40}, MemoryPace(40)),
+        ({"latency": 40, "rate": 3400}, MemoryPace(40, 3.4)),
     ],
 )
-def test_cycles_are_about_those_predicted(settings: dict[str, int], memory: MemoryModel) -> None:
+def test_cycles_are_about_those_predicted(settings: dict[str, int], memory: MemoryPace) -> None:
     with ExternalBench(built(), MEMORY) as bench:
         for make in (wide, small):
             builder, network = make()
