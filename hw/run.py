@@ -1,6 +1,8 @@
 """``python -m hw.run``: images through a built accelerator, compared with its integer model."""
 
+import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
+from golden.accelerator.external.program import ExternalProgram, ExternalRun
 from golden.accelerator.sizes import Sizes
 from golden.accelerator.words import frames_of, maps_of
 from golden.inputs.errors import ParameterError, check_range
@@ -16,15 +19,37 @@ from golden.inputs.read import read_arrays
 from golden.network.network import Network
 from golden.numbers.interval import Integers
 from golden.operator.parc import Floats
-from hw.accelerator.built import network_of, program_of
+from hw.accelerator.built import external_program_of, network_of, program_of
 from hw.command import run_command, table
 from hw.emit.files import to_json, write_files
-from hw.emit.product import load_product
+from hw.emit.product import Built, load_product
+from hw.simulate.external_frames import IDEAL, ExternalFrames, MemoryModel
 from hw.simulate.frames import Frames
 from hw.simulate.verilator import SimulationError
+from hw.simulate.watch import words_of
 
 CACHE = Path("build") / "run"
 _IDEAL = "ideal"
+Different = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a build is run.
+
+    Parameters
+    ----------
+    layers
+        Whether every map is compared, not outputs alone.
+    memory
+        How memory outside behaves.
+    program
+        Which one, counted from 0.
+    """
+
+    layers: bool = False
+    memory: MemoryModel = IDEAL
+    program: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +66,19 @@ class Ran:
         Until the next frame could begin.
     different
         Samples that differ from the model's, by map: outputs, or all of them.
+    waiting
+        Cycles that were spent waiting for memory.
+    read_bytes, written_bytes
+        From memory and to it.
     """
 
     outputs: dict[str, Integers]
     maps: dict[str, Integers]
     cycles: int
-    different: dict[str, int]
+    different: Different
+    waiting: int = 0
+    read_bytes: int = 0
+    written_bytes: int = 0
 
     @property
     def chosen(self) -> int:
@@ -60,14 +92,113 @@ class Ran:
             "class": self.chosen,
             "outputs": {name: values.tolist() for name, values in self.outputs.items()},
             "cycles": self.cycles,
-            "waiting": 0,
-            "read_bytes": 0,
-            "written_bytes": 0,
+            "waiting": self.waiting,
+            "read_bytes": self.read_bytes,
+            "written_bytes": self.written_bytes,
         }
 
 
-class Accelerated:
-    """A network on an accelerator that was built, in simulation.
+class Accelerated(ABC):
+    """A network on an accelerator that was built, in simulation: see `accelerated`.
+
+    Attributes
+    ----------
+    described
+        What the manifest says of its program.
+    network
+        What it computes.
+    layered
+        Whether every map is compared, not outputs alone.
+    """
+
+    described: Mapping[str, Any]
+    network: Network
+    layered: bool
+
+    @abstractmethod
+    def run(self, images: Floats) -> Iterator[Ran]:
+        """Yield what comes of each of ``images`` ``[n, channels, height, width]``."""
+
+    def _compare(self, made: Mapping[str, Integers], golden: Mapping[str, Integers]) -> Different:
+        return {
+            name: int(np.count_nonzero(values != golden[name])) for name, values in made.items()
+        }
+
+
+class _Inside(Accelerated):
+    """With all memory inside: frames on streams, one behind the other."""
+
+    def __init__(self, product: Built, folder: Path, cache: Path, *, layered: bool) -> None:
+        facts = product.manifest
+        self.network = network_of(facts, folder)
+        (self.described,) = facts["programs"]
+        self.layered = layered
+        self._program = program_of(facts, self.network)
+        self._frames = Frames(product, self._program, cache, watched=layered)
+
+    def run(self, images: Floats) -> Iterator[Ran]:
+        network, sizes = self.network, self._program.sizes
+        maps = network.quantize(images)
+        for x, frame in zip(maps, self._frames.run(frames_of(maps, sizes)), strict=True):
+            golden = network.trace({network.input: x[None]})
+            outputs = _split(frame.words, network, sizes)
+            found = self._program.written(frame.written) if self.layered else {}
+            made = outputs | {
+                name: maps_of(words[None], network.maps[name], sizes)[0]
+                for name, words in found.items()
+            }
+            wanted = {name: values[0] for name, values in golden.items()}
+            yield Ran(outputs, made, frame.cycles, self._compare(made, wanted))
+
+
+class _Outside(Accelerated):
+    """With memory outside: one frame after the other, as a driver does it.
+
+    Words inside are compared with those that the program's model computes, in their order, which
+    is not that of maps; outputs with the network's.
+    """
+
+    def __init__(self, product: Built, folder: Path, cache: Path, request: Wish) -> None:
+        facts, number = product.manifest, request.program
+        self.network = network_of(facts, folder, number)
+        self.described = facts["programs"][number]
+        self.layered = request.layers
+        self._program = external_program_of(facts, self.network, folder, number)
+        memory = request.memory
+        self._frames = ExternalFrames(product, self._program, cache, memory, watched=self.layered)
+
+    def run(self, images: Floats) -> Iterator[Ran]:
+        network, program = self.network, self._program
+        sizes = program.capacity.sizes
+        maps = network.quantize(images)
+        sent = [(frame & 255).astype(np.uint8).tobytes() for frame in frames_of(maps, sizes)]
+        for x, frame, ran in zip(maps, sent, self._frames.run(sent), strict=True):
+            golden = network.run({network.input: x[None]})
+            outputs = _split(words_of(ran.output, sizes.tile), network, sizes)
+            different = self._compare(outputs, {name: y[0] for name, y in golden.items()})
+            if self.layered:
+                different |= _differences(program, frame, ran.made)
+            o = ran.outcome
+            counts = (o.waiting, o.read_bytes, o.written_bytes)
+            yield Ran(outputs, outputs, o.cycles, different, *counts)
+
+
+def _differences(program: ExternalProgram, frame: bytes, made: Integers) -> Different:
+    """Return how many samples of words differ from the model's, by what they are of."""
+    model = ExternalRun(program, frame)
+    model.output()
+    different: Different = dict.fromkeys(program.finished, 0)
+    first = 0
+    for name, words in zip(program.finished, model.made, strict=True):
+        found = made[first : first + len(words)]
+        missing = (len(words) - len(found)) * words.shape[1]
+        different[name] += int(np.count_nonzero(found != words[: len(found)])) + missing
+        first += len(words)
+    return different
+
+
+def accelerated(manifest: Path, cache: Path, request: Wish) -> Accelerated:
+    """Return what was built, ready to run.
 
     Parameters
     ----------
@@ -75,41 +206,21 @@ class Accelerated:
         Of `hw.build network`.
     cache
         Where simulators are kept.
-    all_maps
-        Whether every map is compared, not outputs alone.
+    request
+        How it is run.
 
     Raises
     ------
     ParameterError
-        Where it is no accelerator's manifest, or its files are others.
+        Where it is no accelerator's manifest, its files are others, or it has no memory outside.
     """
-
-    def __init__(self, manifest: Path, cache: Path, *, all_maps: bool) -> None:
-        self.product = load_product(manifest)
-        facts = self.product.manifest
-        self.network = network_of(facts, manifest.parent)
-        self.program = program_of(facts, self.network)
-        (self.described,) = facts["programs"]
-        self.layered = all_maps
-        self._frames = Frames(self.product, self.program, cache, watched=all_maps)
-
-    def run(self, images: Floats) -> Iterator[Ran]:
-        """Yield what comes of each of ``images`` ``[n, channels, height, width]``."""
-        network, sizes = self.network, self.program.sizes
-        maps = network.quantize(images)
-        for x, frame in zip(maps, self._frames.run(frames_of(maps, sizes)), strict=True):
-            golden = network.trace({network.input: x[None]})
-            outputs = _split(frame.words, network, sizes)
-            found = self.program.written(frame.written) if self.layered else {}
-            made = outputs | {
-                name: maps_of(words[None], network.maps[name], sizes)[0]
-                for name, words in found.items()
-            }
-            different = {
-                name: int(np.count_nonzero(values != golden[name][0]))
-                for name, values in made.items()
-            }
-            yield Ran(outputs, made, frame.cycles, different)
+    product = load_product(manifest)
+    facts = product.manifest
+    if facts.get("parameters", {}).get("memory") == "axi":
+        return _Outside(product, manifest.parent, cache, request)
+    if facts.get("kind") == "network" and request.memory != IDEAL:
+        raise ParameterError("memory", f"{_IDEAL} where all memory is inside", request.memory.told)
+    return _Inside(product, manifest.parent, cache, layered=request.layers)
 
 
 def _split(words: Integers, network: Network, sizes: Sizes) -> dict[str, Integers]:
@@ -159,6 +270,23 @@ def load_images(
     return x[:count].astype(np.float64), known
 
 
+def parse_memory(text: str) -> MemoryModel:
+    """Return the memory that ``ideal`` or ``LATENCY,BYTES_A_CYCLE`` describes.
+
+    Raises
+    ------
+    ParameterError
+        Where it is neither.
+    """
+    if text == _IDEAL:
+        return IDEAL
+    found = re.fullmatch(r"(\d{1,6}),(\d{1,3}(?:\.\d{1,3})?)", text)
+    if found is None or not float(found[2]):
+        rule = f"{_IDEAL}, or cycles of latency and bytes a cycle with a comma between"
+        raise ParameterError("memory", rule, repr(text))
+    return MemoryModel(int(found[1]), round(1000 * float(found[2])))
+
+
 def _layers(ran: list[Ran], layers: list[Mapping[str, Any]]) -> str:
     """Return a table a layer."""
     rows = [["layer", "cycles", "products", "mismatches"]]
@@ -166,11 +294,11 @@ def _layers(ran: list[Ran], layers: list[Mapping[str, Any]]) -> str:
         name = layer["name"]
         differ = [one.different[name] for one in ran if name in one.different]
         found = f"{sum(differ)}" if differ else "-"
-        rows.append([name, f"{layer['cycles']}", f"{layer['products']}", found])
+        rows.append([name, f"{layer.get('cycles', '-')}", f"{layer['products']}", found])
     return table(rows)
 
 
-def _say(ran: list[Ran], labels: Integers | None, accelerated: Accelerated) -> None:
+def _say(ran: list[Ran], labels: Integers | None, ready: Accelerated) -> None:
     classes = [one.chosen for one in ran]
     cycles = sorted({one.cycles for one in ran})
     several = f"{cycles[0]} to {cycles[-1]}" if len(cycles) > 1 else f"{cycles[0]}"
@@ -179,9 +307,14 @@ def _say(ran: list[Ran], labels: Integers | None, accelerated: Accelerated) -> N
     if labels is not None:
         right = int(np.count_nonzero(np.array(classes) == labels))
         click.echo(f"right: {right} of {len(ran)}")
-    predicted = accelerated.described["cycles"]
-    click.echo(f"cycles a frame: {several} (the manifest: {predicted})")
-    compared = "samples of all maps" if accelerated.layered else "samples of outputs"
+    predicted = ready.described.get("cycles")
+    promised = "" if predicted is None else f" (the manifest: {predicted})"
+    click.echo(f"cycles a frame: {several}{promised}")
+    one = ran[-1]
+    if one.read_bytes:
+        traffic = f"{one.read_bytes:,} bytes read, {one.written_bytes:,} written"
+        click.echo(f"the last one: {one.waiting:,} cycles waiting for memory, {traffic}")
+    compared = "samples of all maps" if ready.layered else "samples of outputs"
     click.echo(f"mismatches with the integer model: {report_of(ran, [])['mismatches']}, {compared}")
 
 
@@ -189,7 +322,12 @@ def _say(ran: list[Ran], labels: Integers | None, accelerated: Accelerated) -> N
 @click.argument("manifest", type=Path, metavar="NAME.json")
 @click.option("--images", type=Path, required=True, help="An .npz file with x [n, C, H, W].")
 @click.option("--count", type=int, help="The first ones of it.  [all]")
-@click.option("--memory", default=_IDEAL, help=f"{_IDEAL}: nothing is outside.  [{_IDEAL}]")
+@click.option(
+    "--memory",
+    default=_IDEAL,
+    help=f"Outside: {_IDEAL}, or LATENCY,BYTES: cycles, and bytes a cycle.  [{_IDEAL}]",
+)
+@click.option("--program", default=0, help="Which network, of several: its number.  [0]")
 @click.option("--layers", is_flag=True, help="Compare every map, not outputs alone.")
 @click.option("--cache", type=Path, default=CACHE, help=f"Kept simulators.  [{CACHE}]")
 @click.option("-o", "--out", type=Path, help="JSON file to write.")
@@ -199,6 +337,7 @@ def main(
     count: int | None,
     memory: str,
     layers: bool,
+    program: int,
     cache: Path,
     out: Path | None,
 ) -> int:
@@ -207,24 +346,22 @@ def main(
     Prints classes and cycles; ends with 1 where anything differs. x holds real numbers, as for
     hw.convert's --calibration; y, if there, what each image shows.
     """
-    if memory != _IDEAL:
-        raise ParameterError("memory", f"{_IDEAL} where all memory is inside", repr(memory))
     if count is not None:
         check_range("count", count, 1, 10**9)
-    accelerated = Accelerated(manifest, cache, all_maps=layers)
-    x, labels = load_images(images, accelerated.network, count)
+    ready = accelerated(manifest, cache, Wish(layers, parse_memory(memory), program))
+    x, labels = load_images(images, ready.network, count)
     ran: list[Ran] = []
     try:
         with click.progressbar(
-            accelerated.run(x), length=len(x), label="running", file=sys.stderr, show_pos=True
+            ready.run(x), length=len(x), label="running", file=sys.stderr, show_pos=True
         ) as frames:
             ran += frames
     except SimulationError as reason:
         raise click.ClickException(str(reason)) from None
-    report = report_of(ran, accelerated.described["layers"])
+    report = report_of(ran, ready.described["layers"])
     if layers:
         click.echo(_layers(ran, report["layers"]))
-    _say(ran, labels, accelerated)
+    _say(ran, labels, ready)
     if out is not None:
         write_files({out.name: to_json(report)}, out.parent)
     return 1 if report["mismatches"] else 0

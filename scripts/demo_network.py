@@ -22,7 +22,7 @@ from golden.inputs.write import arrays_archive
 from golden.numbers.interval import Integers
 from golden.operator.parc import Floats
 from hw.command import table
-from hw.run import Accelerated, Ran
+from hw.run import Ran, Wish, accelerated
 from nets.digits import TASKS, Task, digits, load_trained
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -118,16 +118,16 @@ def run_network(name: str, task: Task, folder: Path) -> Outcome:
     manifest, cache = folder / f"digits_{name}.json", ROOT / "build" / "run"
     x, labels = digits(task.size, test=True)
     real = x.astype(np.float64)
-    accelerated = Accelerated(manifest, cache, all_maps=True)
+    ready = accelerated(manifest, cache, Wish(layers=True))
     ran: list[Ran] = []
     with tqdm(total=len(x), unit="image", desc=f"{name}: in Verilog") as bar:
-        for one in accelerated.run(real):
+        for one in ready.run(real):
             # Only the first one's maps are shown.
             ran.append(replace(one, maps={}) if ran else one)
             bar.update()
     with torch.no_grad():
         in_float = network(torch.from_numpy(x)).numpy()
-    (in_integers,) = accelerated.network.predict(real).values()
+    (in_integers,) = ready.network.predict(real).values()
     chosen = [in_float.argmax(axis=1), in_integers.reshape(len(x), -1).argmax(axis=1)]
     chosen.append(np.array([one.chosen for one in ran]))
     right = tuple(float(np.mean(classes == labels)) for classes in chosen)

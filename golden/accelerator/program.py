@@ -105,7 +105,7 @@ class Program:
         for name, one in zip(self.names, self.descriptors, strict=True):
             if one.kind == Kind.TAKE:
                 written.append((name, one.source.base + np.arange(one.windows.positions)))
-            elif one.kind == Kind.COMPUTE and one.final and one.finish.norm != Norm.STATISTICS:
+            elif finishes(one):
                 written.append((name, _places(one)))
         return tuple(written)
 
@@ -131,8 +131,19 @@ class Program:
         return ProgramRun(self, frame).run()
 
 
+def finishes(one: Descriptor) -> bool:
+    """Return whether words come of a descriptor's sums."""
+    return one.kind == Kind.COMPUTE and one.final and one.finish.norm != Norm.STATISTICS
+
+
 class ProgramRun:
-    """A frame on its way through a program."""
+    """A frame on its way through a program.
+
+    Attributes
+    ----------
+    made
+        int64 ``[n, tile]``: what came of each descriptor that `finishes`, so far.
+    """
 
     def __init__(self, program: Program, frame: Integers) -> None:
         self._program = program
@@ -140,6 +151,7 @@ class ProgramRun:
         self._tile = program.sizes.tile
         self._maps = np.zeros((program.words, self._tile), np.int64)
         self._frame = iter(np.asarray(frame))
+        self.made: list[Integers] = []
         self._given: list[Integers] = []
         self._sums: Integers = np.zeros((0, self._tile), np.int64)
         self._gain: Integers = np.zeros(self._tile, np.int64)
@@ -251,6 +263,7 @@ class ProgramRun:
             y = rounds(sums, multiplier, shift, finish)
         words = self._rom.tables[finish.table][y & 255] & 255
         self._maps[_places(one)] = words
+        self.made.append(wrap(words, 8))
 
     def _keep_statistics(self, finish: Finish) -> None:
         squares, both = self._sums[:, 0], self._sums[:, 1]

@@ -6,6 +6,7 @@
 //   allow ADDRESS LENGTH      forbid                   what may be written; nothing
 //   write REGISTER VALUE      read REGISTER
 //   run CYCLES                until the interrupt, or so many cycles; then for those that follow
+//   watch BYTES FILE          words of so many bytes that are computed go to a file
 //   finish                    nothing is under way, all was answered
 //   traffic                   beats and bursts read, beats and bursts written, bytes outside
 
@@ -18,9 +19,13 @@
 
 #include "Vtop.h"
 #include "axi_memory.h"
+#include "svdpi.h"
 #include "verilated.h"
 
 namespace {
+
+std::ofstream watched;
+std::size_t word_bytes = 0;
 
 struct Bench {
     std::unique_ptr<Vtop> top = std::make_unique<Vtop>();
@@ -129,6 +134,13 @@ struct Bench {
             words >> a >> name;
             return poke(static_cast<std::uint64_t>(a), name);
         }
+        if (command == "watch") {
+            words >> a >> name;
+            word_bytes = static_cast<std::size_t>(a);
+            watched.close();
+            watched.open(name, std::ios::binary);
+            return watched ? "ok" : "error File must be writable";
+        }
         words >> a >> b >> name;
         const auto first = static_cast<std::uint64_t>(a), second = static_cast<std::uint64_t>(b);
         if (command == "peek") return peek(first, second, name);
@@ -140,6 +152,7 @@ struct Bench {
         else if (command == "run") {
             const std::uint64_t begin = cycles;
             while (!top->irq && cycles - begin < first) clock();
+            watched.flush();
             out << "ok " << (top->irq ? 1 : 0) << ' ' << cycles - begin;
             return out.str();
         } else if (command == "finish") {
@@ -155,6 +168,12 @@ struct Bench {
 };
 
 }  // namespace
+
+// Called by what `bind` puts into the accelerator: a word that the post unit gives.
+extern "C" void parc_watched(const svBitVecVal *word) {
+    if (watched.is_open())
+        watched.write(reinterpret_cast<const char *>(word), static_cast<std::streamsize>(word_bytes));
+}
 
 int main(int argc, char **argv) {
     if (argc != 2) return 2;

@@ -9,20 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from golden.accelerator.program import Program
-from golden.numbers.interval import Integers, wrap
+from golden.numbers.interval import Integers
 from hw.accelerator.timing import Timeline
 from hw.emit.product import Built
 from hw.simulate.verilator import Compiled, SimulationError
+from hw.simulate.watch import watch, words_of
 
 _MAIN = Path(__file__).with_name("frames.cpp")
-_WATCH = """\
-module parc_watch(input clk, input en, input [{high}:0] word);
-  import "DPI-C" function void parc_watched(input bit [{high}:0] word);
-  always @(posedge clk) if (en) parc_watched(word);
-endmodule
-bind {accelerator} parc_watch watch(.clk(clk), .en(w_en), .word(w_data));
-"""
-"""Calls C++ for every word that is written to a map."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +63,9 @@ class Frames:
         self._tile = program.sizes.tile
         verilog = dict(product.sources) | product.models
         if watched:
-            verilog["watch.sv"] = self._watch(product).encode()
+            verilog |= watch(f"{product.name}__accelerator", "w_en", self._tile)
         self._watched = sum(len(places) for _, places in program.writes) if watched else 0
         self._bench = Compiled(product.name, verilog, _MAIN).build(cache)
-
-    def _watch(self, product: Built) -> str:
-        accelerator = f"{product.name}__accelerator"
-        return _WATCH.format(high=8 * self._tile - 1, accelerator=accelerator)
 
     def run(self, frames: Integers) -> Iterator[Frame]:
         """Send ``frames`` ``[F, taken, tile]``, one behind the other, and yield what comes of each.
@@ -107,15 +96,11 @@ class Frames:
                     if len(read) < size:
                         raise SimulationError(bench.stderr.read().decode().strip() or "It ended")
                     cycles = int(np.frombuffer(read[:8], "<u8")[0])
-                    yield Frame(_words(read[8:], tile), cycles, self._seen(seen, index))
+                    yield Frame(words_of(read[8:], tile), cycles, self._seen(seen, index))
 
     def _seen(self, path: Path, index: int) -> Integers:
         """Return the words watched of a frame, which is over."""
         size = self._watched * self._tile
         with path.open("rb") as file:
             file.seek(index * size)
-            return _words(file.read(size), self._tile)
-
-
-def _words(read: bytes, tile: int) -> Integers:
-    return wrap(np.frombuffer(read, np.uint8).astype(np.int64), 8).reshape(-1, tile)
+            return words_of(file.read(size), self._tile)

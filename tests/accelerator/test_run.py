@@ -8,7 +8,7 @@ import pytest
 
 from hw import build
 from hw.run import run
-from tests.accelerator.networks import build_network, grouped
+from tests.accelerator.networks import build_network, folder_of, grouped, metaformer
 
 NAME = "little"
 
@@ -78,10 +78,65 @@ def test_classes_are_counted(made, capsys):
     assert "right: " in capsys.readouterr().out
 
 
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory):
+    """An accelerator with memory outside, programs of two networks, two images for the second."""
+    folder = tmp_path_factory.mktemp("outside")
+    builder, network = metaformer()
+    other = folder_of(grouped()[1], folder / "other")
+    sizes = ["--positions", "64", "--data-bits", "32", "--scalers", "1", "--map-bytes", "4096"]
+    buffers = ["--constants", "256", "--tables", "4", "--weight-bytes", "1024"]
+    first = ["--config", str(folder_of(network, folder / "own")), *sizes, *buffers]
+    arguments = ["--memory", "axi", "--config", str(other), *first, "--name", NAME]
+    assert build.run(["network", *arguments, "-o", str(folder)]) == 0
+    images = network.maps[network.input].dequantize(builder.images(2, network))
+    np.savez(folder / "images.npz", x=images)
+    return network, folder
+
+
+def test_memory_outside(outside, tmp_path, capsys):
+    network, folder = outside
+    out = tmp_path / "run.json"
+    chosen = ["--program", "1", "--layers", "-o", str(out)]
+    assert ran(folder, *chosen, "--memory", "40,2.5") == 0
+    slow = json.loads(out.read_text())["frames"]
+    assert "cycles waiting for memory" in capsys.readouterr().out
+    assert ran(folder, *chosen) == 0
+    ideal = json.loads(out.read_text())["frames"]
+    images = np.load(folder / "images.npz")["x"]
+    (expected,) = network.run({network.input: network.quantize(images)}).values()
+    for index, (fast, late) in enumerate(zip(ideal, slow, strict=True)):
+        for frame in (fast, late):
+            np.testing.assert_array_equal(*frame["outputs"].values(), expected[index])
+        assert late["cycles"] > fast["cycles"]
+        assert late["waiting"] > fast["waiting"]
+        assert fast["read_bytes"] == late["read_bytes"] > 0
+        assert fast["written_bytes"] == late["written_bytes"] > 0
+
+
+def test_a_program_that_is_another_is_refused(outside, capsys):
+    _, folder = outside
+    images = folder / f"{NAME}.bin"
+    kept = images.read_bytes()
+    images.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
+    try:
+        assert ran(folder, "--program", "1") == 2
+    finally:
+        images.write_bytes(kept)
+    assert "NAME.json must be of a build by this version" in capsys.readouterr().err
+    assert ran(folder, "--program", "2") == 2
+    assert capsys.readouterr().err == "hw.run: --program must be from 0 to 1, not 2\n"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--memory", "40,9.1"], "--memory must be ideal where all memory is inside, not '40,9.1'"),
+        (["--memory", "40,9.1"], "--memory must be ideal where all memory is inside, not 40,9.1"),
+        (
+            ["--memory", "40,0"],
+            "--memory must be ideal, or cycles of latency and bytes a cycle with a comma between, "
+            "not '40,0'",
+        ),
         (["--count", "0"], "--count must be from 1 to 1000000000, not 0"),
     ],
 )

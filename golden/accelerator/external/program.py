@@ -10,7 +10,7 @@ from golden.accelerator.descriptor import Descriptor, Kind, Region, Space, Trans
 from golden.accelerator.external.capacity import SHIFTS, SLOT_BYTES, TABLE, Capacity
 from golden.accelerator.external.format import Header, pack_descriptor, pack_rows, padded
 from golden.accelerator.external.hazards import beats_of
-from golden.accelerator.program import Program, ProgramRun, Rom
+from golden.accelerator.program import Program, ProgramRun, Rom, finishes
 from golden.numbers.interval import Integers, wrap
 from golden.numbers.quantize import MULTIPLIER_BITS
 
@@ -72,6 +72,12 @@ class ExternalProgram:
             rows=len(self.rows),
         )
         return b"".join([header.pack(capacity), self.constants, descriptors, all_weights])
+
+    @property
+    def finished(self) -> tuple[str, ...]:
+        """What each descriptor that `finishes` works for."""
+        pairs = zip(self.names, self.descriptors, strict=True)
+        return tuple(name for name, one in pairs if finishes(one))
 
     @property
     def written_bytes(self) -> int:

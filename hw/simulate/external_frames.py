@@ -1,0 +1,135 @@
+"""Frames through an accelerator of `hw.build network` whose memory is outside, under Verilator."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from golden.accelerator.external.program import ExternalProgram
+from golden.accelerator.external.registers import Stop
+from golden.numbers.interval import Integers
+from hw.emit.product import Built
+from hw.simulate.external import BETWEEN, ExternalBench, Outcome, compiled
+from hw.simulate.verilator import SimulationError
+from hw.simulate.watch import results_of, watch, words_of
+
+_PATIENCE = 1 << 40
+"""Cycles: the accelerator itself stops where nothing moves."""
+
+
+@dataclass(frozen=True)
+class MemoryModel:
+    """How external memory behaves.
+
+    Parameters
+    ----------
+    latency
+        Cycles from an address to its first beat.
+    thousandths
+        Bytes a thousand cycles that it gives and takes at most, or 0: a beat every cycle.
+    """
+
+    latency: int = 0
+    thousandths: int = 0
+
+    @property
+    def told(self) -> str:
+        """As the command line has it."""
+        return f"{self.latency},{self.thousandths / 1000:g}"
+
+
+IDEAL = MemoryModel()
+
+
+@dataclass(frozen=True, eq=False)
+class ExternalFrame:
+    """What came of a frame.
+
+    Attributes
+    ----------
+    output
+        The region of output.
+    outcome
+        How it ended, and the counters.
+    made
+        int64 ``[n, tile]``: words as they were computed; none unless they were asked for.
+    """
+
+    output: bytes
+    outcome: Outcome
+    made: Integers
+
+
+class ExternalFrames:
+    """An accelerator with memory around it, built to be run.
+
+    Parameters
+    ----------
+    product
+        What was built.
+    program
+        What it is to do.
+    cache
+        Where programs of Verilator are kept.
+    memory
+        How memory behaves.
+    watched
+        Whether to see all words that are computed.
+
+    Raises
+    ------
+    SimulationError
+        Where Verilator refuses it.
+    """
+
+    def __init__(
+        self,
+        product: Built,
+        program: ExternalProgram,
+        cache: Path,
+        memory: MemoryModel,
+        *,
+        watched: bool,
+    ) -> None:
+        self._program, self._memory, self._watched = program, memory, watched
+        self._tile = program.capacity.sizes.tile
+        verilog = dict(product.sources) | product.models
+        if watched:
+            text = verilog[f"{product.name}.v"].decode()
+            verilog |= watch(*results_of(text), self._tile)
+        self._bench = compiled(product.name, verilog).build(cache)
+
+    def run(self, frames: list[bytes]) -> Iterator[ExternalFrame]:
+        """Run each of ``frames``, and yield what comes of it.
+
+        Raises
+        ------
+        SimulationError
+            Where it stops.
+        """
+        program = self._program
+        beat = program.capacity.beat_bytes
+        sizes = {
+            "PROGRAM": len(program.image),
+            "INPUT": program.input * beat,
+            "OUTPUT": program.output * beat,
+            "SCRATCH": program.scratch * beat,
+        }
+        room = 1 << (sum(sizes.values()) + 2 * BETWEEN * (len(sizes) + 1)).bit_length()
+        with tempfile.TemporaryDirectory() as folder, ExternalBench(self._bench, room) as bench:
+            seen = Path(folder) / "watched"
+            bases = bench.name_regions(sizes)
+            bench.tell("set", "latency", self._memory.latency)
+            bench.tell("set", "rate", self._memory.thousandths)
+            bench.poke(bases["PROGRAM"], program.image)
+            for frame in frames:
+                bench.poke(bases["INPUT"], frame)
+                if self._watched:
+                    bench.tell("watch", self._tile, seen)
+                bench.start()
+                outcome = bench.wait(_PATIENCE)
+                if outcome.code != Stop.NONE:
+                    raise SimulationError(f"{outcome.code.name} at {outcome.descriptor}")
+                made = seen.read_bytes() if self._watched else b""
+                output = bench.peek(bases["OUTPUT"], sizes["OUTPUT"])
+                yield ExternalFrame(output, outcome, words_of(made, self._tile))
