@@ -92,6 +92,8 @@ class _Rewriting(Rewriting):
         super().__init__(proto)
         # By the names of integers: their scale's name and their zero point's.
         self._formats: dict[str, tuple[str, str]] = {}
+        # By the names of integers that are padded: what is, and how far on each side.
+        self._padded: dict[str, tuple[str, list[int]]] = {}
 
     @property
     def output(self) -> str:
@@ -109,13 +111,38 @@ class _Rewriting(Rewriting):
             self.keep(node).domain = ""
         elif node.op_type in MOVING and node.input[0] in self._formats:
             self._move(node)
+        elif node.op_type == "Pad" and node.input[0] in self._formats:
+            self._pad(node)
         elif node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             self.keep(node).domain = ""
         else:
             self.keep(node)
 
+    def _pad(self, node: onnx.NodeProto) -> None:
+        """Take a padding by the zero point, which goes into the convolutions that read it."""
+        pads, zero = (
+            self.value(node, 1, "paddings").ravel().tolist(),
+            self._formats[node.input[0]][1],
+        )
+        value = self.value(node, 2, "paddings") if _given(node, 2) else np.zeros(1)
+        point = self.constants[zero] if zero else np.zeros(1)
+        plain = attributes_of(node).get("mode", b"constant") == b"constant"
+        sides = len(pads) == 8 and not any(pads[:2] + pads[4:6])
+        users = [n for n in self.proto.graph.node if node.output[0] in n.input]
+        convolved = all(n.op_type == "QLinearConv" and _is_free(n) for n in users)
+        if not (plain and sides and convolved and value.item() == point.item()):
+            refuse(node, "that pad what convolutions take, by its zero point", pads)
+        self._padded[node.output[0]] = (node.input[0], [*pads[2:4], *pads[6:8]])
+
     def _kernel(self, node: onnx.NodeProto, kernel: InIntegers) -> None:
         attributes = attributes_of(node)
+        if node.input[0] in self._padded:
+            source, more = self._padded[node.input[0]]
+            own = attributes.get("pads", [0] * len(more))
+            attributes["pads"] = [a + b for a, b in zip(own, more, strict=True)]
+            taken = onnx.NodeProto()
+            taken.CopyFrom(node)
+            node, taken.input[0] = taken, source
         _check(node, attributes)
         places = kernel.takes or tuple(range(2, len(node.input), 3))
         axis = _axis_of(kernel.kind, attributes)
@@ -189,6 +216,11 @@ def _check(node: onnx.NodeProto, attributes: Mapping[str, Any]) -> None:
 def _axis_of(kind: str, attributes: Mapping[str, Any]) -> int:
     """Return the axis of outputs in a constant of weights."""
     return 0 if kind == "Conv" or attributes.get("transB") else 1
+
+
+def _is_free(node: onnx.NodeProto) -> bool:
+    """Whether a convolution says itself how far it pads."""
+    return bool(attributes_of(node).get("auto_pad", b"NOTSET") == b"NOTSET")
 
 
 def _given(node: onnx.NodeProto, place: int) -> bool:

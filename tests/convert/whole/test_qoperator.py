@@ -109,6 +109,14 @@ def _convolutions(net):
     net.conv(5, 8)
 
 
+def _padded(net):
+    for pads in ((0, 0, 1, 0, 0, 0, 1, 2), (0, 0, 0, 1, 0, 0, 0, 0)):
+        name, scale, zero = net.last
+        sides = net.constant(pads, np.int64)
+        net.node("Pad", [name, sides, zero], [scale, zero])
+        net.conv(4, 4, 3, strides=[2, 1], pads=[1, 0, 0, 1])
+
+
 def _sums(net):
     first = net.last
     other = net.conv(4, 4)
@@ -166,6 +174,7 @@ def _matmul(net):
 
 NETWORKS = {
     "convolutions": (_convolutions, 4),
+    "padded": (_padded, 4),
     "sums": (_sums, 4),
     "products": (_products, 4),
     "functions": (_functions, 4),
@@ -196,6 +205,23 @@ def test_maps_are_those_of_the_kernels(name, wide, tmp_path, capsys):
     assert report["check"]["different"] == []
     network = read_network(tmp_path / "out" / "network.toml")
     assert not network.own
+
+
+@pytest.mark.parametrize("fault", ["value", "channels", "mode", "user"])
+def test_paddings_that_no_convolution_has_are_refused(fault, tmp_path, capsys):
+    net = Words(0, np.uint8)
+    name, scale, zero = net.last
+    pads = net.constant((0, int(fault == "channels"), 1, 1, 0, 0, 1, 1), np.int64)
+    value = net.constant(3, np.uint8) if fault == "value" else zero
+    options = {"mode": "edge"} if fault == "mode" else {}
+    net.node("Pad", [name, pads, value], [scale, zero], **options)
+    if fault == "user":
+        net.unary("QLinearSigmoid")
+    else:
+        net.conv(4, 5 if fault == "channels" else 4, 3)
+    assert run(net.save(tmp_path / "net.onnx"), tmp_path) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "of operations that pad what convolutions take, by its zero point" in line
 
 
 def pool_of_ties(folder):
