@@ -70,6 +70,7 @@ soak: $(VENV)/trained
 	$(RUN) scripts/soak_blocks.py
 	$(RUN) scripts/soak_external.py
 	$(RUN) scripts/train_scenes.py -o build/scenes
+	$(RUN) scripts/soak_whole.py
 	$(RUN) scripts/soak_trained.py
 
 bench: $(VENV)/families
