@@ -13,7 +13,7 @@ BROKEN := $(shell $(RUN) -c 'import sys, pip; assert $(NEW)' 2>/dev/null || echo
 help:
 	@echo "make setup    install everything into $(VENV)"
 	@echo "make demo     a photograph's feature map through generated hardware"
-	@echo "make demo-network  trained networks, their ParC layers in generated hardware"
+	@echo "make demo-network  whole trained networks, pixels to classes, in generated hardware"
 	@echo "make test     all tests"
 	@echo "make soak     long runs"
 	@echo "make bench    place and route, and write docs/benchmarks.md; simulate every netlist"

@@ -34,7 +34,7 @@ Different = dict[str, int]
 
 
 @dataclass(frozen=True)
-class Wish:
+class RunOptions:
     """How a build is run.
 
     Parameters
@@ -158,7 +158,7 @@ class _Outside(Accelerated):
     is not that of maps; outputs with the network's.
     """
 
-    def __init__(self, product: Built, folder: Path, cache: Path, request: Wish) -> None:
+    def __init__(self, product: Built, folder: Path, cache: Path, request: RunOptions) -> None:
         facts, number = product.manifest, request.program
         self.network = network_of(facts, folder, number)
         self.described = facts["programs"][number]
@@ -197,7 +197,7 @@ def _differences(program: ExternalProgram, frame: bytes, made: Integers) -> Diff
     return different
 
 
-def accelerated(manifest: Path, cache: Path, request: Wish) -> Accelerated:
+def accelerated(manifest: Path, cache: Path, request: RunOptions) -> Accelerated:
     """Return what was built, ready to run.
 
     Parameters
@@ -348,7 +348,7 @@ def main(
     """
     if count is not None:
         check_range("count", count, 1, 10**9)
-    ready = accelerated(manifest, cache, Wish(layers, parse_memory(memory), program))
+    ready = accelerated(manifest, cache, RunOptions(layers, parse_memory(memory), program))
     x, labels = load_images(images, ready.network, count)
     ran: list[Ran] = []
     try:

@@ -22,7 +22,7 @@ from golden.inputs.write import arrays_archive
 from golden.numbers.interval import Integers
 from golden.operator.parc import Floats
 from hw.command import table
-from hw.run import Ran, Wish, accelerated
+from hw.run import Ran, RunOptions, accelerated
 from nets.digits import TASKS, Task, digits, load_trained
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -118,7 +118,7 @@ def run_network(name: str, task: Task, folder: Path) -> Outcome:
     manifest, cache = folder / f"digits_{name}.json", ROOT / "build" / "run"
     x, labels = digits(task.size, test=True)
     real = x.astype(np.float64)
-    ready = accelerated(manifest, cache, Wish(layers=True))
+    ready = accelerated(manifest, cache, RunOptions(layers=True))
     ran: list[Ran] = []
     with tqdm(total=len(x), unit="image", desc=f"{name}: in Verilog") as bar:
         for one in ready.run(real):
