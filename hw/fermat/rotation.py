@@ -84,7 +84,8 @@ class Level(Component):
         below = self._level.shifts[0] % self._level.bits
         pairs = zip(*to_width(below, *(operands.b for operands in early)), strict=True)
         low = Signal(below, name=f"low_{lane}", reset_less=True)
-        m.d.sync += low.eq(Cat(choose(self.chosen, *pair, "low").value for pair in pairs))
+        chosen = (choose(self.chosen, then, other, "low").value for then, other in pairs)
+        m.d.sync += low.eq(Cat(chosen))
         bits = bits_of(low, "low")
         width = self._level.o.bits
         rotated, passed = (
