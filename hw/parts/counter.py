@@ -1,9 +1,36 @@
 """Counting: the place of a step in nested loops."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from hw.parts.ports import Component
+from hw.parts.ports import Component, View, view
+
+_DIGIT_BITS = 4
+
+
+def counted_layout(bits: int) -> data.StructLayout:
+    """Layout of a number of ``bits`` that is counted up, for `one_more`; all bits 0, it is 0."""
+    return data.StructLayout({"value": bits, "full": max(-(-bits // _DIGIT_BITS) - 1, 0)})
+
+
+def one_more(number: View) -> Value:
+    """Return a number of `counted_layout` and one more, modulo its size.
+
+    It counts in digits, each of which but the last has a register that says whether it is full.
+    So no carry chain is needed, which would have a wire of its own, and look-up tables behind it
+    for whatever else is chosen.
+    """
+    value, digits, fulls = number.value, [], []
+    carry: Value = Const(1, 1)
+    for place, low in enumerate(range(0, len(value), _DIGIT_BITS)):
+        digit = value[low : low + _DIGIT_BITS]
+        after = (digit + carry)[: len(digit)]
+        digits.append(after)
+        if place < len(number.full):
+            fulls.append(after.all())
+            carry &= number.full[place]
+    return Cat(*digits, *fulls)
 
 
 class Counter(Component):
@@ -33,13 +60,12 @@ class Counter(Component):
         if self._size == 1:
             m.d.comb += self.last.eq(1)
             return m
+        count = view(counted_layout(len(self.value)), name="count")
+        m.d.comb += self.value.eq(count.value)
         with m.If(self.step):
-            m.d.sync += [
-                self.value.eq(self.value + 1),
-                self.last.eq(self.value == self._size - 2),
-            ]
+            m.d.sync += [count.eq(one_more(count)), self.last.eq(self.value == self._size - 2)]
             with m.If(self.last):
-                m.d.sync += self.value.eq(0)
+                m.d.sync += count.eq(0)
         return m
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Union, cast
 
-from amaranth.hdl import Module, Shape, ShapeCastable, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Shape, ShapeCastable, Signal, Value, unsigned
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -169,7 +169,10 @@ class OutputBuffer(Component):
         m.submodules.memory = array
         write = array.write_port()
         read = array.read_port()
-        pop = self._queue(m, write.addr, read.addr, room=~self.o.valid | self.o.ready)
+        pop = Signal()
+        some = self._foreseen(m, self._depth - 1, pop)
+        room = ~self.o.valid | self.o.ready
+        self._queue(m, write.addr, read.addr, pop, some=some, room=room)
         with m.If(pop | self.o.ready):
             m.d.sync += self.o.valid.eq(pop)
         m.d.comb += [
@@ -179,23 +182,46 @@ class OutputBuffer(Component):
             Value.cast(self.o.payload).eq(read.data),
         ]
 
-    def _queue(self, m: Module, w_addr: Value, r_addr: Value, *, room: Value) -> Signal:
-        """Drive the addresses of a ring of waiting beats; return whether one is read now."""
+    def _queue(
+        self, m: Module, w_addr: Value, r_addr: Value, pop: Signal, *, some: Value, room: Value
+    ) -> None:
+        """Drive the addresses of a ring of beats, and ``pop`` where one is read."""
         ring = 1 << len(w_addr)
         m.submodules.write = write = Counter(ring)
         m.submodules.read = read = Counter(ring)
-        # One less than the beats waiting: the sign says that there are none.
-        waiting = Signal(range(-1, ring), init=-1)
-        pop = Signal()
-        m.d.sync += waiting.eq(waiting + self.i.valid - pop)
         m.d.comb += [
-            pop.eq((waiting >= 0) & room),
+            pop.eq(some & room),
             write.step.eq(self.i.valid),
             read.step.eq(pop),
             w_addr.eq(write.value),
             r_addr.eq(read.value),
         ]
-        return pop
+
+    def _counted(self, m: Module, ring: int, pop: Signal) -> Value:
+        """Return whether a beat waits."""
+        # One less than the beats waiting: the sign says that there are none.
+        waiting = Signal(range(-1, ring), init=-1)
+        m.d.sync += waiting.eq(waiting + self.i.valid - pop)
+        return waiting >= 0
+
+    def _foreseen(self, m: Module, ring: int, pop: Signal) -> Signal:
+        """Return whether a beat waits, known without ``pop`` meeting any carries.
+
+        What ``pop`` hangs on is far away. So a beat is taken off the count the cycle after.
+        """
+        some = Signal()
+        popped = Signal()
+        # Two less than the beats counted: the sign says that there are not so many.
+        waiting = Signal(range(-2, ring), init=-2)
+        more = (waiting >= 0) & ~((waiting == 0) & popped)
+        # As bits: of three numbers synthesis makes one sum, with look-up tables before its carries.
+        change = Cat(self.i.valid ^ popped, popped & ~self.i.valid).as_signed()
+        m.d.sync += [
+            popped.eq(pop),
+            waiting.eq(waiting + change),
+            some.eq(self.i.valid | more | (some & ~pop)),
+        ]
+        return some
 
     def _keep_deep(self, m: Module) -> None:
         """Read ahead into a shallow buffer, each beat paid for by one of its credits."""
@@ -204,13 +230,15 @@ class OutputBuffer(Component):
         m.submodules.ahead = ahead = OutputBuffer(
             shape=self._shape, depth=self.depth_for(READ_LATENCY), target=self._target
         )
-        pop = self._queue(m, store.w_addr, store.r_addr, room=ahead.credit)
+        pop = Signal()
+        some = self._counted(m, self._depth, pop)
+        self._queue(m, store.w_addr, store.r_addr, pop, some=some, room=ahead.credit)
         m.d.comb += [
             store.w_en.eq(self.i.valid),
             store.w_data.eq(self.i.payload),
             store.r_en.eq(1),
             ahead.take.eq(pop),
-            ahead.i.valid.eq(delay_valid(m, pop, READ_LATENCY, name="popped")),
+            ahead.i.valid.eq(delay_valid(m, pop, READ_LATENCY, name="read")),
             Value.cast(ahead.i.payload).eq(store.r_data),
         ]
         connect_streams(m, ahead.o, flipped(self.o))

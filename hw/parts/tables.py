@@ -8,7 +8,8 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.parts.ports import Component, Interface, Path
+from hw.parts.counter import counted_layout, one_more
+from hw.parts.ports import Component, Interface, Path, view
 from hw.primitives.memory import READ_LATENCY, Memory
 
 
@@ -127,20 +128,24 @@ class Ends:
 
 
 def walk_channels(m: Module, address: Signal, place: Any) -> None:
-    """Step `address` with `place` through a table of channels of as many words as it has positions.
+    """Drive `address` through a table of channels, with `place`, of a word for each position.
 
     The groups of a channel walk through its words again. `place` is an `Odometer` that counts
     position, group and channel, or `Ends`.
     """
-    channel_base = Signal.like(address)
+    word, channel_base = (
+        view(counted_layout(len(address)), name=name) for name in ("word", "channel_base")
+    )
+    m.d.comb += address.eq(word.value)
+    following = one_more(word)
     with m.If(place.step):
-        m.d.sync += address.eq(address + 1)
+        m.d.sync += word.eq(following)
         with m.If(place.last_position):
-            m.d.sync += address.eq(channel_base)
+            m.d.sync += word.eq(channel_base)
         with m.If(place.last_group):
-            m.d.sync += [address.eq(address + 1), channel_base.eq(address + 1)]
+            m.d.sync += [word.eq(following), channel_base.eq(following)]
         with m.If(place.last_channel):
-            m.d.sync += [address.eq(0), channel_base.eq(0)]
+            m.d.sync += [word.eq(0), channel_base.eq(0)]
 
 
 def packed(layout: data.Layout, values: Mapping[str, int]) -> int:
