@@ -9,6 +9,7 @@ from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from golden.direct.design import DirectDesign
+from hw.line.output import OutputStage
 from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Component, View
 from hw.primitives.multiplier import SharedMultiplier, addend_attributes
@@ -65,7 +66,7 @@ class TapChain(Component):
         A cycle later.
     sums : Out, a partial sum a lane
     early : Out
-        `sums` will be a finished pass `EARLY` cycles later.
+        `sums` will be a finished pass `ahead_of` cycles later.
     """
 
     new: Signal
@@ -76,8 +77,6 @@ class TapChain(Component):
     x_old: View
     sums: View
     early: Signal
-
-    EARLY = 2
 
     def __init__(self, design: DirectDesign) -> None:
         self._design = design
@@ -106,6 +105,12 @@ class TapChain(Component):
         """Return ports that other kinds of chains have."""
         return {}
 
+    @staticmethod
+    def ahead_of(design: DirectDesign) -> int:
+        """Cycles that `early` is ahead: what the output stage has use for, if there are as many."""
+        product = SharedMultiplier.latency_on(design.target, a_bits=design.data_bits)
+        return min(OutputStage.LOOKAHEAD + 1, product + 1)
+
     @classmethod
     def latency_of(cls, design: DirectDesign) -> int:
         """Cycles from a step on `new` to the last tap's sum."""
@@ -128,8 +133,8 @@ class TapChain(Component):
         leaving, wait = self._leave(m, sums)
         for lane, total in enumerate(leaving):
             m.d.comb += self.sums[lane].eq(total)
-        ahead = self._product_latency + 1 + wait - self.EARLY
-        m.d.comb += self.early.eq(delay_valid(m, enable, ahead, name="early"))
+        cycles = self._product_latency + 1 + wait - self.ahead_of(self._design)
+        m.d.comb += self.early.eq(delay_valid(m, enable, cycles, name="early"))
         return m
 
     @property
@@ -226,7 +231,7 @@ class TapChain(Component):
 
 
 _TAPS_NEAR = 8
-_MAX_SEGMENTS = 6
+_MAX_SEGMENTS = 8
 
 
 def segment_starts(design: DirectDesign) -> range:

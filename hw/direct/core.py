@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 
 from golden.direct.design import DirectDesign
@@ -11,12 +11,12 @@ from hw.direct.pairs import chain_of
 from hw.direct.replay import LineReplay
 from hw.direct.sequencer import Sequencer
 from hw.line.core import Core, core_ports
-from hw.line.output import OutputStage
 from hw.parts.accumulate import accumulate_turns
+from hw.parts.counter import counted_layout, one_more
 from hw.parts.delay import delay, delay_valid
-from hw.parts.ports import View, flipped
+from hw.parts.ports import View, flipped, view
 from hw.parts.tables import Table
-from hw.primitives.memory import READ_LATENCY, Memory
+from hw.primitives.memory import READ_LATENCY, Memory, blocks_on
 
 KERNEL_STAGE = Table.latency
 """Cycles from the decision to step until the step's weight is on the chain's bus."""
@@ -59,6 +59,11 @@ class DirectCore(Core):
         return self._design.channels * self._design.coefficient_stride
 
     @property
+    def ahead(self) -> int:
+        """See `Core`."""
+        return TapChain.ahead_of(self._design)
+
+    @property
     def pipeline_latency(self) -> int:
         """Cycles from the decision to take a step to the sum on `o` that it finishes."""
         return pipeline_latency(self._design)
@@ -83,7 +88,7 @@ class DirectCore(Core):
         if design.turns == 1:
             for lane, total in enumerate(sums):
                 m.d.comb += self.o.payload[lane].eq(total)
-            self._announce(m, early, ahead=TapChain.EARLY)
+            self._announce(m, early, ahead=self.ahead)
         else:
             self._accumulate(m, early, sums)
         return m
@@ -99,7 +104,7 @@ class DirectCore(Core):
     def _correlate(
         self, m: Module, sequence: Sequencer, samples: View
     ) -> tuple[Value, Sequence[Value]]:
-        """Return partial sums a lane, and when they are there, `TapChain.EARLY` cycles ahead."""
+        """Return partial sums a lane, and when they are there, `ahead` cycles ahead."""
         m.submodules.chain = chain = chain_of(self._design)(self._design)
         self._lead(m, sequence, [chain])
         m.d.comb += [
@@ -157,17 +162,21 @@ class DirectCore(Core):
         )
         if words is None:
             wiring.connect(m, flipped(self.coefficients), kernels.load)
-        self._walk_kernels(m, sequence, kernels.addr, self._depth)
+        self._walk_kernels(m, sequence, kernels.addr)
         return kernels.data
 
-    def _walk_kernels(self, m: Module, sequence: Sequencer, addr: Value, depth: int) -> None:
+    def _walk_kernels(self, m: Module, sequence: Sequencer, addr: Value) -> None:
         """Drive the address of the weight of the tap that the new wave reaches."""
         design = self._design
-        address = Signal.like(addr)
-        channel_base = Signal.like(addr)
-        following = Signal(range(depth + 1))
+        layout = counted_layout(len(addr))
+        address = view(layout, name="address")
+        channel_base = view(layout, name="channel_base")
+        following = view(layout, name="following")
         reaching = Signal(init=1)  # the new wave has taps before it
-        m.d.comb += [addr.eq(address), following.eq(address + reaching)]
+        m.d.comb += [
+            addr.eq(address.value),
+            following.eq(Mux(reaching, one_more(address), address)),
+        ]
         with m.If(sequence.new):
             m.d.sync += address.eq(following)
             if design.taps < design.length:
@@ -186,12 +195,15 @@ class DirectCore(Core):
         """Keep the first P - 1 samples of a pass for the old wave, in a ring.
 
         The old wave steps whenever the new one does and is never behind it, so reading a cycle
-        before writing keeps the two off the same word.
+        before writing keeps the two off the same word. Out of block RAM, which is far from the
+        chain, what is read another cycle before stands beside it; but of a line of two samples,
+        the first word is written just then.
         """
         design = self._design
-        m.submodules.ring = ring = Memory(
-            depth=design.taps - 1, width=len(samples.as_value()), target=design.target
-        )
+        depth, width = design.taps - 1, len(samples.as_value())
+        far = blocks_on(design.target, depth=depth, width=width, writable=True) > 0
+        beside = DATA_STAGE - READ_LATENCY if far and design.length > 2 else 0
+        m.submodules.ring = ring = Memory(depth=depth, width=width, target=design.target)
         keep = Signal()
         m.d.comb += keep.eq(sequence.new & ~sequence.full)
         m.d.comb += [
@@ -200,10 +212,15 @@ class DirectCore(Core):
             ring.w_data.eq(samples.as_value()),
             ring.r_en.eq(1),
             ring.r_addr.eq(
-                delay(m, sequence.old_position, DATA_STAGE - READ_LATENCY, name="old_position")
+                delay(
+                    m,
+                    sequence.old_position,
+                    DATA_STAGE - READ_LATENCY - beside,
+                    name="old_position",
+                )
             ),
         ]
-        return ring.r_data
+        return delay(m, ring.r_data, beside, name="x_old")
 
     def _accumulate(self, m: Module, early: Value, sums: Sequence[Value]) -> None:
         """Add up the passes of a line."""
@@ -212,18 +229,18 @@ class DirectCore(Core):
             m,
             early,
             sums,
-            ahead=TapChain.EARLY,
+            ahead=self.ahead,
             width=design.core_bits,
             length=design.length,
             turns=design.turns,
             target=design.target,
         )
         m.d.comb += self.o.payload.eq(totals)
-        self._announce(m, finished, ahead=TapChain.EARLY + 1)
+        self._announce(m, finished, ahead=self.ahead + 1)
 
     def _announce(self, m: Module, finished: Value, *, ahead: int) -> None:
         """Drive `early` and the valid bit from a sign that is ``ahead`` cycles ahead of it."""
         m.d.comb += [
-            self.early.eq(delay_valid(m, finished, ahead - OutputStage.LOOKAHEAD, name="early")),
+            self.early.eq(delay_valid(m, finished, ahead - self.ahead, name="early")),
             self.o.valid.eq(delay_valid(m, finished, ahead, name="valid")),
         ]

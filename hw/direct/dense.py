@@ -111,7 +111,7 @@ class DenseDirectCore(DirectCore):
         m.submodules.kernels = kernels = UnitTables(design, words=words, width=design.weight_bits)
         if words is None:
             wiring.connect(m, flipped(self.coefficients), kernels.load)
-        self._walk_kernels(m, sequence, kernels.addr, kernels.depth)
+        self._walk_kernels(m, sequence, kernels.addr)
         new = delay_valid(m, sequence.new, KERNEL_STAGE, name="new")
         old = delay_valid(m, sequence.old, KERNEL_STAGE, name="old")
         last = delay(m, sequence.last_position, KERNEL_STAGE, name="last")

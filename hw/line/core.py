@@ -8,7 +8,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from golden.line.design import LineDesign
-from hw.line.output import beat_layout
+from hw.line.output import OutputStage, beat_layout
 from hw.parts.ports import Component, Stream
 from hw.parts.streams import Flow, FlowSignature
 from hw.parts.tables import Load, LoadSignature
@@ -25,7 +25,7 @@ class Core(Component):
     i : In, stream of beats
     o : Out, flow of a sum a lane
     early : Out
-        `o.valid` as it will be `OutputStage.LOOKAHEAD` cycles later.
+        `o.valid` as it will be `ahead` cycles later.
     take, credit : see `OutputStage`
     coefficients : In, `LoadSignature`
         Where weights are loaded.
@@ -44,6 +44,11 @@ class Core(Component):
     available: Signal
     frame: Signal
     idle: Signal
+
+    @property
+    def ahead(self) -> int:
+        """Cycles that `early` is ahead; see `OutputStage`."""
+        return OutputStage.LOOKAHEAD
 
     @property
     @abstractmethod

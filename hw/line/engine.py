@@ -79,7 +79,7 @@ class LineEngine(StreamComponent):
         self._design = design
         self._core = ENGINES[design.engine].core(design) if core is None else core
         in_flight = design.beats_within(self._core.pipeline_latency)
-        self._output = OutputStage(design, in_flight=in_flight)
+        self._output = OutputStage(design, in_flight=in_flight, ahead=self._core.ahead)
         ports = {
             "i": In(stream.Signature(beat_layout(design.data_bits, design.lanes))),
             "o": Out(stream.Signature(beat_layout(design.output_bits, design.lanes))),

@@ -80,12 +80,15 @@ class OutputStage(Component):
         What the engine was told.
     in_flight
         Most cycles between `take` and its sum on `i`: the buffer holds as many beats and more.
+    ahead
+        Cycles that `early` is ahead, at least `LOOKAHEAD`. Where it is more, what the tables give
+        stands beside what it is added to: a block RAM is far from there.
 
     Members
     -------
     i : In, flow of a sum a lane
     early : In
-        `i.valid` as it will be `LOOKAHEAD` cycles later: the tables are read meanwhile.
+        `i.valid` as it will be ``ahead`` cycles later: the tables are read meanwhile.
     take, credit : see `OutputBuffer`
     o : Out, stream of beats
     frame : Out
@@ -105,8 +108,9 @@ class OutputStage(Component):
 
     LOOKAHEAD = Table.latency
 
-    def __init__(self, design: LineDesign, *, in_flight: int) -> None:
+    def __init__(self, design: LineDesign, *, in_flight: int, ahead: int = Table.latency) -> None:
         self._design = design
+        self._ahead = ahead
         self._in_flight = in_flight
         self._depth = buffer_depth(design, in_flight=in_flight)
         self._shifts = shift_range(design)
@@ -152,7 +156,7 @@ class OutputStage(Component):
         results = self._add_start(m, place)
         if design.requantization is not None:
             results = self._requantize(m, place, results)
-        cycles = self.LOOKAHEAD + stage_latency(design)
+        cycles = self._ahead + stage_latency(design)
         last = delay(m, place.last_position, cycles, name="last")
         m.d.comb += [
             buffer.i.payload.samples.eq(results.payload),
@@ -166,8 +170,8 @@ class OutputStage(Component):
         design = self._design
         if not has_start(design):
             return self.i
-        start = design.added_table
-        words = None if start is None else [int(q) for q in start.flat]
+        added = design.added_table
+        words = None if added is None else [int(q) for q in added.flat]
         width = design.added_bits
         m.submodules.starts = table = Table(
             words=words,
@@ -183,12 +187,13 @@ class OutputStage(Component):
             address = Signal.like(table.addr)
             m.d.comb += table.addr.eq(address)
             walk_channels(m, address, place)
+        start = delay(m, table.data, self._ahead - self.LOOKAHEAD, name="start")
         sums = FlowSignature(data.ArrayLayout(signed(design.accumulator.bits), design.lanes))
         total = sums.create(path=("total",))
         m.d.comb += total.valid.eq(delay_valid(m, self.i.valid, 1, name="valid"))
         for lane in range(design.lanes):
             y = Signal(signed(design.accumulator.bits), name=f"y_{lane}", reset_less=True)
-            m.d.sync += y.eq(self.i.payload[lane] + table.data.as_signed())
+            m.d.sync += y.eq(self.i.payload[lane] + start.as_signed())
             m.d.comb += total.payload[lane].eq(y)
         return total
 
@@ -212,7 +217,8 @@ class OutputStage(Component):
         )
         if design.weights is None:
             wiring.connect(m, flipped(self.scales), table.load)
-        words = delay(m, table.data, int(has_start(design)), name="scale")
+        cycles = self._ahead - self.LOOKAHEAD + has_start(design)
+        words = delay(m, table.data, cycles, name="scale")
         word = scale_layout(self._design)(words)
         m.d.comb += [
             table.addr.eq(place.channel),
