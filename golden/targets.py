@@ -20,8 +20,7 @@ class TargetFacts:
     operand_bits
         Narrower operand of its multiplier; None where that is as wide as it needs to be.
     wide_bits
-        Wider operand of a multiplier that two products with a common operand may share; None where
-        they never do.
+        Wider operand of a multiplier that two products may share; None where they never do.
     factor_bits
         Widest operand that products have in common; None where it is as wide as it needs to be. A
         requantiser's has `LEAST_FACTOR_BITS`.
@@ -52,6 +51,21 @@ class TargetFacts:
         The upper operand stands above a whole product of the lower one, and a borrow may pass.
         """
         return self.wide_bits is not None and 2 * a_bits + b_bits + 1 <= self.wide_bits
+
+    def two_meet(self, *, bits: int) -> bool:
+        """Return whether one multiplier does two products of ``bits`` with no common operand.
+
+        In ``(a + b 2^s) (c + d 2^t)``, ``t`` being a product's width and ``s`` one more, ``b d``
+        stands above ``a c`` and above both ``a d`` and ``b c``, whose sum may borrow from it. An
+        operand has a bit more than its places, since ``a`` and ``c`` may borrow too.
+        """
+        if self.wide_bits is None or self.operand_bits is None:
+            return False
+        return 3 * bits + 1 <= self.operand_bits and 3 * bits + 2 <= self.wide_bits
+
+    def multipliers_apart(self, *, lanes: int, bits: int) -> int:
+        """Return the multipliers that ``lanes`` products of ``bits``, none in common, take."""
+        return -(-lanes // 2) if self.two_meet(bits=bits) else lanes
 
     def multipliers(self, *, lanes: int, a_bits: int, b_bits: int) -> int:
         """Return the multipliers that products of ``lanes`` operands with a common one take."""

@@ -48,7 +48,7 @@ class DenseDirectDesign(DenseDesign, DirectDesign):
         """See `DirectDesign`: one more multiplier for all chains."""
         if not self._would_share:
             return super()._pairs_take
-        return self.lanes * (-(-self.taps // 2) + 1 / self.products)
+        return self._taps_take + self._middle_takes / self.products
 
     @cached_property
     def chain_bits(self) -> int:

@@ -114,14 +114,30 @@ class DirectDesign(LineDesign):
         facts = FACTS[self.target]
         if not facts.takes(self.pair_bits):
             return False
+        return self._pairs_take < self.taps * self._alone_takes
+
+    @property
+    def _alone_takes(self) -> int:
+        """Multipliers of a tap."""
         widths = {"a_bits": self.data_bits, "b_bits": self.weight_bits}
-        single = self.taps * facts.multipliers(lanes=self.lanes, **widths)
-        return self._pairs_take < single
+        return FACTS[self.target].multipliers(lanes=self.lanes, **widths)
 
     @property
     def _pairs_take(self) -> float:
         """Multipliers of a chain in pairs."""
-        return self.lanes * (-(-self.taps // 2) + 1)
+        return self._taps_take + self._middle_takes
+
+    @property
+    def _taps_take(self) -> int:
+        """Multipliers of a chain's pairs, and of an odd last tap."""
+        n_pairs, odd = divmod(self.taps, 2)
+        pair = FACTS[self.target].multipliers_apart(lanes=self.lanes, bits=self.pair_bits)
+        return n_pairs * pair + odd * self._alone_takes
+
+    @property
+    def _middle_takes(self) -> int:
+        """Multipliers of neighbours' products."""
+        return FACTS[self.target].multipliers_apart(lanes=self.lanes, bits=self.data_bits)
 
     @property
     def passes(self) -> int:

@@ -16,7 +16,7 @@ from hw.parts.operands import ONE, ZERO, Bit, Bits, Operands, bits_of
 from hw.parts.ports import Component, View, view
 from hw.primitives.adder import chosen_sum
 from hw.primitives.memory import READ_LATENCY, Memory
-from hw.primitives.multiplier import SharedMultiplier
+from hw.primitives.multiplier import SeparateMultiplier, SharedMultiplier
 
 
 @dataclass
@@ -114,10 +114,7 @@ class PairChain(TapChain):
         first = self._keep(m, f"weight_{tap - 1}", bus, now, bus.weight_before)
         second = self._keep(m, f"weight_{tap}", bus, now, bus.weight)
         carried = sums_in or self._given(m)
-        products = [
-            self._pair(m, f"{tap}_{lane}", bus, owned, (first, second), lane)
-            for lane in range(self._design.lanes)
-        ]
+        products = self._pairs(m, tap, bus, owned, (first, second))
         sums = self._add(m, tap, enable, carried, products, self._bits)
         return next_reached, enable, sums
 
@@ -133,37 +130,35 @@ class PairChain(TapChain):
         products = self._multiply(m, tap, bus, owned, weight)
         return next_reached, enable, self._add(m, tap, enable, sums_in, products, self._bits)
 
-    def _pair(
+    def _pairs(
         self,
         m: Module,
-        name: str,
+        tap: int,
         bus: _PairBroadcast,
         owned: Signal,
         weights: tuple[Signal, Signal],
-        lane: int,
-    ) -> Value:
-        """Return a lane's product of sums, each of a sample and the other one's weight."""
+    ) -> list[Value]:
+        """Return products of sums, each of a sample and the other one's weight, a lane."""
         design = self._design
         multiply = _multiplier(design, design.pair_bits)
-        m.submodules[f"multiply_{name}"] = multiply
+        m.submodules[f"multiply_{tap}"] = multiply
         first, second = weights
-        for port, (new, old, weight) in {
-            "a": (bus.before_new, bus.before_old, second),
-            "b": (bus.x_new, bus.x_old, first),
-        }.items():
-            operand = chosen_sum(
-                m,
-                owned,
-                Operands(bits_of(new[lane], "new"), bits_of(weight, "weight")),
-                Operands(bits_of(old[lane], "old"), bits_of(weight, "weight")),
-                width=design.pair_bits,
-                target=design.target,
-                name=f"sum_{port}_{name}",
-            )
-            into = multiply.a[0] if port == "a" else multiply.b
-            m.d.comb += into.eq(operand)
-        product: Value = multiply.p[0]
-        return product
+        for port, into, (new, old, weight) in (
+            ("a", multiply.a, (bus.before_new, bus.before_old, second)),
+            ("b", multiply.b, (bus.x_new, bus.x_old, first)),
+        ):
+            for lane in range(design.lanes):
+                operand = chosen_sum(
+                    m,
+                    owned,
+                    Operands(bits_of(new[lane], "new"), bits_of(weight, "weight")),
+                    Operands(bits_of(old[lane], "old"), bits_of(weight, "weight")),
+                    width=design.pair_bits,
+                    target=design.target,
+                    name=f"sum_{port}_{tap}_{lane}",
+                )
+                m.d.comb += into[lane].eq(operand)
+        return [multiply.p[lane] for lane in range(design.lanes)]
 
     def _leave(self, m: Module, sums: list[Signal]) -> tuple[list[Value], int]:
         middle = m.submodules.middle
@@ -173,8 +168,8 @@ class PairChain(TapChain):
         return results, MiddleSum.wait(self._design)
 
 
-def _multiplier(design: DirectDesign, bits: int) -> SharedMultiplier:
-    return SharedMultiplier(lanes=1, a_bits=bits, b_bits=bits, target=design.target)
+def _multiplier(design: DirectDesign, bits: int) -> SeparateMultiplier:
+    return SeparateMultiplier(lanes=design.lanes, bits=bits, target=design.target)
 
 
 def _inverted(word: Value, name: str) -> list[Bit]:
@@ -302,16 +297,13 @@ class MiddleSum(Component):
         """Return neighbours' products: the new wave's, or the one of a line's ends."""
         if not self.seen:
             return self._chosen(m, ends)
-        products: list[Value] = []
+        m.submodules.multiply = multiply = _multiplier(self._design, self._design.data_bits)
         for lane in range(self._design.lanes):
-            multiply = _multiplier(self._design, self._design.data_bits)
-            m.submodules[f"multiply_{lane}"] = multiply
             m.d.comb += [
-                multiply.a[0].eq(Mux(ends, self.before_old[lane], self.before_new[lane])),
-                multiply.b.eq(Mux(ends, self.x_old[lane], self.x_new[lane])),
+                multiply.a[lane].eq(Mux(ends, self.before_old[lane], self.before_new[lane])),
+                multiply.b[lane].eq(Mux(ends, self.x_old[lane], self.x_new[lane])),
             ]
-            products.append(multiply.p[0])
-        return products
+        return [multiply.p[lane] for lane in range(self._design.lanes)]
 
     def _chosen(self, m: Module, ends: Signal) -> list[Value]:
         """Return products out of `words`: that of the ends is kept until the old wave comes."""

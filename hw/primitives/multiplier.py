@@ -79,6 +79,59 @@ class SharedMultiplier(Component):
         return m
 
 
+class SeparateMultiplier(Component):
+    """Products of two operands a lane, as `SharedMultiplier` has them, none in common.
+
+    Where a block is wide enough, two lanes share one: `golden.targets.TargetFacts.two_meet`.
+
+    Parameters
+    ----------
+    lanes
+        Number of products.
+    bits
+        Width of all operands, two's complement.
+    target
+        One of `hw.targets.registry.TARGETS`.
+
+    Members
+    -------
+    a, b : In, arrays of `lanes` signed
+    p : Out, array of `lanes` signed of twice as many bits
+    """
+
+    a: View
+    b: View
+    p: View
+
+    def __init__(self, *, lanes: int, bits: int, target: str) -> None:
+        self._lanes = lanes
+        self._bits = bits
+        self._target = target
+        operands = data.ArrayLayout(signed(bits), lanes)
+        products = data.ArrayLayout(signed(2 * bits), lanes)
+        super().__init__({"a": In(operands), "b": In(operands), "p": Out(products)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        meet = self._lanes // 2 * 2 if FACTS[self._target].two_meet(bits=self._bits) else 0
+        for lane in range(0, meet, 2):
+            two = (lane, lane + 1)
+            products = TARGETS[self._target].multiplier.two_apart(
+                m, lane, tuple(self.a[k] for k in two), tuple(self.b[k] for k in two)
+            )
+            m.d.comb += [self.p[k].eq(p) for k, p in zip(two, products, strict=True)]
+        for lane in range(meet, self._lanes):
+            m.submodules[f"lane_{lane}"] = multiply = SharedMultiplier(
+                lanes=1, a_bits=self._bits, b_bits=self._bits, target=self._target
+            )
+            m.d.comb += [
+                multiply.a[0].eq(self.a[lane]),
+                multiply.b.eq(self.b[lane]),
+                self.p[lane].eq(multiply.p[0]),
+            ]
+        return m
+
+
 def multipliers_on(target: str, *, a_bits: int) -> int:
     """Multiplier blocks that a product of ``a_bits`` takes on ``target``."""
     return TARGETS[target].multiplier.blocks(a_bits=a_bits)

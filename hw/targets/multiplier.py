@@ -34,6 +34,15 @@ class MultiplierRecipe(ABC):
     def products(self, m: Module, a: Sequence[Value], b: Value) -> Iterator[Value]:
         """Yield each lane's product of two signed operands, as wide as both together."""
 
+    def two_apart(
+        self, m: Module, lane: int, a: tuple[Value, Value], b: tuple[Value, Value]
+    ) -> tuple[Value, Value]:
+        """Return ``a[0] b[0]`` and ``a[1] b[1]`` of one multiplier, for lanes from ``lane`` on.
+
+        Only where `golden.targets.TargetFacts.two_meet`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must have two_apart where two may meet")
+
 
 @dataclass(frozen=True)
 class InferredMultiplier(MultiplierRecipe):

@@ -59,26 +59,49 @@ class Dsp48(MultiplierRecipe):
         for lane in range(0, paired, 2):
             yield from _pair(m, lane, a[lane], a[lane + 1], b)
         for lane in range(paired, len(a)):
-            p = _dsp48(m, str(lane), delay(m, a[lane], 1, name=f"a_early_{lane}"), b)
+            a_early = delay(m, a[lane], 1, name=f"a_early_{lane}")
+            p = _dsp48(m, str(lane), a_early, delay(m, b, 1, name=f"b_early_{lane}"))
             yield delay(m, p, 1, name=f"p_late_{lane}")
+
+    def two_apart(
+        self, m: Module, lane: int, a: tuple[Value, Value], b: tuple[Value, Value]
+    ) -> tuple[Value, Value]:
+        product = len(a[0]) + len(b[0])
+        places = product + 1, product
+        wide = (
+            _beside(m, f"{name}_meet_{lane}", *operands, place)
+            for name, operands, place in zip("ab", (a, b), places, strict=True)
+        )
+        return _fields(m, lane, _dsp48(m, f"meet_{lane}", *wide), product, sum(places))
 
 
 def _pair(m: Module, lane: int, below: Value, above: Value, b: Value) -> tuple[Value, Value]:
     """Multiply two lanes at once, ``(above * 2^s + below) * b``, s being a product's width."""
     s = len(below) + len(b)
-    both = Signal(signed(s + len(above) + 1), name=f"a_pair_{lane}", reset_less=True)
-    m.d.sync += both.eq((above << s) + below)
-    p = _dsp48(m, f"pair_{lane}", both, b)
-    low = Signal(signed(s), name=f"p_low_{lane}", reset_less=True)
-    high = Signal(signed(s), name=f"p_high_{lane}", reset_less=True)
-    # A negative low product has taken one from the high one.
-    m.d.sync += [low.eq(p[:s].as_signed()), high.eq((p >> s) + p[s - 1])]
+    both = _beside(m, f"a_pair_{lane}", below, above, s)
+    p = _dsp48(m, f"pair_{lane}", both, delay(m, b, 1, name=f"b_early_{lane}"))
+    return _fields(m, lane, p, s, s)
+
+
+def _beside(m: Module, name: str, below: Value, above: Value, place: int) -> Signal:
+    """Return ``above * 2^place + below`` a cycle later."""
+    both = Signal(signed(place + len(above) + 1), name=name, reset_less=True)
+    m.d.sync += both.eq((above << place) + below)
+    return both
+
+
+def _fields(m: Module, lane: int, p: Value, width: int, place: int) -> tuple[Value, Value]:
+    """Return the products of ``width`` at 0 and at ``place`` of ``p``, a cycle later."""
+    low = Signal(signed(width), name=f"p_low_{lane}", reset_less=True)
+    high = Signal(signed(width), name=f"p_high_{lane}", reset_less=True)
+    # What is below the high product has, where it is negative, taken one from it.
+    m.d.sync += [low.eq(p[:width].as_signed()), high.eq((p >> place) + p[place - 1])]
     return low, high
 
 
 def _dsp48(m: Module, name: str, a: Value, b: Value) -> Value:
-    """Infer a DSP48 with operand and product registers, a cycle after ``a``."""
-    b = delay(m, b, 2, name=f"b_{name}")
+    """Infer a DSP48 with operand and product registers."""
+    b = delay(m, b, 1, name=f"b_{name}")
     a = delay(m, a, 1, name=f"a_{name}")
     p = Signal(signed(len(a) + len(b)), name=f"p_{name}", reset_less=True, attrs={"use_dsp": "yes"})
     m.d.sync += p.eq(a * b)

@@ -95,6 +95,15 @@ CASES: dict[str, Case] = {
     "paired-ecp5-odd": {"length": 11, "macs": 9, "lanes": 2, "target": "ecp5"},
     "paired-ice40": {"length": 6, "target": "ice40", "requantization": REQUANTIZED},
     "paired-xcup": {"length": 9, "lanes": 3, "target": "xcup"},
+    # Two lanes' pairs share a DSP48, and the third has one to itself.
+    "paired-xcup-4-bits": {
+        "length": 7,
+        "lanes": 3,
+        "data_bits": 4,
+        "weight_bits": 4,
+        "channels": 2,
+        "target": "xcup",
+    },
     "port": {"length": 5, "channels": 2, PORT: True},
     "port-2": {"length": 2, PORT: True, "lanes": 4, "requantization": NARROW},
     "port-of-1-mac": {"length": 3, "macs": 1, PORT: True, "channels": 2, "rows": 2},

@@ -17,6 +17,7 @@ from golden.line.design import LineDesign, Requantization
 from golden.line.example import example_weights
 from hw.emit.product import Built
 from hw.engines import ENGINES
+from hw.targets.models import model_texts
 from hw.targets.synthesis import Family
 from sim.engine import simulate
 from sim.runner import simulators
@@ -28,7 +29,11 @@ CASES: list[Case] = [
     ("direct", "generic", "ecp5", {"length": 3, "macs": 2, "requantization": Requantization()}),
     ("direct", "ice40", "ice40", {"length": 3, "channels": 2}),
     ("direct", "xc7", "xc7", {"length": 3, "channels": 2, "lanes": 2}),
+    # Two lanes' pairs in a DSP48E2.
+    ("direct", "xcup", "xcup", {"length": 4, "lanes": 2, "data_bits": 4, "weight_bits": 4}),
 ]
+_MODELS_OF = {"xcup": model_texts("DSP48E2").values()}
+"""Of cells that synthesis infers."""
 LENGTHS = {"direct": 8, "fft": 8, "fermat": 7}
 EVERY: list[Case] = [
     (engine, family, family, {"length": length, "channels": 2})
@@ -43,7 +48,8 @@ def synthesised(family: Family, top: str) -> Callable[[str], str]:
         yosys, cache = Yosys(), Cache(None)
         netlist = synthesise(product, family, yosys, cache)
         assert Netlist(netlist, top).count(family.cells["dsp"])
-        return simulated(netlist, top, family, yosys, cache)
+        cells = simulated(netlist, top, family, yosys, cache)
+        return cells + "".join(_MODELS_OF.get(family.name, ()))
 
     return edit
 

@@ -65,6 +65,15 @@ def test_two_products_share_a_multiplier_that_is_wide_enough(bits, two):
     assert not FACTS["ecp5"].two_share(a_bits=2, b_bits=2)
 
 
+@pytest.mark.parametrize(("bits", "two"), [(4, True), (5, True), (6, False), (9, False)])
+def test_two_products_apart_share_a_multiplier_that_is_wide_enough(bits, two):
+    """Both operands of the one have room above the other's product, with a bit for the borrow."""
+    for name in ("xc7", "xcup"):
+        assert FACTS[name].two_meet(bits=bits) == two
+        assert FACTS[name].multipliers_apart(lanes=3, bits=bits) == (2 if two else 3)
+    assert not FACTS["ecp5"].two_meet(bits=2)
+
+
 def test_a_target_must_be_able_to_requantize():
     rule = r"^Factor bits must be at least 18, which a requantiser has, not 17$"
     with pytest.raises(ValueError, match=rule):
