@@ -33,6 +33,7 @@ from hw.run import load_images
 @click.option("--liberty", type=Path, help="Cell library: synthesis for an ASIC instead.")
 @click.option("--seeds", type=int, default=3, help="Placements; Fmax is their median.  [3]")
 @click.option("--jobs", type=int, default=os.cpu_count(), help="Placements at a time.  [all cores]")
+@click.option("--copies", type=int, default=1, help="Of the build, placed together.  [1]")
 @click.option("--board", help="A self-test's bitstream for a board instead: ulx3s-12f to -85f.")
 @click.option("--weights", type=Path, help="With --board: what was built in.  [NAME.npz]")
 @click.option("--images", type=Path, help="With --board and a network: an .npz file with x.")
@@ -66,6 +67,7 @@ def main(manifest: Path, cache: Path, no_cache: bool, **options: Any) -> None:
 def _measure(manifest: Path, product: Built, cache: Cache, options: dict[str, Any]) -> None:
     check_range("seeds", options["seeds"], 1, 99)
     check_range("jobs", options["jobs"], 1, 99)
+    check_range("copies", options["copies"], 1, 99)
     device = part_named(options["device"])
     with progress("implementing", n_steps(device, options["seeds"])) as step:
         means = Means(
@@ -75,6 +77,7 @@ def _measure(manifest: Path, product: Built, cache: Cache, options: dict[str, An
             progress=step,
             yosys=options["yosys"],
             nextpnr=options["nextpnr"],
+            copies=options["copies"],
         )
         report = implement(product, device, means)
     click.echo(report.table())

@@ -46,6 +46,8 @@ class Means:
         Called `n_steps` times.
     yosys, nextpnr
         Native programs to take in place of the wheels.
+    copies
+        Of the design, placed together. Resources are those of all.
     """
 
     seeds: int
@@ -54,6 +56,7 @@ class Means:
     progress: Progress
     yosys: Path | None = None
     nextpnr: Path | None = None
+    copies: int = 1
 
 
 def implement(product: Built, device: Part, means: Means) -> Report:
@@ -80,7 +83,7 @@ def _placed(product: Built, device: Part, family: PlacedFamily, means: Means) ->
     yosys, nextpnr = Yosys(means.yosys), nextpnr_of(family.nextpnr, means.nextpnr)
     tools = [yosys.version, nextpnr.version]
     netlist = synthesise(product, family, yosys, means.cache)
-    wrapped, around = wrap(product, netlist, family, yosys, means.cache)
+    wrapped, around = wrap(product, netlist, family, yosys, means.cache, means.copies)
     means.progress(f"synthesis for {device.name}")
     with ThreadPoolExecutor(means.jobs) as pool:
         runs = {
@@ -101,7 +104,8 @@ def _placed(product: Built, device: Part, family: PlacedFamily, means: Means) ->
         device=device.name,
         how=f"placed and routed, every port registered ({', '.join(tools)})",
         tools=tools,
-        resources=_sites(middle, family, around) | _counted(counted, family),
+        resources=_sites(middle, family, around)
+        | {kind: means.copies * n for kind, n in _counted(counted, family).items()},
         remarks=_remarks(counted, family)
         + [f"seed {seed} left out: not routed in {LIMIT_S} s" for seed in unrouted],
     )

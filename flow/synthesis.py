@@ -54,11 +54,16 @@ def synthesise(
 
 
 def wrap(
-    product: Built, netlist: bytes, family: PlacedFamily, yosys: Yosys, cache: Cache
+    product: Built,
+    netlist: bytes,
+    family: PlacedFamily,
+    yosys: Yosys,
+    cache: Cache,
+    copies: int = 1,
 ) -> tuple[bytes, Netlist]:
-    """Return ``netlist`` with a register in every port, and the netlist of these alone."""
+    """Return ``copies`` of ``netlist`` with a register in every port, and these alone."""
     ports = Netlist(netlist, product.name).ports
-    verilog = registered(product.name, ports, product.clock)
+    verilog = registered(product.name, ports, product.clock, copies)
     around = _run(
         {"wrapper.v": verilog.encode()} | dict(family.maps),
         [

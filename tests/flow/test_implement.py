@@ -131,22 +131,30 @@ def test_cells_of_a_library(library: Path, manifest: Path) -> None:
     assert not path["end"].startswith("$")
 
 
-@pytest.mark.parametrize("family", [f for f in families().values() if isinstance(f, PlacedFamily)])
-def test_wrapper_adds_its_own_cells_and_changes_none(family: PlacedFamily, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("family", "copies"),
+    [
+        *((f, 1) for f in families().values() if isinstance(f, PlacedFamily)),
+        (part_named("lfe5u-12f-6").family, 2),
+    ],
+)
+def test_wrapper_adds_its_own_cells_and_changes_none(
+    family: PlacedFamily, copies: int, tmp_path: Path
+) -> None:
     product = build("little", SMALL, tmp_path)
     netlist = synthesise(product, family, Yosys(), Cache(None))
     design = Netlist(netlist, "little")
-    text, around = wrap(product, netlist, family, Yosys(), Cache(None))
+    text, around = wrap(product, netlist, family, Yosys(), Cache(None), copies)
     wrapped = Netlist(text, "registered")
-    assert around.count({"little": 1}) == 1
+    assert around.count({"little": 1}) == copies
     ports = [p for p in design.ports if p.name != "clk"]
     n_in = sum(p.width for p in ports if p.direction == "input")
     n_out = sum(p.width for p in ports if p.direction == "output")
-    assert around.count(family.cells["ff"]) == n_in + 2 * n_out
+    assert around.count(family.cells["ff"]) == copies * (n_in + 2 * n_out)
     # Flattening leaves a note behind, a cell that is none; constants' drivers are merged.
     beside = {"$scopeinfo", "little", "GND", "VCC", "VHI", "VLO"}
     for kind in (design.cells | around.cells).keys() - beside:
-        assert wrapped.cells[kind] == design.cells[kind] + around.cells[kind], kind
+        assert wrapped.cells[kind] == copies * design.cells[kind] + around.cells[kind], kind
 
 
 def program(path: Path, version: str, body: str) -> Path:
