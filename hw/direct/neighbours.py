@@ -11,7 +11,7 @@ from hw.parts.delay import delay_valid
 from hw.parts.ports import Component, View, view
 from hw.predict import accumulation, counter, ram
 from hw.primitives.memory import READ_LATENCY, Memory
-from hw.primitives.multiplier import SharedMultiplier
+from hw.primitives.multiplier import SeparateMultiplier, SharedMultiplier
 from hw.targets.cost import Cost
 
 BEHIND = 2
@@ -102,18 +102,15 @@ class NeighbourSums(Component):
             m.d.sync += before.eq(self.samples)
             with m.If(begins):
                 m.d.sync += first.eq(self.samples)
-        products: list[Value] = []
+        m.submodules.multiply = multiply = SeparateMultiplier(
+            lanes=design.lanes, bits=design.data_bits, target=design.target
+        )
         for lane in range(design.lanes):
-            multiply = SharedMultiplier(
-                lanes=1, a_bits=design.data_bits, b_bits=design.data_bits, target=design.target
-            )
-            m.submodules[f"multiply_{lane}"] = multiply
             m.d.comb += [
-                multiply.a[0].eq(before[lane]),
-                multiply.b.eq(Mux(around, first[lane], self.samples[lane])),
+                multiply.a[lane].eq(before[lane]),
+                multiply.b[lane].eq(Mux(around, first[lane], self.samples[lane])),
             ]
-            products.append(multiply.p[0])
-        return around | (self.take & ~begins), products
+        return around | (self.take & ~begins), [multiply.p[lane] for lane in range(design.lanes)]
 
     def _written(self, m: Module, step: Value) -> Value:
         """Return where a sum goes: a line's come in the order 1, 2, ..., N - 1, 0."""
