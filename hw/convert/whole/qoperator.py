@@ -94,6 +94,8 @@ class _Rewriting(Rewriting):
         self._formats: dict[str, tuple[str, str]] = {}
         # By the names of integers that are padded: what is, and how far on each side.
         self._padded: dict[str, tuple[str, list[int]]] = {}
+        # By their results: paddings of real numbers that are only rounded.
+        self._real_pads: dict[str, onnx.NodeProto] = {}
 
     @property
     def output(self) -> str:
@@ -107,32 +109,43 @@ class _Rewriting(Rewriting):
         if node.op_type in KERNELS:
             self._kernel(node, KERNELS[node.op_type])
         elif node.op_type == "QuantizeLinear" and node.input[0] not in self.constants:
-            self._formats[node.output[0]] = self._ends(node, 1)
-            self.keep(node).domain = ""
+            self._quantise(node)
         elif node.op_type in MOVING and node.input[0] in self._formats:
             self._move(node)
         elif node.op_type == "Pad" and node.input[0] in self._formats:
-            self._pad(node)
+            self._pad(node, node.output[0], node.input[0], self._formats[node.input[0]][1])
+        elif node.op_type == "Pad" and self._is_rounded(node.output[0]):
+            self._real_pads[node.output[0]] = node
         elif node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             self.keep(node).domain = ""
         else:
             self.keep(node)
 
-    def _pad(self, node: onnx.NodeProto) -> None:
+    def _is_rounded(self, name: str) -> bool:
+        users = [n.op_type for n in self.proto.graph.node if name in n.input]
+        return bool(users) and set(users) == {"QuantizeLinear"}
+
+    def _pad(self, node: onnx.NodeProto, output: str, source: str, zero: str) -> None:
         """Take a padding by the zero point, which goes into the convolutions that read it."""
-        pads, zero = (
-            self.value(node, 1, "paddings").ravel().tolist(),
-            self._formats[node.input[0]][1],
-        )
+        pads = self.value(node, 1, "paddings").ravel().tolist()
         value = self.value(node, 2, "paddings") if _given(node, 2) else np.zeros(1)
         point = self.constants[zero] if zero else np.zeros(1)
         plain = attributes_of(node).get("mode", b"constant") == b"constant"
         sides = len(pads) == 8 and not any(pads[:2] + pads[4:6])
-        users = [n for n in self.proto.graph.node if node.output[0] in n.input]
+        users = [n for n in self.proto.graph.node if output in n.input]
         convolved = all(n.op_type == "QLinearConv" and _is_free(n) for n in users)
         if not (plain and sides and convolved and value.item() == point.item()):
             refuse(node, "that pad what convolutions take, by its zero point", pads)
-        self._padded[node.output[0]] = (node.input[0], [*pads[2:4], *pads[6:8]])
+        self._padded[output] = (source, [*pads[2:4], *pads[6:8]])
+
+    def _quantise(self, node: onnx.NodeProto) -> None:
+        """Take a rounding; one of what zeros were padded to is padded by its zero point."""
+        kept, ends = self.keep(node), self._ends(node, 1)
+        kept.domain, output = "", node.output[0]
+        if (pad := self._real_pads.get(node.input[0])) is not None:
+            kept.input[0], kept.output[0] = pad.input[0], self.fresh(f"{output}_unpadded")
+            self._pad(pad, output, kept.output[0], "")
+        self._formats[kept.output[0]] = ends
 
     def _kernel(self, node: onnx.NodeProto, kernel: InIntegers) -> None:
         attributes = attributes_of(node)

@@ -224,6 +224,19 @@ def test_paddings_that_no_convolution_has_are_refused(fault, tmp_path, capsys):
     assert "of operations that pad what convolutions take, by its zero point" in line
 
 
+def test_zeros_padded_to_the_image_are_its_zero_point(tmp_path):
+    net = Words(0, np.uint8)
+    net.conv(4, 4, 3, strides=[2, 2])
+    pads = net.constant((0, 0, 0, 1, 0, 0, 1, 0), np.int64)
+    net.nodes[0].input[0] = "wide"
+    net.nodes.insert(0, helper.make_node("Pad", ["x", pads], ["wide"], "pad"))
+    path = net.save(tmp_path / "net.onnx")
+    assert run(path, tmp_path, "--check") == 0
+    network = read_network(tmp_path / "out" / "network.toml")
+    (stage,) = network.operators.values()
+    assert stage.padding == (0, 1, 1, 0)
+
+
 def pool_of_ties(folder):
     """A mean of four words in their own scale: every fourth sum is in the middle of two steps."""
     net = Words(2, np.uint8)
