@@ -30,11 +30,13 @@ def vectors(generator: np.random.Generator, count: int) -> tuple[Integers, Integ
 
 
 def ties(generator: np.random.Generator, count: int) -> tuple[Integers, Integers, Integers]:
-    """Return sums that are halves of steps, or less off them than a float32 shows."""
+    """Return sums that are halves of steps, and off them by about half of what a float32 shows."""
     halves = 2 * generator.integers(-300, 300, count) + 1
     shift = generator.integers(1, 22, count)
-    off = generator.integers(-1, 2, count)
-    sums = (halves << (shift - 1)) + off
+    exact = halves << (shift - 1)
+    shown = 1 << np.maximum(np.frexp(np.abs(exact).astype(float))[1] - 24, 0)
+    off = generator.integers(-1, 2, count) * (shown // 2) + generator.integers(-1, 2, count)
+    sums = exact + off
     return sums, np.full(count, 1 << 23), shift + 23
 
 
