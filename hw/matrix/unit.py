@@ -1,6 +1,6 @@
 """The matrix unit: positions and weights in, sums out."""
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -106,15 +106,17 @@ class MatrixUnit(StreamComponent):
         )
         begins = Signal(init=1)
         taken = Signal()
+        # Whether a position may be taken, of registers alone: units far away look at it.
+        opened = Signal()
         address, written = self._count(m, taken)
         there = self._load(m, taken & begins)
+        begins_next = Mux(taken, self.i.payload.last, begins)
         m.d.comb += [
-            self.i.ready.eq(buffer.credit & ((there & written) | ~begins)),
+            self.i.ready.eq(buffer.credit & opened),
             taken.eq(self.i.valid & self.i.ready),
             buffer.take.eq(taken & self.i.payload.final),
         ]
-        with m.If(taken):
-            m.d.sync += begins.eq(self.i.payload.last)
+        m.d.sync += [begins.eq(begins_next), opened.eq((there & written) | ~begins_next)]
         groups = self._chain(m)
         head = groups[0]
         m.d.comb += [
@@ -127,33 +129,32 @@ class MatrixUnit(StreamComponent):
         connect_streams(m, buffer.o, flipped(self.o))
         return m
 
-    def _load(self, m: Module, used: Value) -> Signal:
-        """Take rows of weights while there is room; return whether a pass's are there."""
+    def _load(self, m: Module, used: Value) -> Value:
+        """Take rows of weights while there is room; return whether a pass's will be there."""
         m.submodules.rows = rows = Counter(self._design.outputs)
         there = Signal()
-        with m.If(rows.step & rows.last):
-            m.d.sync += there.eq(1)
-        with m.If(used):
-            m.d.sync += there.eq(0)
+        there_next: Value = (there | (rows.step & rows.last)) & ~used
+        m.d.sync += there.eq(there_next)
         m.d.comb += [self.w.ready.eq(~there), rows.step.eq(self.w.valid & ~there)]
-        return there
+        return there_next
 
     def _count(self, m: Module, taken: Value) -> tuple[Signal, Value]:
-        """Return a position's place in its pass, and whether sums before the next pass are written.
+        """Return a position's place in its pass, and whether the next pass's sums may be written.
 
-        That concerns passes shorter than it takes to write a sum, whose last positions came late.
+        The latter in the next cycle; not after passes shorter than it takes to write a sum, whose
+        last positions came late.
         """
         address = Signal(range(self._design.positions))
         waits = Signal(range(ADD_STAGE + 1))
+        late = Signal()
+        m.d.comb += late.eq(taken & self.i.payload.last & (address < ADD_STAGE))
         with m.If(waits != 0):
             m.d.sync += waits.eq(waits - 1)
         with m.If(taken):
-            m.d.sync += address.eq(address + 1)
-            with m.If(self.i.payload.last):
-                m.d.sync += address.eq(0)
-                with m.If(address < ADD_STAGE):
-                    m.d.sync += waits.eq(ADD_STAGE - address)
-        return address, waits == 0
+            m.d.sync += address.eq(Mux(self.i.payload.last, 0, address + 1))
+        with m.If(late):
+            m.d.sync += waits.eq(ADD_STAGE - address)
+        return address, (waits <= 1) & ~late
 
     def _chain(self, m: Module) -> list[MatrixGroup]:
         groups: list[MatrixGroup] = []
