@@ -73,7 +73,8 @@ def adder(bits: int) -> Cost:
 def counter(size: int) -> Cost:
     """Cost of a counter with its end foreseen."""
     bits = (size - 1).bit_length()
-    return Cost(luts=PRICES.counted_bit * bits + 2 if size > 1 else 0)
+    digit = min(bits, PRICES.digit_bits)
+    return Cost(luts=PRICES.counted_bit * digit + PRICES.carried_bit * (bits - digit))
 
 
 def _in_blocks(*, depth: int, width: int, writable: bool) -> Cost | None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -157,6 +157,11 @@ class FftDesign(LineDesign):
     def fractional(self) -> bool:
         """Whether exact results are no integers."""
         return False
+
+    @property
+    def nearer(self) -> Self | None:
+        """The same results by a slower way with a smaller bound, where there is one."""
+        return None
 
     @property
     def banded(self) -> bool:

@@ -29,7 +29,8 @@ def exact_widths(design: AnyFft) -> AnyFft:
     """Return ``design`` with the narrowest widths whose proof makes its results exact.
 
     Operands and factors grow together until the proof succeeds; then each width in turn shrinks as
-    far as it can: factors first, since they fill tables.
+    far as it can: factors first, since they fill tables. Where they do not suffice, a design may
+    know a slower way (`FftDesign.nearer`).
 
     Raises
     ------
@@ -42,6 +43,8 @@ def exact_widths(design: AnyFft) -> AnyFft:
     exact = replace(design, result_f_bits=_EXACT_F_BITS)
     best = _best_widths(exact)
     if best.error_bound >= EXACT_BOUND:
+        if (nearer := design.nearer) is not None:
+            return exact_widths(nearer)
         rule = (
             f"left out where sums stay up to {upwards(best.error_bound):g} off at the best widths "
             f"({_what_would_do(best)})"

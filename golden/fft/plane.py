@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -69,6 +69,7 @@ class PlaneFft(PlaneDesign, FftDesign):
     most_lanes: ClassVar[int] = 2
 
     lanes: int = 1
+    row_by_row: bool = False
 
     def _check_size(self) -> None:
         self._check_lanes()
@@ -90,11 +91,16 @@ class PlaneFft(PlaneDesign, FftDesign):
         """
         rows, columns = self._whole_sizes
         vertical, width = self.plane.vertical, self.plane.width
-        if self.lanes > 1 or columns < 2 * width:
+        if self.row_by_row or self.lanes > 1 or columns < 2 * width:
             return False
         if vertical.wraps:
             return vertical.length % 2 == 0 and rows - vertical.length not in range(1, 4)
         return transform_size(self.plane.evened.vertical) == rows
+
+    @property
+    def nearer(self) -> Self | None:
+        """See `FftDesign`: rows by themselves, whose bins meet one spectrum."""
+        return replace(self, row_by_row=True) if self.folded else None
 
     @property
     def _whole_sizes(self) -> tuple[int, int]:

@@ -122,7 +122,8 @@ def _rank(rank: Rank, shape: SQ, parts: int) -> Cost:
     cost += Cost(luts=2.2 * (2 * rank.span).bit_length())
     if rank.span >= SHORTEST_MEMORY:
         return cost + ram(depth=rank.span, width=parts * bits)
-    return cost + Cost(luts=parts * bits)
+    # With a span of 1 the adders' own cells choose.
+    return cost + Cost(luts=parts * bits if rank.span > 1 else 0)
 
 
 def _twiddle_product(design: FftDesign, number: int) -> Cost:

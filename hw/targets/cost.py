@@ -63,8 +63,10 @@ class CellPrices:
         Words of a cell of distributed RAM, bits of a word, and what it takes.
     rom_words
         Words of one bit of a table of constants that a LUT holds.
-    counted_bit
-        What a bit of a counter takes that foresees its end.
+    digit_bits
+        Of the digits that counters count in, which foresee their ends.
+    counted_bit, carried_bit
+        What a bit of a counter takes in the first digit, and in others.
     block_address
         What drives a block RAM's pins, on the average.
     row_choice
@@ -79,7 +81,9 @@ class CellPrices:
     ram_bits: int
     ram_luts: int
     rom_words: int
+    digit_bits: int
     counted_bit: float
+    carried_bit: float
     block_address: float
     row_choice: float
     limb_bits: int

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from golden.fft.exact import exact_widths
 from golden.fft.flow import TransformFlow
 from golden.fft.format import MirroredFactor
 from golden.fft.plane import PlaneFft, band_spectra
@@ -221,3 +222,17 @@ def test_widths_that_are_exact_are_found():
     want = exact.plane.correlate(maps, exact.weights.weight[0])
     np.testing.assert_array_equal(results(exact, maps), want)
     assert exact.max_abs_error == 0
+
+
+def test_rows_stay_by_themselves_where_two_in_one_are_not_exact():
+    """Any 3 x 3 kernel of 4 bits on a map of 4 x 4: 0.7 off at the best widths, folded."""
+    plane = padded(4, 4, (3, 3), (1, 1))
+    formats = {"length": 16, "data_bits": 4, "weight_bits": 4}
+    design = PlaneFft(name="e", plane=plane, weights=None, **formats)
+    exact = exact_widths(design)
+    assert design.folded
+    assert not exact.folded
+    weights = plane_weights(np.random.default_rng(2).integers(-8, 8, (1, plane.taps)))
+    maps = np.random.default_rng(1).integers(-8, 8, (20, 4, 4))
+    want = plane.correlate(maps, weights.weight[0])
+    np.testing.assert_array_equal(results(exact, maps, weights), want)
