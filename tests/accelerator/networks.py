@@ -79,11 +79,11 @@ class Builder:
     ) -> str:
         data = self.maps[source]
         pads = (kernel // 2,) * 4 if padding is None else padding
-        sides = [
+        height, width = [
             (side + pads[axis] + pads[axis + 2] - kernel) // stride + 1
             for axis, side in enumerate((data.height, data.width))
         ]
-        gives = self.map_of((outputs, *sides), signed=signed)
+        gives = self.map_of((outputs, height, width), signed=signed)
         weight = self.draw(outputs, data.channels // groups, kernel, kernel)
         return self.add(
             Convolution,
@@ -135,8 +135,8 @@ class Builder:
 
     def average(self, source: str, size: tuple[int, int], stride: int = 1) -> str:
         data = self.maps[source]
-        sides = [(s - k) // stride + 1 for s, k in zip(data.shape[1:], size, strict=True)]
-        gives = self.map_of((data.channels, *sides))
+        height, width = [(s - k) // stride + 1 for s, k in zip(data.shape[1:], size, strict=True)]
+        gives = self.map_of((data.channels, height, width))
         return self.add(
             Average,
             gives,

@@ -1,6 +1,7 @@
 """Programs that are wrong in one place, or anywhere, and what must come of them."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class Wrong:
     stop: Stop
     kind: Kind
     part: str
-    fields: dict[str, object]
+    fields: dict[str, Any]
 
 
 def wrong_descriptors(capacity: Capacity) -> list[Wrong]:
