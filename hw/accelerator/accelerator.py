@@ -6,7 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from golden.accelerator.descriptor import Kind
 from golden.accelerator.program import Program
-from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS
+from golden.accelerator.sizes import DATA_BITS
+from hw.accelerator.feed import feed
 from hw.accelerator.largest import Largest
 from hw.accelerator.layout import layouts_of
 from hw.accelerator.post import PostUnit
@@ -14,7 +15,7 @@ from hw.accelerator.reader import Reader
 from hw.accelerator.sequencer import Sequencer
 from hw.accelerator.weights import WeightsLoader
 from hw.matrix.unit import MatrixUnit
-from hw.parts.ports import Stream, StreamComponent, view
+from hw.parts.ports import Stream, StreamComponent
 from hw.parts.streams import OutputBuffer, connect_streams
 from hw.primitives.memory import Memory
 
@@ -115,29 +116,14 @@ class Accelerator(StreamComponent):
             shape=word_layout(tile), depth=OutputBuffer.depth_for(1), target=sizes.target
         )
         connect_streams(m, given.o, self.o)
-        gain = view(data.ArrayLayout(signed(CENTRED_BITS), tile), name="gain", reset_less=True)
         position = positions.payload
-        computes, gives = told.kind == Kind.COMPUTE, told.kind == Kind.GIVE
+        gives = told.kind == Kind.GIVE
+        passes = feed(m, sequencer, positions, loader, matrix, ready=~gives | given.credit)
         m.d.comb += [
-            loader.gain.eq(gain),
-            matrix.i.valid.eq(positions.valid & computes),
-            matrix.i.payload.x.eq(position.x),
-            matrix.i.payload.first.eq(sequencer.first),
-            matrix.i.payload.final.eq(sequencer.final),
-            matrix.i.payload.raised.eq(sequencer.raised),
-            matrix.i.payload.squares.eq(told.squares),
-            matrix.i.payload.last.eq(position.last),
-            positions.ready.eq(Mux(computes, matrix.i.ready, ~gives | given.credit)),
-        ]
-        passes = positions.valid & positions.ready
-        m.d.comb += [
-            sequencer.passed.eq(passes & position.last),
             given.take.eq(passes & gives),
             given.i.valid.eq(passes & gives),
             given.i.payload.samples.eq(Cat(*(position.x[n][:DATA_BITS] for n in range(tile)))),
             given.i.payload.last.eq(position.ends & told.ends),
         ]
-        with m.If(passes & (told.kind == Kind.GAIN)):
-            m.d.sync += gain.eq(position.x)
         ends: Value = passes & position.ends
         return ends

@@ -1,24 +1,25 @@
 """The units of the accelerator between its memory's ports; all that is reset between frames."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from golden.accelerator.descriptor import Kind, Region
 from golden.accelerator.external.capacity import Capacity
-from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS
+from golden.accelerator.sizes import DATA_BITS
 from hw.accelerator.external.blocks import BlockReader
 from hw.accelerator.external.bus import ReadId, beat_signature, block_layout, burst_layout
 from hw.accelerator.external.layout import layouts_for
 from hw.accelerator.external.prepare import CODE_BITS, NUMBER_BITS, DescriptorCheck
 from hw.accelerator.external.sequencer import ProgramSequencer
 from hw.accelerator.external.transfers import BASE, Loads, Stores, task_layout
+from hw.accelerator.feed import feed
 from hw.accelerator.largest import Largest
 from hw.accelerator.post import PostUnit
 from hw.accelerator.reader import Reader
 from hw.accelerator.weights import WeightsLoader, row_of_bytes
 from hw.matrix.unit import MatrixUnit
-from hw.parts.ports import Component, Stream, View, flipped, view
+from hw.parts.ports import Component, Stream, View, flipped
 from hw.parts.streams import Flow, FlowSignature, OutputBuffer, connect_streams
 from hw.primitives.memory import Memory
 
@@ -177,7 +178,8 @@ class ExternalCore(Component):
             loader.go.eq(sequencer.go & computes),
             sequencer.done.eq(post.done),
         ]
-        read = self._read(m, sequencer, largest.o, loader, matrix)
+        passes = feed(m, sequencer, largest.o, loader, matrix, ready=Const(1))
+        read = passes & largest.o.payload.ends
         m.d.comb += sequencer.ended.eq(read | (sequencer.go & ~reads))
         self._transfer(m, sequencer, reader, post, maps)
         moves = Signal()
@@ -275,41 +277,6 @@ class ExternalCore(Component):
             unit.halt.eq(self.halt),
         ]
         connect_streams(m, queue.o, unit.task)
-
-    def _read(
-        self,
-        m: Module,
-        sequencer: ProgramSequencer,
-        positions: Stream,
-        loader: WeightsLoader,
-        matrix: MatrixUnit,
-    ) -> Value:
-        """Bring positions to where their descriptor wants them; return whether the last one is."""
-        told = sequencer.told
-        gain = view(
-            data.ArrayLayout(signed(CENTRED_BITS), self._capacity.sizes.tile),
-            name="gain",
-            reset_less=True,
-        )
-        position = positions.payload
-        computes = told.kind == Kind.COMPUTE
-        m.d.comb += [
-            loader.gain.eq(gain),
-            matrix.i.valid.eq(positions.valid & computes),
-            matrix.i.payload.x.eq(position.x),
-            matrix.i.payload.first.eq(sequencer.first),
-            matrix.i.payload.final.eq(sequencer.final),
-            matrix.i.payload.raised.eq(sequencer.raised),
-            matrix.i.payload.squares.eq(told.squares),
-            matrix.i.payload.last.eq(position.last),
-            positions.ready.eq(Mux(computes, matrix.i.ready, 1)),
-        ]
-        passes = positions.valid & positions.ready
-        m.d.comb += sequencer.passed.eq(passes & position.last)
-        with m.If(passes & ~computes):
-            m.d.sync += gain.eq(position.x)
-        ends: Value = passes & position.ends
-        return ends
 
     def _tell(
         self,
