@@ -159,6 +159,11 @@ class FftDesign(LineDesign):
         return False
 
     @property
+    def paired(self) -> bool:
+        """Whether two real lines are one of complex numbers."""
+        return self.lanes > 1
+
+    @property
     def nearer(self) -> Self | None:
         """The same results by a slower way with a smaller bound, where there is one."""
         return None
@@ -268,7 +273,6 @@ class FftDesign(LineDesign):
     @cached_property
     def operator(self) -> LinearPart:
         """The linear part as quantised."""
-        paired = self.lanes > 1
         if self.weights is not None and self._values is not None:
             return analyse(
                 self.flow,
@@ -277,7 +281,7 @@ class FftDesign(LineDesign):
                 entry=self.entry,
                 outputs=self.outputs,
                 data=self.data,
-                paired=paired,
+                paired=self.paired,
             )
         return bound_operator(
             self.flow,
@@ -285,7 +289,7 @@ class FftDesign(LineDesign):
             self.spectrum_f_bits,
             entry=self.entry,
             data=self.data,
-            paired=paired,
+            paired=self.paired,
             channels=self.channels,
         )
 
@@ -295,7 +299,7 @@ class FftDesign(LineDesign):
         if self.weights is not None:
             return self._chosen
         # Of any weights they follow from little, that designs of any lanes and channels share.
-        sums = (self.flow, self._norms, self.spectrum_f_bits, self.data, self.lanes > 1)
+        sums = (self.flow, self._norms, self.spectrum_f_bits, self.data, self.paired)
         key = (*sums, self.entry.tobytes(), self._widths)
         if key not in _formats:
             _formats[key] = self._chosen

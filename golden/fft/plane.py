@@ -10,7 +10,7 @@ import numpy as np
 from golden.fft.design import FftDesign, multiply, radix_2_length
 from golden.fft.flow import Complexes, TransformFlow
 from golden.fft.format import Factor, MirroredFactor
-from golden.fft.norms import KernelNorms, bound_operator
+from golden.fft.norms import KernelNorms
 from golden.fft.odd import OddTransform
 from golden.fft.proof import Floats, LinearPart, analyse_bands
 from golden.inputs.errors import ParameterError
@@ -81,6 +81,11 @@ class PlaneFft(PlaneDesign, FftDesign):
     def banded(self) -> bool:
         """Whether two rows of a map are one of complex numbers."""
         return self.lanes == 2 or self.folded
+
+    @property
+    def paired(self) -> bool:
+        """See `FftDesign`."""
+        return self.banded
 
     @cached_property
     def folded(self) -> bool:
@@ -203,25 +208,15 @@ class PlaneFft(PlaneDesign, FftDesign):
     @cached_property
     def operator(self) -> LinearPart:
         """The linear part as quantised."""
-        if not self.banded:
+        if not self.banded or self._values is None:
             return super().operator
-        if self._values is not None:
-            return analyse_bands(
-                self.flow,
-                self._values,
-                self._wanted_of_row,
-                entry=self.entry,
-                outputs=self.outputs,
-                data=self.data,
-            )
-        return bound_operator(
+        return analyse_bands(
             self.flow,
-            self._norms,
-            self.spectrum_f_bits,
+            self._values,
+            self._wanted_of_row,
             entry=self.entry,
+            outputs=self.outputs,
             data=self.data,
-            paired=True,
-            channels=self.channels,
         )
 
     def _factor(self, product: int) -> Factor | OddTransform:
