@@ -11,9 +11,10 @@ _MOST_TABLES = 64
 
 
 class _Words:
-    """Rows of a ROM; those that are stored again are where they were."""
+    """Rows of a ROM, of a shape if there are none; what is stored again is where it was."""
 
-    def __init__(self) -> None:
+    def __init__(self, *shape: int) -> None:
+        self._nothing: Integers = np.zeros((0, *shape), np.int64)
         self._rows: list[Integers] = []
         self._known: dict[bytes, int] = {}
         self._count = 0
@@ -21,7 +22,7 @@ class _Words:
     @property
     def all(self) -> Integers:
         """All rows."""
-        return np.concatenate(self._rows)
+        return np.concatenate(self._rows) if self._rows else self._nothing
 
     def put(self, rows: Integers) -> int:
         """Store rows; return where the first is."""
@@ -37,9 +38,10 @@ class Constants:
     """Contents of the ROMs: what is stored gets an address."""
 
     def __init__(self) -> None:
-        self._weights = _Words()
-        self._bias = _Words()
-        self._scales = _Words()
+        self._weights = _Words(1)
+        self._bias = _Words(1)
+        self._scales = _Words(2, 1)
+        self._kernels = _Words(1)
         self._tables: list[Integers] = [np.arange(256)]
 
     @property
@@ -52,6 +54,7 @@ class Constants:
             multiplier,
             shift,
             np.stack(self._tables),
+            self._kernels.all,
         )
 
     def weights(self, rows: Integers) -> int:
@@ -65,6 +68,10 @@ class Constants:
     def scales(self, multiplier: Integers, shift: Integers) -> int:
         """Store factors ``[n, scalers]``; return where the first is."""
         return self._scales.put(np.stack([multiplier, shift], axis=1))
+
+    def kernels(self, rows: Integers) -> int:
+        """Store what the depthwise unit keeps of a tile ``[n, taps * tile]``; return where."""
+        return self._kernels.put(rows)
 
     def table(self, operator: Pointwise, after: int = 0) -> int:
         """Return the number of the table of a function, behind that of another."""

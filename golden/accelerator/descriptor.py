@@ -23,6 +23,8 @@ class Kind(IntEnum):
     """Bring words from external memory, while others compute."""
     STORE = 5
     """Take words of maps to external memory, while others compute."""
+    DEPTHWISE = 6
+    """Add up windows of a tile of channels, each with a kernel of its own, while others compute."""
 
 
 class Weights(IntEnum):
@@ -219,6 +221,7 @@ class Space(IntEnum):
     BIASES = 1
     SCALES = 2
     TABLES = 3
+    KERNELS = 4
 
 
 @dataclass(frozen=True)
@@ -254,7 +257,7 @@ class Transfer:
 
 
 ANY = 15
-"""Transfers under way that hold nobody up."""
+"""Transfers, or kernels, under way that hold nobody up."""
 
 
 @dataclass(frozen=True)
@@ -268,11 +271,12 @@ class Descriptor:
     waits
         Whether all that was computed must be written before it begins.
     source
-        Of `COMPUTE`, `GAIN` (the first word) and `GIVE`; of `TAKE` the map that is written.
+        Of `COMPUTE`, `DEPTHWISE`, `GAIN` (the first word) and `GIVE`; of `TAKE` the map that is
+        written.
     windows
-        Of `COMPUTE`; `TAKE` and `GIVE` pass as many words as there are positions.
+        Of `COMPUTE` and `DEPTHWISE`; `TAKE` and `GIVE` pass as many words as there are positions.
     weights, weight_address
-        Of `COMPUTE`.
+        Of `COMPUTE`; of `DEPTHWISE`, where its kernels are in `Space.KERNELS`.
     first, final
         Whether sums begin with it; whether they are finished.
     raised
@@ -287,7 +291,7 @@ class Descriptor:
         Whether it ends the program: it begins again.
     transfer
         Of `LOAD` and `STORE`.
-    loads, stores
+    loads, stores, depthwise
         It begins when at most so many are under way of those before it.
     """
 
@@ -304,6 +308,7 @@ class Descriptor:
     transfer: Transfer = Transfer()
     loads: int = ANY
     stores: int = ANY
+    depthwise: int = ANY
     raised: bool = False
     squares: bool = False
     lanes: Lanes = Lanes.ALL

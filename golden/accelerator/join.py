@@ -36,7 +36,7 @@ def joined(programs: Sequence[Program]) -> Program:
         bias += len(program.rom.bias)
         scale += len(program.rom.multiplier)
         table += len(program.rom.tables)
-    names = ("weights", "bias", "multiplier", "shift", "tables")
+    names = ("weights", "bias", "multiplier", "shift", "tables", "kernels")
     rom = Rom(*(np.concatenate([getattr(p.rom, name) for p in programs]) for name in names))
     return Program(
         sizes,

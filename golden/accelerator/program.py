@@ -1,7 +1,7 @@
 """A program: descriptors and the contents of ROMs, and what they do, bit for bit."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,8 @@ class Rom:
         int64 ``[n, scalers]``.
     tables
         int64 ``[n, 256]``, by a sample's word without sign.
+    kernels
+        int64 ``[n, taps * tile]``, bytes: of the depthwise unit, where there is one.
     """
 
     weights: Integers
@@ -49,6 +51,7 @@ class Rom:
     multiplier: Integers
     shift: Integers
     tables: Integers
+    kernels: Integers = field(default_factory=lambda: np.zeros((0, 1), np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +136,8 @@ class Program:
 
 def finishes(one: Descriptor) -> bool:
     """Return whether words come of a descriptor's sums."""
+    if one.kind == Kind.DEPTHWISE:
+        return True
     return one.kind == Kind.COMPUTE and one.final and one.finish.norm != Norm.STATISTICS
 
 
@@ -259,9 +264,13 @@ class ProgramRun:
         else:
             sums = wrap(self._sums + bias, SUM_BITS)
             sums = product_of(sums) if finish.product else sums
-            rounds = in_float32 if finish.single else _exactly
+            rounds = in_float32 if finish.single else exactly
             y = rounds(sums, multiplier, shift, finish)
-        words = self._rom.tables[finish.table][y & 255] & 255
+        self._write(one, y)
+
+    def _write(self, one: Descriptor, y: Integers) -> None:
+        """Write what is clipped, through a table."""
+        words = self._rom.tables[one.finish.table][y & 255] & 255
         self._maps[_places(one)] = words
         self.made.append(wrap(words, 8))
 
@@ -292,7 +301,7 @@ def _places(one: Descriptor) -> Integers:
     return places
 
 
-def _exactly(sums: Integers, multiplier: Integers, shift: Integers, finish: Finish) -> Integers:
+def exactly(sums: Integers, multiplier: Integers, shift: Integers, finish: Finish) -> Integers:
     """Return sums scaled and rounded once."""
     ends = {"low": finish.low, "high": finish.high}
     return requantize(sums, multiplier, shift, zero_point=finish.zero_point, **ends)

@@ -22,6 +22,12 @@ HEADER_WORDS = 16
 PASSES_BITS = 16
 _TILES_BITS = 8
 _TRANSFERS_BITS = 4
+KERNEL_SIDE = 7
+"""Rows and columns of the depthwise unit's kernels at most."""
+KERNEL_WORDS = 512
+"""Of its memory of kernels: a block RAM's least depth."""
+LEAST_TAPS, MOST_TAPS = 3, 7
+"""Products a cycle and lane of a depthwise unit: a word of kernels holds a bias, or all taps."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,9 @@ class Capacity:
         Of a map's height and width.
     abilities
         What is built beside sums of products.
+    depthwise
+        Products a cycle and channel of a unit for kernels a channel, which works at the same time;
+        0 is none, and the matrix unit does them.
 
     Raises
     ------
@@ -67,6 +76,7 @@ class Capacity:
     weight_bytes: int = 1 << 13
     side_bits: int = 10
     abilities: Abilities = ALL
+    depthwise: int = 0
 
     def __post_init__(self) -> None:
         if self.data_bits not in (32, 64, 128, 256):
@@ -82,6 +92,8 @@ class Capacity:
         if self.map_bytes % self.sizes.tile:
             raise ParameterError("map_bytes", "a multiple of the tile", self.map_bytes)
         check_range("side_bits", self.side_bits, 4, 12)
+        if self.depthwise:
+            check_range("depthwise", self.depthwise, LEAST_TAPS, MOST_TAPS)
 
     @property
     def beat_bytes(self) -> int:
@@ -114,6 +126,11 @@ class Capacity:
         return self.address_bits - (self.beat_bytes - 1).bit_length()
 
     @property
+    def kernel_beats(self) -> int:
+        """Beats of a word of kernels."""
+        return self.depthwise * self.word_beats
+
+    @property
     def header_beats(self) -> int:
         """Beats of a program's header."""
         return max(1, 4 * HEADER_WORDS // self.beat_bytes)
@@ -127,7 +144,8 @@ class Capacity:
     def common(self) -> dict[str, tuple[int, bool]]:
         """Fields of all descriptors: width, and whether signed."""
         waiting = (_TRANSFERS_BITS, False)
-        return {"kind": (3, False), "waits": (1, False), "loads": waiting, "stores": waiting}
+        fields = {"kind": (3, False), "waits": (1, False), "loads": waiting, "stores": waiting}
+        return fields | ({"depthwise": waiting} if self.depthwise else {})
 
     @cached_property
     def compute(self) -> dict[str, tuple[int, bool]]:
@@ -159,6 +177,8 @@ class Capacity:
             "table": (self.tables - 1).bit_length(),
             "target": address,
         }
+        if self.depthwise:
+            unsigned["kernels"] = (KERNEL_WORDS - 1).bit_length()
         signed = {
             "pitch": address + 1,
             "plane": address + 1,
@@ -185,9 +205,11 @@ class Capacity:
         near = max(
             self.map_bits, (self.constants - 1).bit_length(), (self.tables * TABLE - 1).bit_length()
         )
+        if self.depthwise:
+            near = max(near, (KERNEL_WORDS - 1).bit_length())
         far = self.beats_bits
         return {
-            "space": (2, False),
+            "space": (3 if self.depthwise else 2, False),
             "near": (near, False),
             "region": (2, False),
             "far": (far, False),

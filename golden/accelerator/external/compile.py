@@ -4,15 +4,17 @@ Where one does not, it goes to memory, and operators are done band by band: whil
 the next one's rows are loaded.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from golden.accelerator.constants import Constants
-from golden.accelerator.descriptor import Descriptor, Region, Source, Transfer
+from golden.accelerator.descriptor import Descriptor, Kind, Region, Source, Transfer
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.constants import ConstantsLoader
+from golden.accelerator.external.depthwise import DepthwiseLowering
 from golden.accelerator.external.hazards import ordered
 from golden.accelerator.external.homes import Far, Homes, MapPart, Placement, Work, cut_sums
 from golden.accelerator.external.program import ExternalProgram, rows_of
@@ -49,6 +51,7 @@ class _ExternalCompiler:
         self._constants = Constants()
         self._views: dict[str, Source] = {}
         self._lowering = Lowering(capacity.sizes, self._constants, self._views.__getitem__)
+        self._depthwise = DepthwiseLowering(capacity, self._constants, self._views.__getitem__)
         self._steps: list[Step] = []
         self._uses = _uses(network)
         self._output_at: dict[str, int] = {}
@@ -121,7 +124,7 @@ class _ExternalCompiler:
             self._view_band(work, plan, index)
             part, gives = self._cut(work, plan, band, lowered)
             slot = 0 if far is None else plan.slots[work.name][index % plan.turns]
-            for one in self._lowering.descriptors(part, gives, table, 0):
+            for one in self._descriptors(part, gives, table):
                 target = self._target(one.finish.target, work, gives, band)
                 base = slot if plan.target is None else plan.target + target.whole
                 place = target.part if plan.target is None else 0
@@ -131,6 +134,12 @@ class _ExternalCompiler:
                 self._store(work.name, work.gives, band, slot, far)
         for name in work.sources:
             self._drop(name, number)
+
+    def _descriptors(self, part: Sums | Moves, gives: Map, table: int) -> Iterator[Descriptor]:
+        """Return the descriptors of a part of an operator: the depthwise unit's, where it can."""
+        if self._depthwise.does(part):
+            return self._depthwise.descriptors(part, gives, table)
+        return self._lowering.descriptors(part, gives, table, 0)
 
     def _lowered(self, node: Node) -> Sums | Moves:
         """Return an operator as sums or moves; a layer norm's statistics have no descriptor yet."""
@@ -304,7 +313,9 @@ def _with_rows(
     moved, address = [], 0
     for one in descriptors:
         count = rows_of(one, capacity)
-        rows.append(weights[one.weight_address :][:count])
-        moved.append(replace(one, weight_address=address, last=False))
+        if count:
+            rows.append(weights[one.weight_address :][:count])
+        at = one.weight_address if one.kind == Kind.DEPTHWISE else address
+        moved.append(replace(one, weight_address=at, last=False))
         address += count
     return moved, np.concatenate(rows)

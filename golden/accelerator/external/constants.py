@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from golden.accelerator.descriptor import Descriptor, Finish, Kind, Region, Space, Transfer
-from golden.accelerator.external.capacity import Capacity
-from golden.accelerator.external.format import pack_scales, pack_steps
+from golden.accelerator.external.capacity import KERNEL_WORDS, Capacity
+from golden.accelerator.external.depthwise import record_of
+from golden.accelerator.external.format import pack_steps, scale_words
 from golden.accelerator.external.steps import Step, loading
 from golden.accelerator.program import Rom
 from golden.inputs.errors import ParameterError
@@ -15,12 +16,13 @@ from golden.inputs.errors import ParameterError
 
 @dataclass
 class _Part:
-    """Steps whose constants are there at the same time: rows of ROMs, and tables."""
+    """Steps whose constants are there at the same time: rows of ROMs, kernels, and tables."""
 
     steps: list[Step] = field(default_factory=list)
     biases: frozenset[int] = frozenset()
     scales: frozenset[int] = frozenset()
     tables: frozenset[int] = frozenset()
+    kernels: frozenset[int] = frozenset()
 
 
 def _rows(one: Descriptor, parts: int) -> tuple[range, range]:
@@ -89,16 +91,20 @@ class ConstantsLoader:
 
     def _grown(self, part: _Part, group: list[Step]) -> _Part | None:
         """Return a part with more steps, or None where their constants have no place."""
-        biases, scales, tables = part.biases, part.scales, part.tables
+        biases, scales, tables, kernels = part.biases, part.scales, part.tables, part.kernels
         for one in (step.descriptor for step in group):
-            if one.kind == Kind.COMPUTE and one.final:
+            if one.kind == Kind.DEPTHWISE:
+                kernels = kernels.union(record_of(one, self._capacity))
+                tables |= {one.finish.table}
+            elif one.kind == Kind.COMPUTE and one.final:
                 of_biases, of_scales = _rows(one, self._capacity.sizes.parts)
                 biases, scales = biases.union(of_biases), scales.union(of_scales)
                 tables |= {one.finish.table}
         fits = max(len(biases), len(scales)) <= self._half
+        fits = fits and len(kernels) <= KERNEL_WORDS // 2
         if not fits or len(tables) > max(self._capacity.tables // 2, 1):
             return None
-        return _Part([*part.steps, *group], biases, scales, tables)
+        return _Part([*part.steps, *group], biases, scales, tables, kernels)
 
     def _loads(self, part: _Part, number: int, held: frozenset[int] = frozenset()) -> list[Step]:
         """Return the transfers of a part's constants."""
@@ -109,11 +115,18 @@ class ConstantsLoader:
             rows, factors = sorted(part.biases), sorted(part.scales)
             packed = {
                 Space.BIASES: pack_steps(rom.bias[rows], capacity),
-                Space.SCALES: pack_scales(rom.multiplier[factors], rom.shift[factors], capacity),
+                Space.SCALES: pack_steps(
+                    scale_words(rom.multiplier[factors], rom.shift[factors]), capacity
+                ),
             }
             for space, words in packed.items():
                 count = len(words) // (capacity.step_beats * capacity.beat_bytes)
                 loads.append(Transfer(space, near, Region.PROGRAM, self._store(words), count))
+        if part.kernels:
+            words = rom.kernels[sorted(part.kernels)].astype(np.uint8).tobytes()
+            half = number % 2 * KERNEL_WORDS // 2
+            far, count = self._store(words), len(part.kernels)
+            loads.append(Transfer(Space.KERNELS, half, Region.PROGRAM, far, count))
         for table in sorted(part.tables):
             if table in self._slots:
                 self._slots[table] = self._slots.pop(table)
@@ -142,12 +155,18 @@ class ConstantsLoader:
     def _moved(self, part: _Part, number: int, slots: dict[int, int]) -> Iterator[Step]:
         """Yield a part's steps, their constants where they were brought."""
         near = number % 2 * self._half
-        biases, scales = (
-            {row: near + place for place, row in enumerate(sorted(rows))}
-            for rows in (part.biases, part.scales)
+        half = number % 2 * KERNEL_WORDS // 2
+        biases, scales, kernels = (
+            {row: first + place for place, row in enumerate(sorted(rows))}
+            for first, rows in ((near, part.biases), (near, part.scales), (half, part.kernels))
         )
         for step in part.steps:
             one = step.descriptor
+            if one.kind == Kind.DEPTHWISE:
+                finish = replace(one.finish, table=slots[one.finish.table])
+                moved = replace(one, weight_address=kernels[one.weight_address], finish=finish)
+                yield Step(moved, step.name)
+                continue
             if one.kind != Kind.COMPUTE:
                 yield step
                 continue

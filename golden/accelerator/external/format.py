@@ -63,7 +63,13 @@ class Header:
 
 def common_fields(one: Descriptor) -> dict[str, int]:
     """Return what all descriptors say."""
-    return {"kind": one.kind, "waits": one.waits, "loads": one.loads, "stores": one.stores}
+    return {
+        "kind": one.kind,
+        "waits": one.waits,
+        "loads": one.loads,
+        "stores": one.stores,
+        "depthwise": one.depthwise,
+    }
 
 
 def compute_fields(one: Descriptor, *, large: bool = False) -> dict[str, int]:
@@ -72,7 +78,7 @@ def compute_fields(one: Descriptor, *, large: bool = False) -> dict[str, int]:
     ``large`` is whether weights on the diagonal are without signs.
     """
     source, windows, finish = one.source, one.windows, one.finish
-    if one.kind != Kind.COMPUTE:  # one word
+    if one.kind == Kind.GAIN:  # one word
         source = replace(source, height=1, width=1, pitch=0, plane=0)
     return {
         "base": source.base,
@@ -105,6 +111,7 @@ def compute_fields(one: Descriptor, *, large: bool = False) -> dict[str, int]:
         "scale": finish.scale,
         "table": finish.table,
         "target": finish.target,
+        "kernels": one.weight_address if one.kind == Kind.DEPTHWISE else 0,
         "zero_point": source.zero_point,
         "row": windows.row,
         "column": windows.column,
@@ -187,8 +194,8 @@ def pack_steps(words: Integers, capacity: Capacity) -> bytes:
     return slots.tobytes()
 
 
-def pack_scales(multiplier: Integers, shift: Integers, capacity: Capacity) -> bytes:
-    """Return steps' factors with their shifts: of how much less than the largest.
+def scale_words(multiplier: Integers, shift: Integers) -> Integers:
+    """Return factors with their shifts: of how much less than the largest.
 
     Raises
     ------
@@ -200,7 +207,13 @@ def pack_scales(multiplier: Integers, shift: Integers, capacity: Capacity) -> by
     if np.any(factor >> MULTIPLIER_BITS) or np.any(have > SHIFTS.high):
         rule = f"m / 2^s with m below 2^{MULTIPLIER_BITS} and s from {SHIFTS.low} to {SHIFTS.high}"
         raise ParameterError("scale", rule, f"{multiplier.tolist()} / 2^{shift.tolist()}")
-    return pack_steps(factor | (SHIFTS.high - have) << MULTIPLIER_BITS, capacity)
+    words: Integers = factor | (SHIFTS.high - have) << MULTIPLIER_BITS
+    return words
+
+
+def scales_of(words: Integers) -> tuple[Integers, Integers]:
+    """Return factors and shifts: `scale_words` undone."""
+    return words & ((1 << MULTIPLIER_BITS) - 1), SHIFTS.high - (words >> MULTIPLIER_BITS)
 
 
 def padded(parts: Iterable[bytes], beat_bytes: int) -> bytes:

@@ -1,8 +1,8 @@
 """Which descriptors must wait for which: found from what each reads and writes.
 
 Descriptors begin in their order, each when the one before has read all. What may still be under
-way then are the words of the last that finished sums, loads in their order, and stores in
-theirs.
+way then are the words of the last that finished sums, loads in their order, stores in
+theirs, and what the depthwise unit does in its.
 """
 
 from collections import deque
@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from golden.accelerator.descriptor import ANY, Descriptor, Kind, Region, Space, Transfer
 from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.external.depthwise import record_of
+from golden.accelerator.program import finishes
 
 Place = tuple[Space | Region, int, int]
 """A memory, and from where to before where."""
@@ -18,13 +20,21 @@ Place = tuple[Space | Region, int, int]
 UNWRITTEN = 1
 """Descriptors whose words may not all be written when the next one begins."""
 UNDER_WAY = 8
-"""More transfers than can be: those that wait have a queue of fewer."""
+"""More of a kind than can be: those that wait have a queue of fewer."""
+
+
+MOVES = (Kind.LOAD, Kind.STORE)
+BESIDE = (*MOVES, Kind.DEPTHWISE)
+"""What goes on by itself, each kind in its order."""
 
 
 @dataclass(frozen=True)
 class _Access:
+    """What a descriptor reads and writes, and whether it is the depthwise unit that does."""
+
     reads: tuple[Place, ...] = ()
     writes: tuple[Place, ...] = ()
+    own: bool = False
 
 
 def _meet(some: Sequence[Place], others: Sequence[Place]) -> bool:
@@ -43,7 +53,11 @@ def _box(first: int, reaches: Sequence[int]) -> tuple[int, int]:
 
 def beats_of(transfer: Transfer, capacity: Capacity) -> int:
     """Return the beats of a block."""
-    of_word = {Space.MAPS: capacity.word_beats, Space.TABLES: 1}
+    of_word = {
+        Space.MAPS: capacity.word_beats,
+        Space.TABLES: 1,
+        Space.KERNELS: capacity.kernel_beats,
+    }
     return transfer.words * of_word.get(transfer.space, capacity.step_beats)
 
 
@@ -66,19 +80,24 @@ def _compute(one: Descriptor, capacity: Capacity) -> _Access:
         source.width - 1,
     )
     reads: list[Place] = [(Space.MAPS, *_box(source.base, reaches))]
-    if one.kind != Kind.COMPUTE or not one.final:
+    if not finishes(one):
         return _Access(tuple(reads))
     parts = capacity.sizes.parts
     rows, columns = windows.rows - 1, windows.columns - 1
-    biases = (rows * finish.bias_row, columns * finish.bias_column, parts - 1)
     table = capacity.table_beats
-    reads += [
-        (Space.BIASES, *_box(finish.bias, biases)),
-        (Space.SCALES, finish.scale, finish.scale + parts),
-        (Space.TABLES, finish.table * table, (finish.table + 1) * table),
-    ]
+    reads.append((Space.TABLES, finish.table * table, (finish.table + 1) * table))
+    if one.kind == Kind.DEPTHWISE:
+        record = record_of(one, capacity)
+        reads.append((Space.KERNELS, record.start, record.stop))
+    else:
+        biases = (rows * finish.bias_row, columns * finish.bias_column, parts - 1)
+        reads += [
+            (Space.BIASES, *_box(finish.bias, biases)),
+            (Space.SCALES, finish.scale, finish.scale + parts),
+        ]
     target = (rows * finish.target_row, columns * finish.target_column)
-    return _Access(tuple(reads), ((Space.MAPS, *_box(finish.target, target)),))
+    written = ((Space.MAPS, *_box(finish.target, target)),)
+    return _Access(tuple(reads), written, one.kind == Kind.DEPTHWISE)
 
 
 @dataclass
@@ -87,41 +106,48 @@ class _Order:
 
     capacity: Capacity
     unwritten: deque[_Access] = field(default_factory=lambda: deque(maxlen=UNWRITTEN))
-    transfers: dict[Kind, deque[_Access]] = field(
-        default_factory=lambda: {kind: deque(maxlen=UNDER_WAY) for kind in (Kind.LOAD, Kind.STORE)}
+    others: dict[Kind, deque[_Access]] = field(
+        default_factory=lambda: {kind: deque(maxlen=UNDER_WAY) for kind in BESIDE}
     )
 
     def add(self, one: Descriptor) -> Descriptor:
         """Return a descriptor that waits for what it must."""
-        moves = one.kind in self.transfers
-        access = (_transfer if moves else _compute)(one, self.capacity)
+        beside = one.kind in self.others
+        access = (_transfer if one.kind in MOVES else _compute)(one, self.capacity)
         waits = any(self._unwritten(one, access, other) for other in self.unwritten)
         left = {
-            kind: ANY if kind == one.kind else self._left(access, others)
-            for kind, others in self.transfers.items()
+            kind: ANY if kind == one.kind and kind in MOVES else self._left(one, access, others)
+            for kind, others in self.others.items()
         }
         if waits:
             self.unwritten.clear()
-        if moves:
-            self.transfers[one.kind].append(access)
+        if beside:
+            self.others[one.kind].append(access)
         elif one.kind == Kind.COMPUTE and one.final:
             self.unwritten.append(access)
-        return replace(one, waits=waits, loads=left[Kind.LOAD], stores=left[Kind.STORE])
+        return replace(
+            one,
+            waits=waits,
+            loads=left[Kind.LOAD],
+            stores=left[Kind.STORE],
+            depthwise=left[Kind.DEPTHWISE],
+        )
 
     @staticmethod
     def _unwritten(one: Descriptor, access: _Access, other: _Access) -> bool:
         """Whether a descriptor meets words that may not be written, or constants in use."""
         if one.kind == Kind.LOAD:
             return _meet(access.writes, (*other.reads[1:], *other.writes))
-        return _meet(access.reads, other.writes)
+        writes = access.writes if one.kind == Kind.DEPTHWISE else ()
+        return _meet((*access.reads, *writes), other.writes)
 
     @staticmethod
-    def _left(access: _Access, others: Sequence[_Access]) -> int:
-        """Return how many of the last transfers may be under way."""
+    def _left(one: Descriptor, access: _Access, others: Sequence[_Access]) -> int:
+        """Return how many of the last of a kind may be under way."""
         for later, other in enumerate(reversed(others)):
-            if _meet(access.reads, other.writes) or _meet(
-                access.writes, (*other.reads, *other.writes)
-            ):
+            # What is written by the same unit is written in order, after all before is read.
+            writes = () if one.kind == Kind.DEPTHWISE and other.own else access.writes
+            if _meet(access.reads, other.writes) or _meet(writes, (*other.reads, *other.writes)):
                 return later
         return ANY
 

@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from golden.accelerator.descriptor import Descriptor, Kind, Region, Space, Transfer
-from golden.accelerator.external.capacity import SHIFTS, SLOT_BYTES, TABLE, Capacity
-from golden.accelerator.external.format import Header, pack_descriptor, pack_rows, padded
+from golden.accelerator.external.capacity import KERNEL_WORDS, SHIFTS, SLOT_BYTES, TABLE, Capacity
+from golden.accelerator.external.depthwise import BIASED_BITS, Record, record_of
+from golden.accelerator.external.format import Header, pack_descriptor, pack_rows, padded, scales_of
 from golden.accelerator.external.hazards import beats_of
-from golden.accelerator.program import Program, ProgramRun, Rom, finishes
+from golden.accelerator.program import Program, ProgramRun, Rom, exactly, finishes
 from golden.numbers.interval import Integers, wrap
-from golden.numbers.quantize import MULTIPLIER_BITS
 
 Octets = npt.NDArray[np.uint8]
 
@@ -119,6 +119,7 @@ class ExternalRun(ProgramRun):
             np.zeros(steps, np.int64),
             np.full(steps, SHIFTS.high, np.int64),
             np.zeros((capacity.tables, TABLE), np.int64),
+            np.zeros((KERNEL_WORDS, capacity.depthwise * sizes.tile), np.int64),
         )
         inside = Program(sizes, program.descriptors, rom, capacity.map_words, program.names)
         super().__init__(inside, np.zeros((0, sizes.tile), np.int64))
@@ -136,6 +137,7 @@ class ExternalRun(ProgramRun):
         does = {
             Kind.COMPUTE: self._compute,
             Kind.GAIN: self._keep_gain,
+            Kind.DEPTHWISE: self._depthwise,
             Kind.LOAD: self._load,
             Kind.STORE: self._store,
         }
@@ -151,9 +153,18 @@ class ExternalRun(ProgramRun):
             Space.BIASES: self._fill_biases,
             Space.SCALES: self._fill_scales,
             Space.TABLES: self._fill_tables,
+            Space.KERNELS: self._fill_kernels,
         }[moves.space]
         for near, content in self._blocks(moves, beats):
             fill(near, content)
+
+    def _depthwise(self, one: Descriptor) -> None:
+        rows = self._rom.kernels[one.weight_address :][: len(record_of(one, self._capacity))]
+        record = Record.unpacked(rows, one.windows, self._capacity)
+        kernel = record.kernel.reshape(self._tile, -1)
+        total = sum(x * kernel[:, tap] for tap, x in enumerate(self._taps(one)))
+        sums = wrap(total + record.bias, BIASED_BITS)
+        self._write(one, exactly(sums, record.multiplier, record.shift, one.finish))
 
     def _store(self, one: Descriptor) -> None:
         moves = one.transfer
@@ -188,8 +199,13 @@ class ExternalRun(ProgramRun):
 
     def _fill_scales(self, near: int, content: Octets) -> None:
         steps = self._slots(content)
-        self._rom.multiplier[near : near + len(steps)] = steps & ((1 << MULTIPLIER_BITS) - 1)
-        self._rom.shift[near : near + len(steps)] = SHIFTS.high - (steps >> MULTIPLIER_BITS)
+        multiplier, shift = scales_of(steps)
+        self._rom.multiplier[near : near + len(steps)] = multiplier
+        self._rom.shift[near : near + len(steps)] = shift
+
+    def _fill_kernels(self, near: int, content: Octets) -> None:
+        words = content.reshape(-1, self._rom.kernels.shape[1])
+        self._rom.kernels[near : near + len(words)] = words
 
     def _fill_tables(self, near: int, content: Octets) -> None:
         first = near * self._capacity.beat_bytes

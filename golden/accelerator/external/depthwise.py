@@ -1,0 +1,182 @@
+"""Kernels that each keep to a channel, for a unit that does them while the matrix unit works.
+
+A tile's *record* is what the unit's memory has of it, a word of ``depthwise`` bytes a lane: the
+kernel's words, then a word of biases and one of factors, each in a lane's low bytes. For every
+row of the kernel there are *groups* of as many weights as are multiplied in a cycle, that of the
+last columns first; columns that miss are in front, with weights of 0.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Self, TypeGuard
+
+import numpy as np
+
+from golden.accelerator.constants import Constants
+from golden.accelerator.descriptor import Descriptor, Finish, Kind, Source, Windows
+from golden.accelerator.external.capacity import KERNEL_SIDE, Capacity
+from golden.accelerator.external.format import scale_words, scales_of
+from golden.accelerator.operators.move import Moves
+from golden.accelerator.operators.sums import SMALL, Sums
+from golden.matrix.design import tiles
+from golden.network.map import Map
+from golden.numbers.interval import Integers, Interval, wrap
+
+KEPT_BITS = 22
+"""Of a sum of products on its way: more than any kernel's of `KERNEL_SIDE` needs."""
+BIASED_BITS = 24
+"""Of a sum with its bias, and of that."""
+_LARGEST_SAMPLE = 256
+"""Of samples less a zero point."""
+_TAIL = 2
+"""Words behind a kernel's."""
+
+
+def groups_of(columns: int, taps: int) -> int:
+    """Return how often a word is read for a row of a kernel, ``taps`` weights at a time."""
+    return -(-columns // taps)
+
+
+def record_of(one: Descriptor, capacity: Capacity) -> range:
+    """Return the words of kernels that a descriptor uses."""
+    w = one.windows
+    words = w.kernel_rows * groups_of(w.kernel_columns, capacity.depthwise) + _TAIL
+    return range(one.weight_address, one.weight_address + words)
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What the unit keeps of a tile.
+
+    Parameters
+    ----------
+    kernel
+        int64 ``[tile, K_h, K_w]``, 8 bits.
+    bias
+        int64 ``[tile]``, `BIASED_BITS`.
+    multiplier, shift
+        int64 ``[tile]``, of factors.
+    """
+
+    kernel: Integers
+    bias: Integers
+    multiplier: Integers
+    shift: Integers
+
+    def packed(self, taps: int) -> Integers:
+        """Return its words, int64 ``[n, tile * taps]``, bytes."""
+        tile, rows, columns = self.kernel.shape
+        groups = groups_of(columns, taps)
+        wide = np.zeros((tile, rows, groups * taps), np.int64)
+        wide[..., groups * taps - columns :] = self.kernel
+        split = wide.reshape(tile, rows, groups, taps)[:, :, ::-1]
+        kernel = np.moveaxis(split.reshape(tile, rows * groups, taps), 0, 1)
+        tail = np.stack([self.bias, scale_words(self.multiplier, self.shift)])
+        tail_bytes = tail[..., None] >> 8 * np.arange(BIASED_BITS // 8)
+        words = np.zeros((len(kernel) + _TAIL, tile, taps), np.int64)
+        words[:-_TAIL] = kernel
+        words[-_TAIL:, :, : BIASED_BITS // 8] = tail_bytes
+        packed: Integers = words.reshape(len(words), -1) & 255
+        return packed
+
+    @classmethod
+    def unpacked(cls, words: Integers, windows: Windows, capacity: Capacity) -> Self:
+        """Return the record of a descriptor with such windows."""
+        taps, tile = capacity.depthwise, capacity.sizes.tile
+        lanes = words.reshape(-1, tile, taps)
+        rows, columns = windows.kernel_rows, windows.kernel_columns
+        groups = groups_of(columns, taps)
+        split = np.moveaxis(lanes[:-_TAIL], 1, 0).reshape(tile, rows, groups, taps)
+        kernel = wrap(split[:, :, ::-1].reshape(tile, rows, -1)[..., groups * taps - columns :], 8)
+        tail = lanes[-_TAIL:, :, : BIASED_BITS // 8] << 8 * np.arange(BIASED_BITS // 8)
+        bias, scale = tail.sum(axis=-1)
+        multiplier, shift = scales_of(scale & ((1 << KEPT_BITS) - 1))
+        return cls(kernel, wrap(bias, BIASED_BITS), multiplier, shift)
+
+
+class DepthwiseLowering:
+    """Makes descriptors of operators that the depthwise unit does.
+
+    Parameters
+    ----------
+    capacity
+        Of the accelerator.
+    constants
+        Where records are stored.
+    source_of
+        Gives where a map lies.
+    """
+
+    def __init__(
+        self, capacity: Capacity, constants: Constants, source_of: Callable[[str], Source]
+    ) -> None:
+        self._taps = capacity.depthwise
+        self._tile = capacity.sizes.tile
+        self._constants = constants
+        self._source = source_of
+
+    def does(self, lowered: Sums | Moves) -> TypeGuard[Sums]:
+        """Return whether the unit does it: one kernel a channel, of more than a tap."""
+        if not self._taps or not isinstance(lowered, Sums) or len(lowered.terms) != 1:
+            return False
+        (term,) = lowered.terms
+        w = term.windows
+        if term.source is None or not term.apart or term.gain is not None or term.raised:
+            return False
+        takes = self._source(term.source)
+        plain = not (lowered.product or lowered.rescale.single or w.largest)
+        rows, columns = term.weight.shape[2:]
+        sides = rows * columns > 1 and max(rows, columns) <= KERNEL_SIDE
+        steps = min(w.row_stride, w.column_stride) > 0 and w.row_tap == w.column_tap == 1
+        around = not w.around or (rows <= takes.height + 1 and columns <= takes.width + 1)
+        if not (plain and sides and steps and around):
+            return False
+        start = lowered.start
+        if start[0].size > 1 or not SMALL.holds(Interval.of(term.weight)):
+            return False
+        most = _LARGEST_SAMPLE * np.abs(term.weight).sum(axis=(1, 2, 3)) + np.abs(start[:, 0, 0])
+        return bool(most.max() < 1 << (BIASED_BITS - 1))
+
+    def descriptors(self, sums: Sums, gives: Map, table: int) -> Iterator[Descriptor]:
+        """Yield a descriptor a tile, of a map whose first word has the address 0."""
+        (term,) = sums.terms
+        assert term.source is not None
+        source = self._source(term.source)
+        rows, columns = term.weight.shape[2:]
+        windows = replace(
+            term.windows,
+            rows=gives.height,
+            columns=gives.width,
+            kernel_rows=rows,
+            kernel_columns=columns,
+        )
+        scale = [
+            np.broadcast_to(values, gives.channels)
+            for values in (sums.rescale.multiplier, sums.rescale.shift)
+        ]
+        for tile in range(tiles(gives.channels, self._tile)):
+            own = slice(tile * self._tile, min((tile + 1) * self._tile, gives.channels))
+            kernel, start = (self._lanes(values[own]) for values in (term.weight[:, 0], sums.start))
+            factors = (np.resize(values[own], self._tile) for values in scale)
+            record = Record(kernel, start[:, 0, 0], *factors)
+            yield Descriptor(
+                Kind.DEPTHWISE,
+                False,
+                replace(source, base=source.base + tile * source.tile_words),
+                windows,
+                weight_address=self._constants.kernels(record.packed(self._taps)),
+                finish=Finish(
+                    zero_point=sums.zero_point,
+                    low=sums.clip.low,
+                    high=sums.clip.high,
+                    table=table,
+                    target=tile * gives.height * gives.width,
+                    target_row=gives.width,
+                ),
+            )
+
+    def _lanes(self, values: Integers) -> Integers:
+        """Return a tile's values, those of lanes that miss 0."""
+        whole = np.zeros((self._tile, *values.shape[1:]), np.int64)
+        whole[: len(values)] = values
+        return whole

@@ -1,0 +1,151 @@
+"""Kernels a channel on a unit of their own: in the model, what the network's integers are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from golden.accelerator.descriptor import ANY, Kind, Space, Windows
+from golden.accelerator.external.capacity import KERNEL_SIDE, KERNEL_WORDS, Capacity
+from golden.accelerator.external.compile import compile_external
+from golden.accelerator.external.depthwise import BIASED_BITS, Record
+from golden.accelerator.external.program import ExternalProgram
+from golden.accelerator.sizes import Sizes
+from golden.accelerator.words import maps_of
+from golden.inputs.errors import ParameterError
+from golden.network.network import Network
+from golden.numbers.interval import wrap
+from tests.accelerator.external.bench import CAPACITY, frames_as_bytes
+from tests.accelerator.networks import Builder, grouped, metaformer, wide
+
+TAPS = (3, 4, 5, 7)
+CAPACITIES = [
+    *(replace(CAPACITY, depthwise=taps) for taps in TAPS),
+    Capacity(sizes=Sizes(tile=16, scalers=4), map_bytes=1 << 14, depthwise=3),
+]
+
+
+def windows() -> tuple[Builder, Network]:
+    """Return kernels of every side, stride and padding, each a channel's own."""
+    b = Builder((10, 29, 23), seed=7, signed=False)
+    x = "image"
+    for kernel in range(2, KERNEL_SIDE + 1):
+        pads = tuple(int(pad) for pad in b.generator.integers(0, kernel, 4))
+        stride = 1 + kernel % 3 // 2
+        x = b.convolution(x, 10, kernel, groups=10, stride=stride, padding=pads)
+        if kernel == 4:
+            x = b.pointwise(x)
+    pooled = b.average(x, (2, 1), stride=2)
+    around = b.circular(b.convolution(x, 10, 3, padding=(2, 1, 0, 0)), 0, embedding=(1, 1))
+    return b, b.network(pooled, around)
+
+
+def many() -> tuple[Builder, Network]:
+    """Return more kernels than are kept at a time."""
+    b = Builder((KERNEL_WORDS, 3, 2), seed=8)
+    channels = KERNEL_WORDS
+    return b, b.network(b.convolution("image", channels, KERNEL_SIDE, groups=channels))
+
+
+NETWORKS = {
+    "windows": windows,
+    "many": many,
+    "metaformer": metaformer,
+    "grouped": grouped,
+    "wide": wide,
+}
+
+
+def outputs_of(network: Network, program: ExternalProgram, output: bytes) -> list[np.ndarray]:
+    """Return the maps ``[1, C, H, W]`` that a frame's output holds."""
+    sizes = program.capacity.sizes
+    given = np.frombuffer(output, np.uint8).astype(np.int64)
+    words, first, found = wrap(given, 8).reshape(1, -1, sizes.tile), 0, []
+    for name in network.outputs:
+        data = network.maps[name]
+        count = -(-data.channels // sizes.tile) * data.height * data.width
+        found.append(maps_of(words[:, first : first + count], data, sizes))
+        first += count
+    return found
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("capacity", CAPACITIES)
+def test_program_does_what_the_network_does(name: str, capacity: Capacity) -> None:
+    builder, network = NETWORKS[name]()
+    program = compile_external(network, capacity)
+    assert any(one.kind == Kind.DEPTHWISE for one in program.descriptors)
+    images = builder.images(1, network)
+    expected = network.run({network.input: images})
+    (frame,) = frames_as_bytes(images, capacity.sizes)
+    found = outputs_of(network, program, program.run(frame))
+    for output, result in zip(network.outputs, found, strict=True):
+        np.testing.assert_array_equal(result, expected[output])
+
+
+@pytest.mark.parametrize("taps", TAPS)
+@pytest.mark.parametrize("rows", [1, 2, KERNEL_SIDE])
+@pytest.mark.parametrize("columns", range(1, KERNEL_SIDE + 1))
+def test_record_is_what_was_packed(taps: int, rows: int, columns: int) -> None:
+    generator = np.random.default_rng(columns)
+    tile, high = 8, 1 << (BIASED_BITS - 1)
+    capacity = Capacity(depthwise=taps)
+    record = Record(
+        generator.integers(-128, 128, (tile, rows, columns)),
+        generator.integers(-high, high, tile),
+        generator.integers(1, 1 << 17, tile),
+        generator.integers(14, 46, tile),
+    )
+    words = record.packed(taps)
+    assert words.shape == (rows * -(-columns // taps) + 2, tile * taps)
+    assert words.min() >= 0
+    assert words.max() <= 255
+    taken = Windows(kernel_rows=rows, kernel_columns=columns)
+    again = Record.unpacked(words, taken, capacity)
+    for part in ("kernel", "bias", "multiplier", "shift"):
+        np.testing.assert_array_equal(getattr(again, part), getattr(record, part))
+
+
+def test_who_takes_it_waits() -> None:
+    b = Builder((8, 5, 5))
+    x = b.convolution("image", 8)
+    first = b.convolution(x, 8, 3, groups=8)
+    apart = b.convolution(x, 8)
+    network = b.network(b.convolution(first, 8), apart)
+    program = compile_external(network, replace(CAPACITY, depthwise=3))
+    by_name = {
+        name: one
+        for name, one in zip(program.names, program.descriptors, strict=True)
+        if one.kind in (Kind.COMPUTE, Kind.DEPTHWISE)
+    }
+    assert by_name["map_1"].kind == Kind.DEPTHWISE
+    assert by_name["map_1"].waits
+    assert by_name["map_2"].depthwise == ANY
+    assert by_name["map_3"].depthwise == 0
+
+
+def test_kernels_are_not_overwritten_while_they_are_used() -> None:
+    _, network = many()
+    program = compile_external(network, replace(CAPACITY, depthwise=3))
+    fills = [
+        one
+        for one in program.descriptors
+        if one.kind == Kind.LOAD and one.transfer.space == Space.KERNELS
+    ]
+    assert len(fills) > 2
+    assert all(one.depthwise < ANY for one in fills[2:])
+
+
+def test_biases_that_are_too_large_are_left_to_the_matrix_unit() -> None:
+    b = Builder((8, 5, 5))
+    b.convolution("image", 8, 3, groups=8)
+    (node,) = b.nodes
+    b.nodes[0] = replace(node, stage=replace(node.stage, bias=np.full(8, 1 << 23)))
+    program = compile_external(b.network("map_0"), replace(CAPACITY, depthwise=3))
+    assert all(one.kind != Kind.DEPTHWISE for one in program.descriptors)
+
+
+@pytest.mark.parametrize("taps", [1, 2, 8, -1])
+def test_taps_are_refused(taps: int) -> None:
+    with pytest.raises(ParameterError, match="Depthwise must be from 3 to 7"):
+        Capacity(depthwise=taps)
