@@ -50,6 +50,12 @@ def _run() -> click.Command:
     return main
 
 
+def _report() -> click.Command:
+    from hw.report.command import main
+
+    return main
+
+
 def _implement() -> click.Command:
     from flow.command import main
 
@@ -61,10 +67,11 @@ PARTS: Mapping[str, _Part] = {
     "convert": _Part("Find the ParC layers of a trained network, and quantise them.", _convert),
     "plan": _Part("Plan hardware for all ParC layers of a network.", _plan),
     "run": _Part("Run images through a built network, in simulation.", _run),
+    "report": _Part("Write a page about builds.", _report),
     "implement": _Part("Synthesise, place and route a build.", _implement),
 }
 
-_ELSEWHERE = re.compile(r"(?:python -m )?\bhw\.(build|convert|plan|run)\b")
+_ELSEWHERE = re.compile(r"(?:python -m )?\bhw\.(build|convert|plan|run|report)\b")
 """How help and complaints call the commands where there is no `parc`."""
 
 

@@ -162,6 +162,15 @@ def main(picture: Path) -> None:
     names = " and ".join(run.name for run in exact)
     click.echo(f"{names} agree in {same}; errors are in steps of the accumulator")
     click.echo(f"picture: {picture}")
+    builds = [ROOT / "build" / "demo" / run.name / f"demo_{run.name}.json" for run in runs]
+    page = picture.with_name("report.html")
+    subprocess.run(
+        [sys.executable, "-m", "hw.report", *builds, "--no-simulation", "-o", page],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    click.echo(f"what was built, and what is known of it: {page}")
     if any(np.any(run.results != run.golden) for run in runs):
         sys.exit(1)
 

@@ -196,6 +196,10 @@ def main(picture: Path) -> None:
     heads += ["cycles/frame", "MHz placed", "frames/s", "seconds"]
     click.echo(table([heads, *(outcome.row() for outcome in outcomes)]))
     click.echo(f"picture: {picture}")
+    page = picture.with_name("report.html")
+    builds = [str(folder / name / f"digits_{name}.json") for name in TASKS]
+    _call("hw.report", *builds, "-o", str(page))
+    click.echo(f"what was built, and what is known of it: {page}")
     if not all(outcome.good for outcome in outcomes):
         sys.exit(1)
 
