@@ -5,12 +5,14 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from golden.accelerator.abilities import abilities_for
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.sizes import MOST_POSITIONS, Sizes
 from golden.engines import EngineChoice
@@ -178,6 +180,19 @@ def given_memory(command: Command) -> Command:
         )
         for key, about in MEMORY_OPTIONS.items()
     ]
+    options += [
+        click.option(
+            "--norm",
+            type=int,
+            help="With --memory axi: channels of the widest layer norm.  [the networks' own]",
+        ),
+        click.option(
+            "--single",
+            is_flag=True,
+            default=None,
+            help="With --memory axi: for scales of others, rounded as float32.  [as networks need]",
+        ),
+    ]
     return given(command, options)
 
 
@@ -281,12 +296,12 @@ def network(config: tuple[Path, ...], name: str, out: Path, **options: Any) -> N
     names = PortNames(options["clock"], options["reset"], options["reset_active"])
     check_module_name(name)
     if options["memory"] == "internal":
-        _leave_out(options, MEMORY_OPTIONS, "left out without --memory axi")
+        _leave_out(options, (*MEMORY_OPTIONS, "norm", "single"), "left out without --memory axi")
         if len(config) > 1:
             raise ParameterError("config", "one without --memory axi", len(config))
     read = [read_network(one) for one in config]
     if options["memory"] == "axi":
-        files = generate_external(read, capacity_for(options), name, names)
+        files = generate_external(read, capacity_for(read, options), name, names)
     else:
         files = generate_network(read[0], sizes_for(read[0], options), name, names)
     inputs = [path for one in config for path in (one, one.parent / WEIGHTS)]
@@ -305,8 +320,11 @@ def program_rows(programs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     return [*rows, *([str(one[key]) for key in keys] for one in programs)]
 
 
-def capacity_for(options: Mapping[str, Any]) -> Capacity:
-    """Return the capacity that was asked for; of what was left out its default."""
+def capacity_for(networks: Sequence[Network], options: Mapping[str, Any]) -> Capacity:
+    """Return the capacity that was asked for; of what was left out its default.
+
+    It is able to do what ``networks`` need, and what others may that were asked for.
+    """
     chosen = {key: options[key] for key in MEMORY_OPTIONS if options[key] is not None}
     scalers = options["scalers"]
     sizes = Sizes(
@@ -315,7 +333,10 @@ def capacity_for(options: Mapping[str, Any]) -> Capacity:
         positions=options["positions"] or Sizes.positions,
         target=options["target"],
     )
-    return Capacity(sizes=sizes, **chosen)
+    needed = abilities_for(networks)
+    norm = max(needed.norm, options["norm"] or 0)
+    abilities = replace(needed, norm=norm, single=needed.single or bool(options["single"]))
+    return Capacity(sizes=sizes, abilities=abilities, **chosen)
 
 
 def sizes_for(network: Network, options: Mapping[str, Any]) -> Sizes:

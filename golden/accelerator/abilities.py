@@ -1,6 +1,16 @@
 """What an accelerator does beside sums of products: built where a program needs it."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from golden.network.layer_norm import GAIN_BITS, LayerNorm
+from golden.network.network import Network
+from golden.network.rescale import SIGNIFICAND_BITS
+from golden.numbers.interval import Interval
+from golden.numbers.quantize import MULTIPLIER_BITS
+
+SINGLE_SHIFTS = Interval(14, 57)
+"""Of factors of float32: beyond either end all comes to a clip, or to nothing."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,25 @@ class Abilities:
     norm: int = 0
     single: bool = False
 
+    @property
+    def factor_bits(self) -> int:
+        """Width of a factor: a significand's; a gain of a layer norm has a sign."""
+        if self.single:
+            return SIGNIFICAND_BITS
+        return GAIN_BITS if self.norm else MULTIPLIER_BITS
+
 
 NONE = Abilities()
 ALL = Abilities(largest=True, product=True)
+"""What every accelerator has whose programs are in memory."""
+
+
+def abilities_for(networks: Sequence[Network]) -> Abilities:
+    """Return what an accelerator must be able to do that runs any of ``networks`` from memory."""
+    operators = [one for network in networks for one in network.operators.values()]
+    norms = [one.takes[0].channels for one in operators if isinstance(one, LayerNorm)]
+    return replace(
+        ALL,
+        norm=max(norms, default=0),
+        single=not all(network.own for network in networks),
+    )

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from golden.accelerator.abilities import SINGLE_SHIFTS
 from golden.accelerator.constants import Constants
 from golden.accelerator.descriptor import (
     Descriptor,
@@ -133,12 +134,11 @@ class Lowering:
     def _normal(self, normal: Normal, gives: Map, table: int, target: int) -> Iterator[Descriptor]:
         """Yield the descriptors of a layer norm: for each band statistics, then each tile."""
         op, size = normal.op, self._sizes.tile
-        statistics = self._statistics(normal.source, gives)
+        statistics = self._statistics(normal)
         keeps = Finish(
             norm=Norm.STATISTICS,
             channels=gives.channels,
             epsilon=op.epsilon,
-            target_row=gives.width,
         )
         made = []
         for tile in range(tiles(gives.channels, size)):
@@ -169,11 +169,11 @@ class Lowering:
         whole[: len(values)] = values
         return whole.reshape(-1, self._sizes.scalers)
 
-    def _statistics(self, name: str, data: Map) -> list[_Part]:
+    def _statistics(self, normal: Normal) -> list[_Part]:
         """Return what gives the sum of squares, and that and the sum: the first two outputs."""
-        size, source = self._sizes.tile, self._source(name)
-        count, rest = divmod(data.channels, size)
-        end = replace(source, base=source.base + count * data.height * data.width, lanes=rest)
+        size, source = self._sizes.tile, self._source(normal.source)
+        count, rest = divmod(normal.op.gives.channels, size)
+        end = replace(source, base=source.base + count * source.tile_words, lanes=rest)
         pieces = [(source, count)] * (count > 0) + [(end, 1)] * (rest > 0)
         nothing = np.zeros(size, np.int64)
         parts = []
@@ -181,14 +181,14 @@ class Lowering:
             for piece, n_tiles in pieces:
                 rows = np.zeros((n_tiles, size), np.int64)
                 address = self._constants.weights(rows)
-                windows = Windows(tiles=n_tiles)
+                windows = replace(normal.windows, tiles=n_tiles)
                 parts.append(_Part(piece, windows, Weights.DIAGONAL, address, nothing, lanes=lanes))
         # Neighbours apart: their weights' products would be in the sum.
         weight = np.zeros((2, size, size), np.int64)
         weight[0, 1, 0::2] = weight[1, 1, 1::2] = 1
         for piece, n_tiles in pieces:
             kind, address = self._rows_of(np.tile(weight, (n_tiles, 1, 1)))
-            windows = Windows(kernel_columns=2, column_tap=0, tiles=n_tiles)
+            windows = replace(normal.windows, kernel_columns=2, column_tap=0, tiles=n_tiles)
             parts.append(_Part(piece, windows, kind, address, nothing))
         return parts
 
@@ -311,8 +311,12 @@ class Lowering:
         start = wrap(start - constant[:, None, None], SUM_BITS)
         rows, columns = start.shape[1:]
         address = self._constants.bias(np.moveaxis(start, 0, -1).reshape(-1, scalers))
+        multiplier, shift = sums.rescale.multiplier, sums.rescale.shift
+        if sums.rescale.single:
+            least = SINGLE_SHIFTS.low
+            shift = np.where(multiplier, np.clip(shift, least, SINGLE_SHIFTS.high), least)
         scale = []
-        for values in (sums.rescale.multiplier, sums.rescale.shift):
+        for values in (multiplier, shift):
             whole = np.broadcast_to(values, gives.channels)[outputs]
             scale.append(np.resize(whole, size).reshape(parts, scalers))
         return Finish(

@@ -18,7 +18,7 @@ from golden.accelerator.descriptor import (
 )
 from golden.accelerator.sizes import CENTRED_BITS, SUM_BITS, Sizes
 from golden.matrix.design import RAISED_BITS
-from golden.network.layer_norm import reciprocal_root
+from golden.network.layer_norm import GAIN_BITS, reciprocal_root
 from golden.network.rescale import to_float32
 from golden.numbers.fixed import round_half_even
 from golden.numbers.interval import Integers, Interval, wrap
@@ -286,7 +286,7 @@ class ProgramRun:
         """Return what is normalised, scaled and rounded: see `LayerNorm`."""
         difference = wrap(self._sums - self._total[:, None], SUM_BITS)
         u = (difference * self._root[:, None]) >> (19 + self._exponent[:, None])
-        y = round_half_even(u * gain + offset, shift) + finish.zero_point
+        y = round_half_even(u * wrap(gain, GAIN_BITS) + offset, shift) + finish.zero_point
         clipped: Integers = np.clip(y, finish.low, finish.high)
         return clipped
 

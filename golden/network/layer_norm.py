@@ -13,7 +13,8 @@ from golden.numbers.interval import Integers, Interval
 
 NORMAL_F_BITS = 12
 """Fraction bits of what is normalised."""
-_MOST_SPREAD = 60
+GAIN_BITS = 18
+SPREAD_BITS = 60
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -51,16 +52,16 @@ class LayerNorm(Operator):
         """See `Operator`."""
         check_count(self.takes, 1)
         check_shape("gives", self.gives.shape, self.takes[0].shape)
-        for name, bits in (("gain", 18), ("offset", 32)):
+        for name, bits in (("gain", GAIN_BITS), ("offset", 32)):
             values, words = getattr(self, name), Interval.signed(bits)
             check_shape(name, values.shape, (self.takes[0].channels,))
             if not words.holds(Interval.of(values)):
                 raise ParameterError(name, f"from {words.low} to {words.high}", values.max())
         check_range("shift", self.shift, 0, 47)
-        check_range("epsilon", self.epsilon, 1, (1 << _MOST_SPREAD) - 1)
+        check_range("epsilon", self.epsilon, 1, (1 << SPREAD_BITS) - 1)
         spread = self.spread.high
-        if spread >= 1 << _MOST_SPREAD:
-            raise ParameterError("epsilon", f"such that V stays below 2^{_MOST_SPREAD}", spread)
+        if spread >= 1 << SPREAD_BITS:
+            raise ParameterError("epsilon", f"such that V stays below 2^{SPREAD_BITS}", spread)
 
     @property
     def sums(self) -> Interval:

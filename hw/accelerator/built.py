@@ -1,9 +1,10 @@
 """What `hw.build network` left, read back."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from golden.accelerator.abilities import ALL, Abilities
 from golden.accelerator.compile import compile_network
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
@@ -27,7 +28,12 @@ def capacity_of(manifest: dict[str, Any]) -> Capacity:
     """Return how large an accelerator is whose memory is outside."""
     parameters = manifest["parameters"]
     own = {field.name for field in fields(Capacity)} & parameters.keys()
-    return Capacity(sizes=sizes_of(manifest), **{key: parameters[key] for key in own})
+    more = {field.name for field in fields(Abilities)} & parameters.keys()
+    return Capacity(
+        sizes=sizes_of(manifest),
+        abilities=replace(ALL, **{key: parameters[key] for key in more}),
+        **{key: parameters[key] for key in own},
+    )
 
 
 def network_of(manifest: dict[str, Any], folder: Path, number: int = 0) -> Network:

@@ -7,14 +7,10 @@ from amaranth.hdl import Cat, Module, Signal, Value, signed, unsigned
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from golden.accelerator.abilities import Abilities
 from golden.accelerator.program import Rom
 from golden.accelerator.sizes import DATA_BITS, SUM_BITS
-from golden.network.rescale import SIGNIFICAND_BITS
 from golden.numbers.interval import Integers, Interval
-from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.accelerator.layout import Layouts
-from hw.accelerator.normal import GAIN_BITS
 from hw.parts.ports import Component, View
 from hw.parts.tables import Table
 from hw.primitives.memory import READ_LATENCY, Memory
@@ -30,13 +26,6 @@ def shift_bits(shifts: Interval) -> int:
     return max((shifts.high - shifts.low).bit_length(), 1)
 
 
-def factor_bits(abilities: Abilities) -> int:
-    """Return the width of a factor: a gain of a layer norm has a sign."""
-    if abilities.single:
-        return SIGNIFICAND_BITS
-    return GAIN_BITS if abilities.norm else MULTIPLIER_BITS
-
-
 def biases_layout(layouts: Layouts) -> data.ArrayLayout:
     """Return the layout of a step's biases."""
     return data.ArrayLayout(signed(SUM_BITS), layouts.sizes.scalers)
@@ -47,7 +36,7 @@ def scales_layout(layouts: Layouts) -> data.StructLayout:
     scalers, bits = layouts.sizes.scalers, shift_bits(layouts.shifts)
     return data.StructLayout(
         {
-            "multiplier": data.ArrayLayout(unsigned(factor_bits(layouts.abilities)), scalers),
+            "multiplier": data.ArrayLayout(unsigned(layouts.abilities.factor_bits), scalers),
             "shift": data.ArrayLayout(unsigned(bits), scalers),
         }
     )
@@ -132,7 +121,7 @@ class PostConstants(Component):
     def _fixed(self, m: Module, rom: Rom) -> None:
         """Keep all in ROM."""
         shifts = self._layouts.shifts
-        bits = [factor_bits(self._layouts.abilities), shift_bits(shifts)]
+        bits = [self._layouts.abilities.factor_bits, shift_bits(shifts)]
         places = {
             "bias_rom": (_rows([rom.bias], [SUM_BITS]), self.bias_addr, self.biases),
             "scales_rom": (
@@ -155,7 +144,7 @@ class PostConstants(Component):
         fill, scalers = self.fill, self._sizes.scalers
         slots = [fill.word.word_select(lane, SLOT_BITS) for lane in range(scalers)]
         bits = shift_bits(self._layouts.shifts)
-        factor = factor_bits(self._layouts.abilities)
+        factor = self._layouts.abilities.factor_bits
         factors = [slot[:factor] for slot in slots]
         shifts = [slot[factor : factor + bits] for slot in slots]
         places = {

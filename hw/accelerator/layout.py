@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from amaranth.hdl import Shape
 from amaranth.lib import data
 
 from golden.accelerator.abilities import NONE, Abilities
 from golden.accelerator.descriptor import Descriptor, Finish, Kind, Source, Windows
-from golden.accelerator.program import Program, Rom
+from golden.accelerator.program import Program, Rom, finishes
 from golden.accelerator.sizes import Sizes
 from golden.numbers.interval import Interval
 from hw.parts.tables import packed
@@ -121,8 +122,8 @@ class Layouts:
         Rows and columns that windows come to at most, on either side of a map's corner.
     line_bits
         Of an address of a row within a map, which may lie outside.
-    shifts, offsets
-        Ranges of requantisers' shifts, and of what they add.
+    shifts, own_shifts, offsets
+        Ranges of factors' shifts, of those that are rounded once, and of zero points.
     abilities
         What is built beside sums of products.
     rom
@@ -140,6 +141,7 @@ class Layouts:
     side: int
     line_bits: int
     shifts: Interval
+    own_shifts: Interval
     offsets: Interval
     abilities: Abilities = NONE
     rom: Rom | None = None
@@ -168,6 +170,7 @@ def layouts_of(program: Program) -> Layouts:
         side=side,
         line_bits=(map_words + line).bit_length() + 1,
         shifts=Interval.of(program.rom.shift),
+        own_shifts=_own_shifts(program),
         offsets=Interval.of([one.finish.zero_point for one in program.descriptors]),
         abilities=program.abilities,
         rom=program.rom,
@@ -176,6 +179,18 @@ def layouts_of(program: Program) -> Layouts:
             for first, second in zip(reads, finishes, strict=True)
         ],
     )
+
+
+def _own_shifts(program: Program) -> Interval:
+    """Return the range of shifts that are not float32's."""
+    parts = program.sizes.parts
+    own = [
+        program.rom.shift[one.finish.scale :][:parts]
+        for one in program.descriptors
+        if finishes(one) and not one.finish.single
+    ]
+    # Without any, whatever there is: the requantiser is built all the same.
+    return Interval.of(np.concatenate(own) if own else program.rom.shift)
 
 
 def _reach(program: Program) -> tuple[int, int]:

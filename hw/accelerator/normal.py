@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib.wiring import In, Out
 
 from golden.accelerator.sizes import CENTRED_BITS, SUM_BITS
-from golden.network.layer_norm import NORMAL_F_BITS
+from golden.network.layer_norm import GAIN_BITS, NORMAL_F_BITS
 from golden.numbers.interval import Interval
 from hw.accelerator.layout import Layouts
 from hw.accelerator.statistics import EXPONENT_BITS, ROOT_BITS
@@ -13,7 +13,6 @@ from hw.parts.ports import Component
 from hw.parts.requantize import Requantizer
 from hw.primitives.multiplier import SharedMultiplier
 
-GAIN_BITS = 18
 _LEAST_SHIFT = 3
 """An exponent of -16, which is none's, would shift by so much."""
 _FINE = 2
@@ -64,7 +63,7 @@ class NormalLane(Component):
     def __init__(self, layouts: Layouts, clip: Interval) -> None:
         self._target = layouts.sizes.target
         self._bits = normal_bits(layouts.abilities.norm)
-        self._shifts = layouts.shifts
+        self._shifts = layouts.own_shifts
         self._offsets = layouts.offsets
         self._clip = clip
         super().__init__(
@@ -74,7 +73,7 @@ class NormalLane(Component):
                 "exponent": In(signed(EXPONENT_BITS)),
                 "gain": In(signed(GAIN_BITS)),
                 "offset": In(signed(SUM_BITS)),
-                "shift": In(range(layouts.shifts.high - layouts.shifts.low + 1)),
+                "shift": In(range(layouts.own_shifts.high - layouts.own_shifts.low + 1)),
                 "zero_point": In(signed(layouts.offsets.bits)),
                 "o": Out(signed(CENTRED_BITS)),
             }

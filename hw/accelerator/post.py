@@ -270,7 +270,7 @@ class PostUnit(Component):
         self, m: Module, sums: Sequence[Value], part: Value, constants: PostConstants
     ) -> list[Value]:
         """Return the samples of a step's sums."""
-        told, shifts, offsets = self.told.payload, self._layouts.shifts, self._layouts.offsets
+        told, shifts, offsets = self.told.payload, self._layouts.own_shifts, self._layouts.offsets
         m.d.comb += constants.scale_addr.eq(told.scale + part)
         late = 1 + product_latency(self._sizes, self._layouts.abilities)
         factors = delay(m, constants.scales, late, name="factors")
@@ -288,7 +288,7 @@ class PostUnit(Component):
             m.d.comb += [
                 requantize.i.payload[0].eq(total),
                 requantize.multiplier.eq(factors.multiplier[lane]),
-                requantize.shift.eq(factors.shift[lane]),
+                requantize.shift.eq(self._own(factors.shift[lane])),
             ]
             if offsets.low != offsets.high:
                 m.d.comb += requantize.zero_point.eq(told.offset)
@@ -301,6 +301,11 @@ class PostUnit(Component):
             scaled = self._choose(m, paths, lane)
             samples.append(self._look_up(m, scaled, lane, constants))
         return samples
+
+    def _own(self, shift: Value) -> Value:
+        """Return a shift as what is rounded once has it: less than the largest of those."""
+        less: Value = shift - (self._layouts.shifts.high - self._layouts.own_shifts.high)
+        return less
 
     def _choose(self, m: Module, paths: Sequence[_Path], lane: int) -> Value:
         """Return what the last path gives that is meant, all as late as the latest."""
@@ -337,7 +342,9 @@ class PostUnit(Component):
             normal.root.eq(kept.root),
             normal.exponent.eq(kept.exponent),
             normal.gain.eq(delay(m, constants.scales.multiplier[lane], 1, name=f"gain_{lane}")),
-            normal.shift.eq(delay(m, constants.scales.shift[lane], 1, name=f"shift_{lane}")),
+            normal.shift.eq(
+                self._own(delay(m, constants.scales.shift[lane], 1, name=f"shift_{lane}"))
+            ),
             normal.offset.eq(delay(m, constants.biases[lane], 1, name=f"offset_{lane}")),
             normal.zero_point.eq(self.told.payload.offset),
         ]

@@ -1,12 +1,14 @@
 """What an accelerator takes of a device: multipliers and block RAMs, exactly."""
 
+from golden.accelerator.abilities import Abilities
 from golden.accelerator.program import Program
-from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS
+from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS, Sizes
+from golden.network.layer_norm import GAIN_BITS
 from golden.network.rescale import SIGNIFICAND_BITS
 from golden.numbers.quantize import MULTIPLIER_BITS
-from hw.accelerator.constants import factor_bits, shift_bits
+from hw.accelerator.constants import shift_bits
 from hw.accelerator.layout import layouts_of
-from hw.accelerator.normal import GAIN_BITS, normal_bits
+from hw.accelerator.normal import normal_bits
 from hw.accelerator.post import FACTOR_BITS
 from hw.accelerator.statistics import ROOT_BITS, statistics_layout
 from hw.matrix.predict import predict as predict_matrix
@@ -17,10 +19,10 @@ from hw.targets.cost import Cost
 def predict(program: Program) -> Cost:
     """Return the multipliers and block RAMs of an `Accelerator`; its LUTs are not predicted."""
     sizes, roms, layouts = program.sizes, program.rom, layouts_of(program)
-    scale = sizes.scalers * (factor_bits(program.abilities) + shift_bits(layouts.shifts))
+    scale = sizes.scalers * (program.abilities.factor_bits + shift_bits(layouts.shifts))
     parts = [
         predict_matrix(sizes.matrix),
-        product(lanes=1, a_bits=SUM_BITS, b_bits=MULTIPLIER_BITS + 1).times(sizes.scalers),
+        post(sizes, program.abilities),
         ram(depth=layouts.map_words, width=DATA_BITS * sizes.tile),
         rom(depth=len(roms.weights), width=CENTRED_BITS * sizes.tile),
         rom(depth=len(roms.bias), width=SUM_BITS * sizes.scalers),
@@ -28,18 +30,24 @@ def predict(program: Program) -> Cost:
         rom(depth=roms.tables.size, width=DATA_BITS).times(sizes.scalers),
         rom(depth=len(program.descriptors), width=layouts.whole.size),
     ]
-    if program.abilities.product:
-        factors = product(lanes=1, a_bits=FACTOR_BITS, b_bits=FACTOR_BITS)
-        parts.append(factors.times(sizes.scalers))
-    if program.abilities.single:
-        half = product(lanes=1, a_bits=SIGNIFICAND_BITS + 2, b_bits=SIGNIFICAND_BITS // 2 + 1)
-        parts.append(half.times(2 * sizes.scalers))
     if channels := program.abilities.norm:
-        wide = normal_bits(channels)
-        parts += [
-            product(lanes=1, a_bits=SUM_BITS, b_bits=ROOT_BITS + 1).times(sizes.scalers),
-            product(lanes=1, a_bits=wide, b_bits=GAIN_BITS).times(sizes.scalers),
-            ram(depth=sizes.positions, width=statistics_layout(channels).size),
-        ]
+        parts.append(ram(depth=sizes.positions, width=statistics_layout(channels).size))
     total = sum(parts, Cost())
     return Cost(multipliers=total.multipliers, block_rams=total.block_rams)
+
+
+def post(sizes: Sizes, abilities: Abilities) -> Cost:
+    """Return the multipliers of a `PostUnit`."""
+    lane = [product(lanes=1, a_bits=SUM_BITS, b_bits=MULTIPLIER_BITS + 1)]
+    if abilities.product:
+        lane.append(product(lanes=1, a_bits=FACTOR_BITS, b_bits=FACTOR_BITS))
+    if abilities.single:
+        half = product(lanes=1, a_bits=SIGNIFICAND_BITS + 2, b_bits=SIGNIFICAND_BITS // 2 + 1)
+        lane.append(half.times(2))
+    if channels := abilities.norm:
+        wide = normal_bits(channels)
+        lane += [
+            product(lanes=1, a_bits=SUM_BITS, b_bits=ROOT_BITS + 1),
+            product(lanes=1, a_bits=wide, b_bits=GAIN_BITS),
+        ]
+    return sum(lane, Cost()).times(sizes.scalers)

@@ -10,6 +10,7 @@ from golden.network.arithmetic import Add, Multiply
 from golden.network.circular import Circular
 from golden.network.convolution import Convolution
 from golden.network.files import CONFIG, WEIGHTS, written
+from golden.network.layer_norm import LayerNorm
 from golden.network.map import Map
 from golden.network.move import Concatenate, Select
 from golden.network.network import Network
@@ -147,6 +148,20 @@ class Builder:
             clip=gives.range,
         )
 
+    def layer_norm(self, source: str) -> str:
+        data = self.maps[source]
+        gives = self.map_of(data.shape)
+        return self.add(
+            LayerNorm,
+            gives,
+            [source],
+            gain=self.draw(data.channels, low=-(1 << 15), high=1 << 15),
+            offset=self.draw(data.channels, low=-(1 << 26), high=1 << 26),
+            shift=22,
+            epsilon=int(self.generator.integers(1, 1 << 20)),
+            clip=gives.range,
+        )
+
     def select(self, source: str, channels: list[int], rows: list[int], columns: list[int]) -> str:
         data = self.maps[source]
         gives = Map(
@@ -208,6 +223,14 @@ def grouped() -> tuple[Builder, Network]:
     pooled = b.average(y, (2, 1), stride=2)
     picked = b.select(y, [5, 0, 5], [1, 3, 5], [0, 2])
     return b, b.network(pooled, b.plus(picked, picked))
+
+
+def normed() -> tuple[Builder, Network]:
+    """Return layer norms: in bands, of all sorts of channels, of a map that is near."""
+    b = Builder((3, 21, 20), seed=4)
+    x = b.pointwise(b.layer_norm(b.convolution("image", 20, 3)))
+    y = b.layer_norm(b.convolution(x, 9, 2, stride=2, padding=(0, 0, 0, 0)))
+    return b, b.network(b.plus(y, b.layer_norm(y)), b.layer_norm("image"))
 
 
 def wide() -> tuple[Builder, Network]:

@@ -2,18 +2,22 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from golden.accelerator.abilities import ALL
 from golden.accelerator.compile import compile_network
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
 from golden.accelerator.sizes import Sizes
+from golden.inputs.errors import ParameterError
+from hw.accelerator.built import capacity_of
 from hw.accelerator.timing import Timeline
-from hw.build import run
-from tests.accelerator.networks import Builder, folder_of, grouped, metaformer
+from hw.build import MEMORY_OPTIONS, capacity_for, run
+from tests.accelerator.networks import Builder, folder_of, grouped, metaformer, normed
 
 
 def test_build_writes_all_that_is_promised(tmp_path: Path) -> None:
@@ -78,6 +82,20 @@ def test_refusals(
     assert not out.exists()
 
 
+def test_abilities_are_what_networks_need_and_more() -> None:
+    _, network = normed()
+    options = dict.fromkeys((*MEMORY_OPTIONS, "norm", "single", "positions", "scalers"))
+    options |= {"tile": 8, "target": "generic"}
+    assert capacity_for([network], options).abilities == replace(ALL, norm=20)
+    wider = capacity_for([network], options | {"norm": 77, "single": True})
+    assert wider.abilities == replace(ALL, norm=77, single=True)
+    with pytest.raises(ParameterError, match=r"^Norm must be from 0 to 8192, not 9000$"):
+        capacity_for([network], options | {"norm": 9000})
+    for abilities in (ALL, replace(ALL, norm=19)):
+        with pytest.raises(ParameterError, match=r"^Operator must be a layer norm of at most"):
+            compile_external(network, Capacity(abilities=abilities))
+
+
 def test_build_with_memory_outside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     configs = []
     for number, make in enumerate((grouped, metaformer)):
@@ -92,6 +110,7 @@ def test_build_with_memory_outside(tmp_path: Path, capsys: pytest.CaptureFixture
     assert [line.split()[-1] for line in printed[-2:]] == ["0", "0"]
     capacity = Capacity(sizes=Sizes(tile=8, scalers=2), map_bytes=4096)
     assert manifest["hash"] == f"{capacity.hash:016x}"
+    assert capacity_of(manifest) == capacity
     image = (out / "acc.bin").read_bytes()
     for make, program in zip((grouped, metaformer), manifest["programs"], strict=True):
         expected = compile_external(make()[1], capacity).image

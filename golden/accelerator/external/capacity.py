@@ -4,10 +4,12 @@ import hashlib
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 
-from golden.accelerator.abilities import ALL, Abilities
+from golden.accelerator.abilities import ALL, SINGLE_SHIFTS, Abilities
 from golden.accelerator.sizes import CENTRED_BITS, Sizes
 from golden.inputs.errors import ParameterError, check_range
+from golden.network.layer_norm import SPREAD_BITS
 from golden.numbers.interval import Interval
+from golden.numbers.quantize import MULTIPLIER_BITS
 
 VERSION = 1
 """Of the format of programs, and of the registers."""
@@ -15,11 +17,37 @@ TABLE = 256
 """Entries of a table."""
 SHIFTS = Interval(14, 45)
 """Of factors: smaller shifts are made larger, with the factor."""
+NORM_SHIFTS = Interval(14, 47)
+"""With layer norms."""
+
+
+@dataclass(frozen=True)
+class ScaleForm:
+    """How factors with their shifts lie in memory.
+
+    Parameters
+    ----------
+    bits
+        Of a factor; above it is how much less than the largest its shift is.
+    shifts
+        Of all factors.
+    own
+        Of those that are rounded once.
+    """
+
+    bits: int
+    shifts: Interval
+    own: Interval
+
+
+OWN_SCALES = ScaleForm(MULTIPLIER_BITS, SHIFTS, SHIFTS)
 SLOT_BYTES = 4
 """Of a bias, and of a factor with its shift."""
 HEADER_WORDS = 16
 """Of 32 bits, before all else in a program."""
 PASSES_BITS = 16
+MOST_NORM = 8192
+"""Channels of a layer norm at most."""
 _TILES_BITS = 8
 _TRANSFERS_BITS = 4
 KERNEL_SIDE = 7
@@ -94,6 +122,7 @@ class Capacity:
         check_range("side_bits", self.side_bits, 4, 12)
         if self.depthwise:
             check_range("depthwise", self.depthwise, LEAST_TAPS, MOST_TAPS)
+        check_range("norm", self.abilities.norm, 0, MOST_NORM)
 
     @property
     def beat_bytes(self) -> int:
@@ -140,6 +169,13 @@ class Capacity:
         """Width of an address in the buffer of maps."""
         return (self.map_words - 1).bit_length()
 
+    @property
+    def scales(self) -> ScaleForm:
+        """How factors lie in memory."""
+        own = NORM_SHIFTS if self.abilities.norm else SHIFTS
+        all_ = SINGLE_SHIFTS if self.abilities.single else own
+        return ScaleForm(self.abilities.factor_bits, all_, own)
+
     @cached_property
     def common(self) -> dict[str, tuple[int, bool]]:
         """Fields of all descriptors: width, and whether signed."""
@@ -179,6 +215,17 @@ class Capacity:
         }
         if self.depthwise:
             unsigned["kernels"] = (KERNEL_WORDS - 1).bit_length()
+        if self.abilities.single:
+            unsigned |= {"single": 1, "early": 1}
+        if self.abilities.norm:
+            unsigned |= {
+                "squares": 1,
+                "half": 2,
+                "lanes": (self.sizes.tile - 1).bit_length(),
+                "norm": 2,
+                "channels": self.abilities.norm.bit_length(),
+                "epsilon": SPREAD_BITS,
+            }
         signed = {
             "pitch": address + 1,
             "plane": address + 1,

@@ -105,7 +105,7 @@ class _ExternalCompiler:
         lowered = self._lowered(node)
         work = Work(
             (follower or node).name,
-            lowered if isinstance(lowered, Sums) else None,
+            _sums_of(lowered),
             self._network.maps[node.name],
             {name: self._network.maps[name] for name in node.sources},
             self._tile,
@@ -135,21 +135,23 @@ class _ExternalCompiler:
         for name in work.sources:
             self._drop(name, number)
 
-    def _descriptors(self, part: Sums | Moves, gives: Map, table: int) -> Iterator[Descriptor]:
+    def _descriptors(
+        self, part: Sums | Moves | Normal, gives: Map, table: int
+    ) -> Iterator[Descriptor]:
         """Return the descriptors of a part of an operator: the depthwise unit's, where it can."""
         if self._depthwise.does(part):
             return self._depthwise.descriptors(part, gives, table)
         return self._lowering.descriptors(part, gives, table, 0)
 
-    def _lowered(self, node: Node) -> Sums | Moves:
-        """Return an operator as sums or moves; a layer norm's statistics have no descriptor yet."""
-        lowered = lower(node, self._capacity.sizes)
-        if isinstance(lowered, Normal):
-            rule = "one that is done with maps in external memory"
-            raise ParameterError("operator", rule, f"{lowered.op.kind} ({node.name})")
-        if isinstance(lowered, Sums) and lowered.rescale.single:
-            rule = "scaled by our own calibration with maps in external memory"
-            raise ParameterError("operator", rule, f"single, as imported ({node.name})")
+    def _lowered(self, node: Node) -> Sums | Moves | Normal:
+        """Return an operator as what it becomes, where the accelerator is able to do that."""
+        lowered, abilities = lower(node, self._capacity.sizes), self._capacity.abilities
+        if isinstance(lowered, Normal) and lowered.op.gives.channels > abilities.norm:
+            rule = f"a layer norm of at most {abilities.norm} channels on this accelerator"
+            raise ParameterError("operator", rule, f"{lowered.op.gives.channels} ({node.name})")
+        if isinstance(lowered, Sums) and lowered.rescale.single and not abilities.single:
+            rule = "scaled by our own calibration on this accelerator"
+            raise ParameterError("operator", rule, f"with scales of others ({node.name})")
         return lowered
 
     def _table(self, node: Node, follower: Node | None) -> int:
@@ -162,14 +164,17 @@ class _ExternalCompiler:
 
     @staticmethod
     def _cut(
-        work: Work, plan: Placement, band: MapPart, lowered: Sums | Moves
-    ) -> tuple[Sums | Moves, Map]:
+        work: Work, plan: Placement, band: MapPart, lowered: Sums | Moves | Normal
+    ) -> tuple[Sums | Moves | Normal, Map]:
         """Return what a band of an operator is, and what it gives."""
-        if isinstance(lowered, Sums):
+        if not isinstance(lowered, Moves):
             first_rows = {
                 name: work.takes(name, band).row for name in work.sources if name in plan.slots
             }
-            return cut_sums(work, band, first_rows)
+            sums, part = cut_sums(work, band, first_rows)
+            if isinstance(lowered, Normal):
+                return replace(lowered, row=sums.terms[0].windows.row), part
+            return sums, part
         own = range(band.tile, band.tile + band.tiles)
         kept = tuple(move for move in lowered.moves if move.tile in own)
         return Moves(kept, lowered.sums), work.gives
@@ -281,6 +286,13 @@ class _ExternalCompiler:
             self._homes.near.drop(name)
         if name in self._homes.scratch.held:
             self._homes.scratch.drop(name)
+
+
+def _sums_of(lowered: Sums | Moves | Normal) -> Sums | None:
+    """Return the sums that say which windows an operator reads, where there are any."""
+    if isinstance(lowered, Normal):
+        return lowered.reads
+    return lowered if isinstance(lowered, Sums) else None
 
 
 def _uses(network: Network) -> dict[str, list[int]]:

@@ -10,7 +10,7 @@ from golden.accelerator.external.capacity import KERNEL_WORDS, Capacity
 from golden.accelerator.external.depthwise import record_of
 from golden.accelerator.external.format import pack_steps, scale_words
 from golden.accelerator.external.steps import Step, loading
-from golden.accelerator.program import Rom
+from golden.accelerator.program import Rom, finishes
 from golden.inputs.errors import ParameterError
 
 
@@ -96,7 +96,7 @@ class ConstantsLoader:
             if one.kind == Kind.DEPTHWISE:
                 kernels = kernels.union(record_of(one, self._capacity))
                 tables |= {one.finish.table}
-            elif one.kind == Kind.COMPUTE and one.final:
+            elif finishes(one):
                 of_biases, of_scales = _rows(one, self._capacity.sizes.parts)
                 biases, scales = biases.union(of_biases), scales.union(of_scales)
                 tables |= {one.finish.table}
@@ -116,7 +116,8 @@ class ConstantsLoader:
             packed = {
                 Space.BIASES: pack_steps(rom.bias[rows], capacity),
                 Space.SCALES: pack_steps(
-                    scale_words(rom.multiplier[factors], rom.shift[factors]), capacity
+                    scale_words(rom.multiplier[factors], rom.shift[factors], capacity.scales),
+                    capacity,
                 ),
             }
             for space, words in packed.items():
@@ -170,8 +171,8 @@ class ConstantsLoader:
             if one.kind != Kind.COMPUTE:
                 yield step
                 continue
-            finish = Finish()
-            if one.final:
+            finish = one.finish if one.final else Finish()
+            if finishes(one):
                 finish = replace(
                     one.finish,
                     bias=biases[one.finish.bias],

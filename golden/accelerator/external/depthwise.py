@@ -14,8 +14,9 @@ import numpy as np
 
 from golden.accelerator.constants import Constants
 from golden.accelerator.descriptor import Descriptor, Finish, Kind, Source, Windows
-from golden.accelerator.external.capacity import KERNEL_SIDE, Capacity
+from golden.accelerator.external.capacity import KERNEL_SIDE, OWN_SCALES, Capacity
 from golden.accelerator.external.format import scale_words, scales_of
+from golden.accelerator.operators.layer_norm import Normal
 from golden.accelerator.operators.move import Moves
 from golden.accelerator.operators.sums import SMALL, Sums
 from golden.matrix.design import tiles
@@ -71,7 +72,7 @@ class Record:
         wide[..., groups * taps - columns :] = self.kernel
         split = wide.reshape(tile, rows, groups, taps)[:, :, ::-1]
         kernel = np.moveaxis(split.reshape(tile, rows * groups, taps), 0, 1)
-        tail = np.stack([self.bias, scale_words(self.multiplier, self.shift)])
+        tail = np.stack([self.bias, scale_words(self.multiplier, self.shift, OWN_SCALES)])
         tail_bytes = tail[..., None] >> 8 * np.arange(BIASED_BITS // 8)
         words = np.zeros((len(kernel) + _TAIL, tile, taps), np.int64)
         words[:-_TAIL] = kernel
@@ -90,7 +91,7 @@ class Record:
         kernel = wrap(split[:, :, ::-1].reshape(tile, rows, -1)[..., groups * taps - columns :], 8)
         tail = lanes[-_TAIL:, :, : BIASED_BITS // 8] << 8 * np.arange(BIASED_BITS // 8)
         bias, scale = tail.sum(axis=-1)
-        multiplier, shift = scales_of(scale & ((1 << KEPT_BITS) - 1))
+        multiplier, shift = scales_of(scale & ((1 << KEPT_BITS) - 1), OWN_SCALES)
         return cls(kernel, wrap(bias, BIASED_BITS), multiplier, shift)
 
 
@@ -115,7 +116,7 @@ class DepthwiseLowering:
         self._constants = constants
         self._source = source_of
 
-    def does(self, lowered: Sums | Moves) -> TypeGuard[Sums]:
+    def does(self, lowered: Sums | Moves | Normal) -> TypeGuard[Sums]:
         """Return whether the unit does it: one kernel a channel, of more than a tap."""
         if not self._taps or not isinstance(lowered, Sums) or len(lowered.terms) != 1:
             return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from golden.accelerator.descriptor import Descriptor, Kind, Weights
-from golden.accelerator.external.capacity import HEADER_WORDS, SHIFTS, VERSION, Capacity
+from golden.accelerator.external.capacity import HEADER_WORDS, VERSION, Capacity, ScaleForm
 from golden.inputs.errors import ParameterError
 from golden.numbers.interval import Integers, Interval
 from golden.numbers.quantize import MULTIPLIER_BITS
@@ -88,6 +88,14 @@ def compute_fields(one: Descriptor, *, large: bool = False) -> dict[str, int]:
         "around": windows.around,
         "largest": windows.largest,
         "product": finish.product,
+        "single": finish.single,
+        "early": finish.early,
+        "squares": one.squares,
+        "half": one.lanes,
+        "lanes": source.lanes,
+        "norm": finish.norm,
+        "channels": finish.channels,
+        "epsilon": finish.epsilon,
         "pitch": source.row_words,
         "plane": source.tile_words,
         "row_tap": windows.row_tap,
@@ -194,7 +202,7 @@ def pack_steps(words: Integers, capacity: Capacity) -> bytes:
     return slots.tobytes()
 
 
-def scale_words(multiplier: Integers, shift: Integers) -> Integers:
+def scale_words(multiplier: Integers, shift: Integers, form: ScaleForm) -> Integers:
     """Return factors with their shifts: of how much less than the largest.
 
     Raises
@@ -202,18 +210,21 @@ def scale_words(multiplier: Integers, shift: Integers) -> Integers:
     ParameterError
         Where a factor needs a shift that there is not.
     """
-    up = np.maximum(SHIFTS.low - shift, 0)
+    own = form.own
+    single = multiplier >> MULTIPLIER_BITS > 0
+    up = np.where(single, 0, np.maximum(own.low - shift, 0))
     factor, have = multiplier << up, shift + up
-    if np.any(factor >> MULTIPLIER_BITS) or np.any(have > SHIFTS.high):
-        rule = f"m / 2^s with m below 2^{MULTIPLIER_BITS} and s from {SHIFTS.low} to {SHIFTS.high}"
+    beyond = have > np.where(single, form.shifts.high, own.high)
+    if np.any(factor >> np.where(single, form.bits, MULTIPLIER_BITS) > 0) or np.any(beyond):
+        rule = f"m / 2^s with m below 2^{MULTIPLIER_BITS} and s from {own.low} to {own.high}"
         raise ParameterError("scale", rule, f"{multiplier.tolist()} / 2^{shift.tolist()}")
-    words: Integers = factor | (SHIFTS.high - have) << MULTIPLIER_BITS
+    words: Integers = factor & (1 << form.bits) - 1 | (form.shifts.high - have) << form.bits
     return words
 
 
-def scales_of(words: Integers) -> tuple[Integers, Integers]:
-    """Return factors and shifts: `scale_words` undone."""
-    return words & ((1 << MULTIPLIER_BITS) - 1), SHIFTS.high - (words >> MULTIPLIER_BITS)
+def scales_of(words: Integers, form: ScaleForm) -> tuple[Integers, Integers]:
+    """Return factors, without a sign, and shifts: `scale_words` undone."""
+    return words & ((1 << form.bits) - 1), form.shifts.high - (words >> form.bits)
 
 
 def padded(parts: Iterable[bytes], beat_bytes: int) -> bytes:

@@ -81,6 +81,7 @@ def _compute(one: Descriptor, capacity: Capacity) -> _Access:
     )
     reads: list[Place] = [(Space.MAPS, *_box(source.base, reaches))]
     if not finishes(one):
+        # Statistics are the post unit's own, which takes descriptors in their order.
         return _Access(tuple(reads))
     parts = capacity.sizes.parts
     rows, columns = windows.rows - 1, windows.columns - 1

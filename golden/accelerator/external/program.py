@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from golden.accelerator.descriptor import Descriptor, Kind, Region, Space, Transfer
-from golden.accelerator.external.capacity import KERNEL_WORDS, SHIFTS, SLOT_BYTES, TABLE, Capacity
+from golden.accelerator.external.capacity import KERNEL_WORDS, SLOT_BYTES, TABLE, Capacity
 from golden.accelerator.external.depthwise import BIASED_BITS, Record, record_of
 from golden.accelerator.external.format import Header, pack_descriptor, pack_rows, padded, scales_of
 from golden.accelerator.external.hazards import beats_of
@@ -117,7 +117,7 @@ class ExternalRun(ProgramRun):
             program.rows,
             np.zeros(steps, np.int64),
             np.zeros(steps, np.int64),
-            np.full(steps, SHIFTS.high, np.int64),
+            np.full(steps, capacity.scales.shifts.high, np.int64),
             np.zeros((capacity.tables, TABLE), np.int64),
             np.zeros((KERNEL_WORDS, capacity.depthwise * sizes.tile), np.int64),
         )
@@ -199,7 +199,7 @@ class ExternalRun(ProgramRun):
 
     def _fill_scales(self, near: int, content: Octets) -> None:
         steps = self._slots(content)
-        multiplier, shift = scales_of(steps)
+        multiplier, shift = scales_of(steps, self._capacity.scales)
         self._rom.multiplier[near : near + len(steps)] = multiplier
         self._rom.shift[near : near + len(steps)] = shift
 

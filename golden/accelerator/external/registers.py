@@ -45,6 +45,8 @@ class Stop(IntEnum):
     """Nothing went on for too long."""
     ABORT = 18
     """The driver said so."""
+    NORM = 19
+    """A descriptor of a layer norm of no channels, or of more than there may be."""
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,15 @@ from typing import Any
 from golden.accelerator.external.capacity import VERSION, Capacity
 from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.program import ExternalProgram
-from golden.accelerator.sizes import SUM_BITS
 from golden.network.network import Network
-from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.accelerator.external.accelerator import ExternalAccelerator
 from hw.accelerator.external.driver import c_header, python_driver
 from hw.accelerator.external.timing import ExternalTimeline
 from hw.accelerator.generate import ends, model_files, verilog_files, versions
-from hw.accelerator.post import FACTOR_BITS
+from hw.accelerator.predict import post
 from hw.emit.axi import MemoryWrapper, PortNames, memory_port_names
 from hw.emit.files import with_manifest
 from hw.emit.template import instantiation
-from hw.predict import product
 
 PAGE = 4096
 """Programs begin at multiples of so many bytes of NAME.bin."""
@@ -77,7 +74,7 @@ def _described(
     """Return what the manifest says of the accelerator."""
     sizes = capacity.sizes
     return {
-        "multipliers": sizes.matrix.multipliers + _post_multipliers(capacity),
+        "multipliers": sizes.matrix.multipliers + post(sizes, capacity.abilities).multipliers,
         "parameters": {
             "memory": "axi",
             "tile": sizes.tile,
@@ -92,6 +89,8 @@ def _described(
             "tables": capacity.tables,
             "weight_bytes": capacity.weight_bytes,
             "side_bits": capacity.side_bits,
+            "norm": capacity.abilities.norm,
+            "single": capacity.abilities.single,
         },
         "version": VERSION,
         "hash": f"{capacity.hash:016x}",
@@ -119,14 +118,6 @@ def _entry(network: Network, program: ExternalProgram, model: str, offset: int) 
         **ends(network, program.capacity.sizes),
         "certificate": network.certificate(),
     }
-
-
-def _post_multipliers(capacity: Capacity) -> int:
-    """Return the multipliers of the post unit."""
-    scaled = product(lanes=1, a_bits=SUM_BITS, b_bits=MULTIPLIER_BITS + 1)
-    chosen = product(lanes=1, a_bits=FACTOR_BITS, b_bits=FACTOR_BITS)
-    each = scaled.multipliers + (chosen.multipliers if capacity.abilities.product else 0)
-    return each * capacity.sizes.scalers
 
 
 def _explain(manifest: dict[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data
 
-from golden.accelerator.external.capacity import PASSES_BITS, SHIFTS, Capacity
+from golden.accelerator.external.capacity import PASSES_BITS, Capacity
 from golden.accelerator.sizes import CENTRED_BITS
 from golden.numbers.interval import Interval
 from hw.accelerator.layout import Layouts
@@ -13,13 +13,14 @@ from hw.accelerator.layout import Layouts
 _FINISH = (
     *("bias", "bias_row", "bias_column", "scale", "offset", "low", "high", "table", "product"),
     *("target", "target_row", "target_column"),
+    *("single", "early", "norm", "channels", "epsilon"),
 )
 _TAPS = ("pitch", "row_tap", "column_tap")
 """What other fields are made of."""
 LOOPS = ("", "kernel_")
 """Of windows, and of their taps; inside out where the largest of taps is looked for."""
-NORM = (("squares", "half", "lanes"), ("norm", "channels", "epsilon", "single", "early"))
-"""What layer norms and float32's roundings are told, reading and finishing: there are none."""
+ABLE = ("squares", "half", "lanes", "single", "early", "norm", "channels", "epsilon")
+"""What layer norms and float32's roundings are told: 0 where they are not built."""
 _COUNTS = ("last_column", "last_row")
 """Of windows: who reads is told, and who finishes."""
 
@@ -59,18 +60,17 @@ def layouts_for(capacity: Capacity) -> Layouts:
         "kernel_column_stride": known["column_tap"],
         "last_pass": unsigned(PASSES_BITS),
     }
+    known = dict.fromkeys(ABLE, unsigned(1)) | known
     read = {n: shape for n, shape in known.items() if n not in (*_FINISH, *_TAPS)}
     return Layouts(
         sizes=capacity.sizes,
         map_words=capacity.map_words,
-        read=data.StructLayout(read | derived | dict.fromkeys(NORM[0], unsigned(1))),
-        finish=data.StructLayout(
-            {name: known[name] for name in (*_FINISH, *_COUNTS)}
-            | dict.fromkeys(NORM[1], unsigned(1))
-        ),
+        read=data.StructLayout(read | derived),
+        finish=data.StructLayout({name: known[name] for name in (*_FINISH, *_COUNTS)}),
         side=2 << capacity.side_bits,
         line_bits=line.width,
-        shifts=SHIFTS,
+        shifts=capacity.scales.shifts,
+        own_shifts=capacity.scales.own,
         offsets=Interval.signed(CENTRED_BITS),
         abilities=capacity.abilities,
         constants=capacity.constants,

@@ -8,13 +8,13 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from golden.accelerator.descriptor import Kind, Region, Space, Weights
+from golden.accelerator.descriptor import Kind, Norm, Region, Space, Weights
 from golden.accelerator.external.capacity import PASSES_BITS, TABLE, Capacity
 from golden.accelerator.external.registers import Stop
 from hw.accelerator.external.bus import beat_signature
 from hw.accelerator.external.layout import (
+    ABLE,
     LOOPS,
-    NORM,
     common_layout,
     compute_layout,
     layouts_for,
@@ -241,9 +241,18 @@ class DescriptorCheck(Component):
         self._taken = Signal(len(rows) + 1)
         m.d.comb += self._taken.eq(self._used + rows)
         other = ~one.first & (self._known != products["positions"].p)
+        final = one.final
+        norms: list[tuple[Value, Stop]] = []
+        if capacity.abilities.norm:
+            statistics, normal = (one.norm == kind for kind in (Norm.STATISTICS, Norm.NORMAL))
+            final = one.final & ~statistics
+            wide = (one.channels == 0) | (one.channels > capacity.abilities.norm)
+            unknown = (one.norm != Norm.NONE) & ~statistics & ~normal
+            norms = [(unknown | (one.norm != Norm.NONE) & wide, Stop.NORM)]
         return [
-            (one.final & beyond, Stop.TARGET),
-            (one.final & beyond_constants, Stop.CONSTANTS),
+            *norms,
+            (final & beyond, Stop.TARGET),
+            (final & beyond_constants, Stop.CONSTANTS),
             (other, Stop.SUMS),
             (self._taken > self.rows, Stop.WEIGHTS),
         ]
@@ -291,7 +300,9 @@ class DescriptorCheck(Component):
     def _give(self, m: Module) -> None:
         """Say all of a descriptor that units are told."""
         one, products, told = self._compute, self._products, self.o.payload
-        derived: dict[str, Value] = {name: Const(0) for names in NORM for name in names}
+        derived: dict[str, Value] = {
+            name: Const(0) for name in ABLE if name not in self._capacity.compute
+        }
         derived |= {
             "kind": self._said.kind,
             "waits": self._said.waits,
@@ -317,7 +328,7 @@ class DescriptorCheck(Component):
             value = derived[str(name)] if name in derived else one[name]
             m.d.comb += told.whole.read[name].eq(value)
         for name, _ in layouts.finish:
-            value = derived[str(name)] if name in NORM[1] else one[name]
+            value = derived[str(name)] if name in ABLE and name in derived else one[name]
             m.d.comb += told.whole.finish[name].eq(value)
         m.d.comb += [
             told.transfer.eq(self._transfer),

@@ -8,11 +8,11 @@ are counted together, so it is a prediction within some per cent, which tests ho
 from collections import deque
 from dataclasses import dataclass, field
 
-from golden.accelerator.descriptor import ANY, Descriptor, Kind, Space
+from golden.accelerator.descriptor import ANY, Descriptor, Kind, Norm, Space
 from golden.accelerator.external.format import common_fields, compute_fields
 from golden.accelerator.external.hazards import beats_of
 from golden.accelerator.external.program import ExternalProgram, rows_of
-from hw.accelerator import post, reader, weights
+from hw.accelerator import post, reader, statistics, weights
 from hw.matrix import unit as matrix
 
 _BEGIN = 14
@@ -177,6 +177,10 @@ class ExternalTimeline:
         ends = start + (count - 1) * taps
         if one.final:
             posted = max(self._written[-1] + 2, start + self._matrix, begins + 3)
+            if one.finish.norm == Norm.STATISTICS:
+                each = statistics.cycles_of(self._capacity.abilities.norm) + statistics.INTERVAL
+                self._written.append(posted + count * each)
+                return ends
             done = max(posted + count * sizes.parts, ends + self._matrix + sizes.parts)
             self._written.append(done - 1 + self._post)
         return ends

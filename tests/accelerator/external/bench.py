@@ -1,12 +1,13 @@
 """One small accelerator with its memory outside, for all tests: programs change, it does not."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from golden.accelerator.abilities import ALL
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.sizes import Sizes
@@ -23,10 +24,11 @@ CAPACITY = Capacity(
     data_bits=32,
     burst=8,
     map_bytes=1 << 13,
-    constants=256,
+    constants=512,
     tables=4,
     weight_bytes=1 << 11,
     side_bits=8,
+    abilities=replace(ALL, norm=128, single=True),
 )
 MEMORY = 1 << 22
 PATIENCE = 3_000_000

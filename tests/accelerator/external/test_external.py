@@ -1,8 +1,11 @@
 """One Verilog with all in memory runs any program, word for word, whatever memory does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from golden.accelerator.abilities import ALL
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.registers import Stop
@@ -13,9 +16,9 @@ from hw.accelerator.external.timing import ExternalTimeline, MemoryPace
 from hw.simulate.external import ExternalBench
 from tests.accelerator.external.bench import CAPACITY, MEMORY, Session, built, frames_as_bytes
 from tests.accelerator.external.corrupt import small
-from tests.accelerator.networks import grouped, metaformer, wide
+from tests.accelerator.networks import grouped, metaformer, normed, wide
 
-NETWORKS = {"metaformer": metaformer, "grouped": grouped, "wide": wide}
+NETWORKS = {"metaformer": metaformer, "grouped": grouped, "wide": wide, "normed": normed}
 TOLERANCE = 0.03
 """Of cycles: beats of three streams are counted, not which comes first."""
 MEMORIES = {
@@ -36,6 +39,7 @@ MEMORIES = {
             constants=256,
             tables=2,
             map_bytes=1 << 14,
+            abilities=replace(ALL, norm=20),
         ),
     ],
 )
@@ -82,7 +86,7 @@ def test_programs_on_one_verilog() -> None:
 )
 def test_cycles_are_about_those_predicted(settings: dict[str, int], memory: MemoryPace) -> None:
     with ExternalBench(built(), MEMORY) as bench:
-        for make in (wide, small):
+        for make in (wide, small, normed):
             builder, network = make()
             program = compile_external(network, CAPACITY)
             frames = frames_as_bytes(builder.images(1, network), CAPACITY.sizes)
