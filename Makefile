@@ -52,6 +52,14 @@ $(VENV)/trained: $(READY)
 	$(RUN) -m pip install --quiet --constraint constraints.txt --no-deps --ignore-requires-python rapidocr-onnxruntime
 	touch $@
 
+$(VENV)/systems: $(READY)
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,systems]'
+	touch $@
+
+$(VENV)/litex: $(READY)
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,ecp5,systems,litex]'
+	touch $@
+
 demo: $(READY)
 	$(RUN) scripts/demo.py
 

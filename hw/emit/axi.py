@@ -373,12 +373,13 @@ class MemoryWrapper(Elaboratable):
         wires = self._wires
         for channel in ("aw", "ar"):
             m.d.comb += self._stream(f"s_{channel}").payload.eq(wires[f"s_axi_{channel}"]["addr"])
-        written = self._stream("s_w").payload
+        written, read = self._stream("s_w").payload, self._stream("s_r").payload
         m.d.comb += [
             written.data.eq(wires["s_axi_w"]["data"]),
             written.strobe.eq(wires["s_axi_w"]["strb"]),
             wires["s_axi_b"]["resp"].eq(self._stream("s_b").payload),
-            wires["s_axi_r"]["data"].eq(self._stream("s_r").payload),
+            wires["s_axi_r"]["data"].eq(read.data),
+            wires["s_axi_r"]["resp"].eq(read.response),
         ]
 
 

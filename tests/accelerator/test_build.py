@@ -1,10 +1,8 @@
 """The command line: a network's folder to an accelerator's files."""
 
 import json
-import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -115,13 +113,20 @@ def test_build_with_memory_outside(tmp_path: Path, capsys: pytest.CaptureFixture
     for make, program in zip((grouped, metaformer), manifest["programs"], strict=True):
         expected = compile_external(make()[1], capacity).image
         assert image[program["offset"] :][: program["bytes"]] == expected
-    subprocess.run(["gcc", "-fsyntax-only", "-Wall", "-Werror", str(out / "acc.h")], check=True)
-    scope: dict[str, Any] = {}
-    exec(compile((out / "acc.py").read_text(), "acc.py", "exec"), scope)
-    registers = {0x08: capacity.hash & 0xFFFFFFFF, 0x0C: capacity.hash >> 32}
-    driver = scope["Accelerator"](registers.get, registers.__setitem__)
-    driver.start(3)
-    assert (registers[0x1C], registers[0x10]) == (3, 1)
-    registers |= {0x14: 18 << 8 | 2, 0x18: 7}
-    with pytest.raises(RuntimeError, match=r"^Accelerator stopped: ABORT, descriptor 7$"):
-        driver.check()
+    assert manifest["registers"] == {"file": "acc.rdl", "interface": "s_axi", "bytes": 256}
+    left = {"parc.c", "parc.h", "parc.py", "parc_registers.h", "acc.h", "acc.py", "acc.rdl"}
+    assert left <= manifest["sha256"].keys()
+    # Another build beside it has the same driver.
+    assert run(["network", *configs, *options, "-o", str(out), "--name", "other"]) == 0
+    assert {path.name for path in out.glob("*.h")} >= {"acc.h", "other.h", "parc.h"}
+
+
+@pytest.mark.parametrize("name", ["parc", "PARC_registers"])
+def test_no_build_is_called_as_its_driver(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = folder_of(grouped()[1], tmp_path / "net")
+    arguments = ["network", "--config", str(config), "--memory", "axi", "--tile", "8"]
+    assert run([*arguments, "-o", str(tmp_path / "out"), "--name", name]) == 2
+    message = f"hw.build: --name must be another name than that of a driver's file, not '{name}'\n"
+    assert capsys.readouterr().err == message

@@ -5,13 +5,14 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from golden.accelerator.external.capacity import Capacity
-from golden.accelerator.external.registers import ADDRESS_BITS
+from golden.accelerator.external.registers import REGISTER_MAP
 from hw.accelerator.external.bus import ReadId, answer_layout, burst_layout, written_layout
 from hw.accelerator.external.control import Control
 from hw.accelerator.external.core import ExternalCore
 from hw.accelerator.external.port import BurstWriter, ReadPort
-from hw.accelerator.external.registers import COUNTER_BITS, WORD, WRITE_LAYOUT, DriverRegisters
+from hw.accelerator.external.registers import COUNTER_BITS, DriverRegisters
 from hw.parts.ports import Component, Stream, flipped
+from hw.parts.registers import register_ports
 from hw.parts.streams import connect_streams
 
 
@@ -47,7 +48,6 @@ class ExternalAccelerator(Component):
     def __init__(self, capacity: Capacity) -> None:
         self.capacity = capacity
         bursts = stream.Signature(burst_layout(capacity))
-        registers = stream.Signature(ADDRESS_BITS)
         super().__init__(
             {
                 "ar": Out(bursts),
@@ -55,11 +55,7 @@ class ExternalAccelerator(Component):
                 "aw": Out(bursts),
                 "w": Out(stream.Signature(written_layout(capacity))),
                 "b": In(stream.Signature(2)),
-                "s_aw": In(registers),
-                "s_w": In(stream.Signature(WRITE_LAYOUT)),
-                "s_b": Out(stream.Signature(2)),
-                "s_ar": In(registers),
-                "s_r": Out(stream.Signature(WORD)),
+                **{f"s_{name}": port for name, port in register_ports(REGISTER_MAP).items()},
                 "interrupt": Out(1),
             }
         )

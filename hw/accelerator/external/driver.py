@@ -1,119 +1,169 @@
-"""Drivers: a C header and a Python module, with the registers, stops and programs of a build."""
+"""Drivers: the registers and programs of a build, for `drivers/parc.c` and `drivers/parc.py`."""
 
 import pprint
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from golden.accelerator.external.registers import (
-    ABORT,
-    BUSY,
-    CODE_SHIFT,
+    ALIGNMENT,
+    REGISTER_MAP,
     REGISTERS,
-    START,
-    STOPPED,
+    Failure,
     Stop,
 )
+from golden.inputs.errors import ParameterError
+from golden.registers import WHOLE, Access
 
+_FOLDER = Path(__file__).with_name("drivers")
+_COPIED = ("parc.c", "parc.h", "parc.py")
+_TAKEN = ("parc", "parc_registers")
 _SIZES = ("offset", "bytes", "input_bytes", "output_bytes", "scratch_bytes")
 
-_PYTHON = '''"""Driver of the accelerator {name}, written with it; needs nothing else."""
+_PYTHON = '''"""Description of the accelerator {name}, for parc.py; {name}.bin has its programs."""
 
-REGISTERS = {registers}
-STOPS = {stops}
-HASH = 0x{hash}
-PROGRAMS = {programs}
+from pathlib import Path
+
+import parc
+
+DESCRIPTION = parc.Description(
+    name={name!r},
+    hash=0x{hash},
+    registers={registers},
+    constants={constants},
+    texts={texts},
+    codes={codes},
+    programs={programs},
+)
 
 
-class Accelerator:
-    """The accelerator behind its registers.
-
-    ``read(byte)`` and ``write(byte, value)`` access a register. A program, frames and results
-    are in memory that the accelerator sees; a frame's bytes are as the manifest tells.
-    """
-
-    def __init__(self, read, write):
-        self._read, self._write = read, write
-        if self.get("HASH_LOW") | self.get("HASH_HIGH") << 32 != HASH:
-            raise RuntimeError("Accelerator must be the one of this driver")
-
-    def get(self, register):
-        """Return a register by its name."""
-        return self._read(REGISTERS[register])
-
-    def set(self, register, value):
-        """Write a register by its name."""
-        self._write(REGISTERS[register], value & 0xFFFFFFFF)
-
-    def name_region(self, region, address, size):
-        """Tell where PROGRAM, INPUT, OUTPUT or SCRATCH is; nothing else is touched."""
-        self.set(region + "_BASE", address)
-        self.set(region + "_BASE_HIGH", address >> 32)
-        self.set(region + "_SIZE", size)
-
-    def start(self, frames=1):
-        """Begin; `busy` tells when it is over."""
-        self.set("FRAMES", frames)
-        self.set("CONTROL", {start})
-
-    def abort(self):
-        """Stop."""
-        self.set("CONTROL", {abort})
-
-    @property
-    def busy(self):
-        """Whether it is under way."""
-        return bool(self.get("STATUS") & {busy})
-
-    def check(self):
-        """Raise an error where it stopped for any other reason than that all is done."""
-        code = self.get("STATUS") >> {shift}
-        if code:
-            at = self.get("DESCRIPTOR")
-            raise RuntimeError(f"Accelerator stopped: {{STOPS[code]}}, descriptor {{at}}")
+def accelerator(bus):
+    """Return the accelerator behind a bus of parc.py."""
+    return parc.Accelerator(bus, DESCRIPTION, Path(__file__).with_name({image!r}).read_bytes())
 '''
 
 
-def python_driver(manifest: dict[str, Any]) -> str:
+def check_driver_name(name: str) -> None:
+    """Refuse a build's ``name`` whose driver's files would be in the place of others.
+
+    Raises
+    ------
+    ParameterError
+        Where that is so.
+    """
+    if name.casefold() in _TAKEN:
+        raise ParameterError("name", "another name than that of a driver's file", repr(name))
+
+
+def drivers(name: str, manifest: dict[str, Any]) -> dict[str, bytes]:
+    """Return the files of drivers in C and Python for the accelerator ``name``, by name."""
+    files = {copied: (_FOLDER / copied).read_bytes() for copied in _COPIED}
+    written = {
+        "parc_registers.h": registers_header(),
+        f"{name}.h": c_header(name, manifest),
+        f"{name}.py": python_description(manifest),
+    }
+    return files | {file: text.encode() for file, text in written.items()}
+
+
+def constants() -> dict[str, int]:
+    """Return what drivers must know beside the registers' places: fields, and values at reset."""
+    found = {"ALIGNMENT": ALIGNMENT}
+    for name, register in REGISTERS.items():
+        for part, field in register.fields.items():
+            if part != WHOLE:
+                found[f"{name}_{part}"] = field.mask
+                if field.bits > 1:
+                    found[f"{name}_{part}_SHIFT"] = field.low
+            elif field.access is Access.CONSTANT and field.reset:
+                found[f"{name}_RESET"] = field.reset
+    return found
+
+
+def errors() -> dict[str, tuple[int, str]]:
+    """Return number and text of all that calls of drivers end with, by name."""
+    stopped = {f"STOP_{stop.name}": (int(stop), _stopped(stop)) for stop in Stop}
+    return stopped | {f"FAILED_{one.name}": (int(one), _told(one.about)) for one in Failure}
+
+
+def _stopped(stop: Stop) -> str:
+    return _told(stop.about if stop is Stop.NONE else f"it stopped: {stop.about}")
+
+
+def _told(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def python_description(manifest: dict[str, Any]) -> str:
     """Return the text of a Python module."""
-    programs = [{key: one[key] for key in _SIZES} for one in manifest["programs"]]
+    told = errors()
     return _PYTHON.format(
         name=manifest["name"],
-        registers=pprint.pformat({name: one.at for name, one in REGISTERS.items()}),
-        stops=pprint.pformat({int(stop): stop.name for stop in Stop}),
+        image=f"{manifest['name']}.bin",
         hash=manifest["hash"],
-        programs=pprint.pformat(programs),
-        start=START,
-        abort=ABORT,
-        busy=BUSY,
-        shift=CODE_SHIFT,
+        registers=_laid_out({name: one.at for name, one in REGISTERS.items()}),
+        constants=_laid_out(constants()),
+        texts=_laid_out({name: text for name, (_, text) in told.items()}),
+        codes=_laid_out({int(stop): f"STOP_{stop.name}" for stop in Stop}),
+        programs=_laid_out([{key: one[key] for key in _SIZES} for one in manifest["programs"]]),
     )
+
+
+def _laid_out(value: object) -> str:
+    return pprint.pformat(value, sort_dicts=False).replace("\n", "\n    ")
+
+
+def registers_header() -> str:
+    """Return the text of parc_registers.h: registers, fields and errors of all accelerators."""
+    lines = [
+        f"/* Registers of {REGISTER_MAP.about}, written by parc-hdl: 32 bits each, bytes from the",
+        " * port's base; masks of their fields; and what errors mean. */",
+        "#ifndef PARC_REGISTERS_H",
+        "#define PARC_REGISTERS_H",
+        "",
+        *_defines({name: one.at for name, one in REGISTERS.items()}, _abouts()),
+        "",
+        *_defines(constants(), {}),
+        "",
+        *_defines({name: code for name, (code, _) in errors().items()}, {}, suffix=""),
+        "",
+        "#define PARC_TEXTS(X) \\",
+    ]
+    lines += [f"    X(PARC_{name}, {_quoted(text)}) \\" for name, (_, text) in errors().items()]
+    return "\n".join([*lines, "", "#endif", ""])
+
+
+def _abouts() -> dict[str, str]:
+    return {name: one.about for name, one in REGISTERS.items()}
+
+
+def _defines(
+    values: Mapping[str, int], abouts: Mapping[str, str], *, suffix: str = "u"
+) -> Iterator[str]:
+    for name, value in values.items():
+        shown = f"0x{value:02x}u" if suffix else str(value)
+        about = f" /* {abouts[name]} */" if name in abouts else ""
+        yield f"#define PARC_{name} {shown}{about}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '\\"') + '"'
 
 
 def c_header(name: str, manifest: dict[str, Any]) -> str:
     """Return the text of a C header."""
     prefix = name.upper()
     lines = [
-        f"/* Registers, stops and programs of the accelerator {name}; {name}.bin has the bytes. */",
+        f"/* The accelerator {name}, for parc.h; {name}.bin has the bytes of its programs. */",
         f"#ifndef {prefix}_H",
         f"#define {prefix}_H",
         "",
-        "/* Registers: 32 bits each, bytes from the port's base. */",
-    ]
-    for register, one in REGISTERS.items():
-        lines.append(f"#define {prefix}_{register} 0x{one.at:02x}u /* {one.about} */")
-    bits = dict(START=START, ABORT=ABORT, BUSY=BUSY, STOPPED=STOPPED)
-    lines += ["", "/* Of CONTROL, and of STATUS. */"]
-    lines += [f"#define {prefix}_{bit} {value}u" for bit, value in bits.items()]
-    lines += [f"#define {prefix}_CODE(status) ((status) >> {CODE_SHIFT})", "", "/* Stops. */"]
-    lines += [f"#define {prefix}_STOP_{stop.name} {int(stop)}u" for stop in Stop]
-    key = manifest["hash"]
-    lines += [
-        "",
-        f"#define {prefix}_HASH 0x{key}ull",
+        f"#define {prefix}_HASH 0x{manifest['hash']}ull",
         f"#define {prefix}_PROGRAMS {len(manifest['programs'])}u",
-        "/* Of a program: where it is in the file, and the sizes of its regions, a frame's. */",
+        "/* Of struct parc_program: where it is in the file, bytes, and sizes of its regions, a",
+        " * frame's. */",
     ]
     for number, program in enumerate(manifest["programs"]):
-        lines += [
-            f"#define {prefix}_PROGRAM_{number}_{key.upper()} {program[key]}u" for key in _SIZES
-        ]
+        values = ", ".join(f"{program[key]}u" for key in _SIZES)
+        lines.append(f"#define {prefix}_PROGRAM_{number} {{{values}}}")
     return "\n".join([*lines, "", "#endif", ""])

@@ -6,14 +6,16 @@ from typing import Any
 from golden.accelerator.external.capacity import VERSION, Capacity
 from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.program import ExternalProgram
+from golden.accelerator.external.registers import registers_of
 from golden.network.network import Network
 from hw.accelerator.external.accelerator import ExternalAccelerator
-from hw.accelerator.external.driver import c_header, python_driver
+from hw.accelerator.external.driver import check_driver_name, drivers
 from hw.accelerator.external.timing import ExternalTimeline
 from hw.accelerator.generate import ends, model_files, verilog_files, versions
 from hw.accelerator.predict import post
 from hw.emit.axi import MemoryWrapper, PortNames, memory_port_names
 from hw.emit.files import with_manifest
+from hw.emit.rdl import to_rdl
 from hw.emit.template import instantiation
 
 PAGE = 4096
@@ -44,6 +46,7 @@ def generate_external(
         Where an operator has no place on the accelerator, or two names are one.
     """
     names.check_apart(name, [], memory_port_names())
+    check_driver_name(name)
     programs = [compile_external(network, capacity) for network in networks]
     wrapper = MemoryWrapper(
         ExternalAccelerator(capacity),
@@ -61,15 +64,15 @@ def generate_external(
         entries.append(_entry(network, program, next(iter(models)), len(image)))
         image += program.image
     files[f"{name}.bin"] = bytes(image)
-    manifest |= _described(capacity, networks, entries)
-    files[f"{name}.h"] = c_header(name, manifest).encode()
-    files[f"{name}.py"] = python_driver(manifest).encode()
+    manifest |= _described(name, capacity, networks, entries)
+    files |= drivers(name, manifest)
+    files[f"{name}.rdl"] = to_rdl(name, registers_of(capacity)).encode()
     files[f"{name}.veo"] = instantiation(wrapper, manifest, _explain(manifest)).encode()
     return with_manifest(files, f"{name}.json", manifest)
 
 
 def _described(
-    capacity: Capacity, networks: Sequence[Network], entries: list[dict[str, Any]]
+    name: str, capacity: Capacity, networks: Sequence[Network], entries: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Return what the manifest says of the accelerator."""
     sizes = capacity.sizes
@@ -96,8 +99,14 @@ def _described(
         "hash": f"{capacity.hash:016x}",
         **ends(networks[0], sizes),
         "programs": entries,
+        "registers": {"file": f"{name}.rdl", "interface": "s_axi", "bytes": _span(capacity)},
         "versions": versions(),
     }
+
+
+def _span(capacity: Capacity) -> int:
+    """Return the bytes that the registers take of a bus's addresses."""
+    return 1 << registers_of(capacity).address_bits
 
 
 def _entry(network: Network, program: ExternalProgram, model: str, offset: int) -> dict[str, Any]:

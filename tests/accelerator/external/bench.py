@@ -36,17 +36,25 @@ PATIENCE = 3_000_000
 IDEAL = {"latency": 0, "rate": 0, "stall": 0, "reorder": 0, "read_error": -1, "write_error": -1}
 
 
+TOP = "external"
+
+
 @cache
-def built(capacity: Capacity = CAPACITY) -> Path:
-    """Return the bench's program, built unless it was before."""
+def verilog_of(capacity: Capacity = CAPACITY) -> dict[str, bytes]:
+    """Return the accelerator's Verilog, of module `TOP`, by file name."""
     wrapper = MemoryWrapper(
         ExternalAccelerator(capacity),
         PortNames(),
         data_bits=capacity.data_bits,
         address_bits=capacity.address_bits,
     )
-    verilog = to_verilog(wrapper, "external", wrapper.ports)
-    return compiled("external", {"external.v": verilog.encode()}).build(CACHE)
+    return {f"{TOP}.v": to_verilog(wrapper, TOP, wrapper.ports).encode()}
+
+
+@cache
+def built(capacity: Capacity = CAPACITY) -> Path:
+    """Return the bench's program, built unless it was before."""
+    return compiled(TOP, verilog_of(capacity)).build(CACHE)
 
 
 def frames_as_bytes(maps: Integers, sizes: Sizes) -> list[bytes]:
