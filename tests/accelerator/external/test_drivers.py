@@ -15,6 +15,7 @@ from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.registers import REGISTERS, Failure, Stop
 from hw.accelerator.built import capacity_of
 from hw.accelerator.external.drivers import parc
+from hw.build import MEMORY_OPTIONS
 from hw.emit.product import load_product
 from hw.simulate.driven import SimulatedBus, driven
 from hw.simulate.external import ExternalBench
@@ -33,16 +34,11 @@ from tests.accelerator.networks import build_network
 NAME = "build"
 OPTIONS = {
     "memory": "axi",
-    "tile": 8,
-    "scalers": 2,
-    "positions": 64,
-    "data_bits": 32,
-    "burst": 8,
-    "map_bytes": 1 << 13,
-    "constants": 256,
-    "tables": 4,
-    "weight_bytes": 1 << 11,
-    "side_bits": 8,
+    "tile": CAPACITY.sizes.tile,
+    "scalers": CAPACITY.sizes.scalers,
+    "positions": CAPACITY.sizes.positions,
+    **{key: getattr(CAPACITY, key) for key in MEMORY_OPTIONS},
+    "norm": CAPACITY.abilities.norm,
     "name": NAME,
 }
 ADDRESS = 1 << 16
@@ -66,7 +62,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     builder, network = small()
     options = [f"--{key.replace('_', '-')}={value}" for key, value in OPTIONS.items()]
-    build_network(network, folder, *options)
+    build_network(network, folder, "--single", *options)
     assert capacity_of(load_product(folder / f"{NAME}.json").manifest) == CAPACITY
     program = compile_external(network, CAPACITY)
     assert program.scratch
