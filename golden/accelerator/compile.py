@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from golden.accelerator.constants import Constants
 from golden.accelerator.descriptor import Descriptor, Kind, Source, Windows
-from golden.accelerator.lower import Lowering
+from golden.accelerator.lower import Lowered, Lowering, MapPlace
 from golden.accelerator.memory import MapMemory
 from golden.accelerator.operators.registry import lower
 from golden.accelerator.program import Program
@@ -29,7 +29,7 @@ class _Compiler:
         self._descriptors: list[Descriptor] = []
         self._names: list[str] = []
         self._constants = Constants()
-        self._lowering = Lowering(sizes, self._constants, self._source)
+        self._lowering = Lowering(sizes, self._constants, lambda name: MapPlace(self._source(name)))
         self._left = {name: len(users) for name, users in network.users.items()}
         for name in network.outputs:
             self._left[name] += 1
@@ -91,9 +91,9 @@ class _Compiler:
         made = (follower or node).name
         target = self._place(made)
         gives = self._network.maps[node.name]
-        lowered = lower(node, self._sizes)
+        lowered = Lowered(lower(node, self._sizes), gives, table)
         waits = True
-        for one in self._lowering.descriptors(lowered, gives, table, target):
+        for one in self._lowering.whole(lowered, target):
             self._descriptors.append(replace(one, waits=waits))
             self._names.append(made)
             # A gain is read behind what came before; tiles of one operator are apart.

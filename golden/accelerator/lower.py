@@ -1,8 +1,8 @@
 """From an operator's sums and moves to descriptors: tiles of channels, bands of rows."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -29,22 +29,90 @@ from golden.numbers.interval import Integers, wrap
 _NOWHERE = Source(0, 1, 1, signed=False, zero_point=0)
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """A term of a tile of outputs: what its descriptor says, and what it adds too much."""
+class MapPlace(NamedTuple):
+    """Where a map is, or as much of it as is there.
+
+    Parameters
+    ----------
+    source
+        What is there.
+    row, tile
+        First row of the map that is, and first tile of channels.
+    """
 
     source: Source
+    row: int = 0
+    tile: int = 0
+
+
+class MadePlace(NamedTuple):
+    """Where results go.
+
+    Parameters
+    ----------
+    base
+        Address of the first row's first word, of the first tile that is made.
+    plane
+        Words from a tile to the next.
+    """
+
+    base: int
+    plane: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A term of a tile of outputs: what its descriptor says, and what it adds too much.
+
+    It is read from a map's tile on, of the last one ``rest`` lanes if not all.
+    """
+
+    name: str | None
+    tile: int
     windows: Windows
     weights: Weights
     address: int
     constant: Integers
-    gain: Source | None = None
+    gain: str | None = None
     raised: bool = False
     lanes: Lanes = Lanes.ALL
+    rest: int = 0
 
 
 _Band: TypeAlias = tuple[int, int, int, int]
 """Row, column, rows and columns."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Output:
+    """A tile of outputs on its way: what is added up, and how that is finished."""
+
+    parts: Sequence[_Part]
+    finish: Finish
+
+
+@dataclass(eq=False)
+class Lowered:
+    """An operator whose constants are stored as it is first done.
+
+    Parameters
+    ----------
+    operator
+        The operator.
+    gives
+        Its map.
+    table
+        Which table follows.
+    """
+
+    operator: Sums | Moves | Normal
+    gives: Map
+    table: int
+    outputs: dict[int, _Output] = field(default_factory=dict)
+    """What is known already, by tile; a layer norm's statistics are before the first."""
+
+
+_STATISTICS = -1
 
 
 class Lowering:
@@ -56,34 +124,61 @@ class Lowering:
         Of the accelerator.
     constants
         Where weights and the like are stored.
-    source_of
-        Gives where a map lies.
+    place_of
+        Gives where a map is.
     """
 
     def __init__(
-        self, sizes: Sizes, constants: Constants, source_of: Callable[[str], Source]
+        self, sizes: Sizes, constants: Constants, place_of: Callable[[str], MapPlace]
     ) -> None:
         self._sizes = sizes
         self._constants = constants
-        self._source = source_of
+        self._place = place_of
 
-    def descriptors(
-        self, lowered: Sums | Moves | Normal, gives: Map, table: int, target: int
-    ) -> Iterator[Descriptor]:
+    def whole(self, lowered: Lowered, target: int) -> Iterator[Descriptor]:
         """Yield the descriptors of an operator whose map is at ``target``."""
-        if isinstance(lowered, Moves):
-            for move in lowered.moves:
-                yield from self._move(move, lowered.sums, gives, table, target)
-        elif isinstance(lowered, Normal):
-            yield from self._normal(lowered, gives, table, target)
-        else:
-            for tile in range(tiles(gives.channels, self._sizes.tile)):
-                yield from self._tile(lowered, tile, gives, table, target)
+        gives = lowered.gives
+        n_tiles = tiles(gives.channels, self._sizes.tile)
+        goes = MadePlace(target, gives.height * gives.width)
+        yield from self.part(lowered, range(gives.height), range(n_tiles), goes)
 
-    def _tile(
-        self, sums: Sums, tile: int, gives: Map, table: int, target: int
+    def part(
+        self, lowered: Lowered, rows: range, of_tiles: range, target: MadePlace
     ) -> Iterator[Descriptor]:
-        """Yield the descriptors of a tile of outputs."""
+        """Yield the descriptors of rows of some tiles; of moves, all rows are made."""
+        operator, gives = lowered.operator, lowered.gives
+        if isinstance(operator, Moves):
+            base = target.base - of_tiles.start * gives.height * gives.width
+            for move in operator.moves:
+                if move.tile in of_tiles:
+                    yield from self._move(move, operator.sums, gives, lowered.table, base)
+            return
+        bands = list(self._bands(rows, gives.width))
+        order = [(tile, band) for tile in of_tiles for band in bands]
+        if isinstance(operator, Normal):
+            # Behind a band's statistics all of its tiles.
+            order = [(tile, band) for band in bands for tile in (_STATISTICS, *of_tiles)]
+        for tile, band in order:
+            place = target.base + (band[0] - rows.start) * gives.width + band[1]
+            place += max(tile - of_tiles.start, 0) * target.plane
+            yield from self._band(self._output(lowered, tile), band, place)
+
+    def _output(self, lowered: Lowered, tile: int) -> _Output:
+        """Return a tile of outputs, its constants stored once."""
+        known = lowered.outputs.get(tile)
+        if known is None:
+            operator, gives, table = lowered.operator, lowered.gives, lowered.table
+            if isinstance(operator, Normal):
+                make = self._statistics if tile == _STATISTICS else self._normal
+                known = make(operator, tile, gives, table)
+            else:
+                assert isinstance(operator, Sums)
+                known = self._sums(operator, tile, gives, table)
+            lowered.outputs[tile] = known
+        return known
+
+    def _sums(self, sums: Sums, tile: int, gives: Map, table: int) -> _Output:
+        """Return a tile of outputs of sums."""
         size = self._sizes.tile
         outputs = slice(tile * size, min((tile + 1) * size, gives.channels))
         parts = [self._part(term, outputs, tile) for term in sums.terms]
@@ -91,35 +186,35 @@ class Lowering:
         for part in parts:
             constant = (constant << RAISED_BITS if part.raised else constant) + part.constant
         finish = self._finish(sums, outputs, gives, constant)
-        for row, column, rows, columns in self._bands(gives):
-            place = (tile * gives.height + row) * gives.width + column
-            ends = replace(
-                finish,
-                bias=finish.bias + row * finish.bias_row + column * finish.bias_column,
-                table=table,
-                target=target + place,
-                target_row=gives.width,
-            )
-            yield from self._band(parts, (row, column, rows, columns), ends)
+        return _Output(parts, replace(finish, table=table, target_row=gives.width))
 
-    def _band(self, parts: Sequence[_Part], band: _Band, ends: Finish) -> Iterator[Descriptor]:
+    def _band(self, output: _Output, band: _Band, target: int) -> Iterator[Descriptor]:
         """Yield the descriptors that add up parts for a band of positions."""
         row, column, rows, columns = band
+        parts, finish = output.parts, output.finish
+        ends = replace(
+            finish,
+            bias=finish.bias + row * finish.bias_row + column * finish.bias_column,
+            target=target,
+        )
         for number, part in enumerate(parts):
             w = part.windows
+            source, first_row = self._at(part)
             windows = replace(
                 w,
-                row=w.row + row * w.row_stride,
+                row=w.row + row * w.row_stride - first_row,
                 column=w.column + column * w.column_stride,
                 rows=rows,
                 columns=columns,
             )
             if part.gain is not None:
-                yield Descriptor(Kind.GAIN, False, part.gain, Windows())
+                place = self._place(part.gain)
+                at = place.source.base + (part.tile - place.tile) * place.source.tile_words
+                yield Descriptor(Kind.GAIN, False, replace(place.source, base=at), Windows())
             yield Descriptor(
                 Kind.COMPUTE,
                 False,
-                part.source,
+                source,
                 windows,
                 part.weights,
                 part.address,
@@ -131,37 +226,32 @@ class Lowering:
                 lanes=part.lanes,
             )
 
-    def _normal(self, normal: Normal, gives: Map, table: int, target: int) -> Iterator[Descriptor]:
-        """Yield the descriptors of a layer norm: for each band statistics, then each tile."""
+    def _at(self, part: _Part) -> tuple[Source, int]:
+        """Return what a part reads, and the first row that is there."""
+        if part.name is None:
+            return _NOWHERE, 0
+        source, row, tile = self._place(part.name)
+        base = source.base + (part.tile - tile) * source.tile_words
+        return replace(source, base=base, lanes=part.rest), row
+
+    def _normal(self, normal: Normal, tile: int, gives: Map, table: int) -> _Output:
+        """Return a tile of a layer norm's outputs, behind the statistics."""
         op, size = normal.op, self._sizes.tile
-        statistics = self._statistics(normal)
-        keeps = Finish(
-            norm=Norm.STATISTICS,
+        outputs = slice(tile * size, min((tile + 1) * size, gives.channels))
+        parts = [self._part(term, outputs, tile) for term in normal.terms]
+        gain = self._lanes(op.gain[outputs])
+        finish = Finish(
+            bias=self._constants.bias(self._lanes(op.offset[outputs])),
+            scale=self._constants.scales(gain, np.full_like(gain, op.shift)),
+            zero_point=gives.zero_point,
+            low=op.clip.low,
+            high=op.clip.high,
+            table=table,
+            norm=Norm.NORMAL,
             channels=gives.channels,
-            epsilon=op.epsilon,
+            target_row=gives.width,
         )
-        made = []
-        for tile in range(tiles(gives.channels, size)):
-            outputs = slice(tile * size, min((tile + 1) * size, gives.channels))
-            parts = [self._part(term, outputs, tile) for term in normal.terms]
-            gain = self._lanes(op.gain[outputs])
-            finish = Finish(
-                bias=self._constants.bias(self._lanes(op.offset[outputs])),
-                scale=self._constants.scales(gain, np.full_like(gain, op.shift)),
-                zero_point=gives.zero_point,
-                low=op.clip.low,
-                high=op.clip.high,
-                table=table,
-                norm=Norm.NORMAL,
-                channels=gives.channels,
-                target_row=gives.width,
-            )
-            made.append((parts, finish))
-        for band in self._bands(gives):
-            yield from self._band(statistics, band, keeps)
-            for tile, (parts, finish) in enumerate(made):
-                place = (tile * gives.height + band[0]) * gives.width + band[1]
-                yield from self._band(parts, band, replace(finish, target=target + place))
+        return _Output(parts, finish)
 
     def _lanes(self, values: Integers) -> Integers:
         """Return a value a lane, those that miss 0, as a ROM has them."""
@@ -169,37 +259,43 @@ class Lowering:
         whole[: len(values)] = values
         return whole.reshape(-1, self._sizes.scalers)
 
-    def _statistics(self, normal: Normal) -> list[_Part]:
+    def _statistics(self, normal: Normal, _tile: int, gives: Map, _table: int) -> _Output:
         """Return what gives the sum of squares, and that and the sum: the first two outputs."""
-        size, source = self._sizes.tile, self._source(normal.source)
-        count, rest = divmod(normal.op.gives.channels, size)
-        end = replace(source, base=source.base + count * source.tile_words, lanes=rest)
-        pieces = [(source, count)] * (count > 0) + [(end, 1)] * (rest > 0)
+        name, size = normal.source, self._sizes.tile
+        count, rest = divmod(gives.channels, size)
+        pieces = [(0, count, 0)] * (count > 0) + [(count, 1, rest)] * (rest > 0)
         nothing = np.zeros(size, np.int64)
         parts = []
         for lanes in (Lanes.LOWER, Lanes.UPPER):
-            for piece, n_tiles in pieces:
-                rows = np.zeros((n_tiles, size), np.int64)
-                address = self._constants.weights(rows)
-                windows = replace(normal.windows, tiles=n_tiles)
-                parts.append(_Part(piece, windows, Weights.DIAGONAL, address, nothing, lanes=lanes))
+            for first, n_tiles, some in pieces:
+                address = self._constants.weights(np.zeros((n_tiles, size), np.int64))
+                windows = Windows(tiles=n_tiles)
+                kind = Weights.DIAGONAL
+                parts.append(
+                    _Part(name, first, windows, kind, address, nothing, lanes=lanes, rest=some)
+                )
         # Neighbours apart: their weights' products would be in the sum.
         weight = np.zeros((2, size, size), np.int64)
         weight[0, 1, 0::2] = weight[1, 1, 1::2] = 1
-        for piece, n_tiles in pieces:
+        for first, n_tiles, some in pieces:
             kind, address = self._rows_of(np.tile(weight, (n_tiles, 1, 1)))
-            windows = replace(normal.windows, kernel_columns=2, column_tap=0, tiles=n_tiles)
-            parts.append(_Part(piece, windows, kind, address, nothing))
-        return parts
+            windows = Windows(kernel_columns=2, column_tap=0, tiles=n_tiles)
+            parts.append(_Part(name, first, windows, kind, address, nothing, rest=some))
+        keeps = Finish(
+            norm=Norm.STATISTICS,
+            channels=gives.channels,
+            epsilon=normal.op.epsilon,
+        )
+        return _Output(parts, keeps)
 
-    def _bands(self, gives: Map) -> Iterator[_Band]:
+    def _bands(self, rows: range, width: int) -> Iterator[_Band]:
         """Yield row, column, rows and columns of what descriptors do at once."""
         most = self._sizes.positions
-        columns = min(gives.width, most)
-        for row in range(0, gives.height, most // columns):
-            rows = min(most // columns, gives.height - row)
-            for column in range(0, gives.width, columns):
-                yield row, column, rows, min(columns, gives.width - column)
+        columns = min(width, most)
+        for row in range(rows.start, rows.stop, most // columns):
+            count = min(most // columns, rows.stop - row)
+            for column in range(0, width, columns):
+                yield row, column, count, min(columns, width - column)
 
     def _move(
         self, move: Move, sums: Sums, gives: Map, table: int, target: int
@@ -218,10 +314,10 @@ class Lowering:
             words, count = fetch.words, len(fetch.weight)
             span = (move.columns - 1) * abs(words.column)
             back = span if words.column < 0 else 0
-            whole = self._source(fetch.source)
+            whole, _, tile = self._place(fetch.source)
             source = replace(
                 whole,
-                base=whole.base + words.base - back,
+                base=whole.base - tile * whole.tile_words + words.base - back,
                 height=move.rows,
                 width=span + 1,
                 pitch=words.row,
@@ -256,11 +352,9 @@ class Lowering:
         rows = weight[:, ::-1].reshape(-1, self._sizes.tile)
         return Weights.FULL, self._constants.weights(rows)
 
-    def _part(self, term: Term, outputs: slice, tile: int) -> "_Part":
+    def _part(self, term: Term, outputs: slice, tile: int) -> _Part:
         """Return what a term is to a tile of outputs, its weights in ROM."""
         size = self._sizes.tile
-        source = _NOWHERE if term.source is None else self._source(term.source)
-        plane = source.height * source.width
         weight = term.weight[outputs]
         kernel = weight.shape[2:]
         nothing = np.zeros(size, np.int64)
@@ -268,21 +362,13 @@ class Lowering:
         if not windows.largest:
             windows = replace(windows, kernel_rows=kernel[0], kernel_columns=kernel[1])
         if term.apart:
-            source = replace(source, base=source.base + tile * plane)
             if term.gain is not None:
-                gain = self._source(term.gain)
-                gain = replace(gain, base=gain.base + tile)
-                return _Part(source, windows, Weights.GAIN, 0, nothing, gain)
+                return _Part(term.source, tile, windows, Weights.GAIN, 0, nothing, term.gain)
             rows = np.zeros((*kernel, size), np.int64)
             rows[..., : len(weight)] = np.moveaxis(weight[:, 0], 0, -1)
-            return _Part(
-                source,
-                windows,
-                Weights.DIAGONAL,
-                self._constants.weights(rows.reshape(-1, size)),
-                nothing,
-                raised=term.raised,
-            )
+            address = self._constants.weights(rows.reshape(-1, size))
+            kind = Weights.DIAGONAL
+            return _Part(term.source, tile, windows, kind, address, nothing, raised=term.raised)
         used = np.flatnonzero(weight.any(axis=(0, 2, 3)))
         first, last = (used[0] // size, used[-1] // size) if used.size else (0, 0)
         n_tiles = int(last - first) + 1
@@ -294,14 +380,8 @@ class Lowering:
             )
         constant = self._sizes.matrix.constant(blocks).sum(axis=(0, 1, 2))
         kind, address = self._rows_of(blocks.reshape(-1, size, size))
-        return _Part(
-            replace(source, base=source.base + int(first) * plane),
-            replace(windows, tiles=n_tiles),
-            kind,
-            address,
-            constant,
-            raised=term.raised,
-        )
+        windows = replace(windows, tiles=n_tiles)
+        return _Part(term.source, int(first), windows, kind, address, constant, raised=term.raised)
 
     def _finish(self, sums: Sums, outputs: slice, gives: Map, constant: Integers) -> Finish:
         """Return what all of a tile's descriptors finish with, its constants in ROM."""

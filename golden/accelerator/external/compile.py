@@ -1,12 +1,11 @@
-"""From a network to a program in external memory: maps stay in the buffer where they fit.
+"""From a network to a program in external memory: chains of operators, band by band.
 
-Where one does not, it goes to memory, and operators are done band by band: while one is at work,
-the next one's rows are loaded.
+Maps stay in the buffer where they fit; else they go to memory, and while one band is at work the
+next one's rows are loaded. `golden.accelerator.external.search` says which operators go together.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,11 +14,15 @@ from golden.accelerator.descriptor import Descriptor, Kind, Region, Source, Tran
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.constants import ConstantsLoader
 from golden.accelerator.external.depthwise import DepthwiseLowering
+from golden.accelerator.external.fusion import Rows
 from golden.accelerator.external.hazards import ordered
-from golden.accelerator.external.homes import Far, Homes, MapPart, Placement, Work, cut_sums
+from golden.accelerator.external.homes import Far, Placement
 from golden.accelerator.external.program import ExternalProgram, rows_of
+from golden.accelerator.external.search import Search
 from golden.accelerator.external.steps import Step, loading, storing
-from golden.accelerator.lower import Lowering
+from golden.accelerator.external.work import Work
+from golden.accelerator.lower import Lowered, Lowering, MadePlace, MapPlace
+from golden.accelerator.memory import MapMemory
 from golden.accelerator.operators.layer_norm import Normal
 from golden.accelerator.operators.move import Moves
 from golden.accelerator.operators.registry import lower
@@ -33,11 +36,59 @@ from golden.network.pointwise import Pointwise
 from golden.numbers.interval import Integers
 
 
-class _Target(NamedTuple):
-    """Where a word is, from the first of a whole map on, and of a band."""
+class _Band:
+    """A band of a chain that is being done: where its maps are.
 
-    whole: int
-    part: int
+    Parameters
+    ----------
+    plan
+        How the chain is done.
+    index
+        Which band.
+    rows
+        What of each map there is.
+    near
+        Where maps are that are whole in the buffer.
+    """
+
+    def __init__(
+        self, plan: Placement, index: int, rows: Rows, near: dict[str, tuple[int, int]]
+    ) -> None:
+        self.plan = plan
+        self.index = index
+        self.rows = rows
+        self._near = near
+
+    def of(self, name: str) -> range:
+        """Return which rows of a map are there."""
+        return self.rows.made[name] if name in self.rows.made else self.rows.taken[name]
+
+    def slot(self, name: str, tile: int, n_tiles: int) -> int:
+        """Return where a part of a map is, of those that are there in turn."""
+        slots = self.plan.slots[name]
+        turn = self.index * n_tiles + tile if self.plan.tiled(name) else self.index
+        return slots[turn % len(slots)]
+
+    def place(self, name: str, data: Map, tile: int, n_tiles: int) -> MapPlace:
+        """Return where a tile of a map is read, and others where they are there."""
+        if name not in self.plan.slots:
+            base, _ = self._near[name]
+            return MapPlace(Source(base, data.height, data.width, data.signed, data.zero_point))
+        rows, first = self.of(name), tile if self.plan.tiled(name) else 0
+        base = self.slot(name, tile, n_tiles)
+        source = Source(base, len(rows), data.width, data.signed, data.zero_point)
+        return MapPlace(source, rows.start, first)
+
+    def target(self, work: Work, tile: int) -> MadePlace:
+        """Return where a tile of what is made goes."""
+        data, rows = work.gives, self.rows.made[work.name]
+        if work.name not in self.plan.slots:
+            base, _ = self._near[work.name]
+            plane = data.height * data.width
+            return MadePlace(base + tile * plane + rows.start * data.width, plane)
+        plane = len(rows) * data.width
+        base = self.slot(work.name, tile, work.n_tiles)
+        return MadePlace(base + (0 if self.plan.tiled(work.name) else tile * plane), plane)
 
 
 class _ExternalCompiler:
@@ -47,13 +98,16 @@ class _ExternalCompiler:
         self._network = network
         self._capacity = capacity
         self._tile = capacity.sizes.tile
-        self._homes = Homes(capacity.map_words)
+        self._near: dict[str, tuple[int, int]] = {}
+        self._far: dict[str, Far] = {}
+        self._scratch = MapMemory()
         self._constants = Constants()
-        self._views: dict[str, Source] = {}
+        self._views: dict[str, MapPlace] = {}
         self._lowering = Lowering(capacity.sizes, self._constants, self._views.__getitem__)
         self._depthwise = DepthwiseLowering(capacity, self._constants, self._views.__getitem__)
         self._steps: list[Step] = []
-        self._uses = _uses(network)
+        self._stored: dict[str, int] = {}
+        self._behind: list[Step] = []
         self._output_at: dict[str, int] = {}
         at = 0
         for name in network.outputs:
@@ -64,16 +118,26 @@ class _ExternalCompiler:
     def compile(self) -> ExternalProgram:
         """Return the program."""
         network, capacity = self._network, self._capacity
-        self._homes.far[network.input] = Far(Region.INPUT, 0)
-        fused: set[str] = set()
-        for number, node in enumerate(network.nodes):
-            if node.name not in fused:
-                follower = self._follower(node)
-                if follower is not None:
-                    fused.add(follower.name)
-                self._operator(number, node, follower)
+        self._far[network.input] = Far(Region.INPUT, 0)
+        works = self._works()
+        uses = self._uses(works)
+        words = {name: self._words(name) for name in uses}
+        found = Search(works, uses, words, capacity).placements(network.input)
+        if isinstance(found, int):
+            rule = f"of operators that a buffer of {capacity.map_bytes} bytes does"
+            raise ParameterError("network", rule, f"{works[found].name}, which needs more")
+        done = 0
+        for plan in found:
+            done += len(plan.chain.works)
+            self._do(plan)
+            self._drop({name for name, numbers in uses.items() if max(numbers, default=-1) < done})
         for name in network.outputs:
             self._give(name)
+        return self._program()
+
+    def _program(self) -> ExternalProgram:
+        """Return the program of all steps."""
+        capacity = self._capacity
         loader = ConstantsLoader(capacity, self._constants.rom)
         steps = loader.load(self._steps)
         descriptors = ordered([step.descriptor for step in steps], capacity)
@@ -84,14 +148,42 @@ class _ExternalCompiler:
             rows,
             loader.image,
             tuple(step.name for step in steps),
-            self._words(network.input) * capacity.word_beats,
+            self._words(self._network.input) * capacity.word_beats,
             self._given * capacity.word_beats,
-            self._homes.scratch.words * capacity.word_beats,
+            self._scratch.words * capacity.word_beats,
         )
 
     def _words(self, name: str) -> int:
         data = self._network.maps[name]
         return tiles(data.channels, self._tile) * data.height * data.width
+
+    def _works(self) -> list[Work]:
+        """Return operators, each with the pointwise function behind it."""
+        works: list[Work] = []
+        fused: set[str] = set()
+        for node in self._network.nodes:
+            if node.name in fused:
+                continue
+            follower = self._follower(node)
+            if follower is not None:
+                fused.add(follower.name)
+            gives = self._network.maps[node.name]
+            lowered = Lowered(self._lowered(node), gives, self._table(node, follower))
+            sources = {name: self._network.maps[name] for name in node.sources}
+            name = (follower or node).name
+            works.append(Work(name, lowered, sources, self._capacity.sizes))
+        return works
+
+    def _uses(self, works: Sequence[Work]) -> dict[str, list[int]]:
+        """Return by map which operators take it; outputs are taken in the end."""
+        uses: dict[str, list[int]] = {self._network.input: []}
+        uses |= {work.name: [] for work in works}
+        for number, work in enumerate(works):
+            for name in work.sources:
+                uses[name].append(number)
+        for name in self._network.outputs:
+            uses[name].append(len(works))
+        return uses
 
     def _follower(self, node: Node) -> Node | None:
         """Return the pointwise function that is all that takes a node's map."""
@@ -99,49 +191,6 @@ class _ExternalCompiler:
         if node.name in self._network.outputs or len(users) != 1:
             return None
         return users[0] if isinstance(users[0].stage, Pointwise) else None
-
-    def _operator(self, number: int, node: Node, follower: Node | None) -> None:
-        table = self._table(node, follower)
-        lowered = self._lowered(node)
-        work = Work(
-            (follower or node).name,
-            _sums_of(lowered),
-            self._network.maps[node.name],
-            {name: self._network.maps[name] for name in node.sources},
-            self._tile,
-        )
-        plan = self._homes.plan(work, self._spillable(number, work))
-        if plan is None:
-            rule = f"of operators that a buffer of {self._capacity.map_bytes} bytes does"
-            raise ParameterError("network", rule, f"{work.name}, which needs more")
-        for name in plan.spills:
-            self._spill(name)
-        far = self._settle(work, plan)
-        for index, band in enumerate(plan.bands):
-            ahead = index + plan.turns - 1
-            for loaded in range(ahead if index else 0, ahead + 1):
-                self._load_band(work, plan, loaded)
-            self._view_band(work, plan, index)
-            part, gives = self._cut(work, plan, band, lowered)
-            slot = 0 if far is None else plan.slots[work.name][index % plan.turns]
-            for one in self._descriptors(part, gives, table):
-                target = self._target(one.finish.target, work, gives, band)
-                base = slot if plan.target is None else plan.target + target.whole
-                place = target.part if plan.target is None else 0
-                finish = replace(one.finish, target=base + place)
-                self._steps.append(Step(replace(one, finish=finish), work.name))
-            if far is not None:
-                self._store(work.name, work.gives, band, slot, far)
-        for name in work.sources:
-            self._drop(name, number)
-
-    def _descriptors(
-        self, part: Sums | Moves | Normal, gives: Map, table: int
-    ) -> Iterator[Descriptor]:
-        """Return the descriptors of a part of an operator: the depthwise unit's, where it can."""
-        if self._depthwise.does(part):
-            return self._depthwise.descriptors(part, gives, table)
-        return self._lowering.descriptors(part, gives, table, 0)
 
     def _lowered(self, node: Node) -> Sums | Moves | Normal:
         """Return an operator as what it becomes, where the accelerator is able to do that."""
@@ -162,148 +211,164 @@ class _ExternalCompiler:
                 table = self._constants.table(one.stage, after=table)
         return table
 
-    @staticmethod
-    def _cut(
-        work: Work, plan: Placement, band: MapPart, lowered: Sums | Moves | Normal
-    ) -> tuple[Sums | Moves | Normal, Map]:
-        """Return what a band of an operator is, and what it gives."""
-        if not isinstance(lowered, Moves):
-            first_rows = {
-                name: work.takes(name, band).row for name in work.sources if name in plan.slots
-            }
-            sums, part = cut_sums(work, band, first_rows)
-            if isinstance(lowered, Normal):
-                return replace(lowered, row=sums.terms[0].windows.row), part
-            return sums, part
-        own = range(band.tile, band.tile + band.tiles)
-        kept = tuple(move for move in lowered.moves if move.tile in own)
-        return Moves(kept, lowered.sums), work.gives
+    def _do(self, plan: Placement) -> None:
+        """Do a chain."""
+        for name in plan.spills:
+            self._spill(name)
+        chain = plan.chain
+        for name, base in plan.targets.items():
+            self._near[name] = (base, chain.made[name].words)
+        self._stored = dict.fromkeys(chain.leaves - set(plan.targets), 0)
+        for name in self._stored:
+            self._home_far(name)
+        bands = [_Band(plan, index, rows, self._near) for index, rows in enumerate(plan.cut.bands)]
+        ahead = plan.cut.turns - 1
+        for index, band in enumerate(bands):
+            for later in bands[index + ahead if index else 0 : index + ahead + 1]:
+                self._load_band(later, bands)
+            for run in chain.runs:
+                self._run(run, band)
+        self._store_now()
 
-    @staticmethod
-    def _target(at: int, work: Work, gives: Map, band: MapPart) -> "_Target":
-        """Return where a word of a band is in the whole map, and in the band alone."""
-        plane, part = (data.height * data.width for data in (work.gives, gives))
-        if work.sums is None:
-            return _Target(at, at - band.tile * plane)
-        tile, place = divmod(at, part)
-        first = band.row * work.gives.width
-        return _Target((band.tile + tile) * plane + first + place, at)
+    def _run(self, run: Sequence[Work], band: _Band) -> None:
+        """Do a band of operators that go on tile by tile: each a tile behind what it takes."""
+        chain, n_tiles = band.plan.chain, run[0].n_tiles
+        if not run[0].by_tiles:
+            self._part(run[0], range(n_tiles), band)
+            return
+        ahead = band.plan.cut.turns - 1
+        behind = {work.name: chain.stages[work.name].behind * ahead for work in run}
+        for step in range(n_tiles + max(behind.values())):
+            self._load_tiles(run, band, step, behind)
+            for work in run:
+                tile = step - behind[work.name]
+                if 0 <= tile < n_tiles:
+                    self._part(work, range(tile, tile + 1), band)
 
-    def _spillable(self, number: int, work: Work) -> list[str]:
-        """Return maps in the buffer, that which is used last first; those of the operator last."""
-        names = sorted(self._homes.near.held, key=lambda name: -self._next(name, number))
-        others = [name for name in names if name not in work.sources]
-        return others + [name for name in names if name in work.sources]
+    def _part(self, work: Work, of_tiles: range, band: _Band) -> None:
+        """Do some tiles of a band of an operator."""
+        rows = band.rows.made[work.name]
+        if not rows:
+            return
+        for name, data in work.sources.items():
+            n_tiles = tiles(data.channels, self._tile)
+            self._views[name] = band.place(name, data, of_tiles.start, n_tiles)
+        target = band.target(work, of_tiles.start)
+        beside = self._depthwise.does(work.lowered.operator)
+        unit = self._depthwise if beside else self._lowering
+        for one in unit.part(work.lowered, rows, of_tiles, target):
+            self._steps.append(Step(one, work.name))
+        # What was made last is still being written: stores come behind the next part.
+        self._store_now()
+        if work.name in self._stored:
+            self._store_part(work, of_tiles, band)
 
-    def _next(self, name: str, number: int) -> int:
-        return min((use for use in self._uses[name] if use > number), default=1 << 30)
+    def _store_part(self, work: Work, of_tiles: range, band: _Band) -> None:
+        """Store what was made and is not in memory yet."""
+        rows, last = band.rows.made[work.name], of_tiles.stop == work.n_tiles
+        if not band.plan.tiled(work.name):
+            if not last:
+                return
+            of_tiles = range(work.n_tiles)
+        new = range(max(rows.start, self._stored[work.name]), rows.stop)
+        if new:
+            near = band.target(work, of_tiles.start)
+            base = near.base + (new.start - rows.start) * work.gives.width
+            moved = self._moved(work.name, new, of_tiles, MadePlace(base, near.plane))
+            self._behind.append(Step(storing(moved), work.name))
+        if len(band.plan.slots[work.name]) == 1:
+            self._store_now()
+        if last:
+            self._stored[work.name] = max(rows.stop, self._stored[work.name])
 
-    def _settle(self, work: Work, plan: Placement) -> Far | None:
-        """Give an operator's map its home; return that where it is memory."""
-        if plan.target is not None:
-            self._homes.near.held[work.name] = (plan.target, work.words(work.gives))
-            return None
-        return self._home_far(work.name)
+    def _store_now(self) -> None:
+        self._steps += self._behind
+        self._behind = []
 
-    def _home_far(self, name: str) -> Far:
-        if name in self._output_at:
-            far = Far(Region.OUTPUT, self._output_at[name])
-        else:
-            far = Far(Region.SCRATCH, self._homes.scratch.put(name, self._words(name)))
-        self._homes.far[name] = far
-        return far
+    def _load_band(self, band: _Band, bands: Sequence[_Band]) -> None:
+        """Load what a band needs of maps in memory; what is there already stays."""
+        plan = band.plan
+        for name, data in plan.chain.sources.items():
+            if name not in plan.slots or plan.tiled(name):
+                continue
+            rows, n_tiles = band.of(name), tiles(data.channels, self._tile)
+            last = band.index - len(plan.slots[name])
+            if rows and not (last >= 0 and bands[last].of(name) == rows):
+                self._load(name, rows, range(n_tiles), band)
 
-    def _spill(self, name: str) -> None:
-        """Take a map from the buffer to memory."""
-        base, _ = self._homes.near.held[name]
+    def _load_tiles(
+        self, run: Sequence[Work], band: _Band, step: int, behind: dict[str, int]
+    ) -> None:
+        """Load the tiles that the next step takes first, before all the first ones."""
+        plan, n_tiles = band.plan, run[0].n_tiles
+        ahead = plan.cut.turns - 1
+        for name in plan.chain.sources:
+            users = [work.name for work in run if name in work.sources]
+            if not users or name not in plan.slots or not plan.tiled(name) or not band.of(name):
+                continue
+            tile = step - min(behind[user] for user in users) + ahead
+            for later in range(0 if tile == ahead else tile, tile + 1):
+                if 0 <= later < n_tiles and tile >= ahead:
+                    self._load(name, band.of(name), range(later, later + 1), band)
+
+    def _load(self, name: str, rows: range, of_tiles: range, band: _Band) -> None:
         data = self._network.maps[name]
-        whole = MapPart(0, data.height, 0, tiles(data.channels, self._tile))
-        if name not in self._homes.far:
-            self._store(name, data, whole, base, self._home_far(name))
-        self._homes.near.drop(name)
+        near = band.slot(name, of_tiles.start, tiles(data.channels, self._tile))
+        target = MadePlace(near, len(rows) * data.width)
+        moved = self._moved(name, rows, of_tiles, target)
+        self._steps.append(Step(loading(moved), band.plan.chain.works[0].name))
 
-    def _moved(self, data: Map, band: MapPart, near: int, far: Far) -> Transfer:
-        """Return the transfer of a part of a map."""
-        beats = self._capacity.word_beats
-        plane, words = data.height * data.width, band.rows * data.width
-        at = far.at + band.tile * plane + band.row * data.width
-        whole = band.rows == data.height
+    def _moved(self, name: str, rows: range, of_tiles: range, near: MadePlace) -> Transfer:
+        """Return the transfer of rows of tiles of a map."""
+        data, far, beats = self._network.maps[name], self._far[name], self._capacity.word_beats
+        plane, words = data.height * data.width, len(rows) * data.width
+        at = far.at + of_tiles.start * plane + rows.start * data.width
+        # Tiles that lie end to end at both ends are one block.
+        whole = words == plane == near.plane
         return Transfer(
-            near=near,
+            near=near.base,
             region=far.region,
             far=at * beats,
-            words=words * band.tiles if whole else words,
-            blocks=1 if whole else band.tiles,
-            near_stride=0 if whole else words,
+            words=words * len(of_tiles) if whole else words,
+            blocks=1 if whole else len(of_tiles),
+            near_stride=0 if whole else near.plane,
             far_stride=0 if whole else plane * beats,
         )
 
-    def _load_band(self, work: Work, plan: Placement, index: int) -> None:
-        """Load what a band needs of maps in memory; what is there already stays."""
-        if index >= len(plan.bands):
-            return
-        for name in (name for name in work.sources if name in plan.slots):
-            data, part = work.sources[name], work.takes(name, plan.bands[index])
-            slots = plan.slots[name]
-            last = index - len(slots)
-            if last >= 0 and part == work.takes(name, plan.bands[last]):
-                continue
-            near = slots[index % len(slots)]
-            transfer = self._moved(data, part, near, self._homes.far[name])
-            self._steps.append(Step(loading(transfer), work.name))
+    def _home_far(self, name: str) -> None:
+        """Give a map its place in memory."""
+        if name in self._output_at:
+            self._far[name] = Far(Region.OUTPUT, self._output_at[name])
+        else:
+            self._far[name] = Far(Region.SCRATCH, self._scratch.put(name, self._words(name)))
 
-    def _store(self, name: str, data: Map, band: MapPart, near: int, far: Far) -> None:
-        self._steps.append(Step(storing(self._moved(data, band, near, far)), name))
+    def _spill(self, name: str) -> None:
+        """Take a map from the buffer to memory."""
+        if name not in self._far:
+            self._home_far(name)
+            self._store_whole(name)
+        del self._near[name]
 
-    def _view_band(self, work: Work, plan: Placement, index: int) -> None:
-        """Say where a band's sources are."""
-        for name, data in work.sources.items():
-            part = work.takes(name, plan.bands[index])
-            height = data.height
-            if name in plan.slots:
-                slots = plan.slots[name]
-                base, height = slots[index % len(slots)], part.rows
-            else:
-                base, _ = self._homes.near.held[name]
-                base += part.tile * data.height * data.width
-            self._views[name] = Source(base, height, data.width, data.signed, data.zero_point)
+    def _store_whole(self, name: str) -> None:
+        data = self._network.maps[name]
+        base, _ = self._near[name]
+        of_tiles = range(tiles(data.channels, self._tile))
+        near = MadePlace(base, data.height * data.width)
+        moved = self._moved(name, range(data.height), of_tiles, near)
+        self._steps.append(Step(storing(moved), name))
 
     def _give(self, name: str) -> None:
         """Take an output to its place, unless it is there."""
-        far = Far(Region.OUTPUT, self._output_at[name])
-        if self._homes.far.get(name) == far:
-            return
-        data = self._network.maps[name]
-        whole = MapPart(0, data.height, 0, tiles(data.channels, self._tile))
-        base, _ = self._homes.near.held[name]
-        self._store(name, data, whole, base, far)
+        if name not in self._far:
+            self._home_far(name)
+            self._store_whole(name)
 
-    def _drop(self, name: str, number: int) -> None:
-        """Free the place of a map that nothing takes any more."""
-        if self._next(name, number) < 1 << 30:
-            return
-        if name in self._homes.near.held:
-            self._homes.near.drop(name)
-        if name in self._homes.scratch.held:
-            self._homes.scratch.drop(name)
-
-
-def _sums_of(lowered: Sums | Moves | Normal) -> Sums | None:
-    """Return the sums that say which windows an operator reads, where there are any."""
-    if isinstance(lowered, Normal):
-        return lowered.reads
-    return lowered if isinstance(lowered, Sums) else None
-
-
-def _uses(network: Network) -> dict[str, list[int]]:
-    """Return by map which operators take it; outputs are taken in the end."""
-    uses: dict[str, list[int]] = {name: [] for name in network.maps}
-    for number, node in enumerate(network.nodes):
-        for name in node.sources:
-            uses[name].append(number)
-    for name in network.outputs:
-        uses[name].append(len(network.nodes))
-    return uses
+    def _drop(self, names: set[str]) -> None:
+        """Free the places of maps that nothing takes any more."""
+        for name in names:
+            self._near.pop(name, None)
+            if name in self._scratch.held:
+                self._scratch.drop(name)
 
 
 def compile_external(network: Network, capacity: Capacity) -> ExternalProgram:

@@ -13,14 +13,13 @@ from typing import Self, TypeGuard
 import numpy as np
 
 from golden.accelerator.constants import Constants
-from golden.accelerator.descriptor import Descriptor, Finish, Kind, Source, Windows
+from golden.accelerator.descriptor import Descriptor, Finish, Kind, Windows
 from golden.accelerator.external.capacity import KERNEL_SIDE, OWN_SCALES, Capacity
 from golden.accelerator.external.format import scale_words, scales_of
+from golden.accelerator.lower import Lowered, MadePlace, MapPlace
 from golden.accelerator.operators.layer_norm import Normal
 from golden.accelerator.operators.move import Moves
 from golden.accelerator.operators.sums import SMALL, Sums
-from golden.matrix.design import tiles
-from golden.network.map import Map
 from golden.numbers.interval import Integers, Interval, wrap
 
 KEPT_BITS = 22
@@ -104,17 +103,18 @@ class DepthwiseLowering:
         Of the accelerator.
     constants
         Where records are stored.
-    source_of
-        Gives where a map lies.
+    place_of
+        Gives where a map is.
     """
 
     def __init__(
-        self, capacity: Capacity, constants: Constants, source_of: Callable[[str], Source]
+        self, capacity: Capacity, constants: Constants, place_of: Callable[[str], MapPlace]
     ) -> None:
         self._taps = capacity.depthwise
         self._tile = capacity.sizes.tile
         self._constants = constants
-        self._source = source_of
+        self._place = place_of
+        self._records: dict[tuple[Lowered, int], int] = {}
 
     def does(self, lowered: Sums | Moves | Normal) -> TypeGuard[Sums]:
         """Return whether the unit does it: one kernel a channel, of more than a tap."""
@@ -124,7 +124,7 @@ class DepthwiseLowering:
         w = term.windows
         if term.source is None or not term.apart or term.gain is not None or term.raised:
             return False
-        takes = self._source(term.source)
+        takes = self._place(term.source).source
         plain = not (lowered.product or lowered.rescale.single or w.largest)
         rows, columns = term.weight.shape[2:]
         sides = rows * columns > 1 and max(rows, columns) <= KERNEL_SIDE
@@ -138,43 +138,57 @@ class DepthwiseLowering:
         most = _LARGEST_SAMPLE * np.abs(term.weight).sum(axis=(1, 2, 3)) + np.abs(start[:, 0, 0])
         return bool(most.max() < 1 << (BIASED_BITS - 1))
 
-    def descriptors(self, sums: Sums, gives: Map, table: int) -> Iterator[Descriptor]:
-        """Yield a descriptor a tile, of a map whose first word has the address 0."""
+    def part(
+        self, lowered: Lowered, rows: range, of_tiles: range, goal: MadePlace
+    ) -> Iterator[Descriptor]:
+        """Yield a descriptor a tile, of rows of some tiles."""
+        sums, gives = lowered.operator, lowered.gives
+        assert isinstance(sums, Sums)
         (term,) = sums.terms
         assert term.source is not None
-        source = self._source(term.source)
-        rows, columns = term.weight.shape[2:]
+        source, first_row, first_tile = self._place(term.source)
         windows = replace(
             term.windows,
-            rows=gives.height,
+            row=term.windows.row + rows.start * term.windows.row_stride - first_row,
+            rows=len(rows),
             columns=gives.width,
-            kernel_rows=rows,
-            kernel_columns=columns,
+            kernel_rows=term.weight.shape[2],
+            kernel_columns=term.weight.shape[3],
         )
-        scale = [
-            np.broadcast_to(values, gives.channels)
-            for values in (sums.rescale.multiplier, sums.rescale.shift)
-        ]
-        for tile in range(tiles(gives.channels, self._tile)):
-            own = slice(tile * self._tile, min((tile + 1) * self._tile, gives.channels))
-            kernel, start = (self._lanes(values[own]) for values in (term.weight[:, 0], sums.start))
-            factors = (np.resize(values[own], self._tile) for values in scale)
-            record = Record(kernel, start[:, 0, 0], *factors)
+        for tile in of_tiles:
+            base = source.base + (tile - first_tile) * source.tile_words
             yield Descriptor(
                 Kind.DEPTHWISE,
                 False,
-                replace(source, base=source.base + tile * source.tile_words),
+                replace(source, base=base),
                 windows,
-                weight_address=self._constants.kernels(record.packed(self._taps)),
+                weight_address=self._record(lowered, sums, tile),
                 finish=Finish(
                     zero_point=sums.zero_point,
                     low=sums.clip.low,
                     high=sums.clip.high,
-                    table=table,
-                    target=tile * gives.height * gives.width,
+                    table=lowered.table,
+                    target=goal.base + (tile - of_tiles.start) * goal.plane,
                     target_row=gives.width,
                 ),
             )
+
+    def _record(self, lowered: Lowered, sums: Sums, tile: int) -> int:
+        """Return where a tile's record is, stored once."""
+        known = self._records.get((lowered, tile))
+        if known is None:
+            (term,) = sums.terms
+            channels = lowered.gives.channels
+            own = slice(tile * self._tile, min((tile + 1) * self._tile, channels))
+            kernel, start = (self._lanes(values[own]) for values in (term.weight[:, 0], sums.start))
+            factors = (
+                np.resize(np.broadcast_to(values, channels)[own], self._tile)
+                for values in (sums.rescale.multiplier, sums.rescale.shift)
+            )
+            record = Record(kernel, start[:, 0, 0], *factors)
+            known = self._constants.kernels(record.packed(self._taps))
+            self._records[lowered, tile] = known
+        return known
 
     def _lanes(self, values: Integers) -> Integers:
         """Return a tile's values, those of lanes that miss 0."""

@@ -1,0 +1,321 @@
+"""Operators that are done together, band by band: what is between them never leaves the buffer.
+
+A band is some rows of the last operator's map, and of each map before it the rows which those
+need: rows that two bands need are made twice, unless all of a map is kept. Operators whose
+channels keep to themselves go on tile by tile behind the one that they take: a *run*, of which
+maps are there a few tiles at a time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from golden.accelerator.external.work import Effort, Work
+from golden.matrix.design import tiles
+from golden.network.map import Map
+
+
+class RunPlace(NamedTuple):
+    """Where in its chain an operator is: its run, and how many tiles behind that's first."""
+
+    run: int
+    behind: int
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Places in turn for parts of a map.
+
+    Parameters
+    ----------
+    count
+        How many.
+    words
+        Of each.
+    tiled
+        Whether a part is one tile, not all.
+    """
+
+    count: int
+    words: int
+    tiled: bool
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which rows are made, by band.
+
+    Parameters
+    ----------
+    made
+        Of each operator's map.
+    taken
+        Of each source from outside.
+    """
+
+    made: Mapping[str, range]
+    taken: Mapping[str, range]
+
+
+@dataclass(frozen=True, eq=False)
+class Fusion:
+    """Operators that are done together.
+
+    Parameters
+    ----------
+    works
+        The operators, in their order.
+    leaves
+        Maps that something else takes as well; the last one's is among them.
+    """
+
+    works: tuple[Work, ...]
+    leaves: frozenset[str]
+
+    @cached_property
+    def made(self) -> dict[str, Work]:
+        """Operators by their maps."""
+        return {work.name: work for work in self.works}
+
+    @cached_property
+    def sources(self) -> dict[str, Map]:
+        """Maps from outside."""
+        return {
+            name: data
+            for work in self.works
+            for name, data in work.sources.items()
+            if name not in self.made
+        }
+
+    @cached_property
+    def users(self) -> dict[str, list[Work]]:
+        """Operators of the chain that take a map."""
+        users: dict[str, list[Work]] = {}
+        for work in self.works:
+            for name in work.sources:
+                users.setdefault(name, []).append(work)
+        return users
+
+    @property
+    def height(self) -> int:
+        """Rows of the last map."""
+        return self.works[-1].gives.height
+
+    @cached_property
+    def stages(self) -> dict[str, RunPlace]:
+        """Where each operator is."""
+        stages: dict[str, RunPlace] = {}
+        run = -1
+        for number, work in enumerate(self.works):
+            before = self.works[number - 1]
+            behind = [
+                stages[name].behind + 1
+                for name in work.sources
+                if name in stages and stages[name].run == run
+            ]
+            goes_on = (
+                behind
+                and work.n_tiles == before.n_tiles
+                and before.by_tiles
+                and all(work.apart(name) for name in work.sources if name in stages)
+            )
+            if not goes_on:
+                run += 1
+            stages[work.name] = RunPlace(run, max(behind) if goes_on else 0)
+        return stages
+
+    @cached_property
+    def runs(self) -> list[list[Work]]:
+        """Operators run by run."""
+        runs: list[list[Work]] = [[] for _ in range(self.stages[self.works[-1].name].run + 1)]
+        for work in self.works:
+            runs[self.stages[work.name].run].append(work)
+        return runs
+
+    def bands(self, height: int) -> list[range]:
+        """Return the rows of the last map, so many at a time."""
+        return [range(row, min(row + height, self.height)) for row in range(0, self.height, height)]
+
+    def rows(self, band: range, before: int, kept: frozenset[str]) -> Rows:
+        """Return what is made in a band.
+
+        Parameters
+        ----------
+        band
+            Rows of the last map.
+        before
+            Rows of the band before; 0 if there is none.
+        kept
+            Maps of which all rows are there, from when they were made.
+        """
+        needed = self._needed(band)
+        made = {name: needed[name] for name in self.made}
+        if before and kept:
+            had = self._needed(range(band.start - before, band.start))
+            made |= {
+                name: range(had[name].stop, max(made[name].stop, had[name].stop))
+                for name in self.made
+                if name in kept
+            }
+        taken = {name: needed[name] for name in self.sources}
+        return Rows(made, taken)
+
+    def _needed(self, band: range) -> dict[str, range]:
+        """Return which rows of each map must be there for a band."""
+        known = self._known.get(band)
+        if known is None:
+            known = self._known[band] = self._found(band)
+        return known
+
+    @cached_property
+    def _known(self) -> dict[range, dict[str, range]]:
+        return {}
+
+    def _found(self, band: range) -> dict[str, range]:
+        needed: dict[str, range] = {self.works[-1].name: band}
+        for work in reversed(self.works):
+            spans = [needed[work.name]] if work.name in needed else []
+            if work.name in self.leaves:
+                height = work.gives.height
+                ends = [place * height // self.height for place in (band.start, band.stop)]
+                spans.append(range(*ends))
+            own = _union(spans)
+            if own and not work.by_rows:
+                own = range(work.gives.height)
+            needed[work.name] = own
+            for name in work.sources:
+                more = work.rows(name, own)
+                needed[name] = _union([needed[name], more]) if name in needed else more
+        return needed
+
+    def tiled(self, name: str) -> bool:
+        """Whether a map can be there a tile at a time."""
+        users = self.users.get(name, [])
+        work = self.made.get(name)
+        if work is not None and not work.by_tiles:
+            return False
+        runs = {self.stages[user.name].run for user in users}
+        if work is not None:
+            runs.add(self.stages[name].run)
+        data = work.gives if work is not None else self.sources[name]
+        n_tiles = tiles(data.channels, self.works[0].sizes.tile)
+        alike = all(user.apart(name) and user.n_tiles == n_tiles for user in users)
+        return len(runs) == 1 and alike and n_tiles > 1
+
+    def span(self, name: str) -> int:
+        """Return how many tiles lie between the first and the last that use a map's."""
+        places = [self.stages[user.name].behind for user in self.users.get(name, [])]
+        if name in self.made:
+            places.append(self.stages[name].behind)
+        return max(places) - min(places)
+
+
+def _union(spans: Sequence[range]) -> range:
+    """Return the rows from the first to the last of all."""
+    if len(spans) == 1:
+        return spans[0]
+    some = [span for span in spans if span]
+    if not some:
+        return range(0)
+    return range(min(span.start for span in some), max(span.stop for span in some))
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """A chain in bands, and what it takes.
+
+    Parameters
+    ----------
+    chain
+        The chain.
+    height
+        Rows of the last map at a time.
+    near
+        Maps that leave and stay whole in the buffer.
+    turns
+        With 2, what the next band takes is loaded while one is at work.
+    """
+
+    chain: Fusion
+    height: int
+    near: frozenset[str]
+    turns: int
+
+    @cached_property
+    def bands(self) -> list[Rows]:
+        """What is made in each band."""
+        before, made = 0, []
+        for band in self.chain.bands(self.height):
+            made.append(self.chain.rows(band, before, self.near))
+            before = len(band)
+        return made
+
+    @cached_property
+    def _samples(self) -> list[tuple[Rows, int]]:
+        """Bands of which each stands for so many: the ends, and some between."""
+        chain = self.chain
+        bands = chain.bands(self.height)
+        count = len(bands)
+        places = sorted({0, 1, count // 2, count - 2, count - 1} & set(range(count)))
+        return [
+            (
+                chain.rows(bands[at], self.height if at else 0, self.near),
+                count - len(places) + 1 if at == count // 2 else 1,
+            )
+            for at in places
+        ]
+
+    @cached_property
+    def inner(self) -> dict[str, Slots]:
+        """Places for maps between operators, and for those that go to memory."""
+        return {
+            name: self._slots(name, [rows.made[name] for rows, _ in self._samples], work.gives)
+            for name, work in self.chain.made.items()
+            if name not in self.near
+        }
+
+    @cached_property
+    def outer(self) -> dict[str, Slots]:
+        """Places for sources, where those are in memory."""
+        return {
+            name: self._slots(name, [rows.taken[name] for rows, _ in self._samples], data)
+            for name, data in self.chain.sources.items()
+        }
+
+    def _slots(self, name: str, parts: Sequence[range], data: Map) -> Slots:
+        chain = self.chain
+        size = max(len(rows) for rows in parts) * data.width
+        ahead = self.turns - 1
+        moved = name in chain.leaves or name in chain.sources
+        if chain.tiled(name):
+            # One is loaded or stored meanwhile; what is stored waits for the next to be made.
+            more = chain.span(name) + moved + (name in chain.leaves)
+            return Slots(1 + ahead * more, size, True)
+        several = moved and len(set(parts)) > 1
+        n_tiles = tiles(data.channels, chain.works[0].sizes.tile)
+        return Slots(1 + ahead * several, size * n_tiles, False)
+
+    @cached_property
+    def cost(self) -> Effort:
+        """What all of it takes."""
+        found = Effort(0, 0, 0)
+        for rows, count in self._samples:
+            for name, work in self.chain.made.items():
+                if rows.made[name]:
+                    more = work.cost(len(rows.made[name])) * count
+                    found = Effort(*(a + b for a, b in zip(found, more, strict=True)))
+        return found
+
+    @cached_property
+    def loaded(self) -> dict[str, int]:
+        """Words that are loaded of each source, were it in memory."""
+        moved = {}
+        for name, data in self.chain.sources.items():
+            n_tiles = tiles(data.channels, self.chain.works[0].sizes.tile)
+            parts = [(rows.taken[name], count) for rows, count in self._samples]
+            whole = len({rows for rows, _ in parts}) == 1
+            if whole and not self.chain.tiled(name):
+                parts = [(parts[0][0], 1)]
+            moved[name] = sum(len(rows) * count for rows, count in parts) * data.width * n_tiles
+        return moved

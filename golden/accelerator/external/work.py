@@ -1,0 +1,167 @@
+"""An operator to be done, and what of its sources a part of its map needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from golden.accelerator.lower import Lowered
+from golden.accelerator.operators.layer_norm import Normal
+from golden.accelerator.operators.move import Moves
+from golden.accelerator.operators.sums import Sums, Term
+from golden.accelerator.sizes import Sizes
+from golden.matrix.design import tiles
+from golden.network.map import Map
+
+_BEGIN = 24
+"""Cycles between two descriptors, about."""
+
+
+class Effort(NamedTuple):
+    """What a part of an operator takes, about.
+
+    Parameters
+    ----------
+    cycles
+        Of the matrix unit, or of the post unit where that takes longer.
+    weights
+        Rows of weights.
+    descriptors
+        How many.
+    """
+
+    cycles: int
+    weights: int
+    descriptors: int
+
+    def __mul__(self, count: int) -> "Effort":  # type: ignore[override]  # not a tuple's
+        return Effort(*(value * count for value in self))
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """An operator to be done, with the pointwise function behind it.
+
+    Parameters
+    ----------
+    name
+        Of the map that it makes.
+    lowered
+        What it does.
+    sources
+        Maps that it takes.
+    sizes
+        Of the accelerator.
+    """
+
+    name: str
+    lowered: Lowered
+    sources: Mapping[str, Map]
+    sizes: Sizes
+
+    @property
+    def gives(self) -> Map:
+        """The map."""
+        return self.lowered.gives
+
+    @cached_property
+    def n_tiles(self) -> int:
+        """Tiles of the map that it makes."""
+        return tiles(self.gives.channels, self.sizes.tile)
+
+    @property
+    def words(self) -> int:
+        """Words of the map that it makes."""
+        return self.n_tiles * self.gives.height * self.gives.width
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """What it adds up; nothing where samples are moved."""
+        operator = self.lowered.operator
+        if isinstance(operator, Normal):
+            return operator.terms
+        return operator.terms if isinstance(operator, Sums) else ()
+
+    @property
+    def by_tiles(self) -> bool:
+        """Whether tiles are made one after the other."""
+        return not isinstance(self.lowered.operator, Normal)
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether rows are made without all others."""
+        return not isinstance(self.lowered.operator, Moves)
+
+    def apart(self, name: str) -> bool:
+        """Whether a tile needs the same tile of a source alone."""
+        if not isinstance(self.lowered.operator, Sums):
+            return False
+        return all(term.apart for term in self.terms if name in (term.source, term.gain))
+
+    def rows(self, name: str, rows: range) -> range:
+        """Return which rows of a source are needed for ``rows``: one at least."""
+        height = self.sources[name].height
+        if not rows:
+            return range(0)
+        reaches = self._reaches[name]
+        if reaches is None:
+            return range(height)
+        first = min(at + rows.start * stride for at, stride, _ in reaches)
+        after = max(at + (rows.stop - 1) * stride + size for at, stride, size in reaches)
+        # One at least, where all of them are outside.
+        low = min(max(first, 0), height - 1)
+        return range(low, max(min(after, height), low + 1))
+
+    @cached_property
+    def _reaches(self) -> dict[str, set[tuple[int, int, int]] | None]:
+        """Of each source its windows' first row, stride and rows; or nothing: all rows."""
+        reaches: dict[str, set[tuple[int, int, int]] | None] = {}
+        for name in self.sources:
+            found = set()
+            for term in self.terms:
+                w = term.windows
+                kernel = w.kernel_rows if w.largest else term.weight.shape[2]
+                if term.source == name:
+                    found.add((w.row, w.row_stride, (kernel - 1) * w.row_tap + 1))
+            whole = any(term.gain == name for term in self.terms) or not self.by_rows
+            around = any(
+                term.source == name and term.windows.around and term.weight.shape[2] > 1
+                for term in self.terms
+            )
+            reaches[name] = None if whole or around or not found else found
+        return reaches
+
+    def cost(self, rows: int) -> Effort:
+        """Return what so many rows of all tiles take."""
+        operator, sizes, width = self.lowered.operator, self.sizes, self.gives.width
+        if isinstance(operator, Moves):
+            return self._moving
+        columns = min(width, sizes.positions)
+        bands = -(-rows // (sizes.positions // columns)) * -(-width // columns)
+        positions = rows * width
+        cycles = weights = descriptors = 0
+        for term in self.terms:
+            w = term.windows
+            taps = w.kernel_rows * w.kernel_columns if w.largest else term.weight[0, 0].size
+            deep = 1 if term.apart else tiles(term.weight.shape[1], sizes.tile)
+            passes = taps * deep
+            each = 0 if term.gain else 1 if term.apart else sizes.tile
+            cycles += max(positions * passes, bands * (sizes.tile + 1) * passes)
+            weights += (1 if w.largest else passes) * each * bands
+            descriptors += bands * (1 if term.gain is None else 2)
+        cycles = max(cycles, positions * sizes.parts) + descriptors * _BEGIN
+        of_norm = isinstance(operator, Normal)
+        return Effort(cycles, weights, descriptors) * (self.n_tiles * (2 if of_norm else 1))
+
+    @cached_property
+    def _moving(self) -> Effort:
+        operator = self.lowered.operator
+        assert isinstance(operator, Moves)
+        cycles = weights = descriptors = 0
+        for move in operator.moves:
+            positions = move.rows * move.columns
+            passes = sum(len(fetch.weight) for fetch in move.fetches)
+            cycles += max(positions * passes, positions * self.sizes.parts)
+            weights += passes
+            descriptors += len(move.fetches)
+        return Effort(cycles + descriptors * _BEGIN, weights, descriptors)
