@@ -11,13 +11,17 @@ from hw.accelerator.feed import feed
 from hw.accelerator.largest import Largest
 from hw.accelerator.layout import layouts_of
 from hw.accelerator.post import PostUnit
-from hw.accelerator.reader import Reader
+from hw.accelerator.reader import ADDRESS_STAGES, Reader
 from hw.accelerator.sequencer import Sequencer
 from hw.accelerator.weights import WeightsLoader
 from hw.matrix.unit import MatrixUnit
+from hw.parts.delay import delay_valid
 from hw.parts.ports import Stream, StreamComponent
 from hw.parts.streams import OutputBuffer, connect_streams
 from hw.primitives.memory import Memory
+
+TAKES_AFTER = ADDRESS_STAGES + 2
+"""Cycles from the beginning of a descriptor that takes words to the first one."""
 
 
 def word_layout(tile: int) -> data.StructLayout:
@@ -62,9 +66,9 @@ class Accelerator(StreamComponent):
         )
         told = sequencer.told
         m.d.comb += [
-            *(unit.told.eq(told) for unit in (reader, largest, loader)),
+            *(unit.told.eq(told) for unit in (reader, loader)),
             reader.go.eq(sequencer.go & (told.kind != Kind.TAKE)),
-            loader.go.eq(sequencer.go & (told.kind == Kind.COMPUTE)),
+            loader.go.eq(sequencer.bring),
             maps.r_en.eq(1),
             maps.r_addr.eq(reader.r_addr),
             reader.r_data.eq(maps.r_data),
@@ -74,20 +78,24 @@ class Accelerator(StreamComponent):
         connect_streams(m, loader.o, matrix.w)
         connect_streams(m, matrix.o, post.i)
         connect_streams(m, sequencer.finish, post.told)
-        taken = self._take(m, sequencer, maps, post)
-        read = self._read(m, sequencer, largest.o, loader, matrix)
-        m.d.comb += sequencer.ended.eq(Mux(told.kind == Kind.TAKE, taken, read))
+        takes = self._take(m, sequencer, maps, post)
+        m.d.comb += [
+            sequencer.free.eq(reader.free & ~takes),
+            sequencer.loader_free.eq(loader.free & ~takes),
+        ]
+        self._read(m, sequencer, largest.o, loader, matrix)
         return m
 
     def _take(self, m: Module, sequencer: Sequencer, maps: Memory, post: PostUnit) -> Value:
-        """Write the words taken, and those computed; return whether the last one is taken."""
+        """Write the words taken, and those computed; return whether any are to be taken."""
         told = sequencer.told
+        go = sequencer.go & (told.kind == Kind.TAKE)
         address = Signal.like(maps.w_addr, name="taken_to")
         left = Signal.like(told.last_column, name="left")
+        waits = Signal()
         takes = Signal()
         taken = Signal()
         m.d.comb += [
-            takes.eq(sequencer.busy & (told.kind == Kind.TAKE)),
             self.i.ready.eq(takes),
             taken.eq(self.i.valid & takes),
             maps.w_en.eq(taken | post.w_en),
@@ -96,10 +104,14 @@ class Accelerator(StreamComponent):
         ]
         with m.If(taken):
             m.d.sync += [address.eq(address + 1), left.eq(left - 1)]
-        with m.If(sequencer.go):
-            m.d.sync += [address.eq(told.base), left.eq(told.last_column)]
-        ends: Value = taken & (left == 0)
-        return ends
+            with m.If(left == 0):
+                m.d.sync += [takes.eq(0), waits.eq(0)]
+        # What was read last may be where the first word goes.
+        with m.If(delay_valid(m, go, TAKES_AFTER - 1, name="go")):
+            m.d.sync += takes.eq(1)
+        with m.If(go):
+            m.d.sync += [address.eq(told.base), left.eq(told.last_column), waits.eq(1)]
+        return waits
 
     def _read(
         self,
@@ -108,22 +120,20 @@ class Accelerator(StreamComponent):
         positions: Stream,
         loader: WeightsLoader,
         matrix: MatrixUnit,
-    ) -> Value:
-        """Bring positions to where their descriptor wants them; return whether the last one is."""
-        sizes, told = self._program.sizes, sequencer.told
+    ) -> None:
+        """Bring positions to where their descriptor wants them."""
+        sizes = self._program.sizes
         tile = sizes.tile
         m.submodules.given = given = OutputBuffer(
             shape=word_layout(tile), depth=OutputBuffer.depth_for(1), target=sizes.target
         )
         connect_streams(m, given.o, self.o)
         position = positions.payload
-        gives = told.kind == Kind.GIVE
+        gives = ~position.computes & ~position.gains
         passes = feed(m, sequencer, positions, loader, matrix, ready=~gives | given.credit)
         m.d.comb += [
             given.take.eq(passes & gives),
             given.i.valid.eq(passes & gives),
             given.i.payload.samples.eq(Cat(*(position.x[n][:DATA_BITS] for n in range(tile)))),
-            given.i.payload.last.eq(position.ends & told.ends),
+            given.i.payload.last.eq(position.closes),
         ]
-        ends: Value = passes & position.ends
-        return ends

@@ -3,7 +3,6 @@
 from amaranth.hdl import Module, Mux, Value, signed
 from amaranth.lib import data
 
-from golden.accelerator.descriptor import Kind
 from golden.accelerator.sizes import CENTRED_BITS
 from hw.accelerator.sequencer import Sequencer
 from hw.accelerator.weights import WeightsLoader
@@ -31,23 +30,20 @@ def feed(
     ready
         Whether one is taken that is not computed with.
     """
-    told, position = sequencer.told, positions.payload
+    position = positions.payload
     tile = len(position.x)
     gain = view(data.ArrayLayout(signed(CENTRED_BITS), tile), name="gain", reset_less=True)
-    computes = told.kind == Kind.COMPUTE
     m.d.comb += [
         loader.gain.eq(gain),
-        matrix.i.valid.eq(positions.valid & computes),
-        matrix.i.payload.x.eq(position.x),
-        matrix.i.payload.first.eq(sequencer.first),
-        matrix.i.payload.final.eq(sequencer.final),
-        matrix.i.payload.raised.eq(sequencer.raised),
-        matrix.i.payload.squares.eq(told.squares),
-        matrix.i.payload.last.eq(position.last),
-        positions.ready.eq(Mux(computes, matrix.i.ready, ready)),
+        matrix.i.valid.eq(positions.valid & position.computes),
+        *(
+            matrix.i.payload[name].eq(position[name])
+            for name in ("x", "first", "final", "raised", "squares", "last")
+        ),
+        positions.ready.eq(Mux(position.computes, matrix.i.ready, ready)),
     ]
     passes: Value = positions.valid & positions.ready
-    m.d.comb += sequencer.passed.eq(passes & position.last)
-    with m.If(passes & (told.kind == Kind.GAIN)):
+    m.d.comb += sequencer.kept.eq(passes & position.gains)
+    with m.If(sequencer.kept):
         m.d.sync += gain.eq(position.x)
     return passes

@@ -4,10 +4,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from golden.accelerator.descriptor import Kind
 from hw.accelerator.layout import Layouts
 from hw.accelerator.reader import read_layout
-from hw.parts.ports import Component, Stream, View, flipped, view
+from hw.parts.ports import Component, Stream, flipped, view
 from hw.parts.streams import connect_streams
 
 
@@ -21,13 +20,10 @@ class Largest(Component):
 
     Members
     -------
-    told : In
-        As of the `Reader`.
     i, o : stream of positions
         `last` of a position that is the largest stands at the end of all.
     """
 
-    told: View
     i: Stream
     o: Stream
 
@@ -35,7 +31,7 @@ class Largest(Component):
         self._looks = layouts.abilities.largest
         self._tile = layouts.sizes.tile
         positions = stream.Signature(read_layout(self._tile))
-        super().__init__({"told": In(layouts.read), "i": In(positions), "o": Out(positions)})
+        super().__init__({"i": In(positions), "o": Out(positions)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -46,10 +42,9 @@ class Largest(Component):
         return m
 
     def _choose(self, m: Module) -> None:
-        chooses = Signal()
         merges = Signal()
         first = Signal(init=1)
-        x = self.i.payload.x
+        x, chooses = self.i.payload.x, self.i.payload.largest
         kept, best = (
             view(data.ArrayLayout(x[0].shape(), self._tile), name=name) for name in ("kept", "best")
         )
@@ -58,12 +53,11 @@ class Largest(Component):
                 Mux(chooses & ~first & (kept[lane] > x[lane]), kept[lane], x[lane])
             )
         m.d.comb += [
-            chooses.eq(self.told.largest & (self.told.kind == Kind.COMPUTE)),
             merges.eq(chooses & ~self.i.payload.last),
             self.o.valid.eq(self.i.valid & ~merges),
+            self.o.payload.eq(self.i.payload),
             self.o.payload.x.eq(best),
             self.o.payload.last.eq(Mux(chooses, self.i.payload.ends, self.i.payload.last)),
-            self.o.payload.ends.eq(self.i.payload.ends),
             self.i.ready.eq(self.o.ready | merges),
         ]
         with m.If(self.i.valid & self.i.ready):

@@ -15,6 +15,7 @@ from hw.accelerator import single
 from hw.accelerator.constants import PostConstants, fill_layout
 from hw.accelerator.layout import Layouts
 from hw.accelerator.normal import NormalLane, latency_of
+from hw.accelerator.sequencer import MOST_PENDING
 from hw.accelerator.statistics import Statistics
 from hw.matrix.unit import result_layout
 from hw.parts.counter import Counter
@@ -34,14 +35,10 @@ FACTOR_BITS = CENTRED_BITS + 1
 
 def scaled_at(sizes: Sizes, abilities: Abilities) -> int:
     """Cycles from a sum to its scaled value: the ROMs, the bias, the requantiser."""
-    return (
-        Table.latency
-        + 1
-        + max(
-            requantised_at(sizes, abilities),
-            normal_at(sizes, abilities),
-            single_at(sizes, abilities),
-        )
+    return _summed_at() + max(
+        requantised_at(sizes, abilities),
+        normal_at(sizes, abilities),
+        single_at(sizes, abilities),
     )
 
 
@@ -70,6 +67,19 @@ def product_latency(sizes: Sizes, abilities: Abilities) -> int:
     return SharedMultiplier.latency_on(sizes.target, a_bits=FACTOR_BITS) + 1
 
 
+def interval(sizes: Sizes) -> int:
+    """Return the cycles from a descriptor's first sums to the next one's at least.
+
+    The matrix unit's weights for one take as long.
+    """
+    return sizes.tile + 1
+
+
+def _summed_at() -> int:
+    """Cycles from a sum to that with its bias."""
+    return Table.latency + 1
+
+
 def latency(sizes: Sizes, abilities: Abilities) -> int:
     """Cycles from a sum to its sample: scaled, clipped, through a table."""
     return scaled_at(sizes, abilities) + 1 + Table.latency
@@ -82,8 +92,10 @@ _Path: TypeAlias = tuple[Value, Value, Callable[[Sizes, Abilities], int]]
 class PostUnit(Component):
     """Adds biases, requantises, clips and looks up `scalers` sums a cycle, and writes words.
 
-    A word is written `latency` cycles after its last sums. Between two descriptors the unit runs
-    empty, so that what it is told stands still.
+    A word is written `latency` cycles after its last sums. The next descriptor's sums follow a
+    cycle after the last one's, `interval` cycles after its first at least: what is told of them
+    goes along with them, `interval` stages at a time. Around a descriptor of a layer norm, whose
+    statistics take their time, the unit runs empty.
 
     Parameters
     ----------
@@ -132,9 +144,12 @@ class PostUnit(Component):
         open_ = Signal()
         step = Signal()
         ends = Signal()
-        began = Signal()
-        left = Signal()
+        load = Signal()
         position_ends = Signal()
+        self._now = view(self._layouts.finish, name="now")
+        self._began: list[Value] = [load]
+        for cycle in range(latency(self._sizes, self._layouts.abilities)):
+            self._began.append(delay_valid(m, self._began[-1], 1, name=f"began_{cycle}"))
         last = self._count(m, position_ends)
         m.d.comb += [
             step.eq(self.i.valid & open_),
@@ -142,29 +157,55 @@ class PostUnit(Component):
             self.i.ready.eq(open_ & part.last),
             position_ends.eq(step & part.last),
             ends.eq(position_ends & last),
-            began.eq(self.told.valid & ~open_ & ~left),
-            self.told.ready.eq(self.done),
+            load.eq(self.told.valid & ~open_ & self._may(m, load)),
+            self.told.ready.eq(load),
         ]
-        self._kept = self._statistics(m, step, position_ends, last, open_, began)
-        with m.If(began):
-            m.d.sync += open_.eq(1)
+        self._kept = self._statistics(m, step, position_ends, last, open_, load)
         with m.If(ends):
-            m.d.sync += [open_.eq(0), left.eq(1)]
-        with m.If(self.done):
-            m.d.sync += left.eq(0)
+            m.d.sync += open_.eq(0)
+        with m.If(load):
+            m.d.sync += [open_.eq(1), self._now.eq(self.told.payload)]
         m.submodules.constants = constants = PostConstants(self._layouts)
         if self._layouts.rom is None:
             m.d.comb += constants.fill.eq(self.fill)
-        bias = self._bias_address(m, step, position_ends, began, constants.bias_addr)
+        bias = self._bias_address(m, step, position_ends, load, constants.bias_addr)
         m.d.comb += constants.bias_addr.eq(bias)
         sums = self._begin(m, part.value, constants)
         samples = self._scale(m, sums, part.value, constants)
-        self._write(m, samples, step, part, ends, began)
+        self._write(m, samples, step, part, ends)
         return m
+
+    def _may(self, m: Module, load: Value) -> Value:
+        """Return whether the next descriptor's sums may be begun with."""
+        recent = Cat(*self._began[1 : interval(self._sizes)]).any()
+        if not self._layouts.abilities.norm:
+            return ~recent
+        under_way = Signal(range(MOST_PENDING + 1))
+        m.d.sync += under_way.eq(under_way + load - self.done)
+        norms = (self.told.payload.norm != Norm.NONE) | (self._now.norm != Norm.NONE)
+        may: Value = ~recent & ((under_way == 0) | ~norms)
+        return may
+
+    def _told(self, m: Module, names: Sequence[str], cycles: int) -> View:
+        """Return what is told of sums that were taken so many cycles ago.
+
+        A copy is made where those of the descriptor before have all gone by, and the one that it
+        is made of still stands.
+        """
+        members = self._layouts.finish.members
+        layout = data.StructLayout({name: members[name] for name in names})
+        told, stage = self._now, 0
+        while stage < cycles:
+            stage = min(stage + interval(self._sizes), cycles)
+            copy = view(layout, name=f"{names[0]}_{stage}", reset_less=True)
+            with m.If(self._began[stage]):
+                m.d.sync += [Value.cast(copy[n]).eq(Value.cast(told[n])) for n in names]
+            told = copy
+        return told
 
     def _count(self, m: Module, step: Value) -> Value:
         """Count positions; return whether this one is the descriptor's last."""
-        told = self.told.payload
+        told = self._now
         column = Signal.like(told.last_column, name="column")
         row = Signal.like(told.last_row, name="row")
         self._row_ends = Signal()
@@ -177,7 +218,7 @@ class PostUnit(Component):
         return ends
 
     def _statistics(
-        self, m: Module, step: Signal, position: Signal, last: Value, open_: Signal, began: Signal
+        self, m: Module, step: Signal, position: Signal, last: Value, open_: Signal, load: Signal
     ) -> View | None:
         """Let positions pass by that are for statistics; return those of the one at hand."""
         self._statistics_done: Value = Const(0)
@@ -187,17 +228,17 @@ class PostUnit(Component):
         place = Signal(range(self._sizes.positions))
         with m.If(position):
             m.d.sync += place.eq(place + 1)
-        with m.If(began):
+        with m.If(load):
             m.d.sync += place.eq(0)
         starts = self.i.valid & open_ & statistics.ready
         m.d.comb += [
-            statistics.told.eq(self.told.payload),
+            statistics.told.eq(self._now),
             statistics.place.eq(place),
             statistics.squares.eq(self.i.payload.sums[0]),
             statistics.both.eq(self.i.payload.sums[1]),
             statistics.last.eq(last),
         ]
-        with m.If(self.told.payload.norm == Norm.STATISTICS):
+        with m.If(self._now.norm == Norm.STATISTICS):
             m.d.comb += [
                 step.eq(0),
                 statistics.start.eq(starts),
@@ -208,10 +249,10 @@ class PostUnit(Component):
         return statistics.kept
 
     def _bias_address(
-        self, m: Module, step: Value, position: Value, began: Value, like: Signal
+        self, m: Module, step: Value, position: Value, load: Value, like: Signal
     ) -> Signal:
         """Return the address of the biases of a step: the same again, or others a position."""
-        told = self.told.payload
+        told = self._now
         address, of_position, of_row = (
             Signal.like(like, name=n) for n in ("bias", "bias_of_position", "bias_of_row")
         )
@@ -223,8 +264,8 @@ class PostUnit(Component):
             with m.If(self._row_ends):
                 following = of_row + told.bias_row
                 m.d.sync += [s.eq(following) for s in (address, of_position, of_row)]
-        with m.If(began):
-            m.d.sync += [s.eq(told.bias) for s in (address, of_position, of_row)]
+        with m.If(load):
+            m.d.sync += [s.eq(self.told.payload.bias) for s in (address, of_position, of_row)]
         return address
 
     def _begin(self, m: Module, part: Value, constants: PostConstants) -> list[Signal]:
@@ -241,16 +282,18 @@ class PostUnit(Component):
             total = Signal(signed(SUM_BITS), name=f"total_{lane}", reset_less=True)
             addend = bias[lane]
             if self._kept is not None:
-                normal = self.told.payload.norm == Norm.NORMAL
+                normal = self._now.norm == Norm.NORMAL
                 addend = Mux(normal, self._kept.minus, addend)
             m.d.sync += total.eq(late + addend)
             sums.append(total)
         self._totals = sums
         if self._layouts.abilities.product:
-            return [self._multiply(m, total, lane) for lane, total in enumerate(sums)]
+            cycles = _summed_at() + product_latency(self._sizes, self._layouts.abilities) - 1
+            product = self._told(m, ["product"], cycles).product
+            return [self._multiply(m, total, product, lane) for lane, total in enumerate(sums)]
         return sums
 
-    def _multiply(self, m: Module, total: Signal, lane: int) -> Signal:
+    def _multiply(self, m: Module, total: Signal, product: Value, lane: int) -> Signal:
         """Return a sum, or the product of the two samples that are in it."""
         m.submodules[f"product_{lane}"] = multiply = SharedMultiplier(
             lanes=1, a_bits=FACTOR_BITS, b_bits=FACTOR_BITS, target=self._sizes.target
@@ -263,16 +306,23 @@ class PostUnit(Component):
             multiply.a[0].eq(first + (second < 0)),
             multiply.b.eq(second),
         ]
-        m.d.sync += chosen.eq(Mux(self.told.payload.product, multiply.p[0], late))
+        m.d.sync += chosen.eq(Mux(product, multiply.p[0], late))
         return chosen
 
     def _scale(
         self, m: Module, sums: Sequence[Value], part: Value, constants: PostConstants
     ) -> list[Value]:
         """Return the samples of a step's sums."""
-        told, shifts, offsets = self.told.payload, self._layouts.own_shifts, self._layouts.offsets
-        m.d.comb += constants.scale_addr.eq(told.scale + part)
-        late = 1 + product_latency(self._sizes, self._layouts.abilities)
+        sizes, abilities = self._sizes, self._layouts.abilities
+        shifts, offsets = self._layouts.own_shifts, self._layouts.offsets
+        m.d.comb += constants.scale_addr.eq(self._now.scale + part)
+        late = 1 + product_latency(sizes, abilities)
+        offset = self._told(m, ["offset"], Table.latency + late).offset
+        scaled = scaled_at(sizes, abilities)
+        ends = self._told(m, ["low", "high"], scaled)
+        table = self._told(m, ["table"], scaled + 1).table
+        single_meant = self._told(m, ["single"], scaled).single if abilities.single else None
+        zeros = self._zeros(m) if abilities.single else ()
         factors = delay(m, constants.scales, late, name="factors")
         samples = []
         for lane, total in enumerate(sums):
@@ -291,15 +341,16 @@ class PostUnit(Component):
                 requantize.shift.eq(self._own(factors.shift[lane])),
             ]
             if offsets.low != offsets.high:
-                m.d.comb += requantize.zero_point.eq(told.offset)
+                m.d.comb += requantize.zero_point.eq(offset)
             paths = [(Const(1), requantize.o.payload[0], requantised_at)]
-            if self._layouts.abilities.single:
-                paths.append((told.single, self._single(m, total, factors, lane), single_at))
+            if single_meant is not None:
+                rounded = self._single(m, total, factors, zeros, lane)
+                paths.append((single_meant, rounded, single_at))
             if self._kept is not None:
-                chosen = told.norm == Norm.NORMAL
+                chosen = self._now.norm == Norm.NORMAL
                 paths.append((chosen, self._normal(m, lane, constants), normal_at))
-            scaled = self._choose(m, paths, lane)
-            samples.append(self._look_up(m, scaled, lane, constants))
+            value = self._choose(m, paths, lane)
+            samples.append(self._look_up(m, value, lane, ends, table, constants))
         return samples
 
     def _own(self, shift: Value) -> Value:
@@ -319,16 +370,26 @@ class PostUnit(Component):
             scaled = Mux(meant, delay(m, value, late, name=f"path_{number}_{lane}"), scaled)
         return scaled
 
-    def _single(self, m: Module, total: Value, factors: View, lane: int) -> Value:
+    def _zeros(self, m: Module) -> Sequence[Value]:
+        """Return what float32's roundings add to products, and what to what comes of them."""
+        before = _summed_at() + product_latency(self._sizes, self._layouts.abilities)
+        zeros = []
+        for early, cycles in enumerate(single.zeros_at(self._sizes.target)[::-1]):
+            told = self._told(m, ["offset", "early"], before + cycles)
+            zeros.append(Mux(told.early == early, told.offset, 0))
+        return zeros[::-1]
+
+    def _single(
+        self, m: Module, total: Value, factors: View, zeros: Sequence[Value], lane: int
+    ) -> Value:
         """Return what float32's roundings make of a sum."""
         m.submodules[f"single_{lane}"] = rounds = single.SingleLane(self._layouts, _CLIP)
-        told = self.told.payload
         m.d.comb += [
             rounds.y.eq(total),
             rounds.multiplier.eq(factors.multiplier[lane]),
             rounds.shift.eq(factors.shift[lane]),
-            rounds.zero_point.eq(told.offset),
-            rounds.early.eq(told.early),
+            rounds.early.eq(zeros[0]),
+            rounds.late.eq(zeros[1]),
         ]
         return rounds.o
 
@@ -346,17 +407,19 @@ class PostUnit(Component):
                 self._own(delay(m, constants.scales.shift[lane], 1, name=f"shift_{lane}"))
             ),
             normal.offset.eq(delay(m, constants.biases[lane], 1, name=f"offset_{lane}")),
-            normal.zero_point.eq(self.told.payload.offset),
+            normal.zero_point.eq(self._now.offset),
         ]
         return normal.o
 
-    def _look_up(self, m: Module, scaled: Value, lane: int, constants: PostConstants) -> Value:
+    @staticmethod
+    def _look_up(
+        m: Module, scaled: Value, lane: int, ends: View, table: Value, constants: PostConstants
+    ) -> Value:
         """Return a sample: clipped, then through the descriptor's table."""
-        told = self.told.payload
         clipped = Signal(signed(CENTRED_BITS), name=f"clipped_{lane}", reset_less=True)
-        above = Mux(scaled > told.high, told.high, scaled)
-        m.d.sync += clipped.eq(Mux(scaled < told.low, told.low, above))
-        m.d.comb += constants.entry[lane].eq(Cat(clipped[:DATA_BITS], told.table))
+        above = Mux(scaled > ends.high, ends.high, scaled)
+        m.d.sync += clipped.eq(Mux(scaled < ends.low, ends.low, above))
+        m.d.comb += constants.entry[lane].eq(Cat(clipped[:DATA_BITS], table))
         sample: Value = constants.samples[lane]
         return sample
 
@@ -367,14 +430,14 @@ class PostUnit(Component):
         step: Value,
         part: Counter,
         ends: Value,
-        began: Value,
     ) -> None:
         """Put parts together and write a word with the last."""
         cycles = latency(self._sizes, self._layouts.abilities)
         valid = delay_valid(m, step, cycles, name="valid")
         last = delay(m, part.last, cycles, name="part_last")
         row_ends = delay(m, self._row_ends, cycles, name="row_ends")
-        told = self.told.payload
+        told = self._told(m, ["target_row", "target_column"], cycles)
+        target = self._told(m, ["target"], cycles - 1).target
         of_row = Signal.like(self.w_addr, name="w_addr_of_row")
         words = view(
             data.ArrayLayout(unsigned(DATA_BITS * self._sizes.scalers), self._sizes.parts),
@@ -390,8 +453,8 @@ class PostUnit(Component):
                 with m.If(row_ends):
                     following = of_row + told.target_row
                     m.d.sync += [self.w_addr.eq(following), of_row.eq(following)]
-        with m.If(began):
-            m.d.sync += [self.w_addr.eq(told.target), of_row.eq(told.target)]
+        with m.If(self._began[cycles]):
+            m.d.sync += [self.w_addr.eq(target), of_row.eq(target)]
         m.d.comb += [
             self.w_en.eq(valid & last),
             self.w_data.eq(Cat(*moved)),

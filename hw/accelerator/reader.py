@@ -1,12 +1,13 @@
 """Reading windows of a map: addresses without a multiplication, zeros around."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from golden.accelerator.descriptor import Lanes
+from golden.accelerator.descriptor import Kind, Lanes
 from golden.accelerator.program import OUTSIDE
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS
 from hw.accelerator.layout import Layouts
@@ -25,9 +26,24 @@ LATENCY = IN_FLIGHT + OutputBuffer.latency_of(BUFFER)
 
 
 def read_layout(tile: int) -> data.StructLayout:
-    """Return the layout of a position: samples, whether a pass and all passes end with it."""
+    """Return the layout of a position: its samples, and what is to be done with it.
+
+    `last` and `ends` say that a pass and all passes end with it, `closes` that a frame does;
+    `first` and `final` of which pass it is, `computes`, `gains` and `largest` of which descriptor,
+    `raised` and `squares` of both. So nobody behind need know when the next descriptor begins.
+    """
     samples = data.ArrayLayout(signed(CENTRED_BITS), tile)
-    return data.StructLayout({"x": samples, "last": 1, "ends": 1})
+    return data.StructLayout({"x": samples} | dict.fromkeys(_FLAGS, 1))
+
+
+_FLAGS = (
+    *("last", "ends", "closes", "first", "final"),
+    *("computes", "gains", "largest", "raised", "squares"),
+)
+
+
+_STARTS = ("column", "row", "row_address")
+"""Where the first window begins."""
 
 
 class Reader(Component):
@@ -43,7 +59,9 @@ class Reader(Component):
     go : In
         Begin, with the next cycle.
     told : In
-        Fields of the descriptor, from then on until its last position has been taken.
+        Fields of the descriptor, with `go`.
+    free : Out
+        Whether it may begin: its last address is on its way.
     hold : In
         No address `ADDRESS_STAGES` cycles later: somebody else reads.
     r_addr, r_data : Out, In
@@ -53,6 +71,7 @@ class Reader(Component):
 
     go: Signal
     told: View
+    free: Signal
     hold: Signal
     r_addr: Signal
     r_data: Signal
@@ -65,6 +84,7 @@ class Reader(Component):
             {
                 "go": In(1),
                 "told": In(layouts.read),
+                "free": Out(1),
                 "hold": In(1),
                 "r_addr": Out(range(layouts.map_words)),
                 "r_data": In(DATA_BITS * self._tile),
@@ -77,24 +97,55 @@ class Reader(Component):
         m.submodules.buffer = buffer = OutputBuffer(
             shape=read_layout(self._tile), depth=BUFFER, target=self._layouts.sizes.target
         )
+        self._now = view(self._layouts.read, name="now")
         busy = Signal()
         step = Signal()
-        m.d.comb += [step.eq(busy & buffer.credit & ~self.hold), buffer.take.eq(step)]
+        m.d.comb += [
+            step.eq(busy & buffer.credit & ~self.hold),
+            buffer.take.eq(step),
+            self.free.eq(~busy),
+        ]
         ends = self._count(m, step)
         with m.If(step & ends["tile"]):
             m.d.sync += busy.eq(0)
         with m.If(self.go):
-            m.d.sync += busy.eq(1)
+            m.d.sync += [busy.eq(1), self._now.eq(self.told)]
         inside = self._address(m)
         x = self._centre(m, inside)
+        flags = self._flags(m, step, ends)
         m.d.comb += [
             buffer.i.valid.eq(delay_valid(m, step, IN_FLIGHT, name="step")),
             buffer.i.payload.x.eq(self._chosen(m, x)),
-            buffer.i.payload.last.eq(delay(m, ends["row"], IN_FLIGHT, name="last")),
-            buffer.i.payload.ends.eq(delay(m, ends["tile"], IN_FLIGHT, name="ends")),
+            *(
+                buffer.i.payload[name].eq(delay(m, flags[name], IN_FLIGHT, name=name))
+                for name in _FLAGS
+            ),
         ]
         connect_streams(m, buffer.o, flipped(self.o))
         return m
+
+    def _flags(self, m: Module, step: Value, ends: Mapping[str, Value]) -> Mapping[str, Value]:
+        """Return what is said of the position of a step."""
+        now = self._now
+        computes = now.kind == Kind.COMPUTE
+        largest = now.largest & computes
+        passes = Signal.like(now.last_pass, name="passes")
+        with m.If(step & ends["row"] & ~largest):
+            m.d.sync += passes.eq(passes + 1)
+        with m.If(self.go):
+            m.d.sync += passes.eq(0)
+        return {
+            "last": ends["row"],
+            "ends": ends["tile"],
+            "closes": ends["tile"] & now.ends,
+            "first": now.first & (passes == 0),
+            "final": now.final & (passes == now.last_pass),
+            "computes": computes,
+            "gains": now.kind == Kind.GAIN,
+            "largest": largest,
+            "raised": now.raised & (passes == 0),
+            "squares": now.squares,
+        }
 
     def _count(self, m: Module, step: Value) -> dict[str, Value]:
         """Step through the loops; return whether a step is the last inside each."""
@@ -102,7 +153,7 @@ class Reader(Component):
         inner: Value = step
         all_last: Value = Value.cast(1)
         for name in ("column", "row", "kernel_column", "kernel_row", "tile"):
-            limit = self.told[f"last_{name}"]
+            limit = self._now[f"last_{name}"]
             count = Signal.like(limit, name=f"count_{name}")
             last = Signal(name=f"last_{name}")
             m.d.comb += last.eq(all_last & (count == limit))
@@ -115,16 +166,16 @@ class Reader(Component):
 
     def _walk(self, m: Module, step: Value, ends: dict[str, Value]) -> None:
         """Keep the row, its address and the column of the window's tap, and where a pass began."""
-        told = self.told
+        told = self._now
         span, address = self._layouts.side, signed(self._layouts.line_bits)
         self._column, began_column = (Signal(range(-span, span), name=n) for n in ("c", "c_0"))
         self._row, began_row = (Signal(range(-span, span), name=n) for n in ("r", "r_0"))
         self._line, began_line = (Signal(address, name=n) for n in ("l", "l_0"))
         self._base = Signal(address.width)
-        places: list[tuple[Any, Any, Value, Value, Value]] = [
-            (self._column, began_column, told.column, told.kernel_column_stride, told.column),
-            (self._row, began_row, told.row, told.kernel_row_stride, told.row),
-            (self._line, began_line, told.row_address, told.kernel_row_step, told.row_address),
+        places: list[tuple[Any, Any, Value, Value]] = [
+            (self._column, began_column, told.column, told.kernel_column_stride),
+            (self._row, began_row, told.row, told.kernel_row_stride),
+            (self._line, began_line, told.row_address, told.kernel_row_step),
         ]
         column, row, line = places
         with m.If(step):
@@ -144,20 +195,20 @@ class Reader(Component):
             with m.If(ends["kernel_row"]):
                 m.d.sync += self._base.eq(self._base + told.plane)
         with m.If(self.go):
-            m.d.sync += self._base.eq(told.base)
-            for place, began, start, _, _ in places:
-                m.d.sync += [place.eq(start), began.eq(start)]
+            m.d.sync += self._base.eq(self.told.base)
+            for (place, began, *_), start in zip(places, _STARTS, strict=True):
+                m.d.sync += [s.eq(self.told[start]) for s in (place, began)]
 
     @staticmethod
-    def _next(m: Module, place: tuple[Any, Any, Value, Value, Value], over: Value) -> None:
+    def _next(m: Module, place: tuple[Any, Any, Value, Value], over: Value) -> None:
         """Begin a pass one tap further on, or at the first tap again."""
-        now, began, start, distance, _ = place
+        now, began, start, distance = place
         following = Mux(over, start, began + distance)
         m.d.sync += [now.eq(following), began.eq(following)]
 
     def _address(self, m: Module) -> Value:
         """Drive the address; return whether it is inside the map, when its word is there."""
-        told = self.told
+        told = self._now
         beyond_column = self._column >= told.width
         beyond_row = self._row >= told.height
         column = Signal.like(self._column, name="column", reset_less=True)
@@ -174,20 +225,31 @@ class Reader(Component):
         ]
         return delay(m, inside, 1 + READ_LATENCY, name="inside")
 
+    def _later(self, m: Module, cycles: int) -> View:
+        """Return what is told of samples, for those of a step so many cycles ago."""
+        fields = {n: self._now[n] for n in ("largest", "signed", "zero_point", "lanes", "half")}
+        members = self._layouts.read.members
+        told = view(data.StructLayout({n: members[n] for n in fields}), name=f"told_{cycles}")
+        for name, value in fields.items():
+            late = delay(m, Value.cast(value), cycles, name=f"{name}_for_{cycles}")
+            m.d.comb += Value.cast(told[name]).eq(late)
+        return told
+
     def _centre(self, m: Module, inside: Value) -> View:
         """Return the samples less their zero point; outside the map 0, or less than any."""
         layout = data.ArrayLayout(signed(CENTRED_BITS), self._tile)
-        nothing = Mux(self.told.largest, OUTSIDE, 0)
+        told = self._later(m, ADDRESS_STAGES + READ_LATENCY)
+        nothing = Mux(told.largest, OUTSIDE, 0)
         x = view(layout, name="x", reset_less=True)
         for lane in range(self._tile):
             word = self.r_data.word_select(lane, DATA_BITS)
-            sample = Mux(self.told.signed, word.as_signed(), word)
+            sample = Mux(told.signed, word.as_signed(), word)
             counts = inside
             if self._layouts.abilities.norm:
-                lanes = Value.cast(self.told.lanes)
+                lanes = Value.cast(told.lanes)
                 most = (1 << len(lanes)) - 1
                 counts = inside & ((lanes == 0) | (lane < lanes if lane < most else 0))
-            m.d.sync += x[lane].eq(Mux(counts, sample - self.told.zero_point, nothing))
+            m.d.sync += x[lane].eq(Mux(counts, sample - told.zero_point, nothing))
         return x
 
     def _chosen(self, m: Module, x: View) -> View:
@@ -195,8 +257,9 @@ class Reader(Component):
         if not self._layouts.abilities.norm:
             return x
         chosen = view(x.shape(), name="chosen")
+        told = self._later(m, IN_FLIGHT)
         for lane in range(self._tile):
             half, both = lane // 2, self._tile // 2 + lane // 2
-            twice = Mux(self.told.half == Lanes.UPPER, x[both], x[half])
-            m.d.comb += chosen[lane].eq(Mux(self.told.half == Lanes.ALL, x[lane], twice))
+            twice = Mux(told.half == Lanes.UPPER, x[both], x[half])
+            m.d.comb += chosen[lane].eq(Mux(told.half == Lanes.ALL, x[lane], twice))
         return chosen

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import cast
 
-from amaranth.hdl import Module, Signal, ValueLike
+from amaranth.hdl import Module, Signal, Value, ValueLike
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.accelerator.descriptor import Kind
+from golden.accelerator.descriptor import Kind, Weights
 from hw.accelerator.layout import Layouts
 from hw.parts.ports import Component, Stream, View, flipped, view
 from hw.parts.streams import OutputBuffer, connect_streams
@@ -24,6 +24,9 @@ FETCH = Table.latency + 1
 class Sequencer(Component):
     """Fetches descriptors, holds each back until it may begin, and begins it.
 
+    One begins when the one before has been read: its positions follow those behind each other, and
+    its weights are brought as soon as the loader has none of another's to bring.
+
     Parameters
     ----------
     layouts
@@ -36,17 +39,15 @@ class Sequencer(Component):
     go : Out
         Pulse: `told` begins.
     told : Out
-        Fields of the descriptor for who reads; they stand until it has ended.
-    busy : Out
-        It has begun and not ended.
-    first, final : Out
-        Of the pass that is read: sums begin with it, or are finished.
-    raised : Out
-        Likewise: those before are multiplied by 2^8.
-    passed : In
-        Pulse: a pass's last position was taken.
-    ended : In
-        Pulse: all of it was read, or taken.
+        Fields of the descriptor that begins, or is brought weights; they stand until it begins.
+    free : In
+        All that began has been read, or taken: never in the cycle after `go`.
+    bring : Out
+        Pulse: weights of `told` are to be brought, before it begins or with it.
+    loader_free : In
+        Whether they can be: not in the cycle after `bring`.
+    kept : In
+        Pulse: a gain is kept.
     finish : Out, stream
         Fields of descriptors whose sums are finished, for the post unit.
     done : In
@@ -55,12 +56,10 @@ class Sequencer(Component):
 
     go: Signal
     told: View
-    busy: Signal
-    first: Signal
-    final: Signal
-    raised: Signal
-    passed: Signal
-    ended: Signal
+    free: Signal
+    bring: Signal
+    loader_free: Signal
+    kept: Signal
     finish: Stream
     done: Signal
 
@@ -72,12 +71,10 @@ class Sequencer(Component):
             {
                 "go": Out(1),
                 "told": Out(layouts.read),
-                "busy": Out(1),
-                "first": Out(1),
-                "final": Out(1),
-                "raised": Out(1),
-                "passed": In(1),
-                "ended": In(1),
+                "free": In(1),
+                "bring": Out(1),
+                "loader_free": In(1),
+                "kept": In(1),
                 "finish": Out(stream.Signature(layouts.finish)),
                 "done": In(1),
                 **more,
@@ -97,11 +94,9 @@ class Sequencer(Component):
         with m.If(load):
             m.d.sync += [now.eq(fetched), held.eq(1)]
         with m.If(self.go):
-            m.d.sync += [held.eq(0), self.busy.eq(1)]
-        with m.If(self.ended):
-            m.d.sync += self.busy.eq(0)
-        self._begin(m, now, held, queue)
-        self._mark(m, now)
+            m.d.sync += held.eq(0)
+        brought = self._bring(m, now, held)
+        self._begin(m, now, held & brought, queue)
         connect_streams(m, queue.o, flipped(self.finish))
         return m
 
@@ -115,7 +110,7 @@ class Sequencer(Component):
         address = Signal(range(max(len(words), 2)))
         m.d.comb += [
             program.addr.eq(address),
-            load.eq(~held & ~self.busy & (fetched == Table.latency)),
+            load.eq(~held & (fetched == Table.latency)),
         ]
         with m.If(fetched != Table.latency):
             m.d.sync += fetched.eq(fetched + 1)
@@ -130,14 +125,39 @@ class Sequencer(Component):
         del m, now
         return 1
 
-    def _begin(self, m: Module, now: View, held: Signal, queue: OutputBuffer) -> None:
+    def _bring(self, m: Module, now: View, held: Signal) -> Value:
+        """Have weights brought ahead; return whether they are on their way, where there are any."""
+        read = now.read
+        brought = Signal()
+        gains = Signal()  # a gain is on its way
+        computes = read.kind == Kind.COMPUTE
+        m.d.comb += self.bring.eq(
+            held
+            & computes
+            & ~brought
+            & self.loader_free
+            & ((read.weights != Weights.GAIN) | ~gains)
+        )
+        with m.If(self.bring):
+            m.d.sync += brought.eq(1)
+        with m.If(self.kept):
+            m.d.sync += gains.eq(0)
+        with m.If(self.go):
+            m.d.sync += brought.eq(0)
+            with m.If(read.kind == Kind.GAIN):
+                m.d.sync += gains.eq(1)
+        there: Value = brought | ~computes
+        return there
+
+    def _begin(self, m: Module, now: View, ready: Value, queue: OutputBuffer) -> None:
         """Begin a descriptor once what it reads is written, and its sums have a place."""
         read = now.read
         pending = Signal(range(MOST_PENDING + 1))
         finishes = Signal()
         m.d.comb += [
             self.go.eq(
-                held
+                ready
+                & self.free
                 & ((pending == 0) | (~read.waits & (pending != MOST_PENDING)))
                 & self._may(m, now)
             ),
@@ -147,17 +167,3 @@ class Sequencer(Component):
             queue.i.payload.eq(now.finish),
         ]
         m.d.sync += pending.eq(pending + finishes - self.done)
-
-    def _mark(self, m: Module, now: View) -> None:
-        """Tell the first pass of a descriptor from others, and the last."""
-        read = now.read
-        passes = Signal.like(read.last_pass, name="passes")
-        with m.If(self.passed):
-            m.d.sync += passes.eq(passes + 1)
-        with m.If(self.go):
-            m.d.sync += passes.eq(0)
-        m.d.comb += [
-            self.first.eq(read.first & (passes == 0)),
-            self.final.eq(read.final & (passes == read.last_pass)),
-            self.raised.eq(read.raised & (passes == 0)),
-        ]

@@ -39,6 +39,13 @@ def latency_of(target: str) -> int:
     return 2 * _FLOAT + multiply + _ROUND + _ALIGN + 1 + _INTEGER
 
 
+def zeros_at(target: str) -> tuple[int, int]:
+    """Cycles from a sum to its product, and to its result, which zero points are added to."""
+    multiply = SharedMultiplier.latency_on(target, a_bits=SIGNIFICAND_BITS + 2)
+    early = _FLOAT + multiply + _ROUND + _ALIGN
+    return early, early + 1 + _FLOAT + _INTEGER - 2
+
+
 class SingleLane(Component):
     """``clip(round(f(f(f(y) * multiplier) + z_early)) + z_late)``, f rounding to 24 bits.
 
@@ -55,8 +62,8 @@ class SingleLane(Component):
     -------
     y, multiplier, shift : In
         A sum; its factor; the largest shift less its own.
-    zero_point, early : In
-        They stand still.
+    early, late : In
+        What is added so soon or late, `zeros_at` cycles after the sum; one of them is 0.
     o : Out
         `latency_of` cycles later.
     """
@@ -64,8 +71,8 @@ class SingleLane(Component):
     y: Signal
     multiplier: Signal
     shift: Signal
-    zero_point: Signal
     early: Signal
+    late: Signal
     o: Signal
 
     def __init__(self, layouts: Layouts, clip: Interval) -> None:
@@ -77,8 +84,8 @@ class SingleLane(Component):
                 "y": In(signed(SUM_BITS)),
                 "multiplier": In(SIGNIFICAND_BITS),
                 "shift": In(range(layouts.shifts.high - layouts.shifts.low + 1)),
-                "zero_point": In(signed(layouts.offsets.bits)),
-                "early": In(1),
+                "early": In(signed(layouts.offsets.bits)),
+                "late": In(signed(layouts.offsets.bits)),
                 "o": Out(signed(clip.bits)),
             }
         )
@@ -95,9 +102,7 @@ class SingleLane(Component):
         before = _FLOAT + multiply + _ROUND + _ALIGN
         negative = delay(m, self.y < 0, before, name="negative")
         total = _register(m, signed(_TOTAL_BITS + 1), "total")
-        m.d.sync += total.eq(
-            Mux(negative, -whole, whole) + (Mux(self.early, self.zero_point, 0) << _POINT)
-        )
+        m.d.sync += total.eq(Mux(negative, -whole, whole) + (self.early << _POINT))
         beyond = delay(m, Cat(huge, negative), 1 + _FLOAT + _INTEGER - 1, name="beyond")
         result, places = _to_float(m, total, _TOTAL_BITS, "result")
         sign = delay(m, total < 0, _FLOAT + _INTEGER - 2, name="sign")
@@ -124,7 +129,7 @@ class SingleLane(Component):
         clip = self._clip
         value = Value.cast(Mux(sign, -magnitude, magnitude))
         moved = _register(m, signed(len(value) + 2), "moved")
-        m.d.sync += moved.eq(value + Mux(self.early, 0, self.zero_point))
+        m.d.sync += moved.eq(value + self.late)
         clipped = Mux(moved < clip.low, clip.low, Mux(moved > clip.high, clip.high, moved))
         m.d.sync += self.o.eq(Mux(beyond[0], Mux(beyond[1], clip.low, clip.high), clipped))
 

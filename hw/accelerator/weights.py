@@ -38,9 +38,10 @@ class WeightsLoader(Component):
     Members
     -------
     go, told : In
+    free : Out
         As of the `Reader`.
     gain : In
-        Kept samples.
+        Kept samples: they stand while a descriptor has its weights from them.
     o : Out, stream of rows
     rows : In, stream
         The rows and diagonals of all descriptors in their order, `DATA_BITS` each; only where
@@ -51,6 +52,7 @@ class WeightsLoader(Component):
 
     go: Signal
     told: View
+    free: Signal
     gain: View
     o: Stream
     rows: Stream
@@ -65,6 +67,7 @@ class WeightsLoader(Component):
         ports = {
             "go": In(1),
             "told": In(layouts.read),
+            "free": Out(1),
             "gain": In(self._row),
             "o": Out(stream.Signature(weights_layout(sizes.matrix))),
         }
@@ -80,12 +83,14 @@ class WeightsLoader(Component):
         m.submodules.row = rows = Counter(self._tile)
         busy = Signal()
         step = Signal()
-        passes = Signal.like(self.told.last_pass, name="passes")
+        left = Signal.like(self.told.last_pass, name="left")
+        self._kind = Signal.like(self.told.weights, name="kind")
         used = Signal()
         m.d.comb += [
             buffer.take.eq(step),
             rows.step.eq(step),
-            used.eq(step & (rows.last | (self.told.weights == Weights.FULL))),
+            used.eq(step & (rows.last | (self._kind == Weights.FULL))),
+            self.free.eq(~busy),
         ]
         if self._rom is None:
             there, read = self._taken(m, used)
@@ -97,11 +102,15 @@ class WeightsLoader(Component):
             m.d.comb += step.eq(busy & buffer.credit)
             read = self._looked_up(m, self._rom, used)
         with m.If(step), m.If(rows.last):
-            m.d.sync += passes.eq(passes + 1)
-            with m.If(passes == self.told.last_pass):
+            m.d.sync += left.eq(left - 1)
+            with m.If(left == 0):
                 m.d.sync += busy.eq(0)
         with m.If(self.go):
-            m.d.sync += [busy.eq(1), passes.eq(0)]
+            m.d.sync += [
+                busy.eq(1),
+                left.eq(self.told.last_pass),
+                self._kind.eq(self.told.weights),
+            ]
         m.d.comb += [
             buffer.i.valid.eq(delay_valid(m, step, IN_FLIGHT, name="step")),
             buffer.i.payload.row.eq(self._chosen(m, read, rows.value)),
@@ -125,12 +134,12 @@ class WeightsLoader(Component):
 
     def _taken(self, m: Module, used: Value) -> tuple[Value, View]:
         """Return whether a row is there where one is wanted, and a row as late as a ROM's."""
-        told, words = self.told, self.rows.payload
-        gains = told.weights == Weights.GAIN
+        words = self.rows.payload
+        gains = self._kind == Weights.GAIN
         m.d.comb += self.rows.ready.eq(used & ~gains)
         read = view(self._row, name="read", reset_less=True)
         for lane in range(self._tile):
-            large = told.weights == LARGE_DIAGONAL
+            large = self._kind == LARGE_DIAGONAL
             m.d.sync += read[lane].eq(Mux(large, words[lane], words[lane].as_signed()))
         there: Value = self.rows.valid | gains
         return there, delay(m, read, Table.latency - 1, name="read_late")
@@ -138,11 +147,12 @@ class WeightsLoader(Component):
     def _chosen(self, m: Module, read: View, row: Value) -> View:
         """Return a row: as it was read, or what of it or of the gains is on the diagonal."""
         row = delay(m, row, Table.latency, name="row")
+        kind = delay(m, self._kind, Table.latency, name="kind")
         chosen = view(self._row, name="chosen", reset_less=True)
         for lane in range(self._tile):
             own = row == self._tile - 1 - lane
-            word = Mux(self.told.weights == Weights.GAIN, self.gain[lane], read[lane])
-            keeps = own | (self.told.weights == Weights.FULL)
+            word = Mux(kind == Weights.GAIN, self.gain[lane], read[lane])
+            keeps = own | (kind == Weights.FULL)
             m.d.sync += chosen[lane].eq(Mux(keeps, word, 0))
         return chosen
 

@@ -164,8 +164,6 @@ class ExternalCore(Component):
             target=capacity.sizes.target,
         )
         told = sequencer.told
-        computes = told.kind == Kind.COMPUTE
-        reads = computes | (told.kind == Kind.GAIN)
         self._fetch(m, check, loader)
         connect_streams(m, check.o, sequencer.i)
         connect_streams(m, reader.o, largest.i)
@@ -173,18 +171,22 @@ class ExternalCore(Component):
         connect_streams(m, matrix.o, post.i)
         connect_streams(m, sequencer.finish, post.told)
         m.d.comb += [
-            *(unit.told.eq(told) for unit in (reader, largest, loader)),
-            reader.go.eq(sequencer.go & reads),
-            loader.go.eq(sequencer.go & computes),
+            *(unit.told.eq(told) for unit in (reader, loader)),
+            reader.go.eq(sequencer.go & ((told.kind == Kind.COMPUTE) | (told.kind == Kind.GAIN))),
+            loader.go.eq(sequencer.bring),
+            sequencer.free.eq(reader.free),
+            sequencer.loader_free.eq(loader.free),
             sequencer.done.eq(post.done),
         ]
         passes = feed(m, sequencer, largest.o, loader, matrix, ready=Const(1))
-        read = passes & largest.o.payload.ends
-        m.d.comb += sequencer.ended.eq(read | (sequencer.go & ~reads))
         self._transfer(m, sequencer, reader, post, maps)
         moves = Signal()
         m.d.comb += moves.eq(
-            sequencer.go | sequencer.passed | post.done | self.store.ready | self.loads_r.valid
+            sequencer.go
+            | (passes & largest.o.payload.last)
+            | post.done
+            | self.store.ready
+            | self.loads_r.valid
         )
         self._tell(m, check, sequencer, loader, moves)
         return m

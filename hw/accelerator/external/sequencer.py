@@ -64,8 +64,8 @@ class ProgramSequencer(Sequencer):
     def _fetch(self, m: Module, load: Signal, held: Signal) -> View:
         self._now = view(self._told, name="descriptor")
         m.d.comb += [
-            load.eq(self.i.valid & ~held & ~self.busy),
-            self.i.ready.eq(~held & ~self.busy),
+            load.eq(self.i.valid & ~held),
+            self.i.ready.eq(~held),
             self.transfer.eq(self._now.transfer),
         ]
         with m.If(load):
@@ -85,7 +85,7 @@ class ProgramSequencer(Sequencer):
         may = Signal()
         m.d.comb += [
             may.eq(clear & room),
-            self.waits.eq(~self.busy & ~(self._held & may)),
-            self.idle.eq(~self._held & ~self.busy & (loading == 0) & (storing == 0)),
+            self.waits.eq(self.free & ~(self._held & may)),
+            self.idle.eq(~self._held & self.free & (loading == 0) & (storing == 0)),
         ]
         return may
