@@ -48,6 +48,8 @@ class Means:
         Native programs to take in place of the wheels.
     copies
         Of the design, placed together. Resources are those of all.
+    floorplan
+        Whether to tell where cells are.
     """
 
     seeds: int
@@ -57,6 +59,7 @@ class Means:
     yosys: Path | None = None
     nextpnr: Path | None = None
     copies: int = 1
+    floorplan: bool = False
 
 
 def implement(product: Built, device: Part, means: Means) -> Report:
@@ -87,7 +90,16 @@ def _placed(product: Built, device: Part, family: PlacedFamily, means: Means) ->
     means.progress(f"synthesis for {device.name}")
     with ThreadPoolExecutor(means.jobs) as pool:
         runs = {
-            pool.submit(place, wrapped, product.clock, device, seed, nextpnr, means.cache): seed
+            pool.submit(
+                place,
+                wrapped,
+                product.clock,
+                device,
+                seed,
+                nextpnr,
+                means.cache,
+                floorplan=means.floorplan,
+            ): seed
             for seed in range(1, means.seeds + 1)
         }
         for run in as_completed(runs):
@@ -106,6 +118,7 @@ def _placed(product: Built, device: Part, family: PlacedFamily, means: Means) ->
         tools=tools,
         resources=_sites(middle, family, around)
         | {kind: means.copies * n for kind, n in _counted(counted, family).items()},
+        floorplan=middle.floorplan,
         remarks=_remarks(counted, family)
         + [f"seed {seed} left out: not routed in {LIMIT_S} s" for seed in unrouted],
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from flow.cache import Cache, Step
 from flow.families import Part
+from flow.floorplan import PLACED, Floorplan, floorplan_of
 from flow.tools import OutOfTimeError, Program
 
 NETLIST = "netlist.json"
@@ -47,36 +48,52 @@ class Placement:
         The path that sets it.
     used
         Sites of each kind taken.
+    floorplan
+        Where cells are, where that was asked for.
     """
 
     seed: int
     fmax_mhz: float
     path: list[Segment]
     used: Mapping[str, int]
+    floorplan: Floorplan | None = None
 
 
 def place(
-    netlist: bytes, clock: str, device: Part, seed: int, nextpnr: Program, cache: Cache
+    netlist: bytes,
+    clock: str,
+    device: Part,
+    seed: int,
+    nextpnr: Program,
+    cache: Cache,
+    *,
+    floorplan: bool = False,
 ) -> Placement | None:
     """Place and route ``netlist``, whose clock's port is ``clock``, with ``seed``.
 
-    None where the router has not ended after `LIMIT_S`, which is kept like any result.
+    With ``floorplan``, where cells are is told too. None where the router has not ended after
+    `LIMIT_S`, which is kept like any result.
     """
     arguments = [
         *device.arguments,
         *("--freq", str(CLOCK_MHZ), "--timing-allow-fail"),
         *("--json", NETLIST, "--report", REPORT, "--seed", str(seed)),
+        *(("--write", PLACED) if floorplan else ()),
     ]
+    log = f"{nextpnr.name}.log"
+    more = (PLACED, log) if floorplan else ()
 
     def run(folder: Path) -> None:
         try:
             nextpnr.run(arguments, folder, limit_s=LIMIT_S)
         except OutOfTimeError:
-            (folder / REPORT).write_text("null", encoding="utf-8")
+            for name in (REPORT, *more):
+                (folder / name).write_text("null", encoding="utf-8")
 
     inputs = {name: text.format(clock=clock).encode() for name, text in device.files.items()}
-    step = Step(inputs | {NETLIST: netlist}, (nextpnr.version, *arguments), run, (REPORT,))
-    report = json.loads(cache.run(step)[REPORT])
+    step = Step(inputs | {NETLIST: netlist}, (nextpnr.version, *arguments), run, (REPORT, *more))
+    kept = cache.run(step)
+    report = json.loads(kept[REPORT])
     if report is None:
         return None
     return Placement(
@@ -84,6 +101,7 @@ def place(
         fmax_mhz=min((clock["achieved"] for clock in report["fmax"].values()), default=0.0),
         path=_clocked_path(report),
         used={kind: sites["used"] for kind, sites in report["utilization"].items()},
+        floorplan=floorplan_of(kept[PLACED], kept[log].decode()) if floorplan else None,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from flow.floorplan import Floorplan
 from hw.emit.files import to_json
 
 SCHEMA = 1
@@ -73,6 +74,8 @@ class Report:
         Of the seed that the median is taken from.
     remarks
         What to know of the figures.
+    floorplan
+        Where cells are, with the seed that the median is taken from; where that was asked for.
     """
 
     name: str
@@ -84,6 +87,7 @@ class Report:
     seeds: dict[int, float] = field(default_factory=dict)
     critical_path: CriticalPath | None = None
     remarks: list[str] = field(default_factory=list)
+    floorplan: Floorplan | None = None
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Self:
@@ -95,7 +99,10 @@ class Report:
 
     def json(self) -> bytes:
         """Return this as a JSON file."""
-        return to_json({"schema": SCHEMA} | asdict(self))
+        entries = {"schema": SCHEMA} | asdict(self)
+        if self.floorplan is None:
+            del entries["floorplan"]
+        return to_json(entries)
 
     def table(self) -> str:
         """Return this as text for a terminal."""

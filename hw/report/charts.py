@@ -263,6 +263,31 @@ def critical_path(path: Mapping[str, Any], name: str) -> str:
     return svg(figure, name, f"Critical path from {path['start']} to {path['end']}")
 
 
+def floorplan(plan: Mapping[str, Any], name: str) -> str:
+    """Return where the cells of each unit are, a dot a tile, as large as it is full."""
+    figure, axes = _figure(7.5, 5)
+    tiles = np.array(plan["tiles"], dtype=np.int64).reshape(-1, 4)
+    for number, unit in enumerate(plan["units"]):
+        x, y, _, count = tiles[tiles[:, 2] == number].T
+        colour = matplotlib.colormaps["tab20"](number % 20)
+        sizes = 4 + 2.5 * count
+        axes.scatter(x, y, s=sizes, color=colour, marker="s", linewidths=0, label=unit)
+    axes.set(xlabel="column", ylabel="row", aspect="equal")
+    axes.invert_yaxis()
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    return svg(figure, name, "Where the cells of each unit are on the device")
+
+
+def slack(bins: Sequence[Sequence[int]], name: str) -> str:
+    """Return how many paths have how much time left."""
+    figure, axes = _figure(6.5, 2.4)
+    low, high, count = np.array(bins).T
+    axes.bar(low / 1000, count, (high - low) / 1000, align="edge", color=COLOURS[0])
+    axes.axvline(0, color=_INK, linewidth=0.8)
+    axes.set(xlabel="ns left at the clock that was asked for", ylabel="endpoints")
+    return svg(figure, name, "Slack after routing")
+
+
 def scatter(points: Mapping[str, tuple[float, float]], name: str, axes_of: tuple[str, str]) -> str:
     """Return builds as points."""
     figure, axes = _figure(6, 3.4)

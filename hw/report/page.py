@@ -99,11 +99,25 @@ def _part(subject: Subject, key: str, simulate: Path | None) -> Part:
         drawn = charts.waveform(waves.signals, waves.cycles, f"{key}-waves")
         part.pictures.append(Picture("First transactions", drawn))
     _layers(part, key)
-    for number, (device, entry) in enumerate(subject.measured.items()):
-        if entry.get("critical_path"):
-            drawn = charts.critical_path(entry["critical_path"], f"{key}-path{number}")
-            part.pictures.append(Picture(f"Critical path on {device}", drawn, str(entry["how"])))
+    for number, device in enumerate(subject.measured):
+        _placement(part, device, f"{key}-{number}")
     return part
+
+
+def _placement(part: Part, device: str, key: str) -> None:
+    """Add what place and route left."""
+    entry = part.subject.measured[device]
+    if entry.get("critical_path"):
+        drawn = charts.critical_path(entry["critical_path"], f"{key}-path")
+        part.pictures.append(Picture(f"Critical path on {device}", drawn, str(entry["how"])))
+    plan = entry.get("floorplan")
+    if plan:
+        drawn = charts.floorplan(plan, f"{key}-floorplan")
+        text = "From nextpnr's placement, the seed with the median clock."
+        part.pictures.append(Picture(f"Floorplan on {device}", drawn, text))
+        if plan["slack"]:
+            drawn = charts.slack(plan["slack"], f"{key}-slack")
+            part.pictures.append(Picture(f"Slack on {device}", drawn))
 
 
 def _rates(manifest: Mapping[str, Any]) -> str:

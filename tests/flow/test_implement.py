@@ -96,6 +96,19 @@ def test_place_and_route(
     assert f"{report['fmax_mhz']:.1f} MHz, median of the seeds" in printed
 
 
+def test_a_floorplan_has_every_cell_of_the_design_once(manifest: Path) -> None:
+    need("ecp5")
+    report = report_of(manifest, "--seeds", 1, "--floorplan")
+    plan = report["floorplan"]
+    assert len(plan["units"]) > 2
+    assert all(0 <= unit < len(plan["units"]) and count > 0 for _, _, unit, count in plan["tiles"])
+    cells = sum(count for *_, count in plan["tiles"])
+    assert cells >= report["resources"]["ff"]
+    assert sum(count for _, _, count in plan["slack"]) > 100
+    lows, highs, _ = zip(*plan["slack"], strict=True)
+    assert lows[1:] == highs[:-1]
+
+
 def test_a_second_run_is_from_the_cache(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = report_of(manifest, "--device", "xc7")
     monkeypatch.setattr(Yosys, "run", None)

@@ -37,6 +37,11 @@ def measured(manifest):
             "routing_ns": 2.0,
             "steps": [{"net": "n", "cell_ns": 1.0, "net_ns": 2.0}],
         },
+        "floorplan": {
+            "units": ["core.a", "others"],
+            "tiles": [[1, 2, 0, 3], [1, 3, 0, 1], [4, 2, 1, 8]],
+            "slack": [[-100, 0, 2], [0, 100, 40]],
+        },
     }
 
 
