@@ -21,6 +21,21 @@ class MapMemory:
         self.words = max(self.words, base + size)
         return base
 
+    def put_last(self, name: str, size: int, limit: int) -> int:
+        """Return the highest address below ``limit`` at which ``size`` words are free.
+
+        Where none is, they lie beyond.
+        """
+        end = limit
+        for begin, length in sorted(self.held.values(), reverse=True):
+            if end - (begin + length) >= size:
+                break
+            end = min(end, begin)
+        base = end - size if end >= size else limit
+        self.held[name] = (base, size)
+        self.words = max(self.words, base + size)
+        return base
+
     def drop(self, name: str) -> None:
         """Free a map's place."""
         del self.held[name]

@@ -4,8 +4,11 @@ Maps stay in the buffer where they fit; else they go to memory, and while one ba
 next one's rows are loaded. `golden.accelerator.external.search` says which operators go together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from operator import itemgetter
+from typing import TypeAlias
 
 import numpy as np
 
@@ -34,6 +37,9 @@ from golden.network.map import Map
 from golden.network.network import Network
 from golden.network.pointwise import Pointwise
 from golden.numbers.interval import Integers
+
+_Part: TypeAlias = Callable[[], None]
+"""Does a part of a band."""
 
 
 class _Band:
@@ -171,7 +177,11 @@ class _ExternalCompiler:
             lowered = Lowered(self._lowered(node), gives, self._table(node, follower))
             sources = {name: self._network.maps[name] for name in node.sources}
             name = (follower or node).name
-            works.append(Work(name, lowered, sources, self._capacity.sizes))
+            for source, data in sources.items():
+                whole = Source(0, data.height, data.width, data.signed, data.zero_point)
+                self._views[source] = MapPlace(whole)
+            beside = self._depthwise.does(lowered.operator)
+            works.append(Work(name, lowered, sources, self._capacity, beside))
         return works
 
     def _uses(self, works: Sequence[Work]) -> dict[str, list[int]]:
@@ -222,28 +232,54 @@ class _ExternalCompiler:
         for name in self._stored:
             self._home_far(name)
         bands = [_Band(plan, index, rows, self._near) for index, rows in enumerate(plan.cut.bands)]
-        ahead = plan.cut.turns - 1
-        for index, band in enumerate(bands):
+        ahead = plan.cut.ahead
+        lags = [plan.cut.lag(number) for number in range(len(chain.runs))]
+        for index in range(len(bands) + max(lags)):
             for later in bands[index + ahead if index else 0 : index + ahead + 1]:
                 self._load_band(later, bands)
-            for run in chain.runs:
-                self._run(run, band)
+            self._alternate(
+                [
+                    [
+                        part
+                        for run, of_run in zip(chain.runs, lags, strict=True)
+                        for part in (self._run(run, bands[index - lag]) if of_run == lag else ())
+                    ]
+                    for lag in sorted(set(lags))
+                    if 0 <= index - lag < len(bands)
+                ]
+            )
         self._store_now()
 
-    def _run(self, run: Sequence[Work], band: _Band) -> None:
-        """Do a band of operators that go on tile by tile: each a tile behind what it takes."""
+    @staticmethod
+    def _alternate(bands: Sequence[Sequence[_Part]]) -> None:
+        """Do parts of bands in turn, of each as far as of the others."""
+        places = [
+            ((place + 1) / len(parts), number, part)
+            for number, parts in enumerate(bands)
+            for place, part in enumerate(parts)
+        ]
+        for _, _, part in sorted(places, key=itemgetter(0, 1)):
+            part()
+
+    def _run(self, run: Sequence[Work], band: _Band) -> list[_Part]:
+        """Return the steps of a band of operators that go on tile by tile behind each other."""
         chain, n_tiles = band.plan.chain, run[0].n_tiles
         if not run[0].by_tiles:
-            self._part(run[0], range(n_tiles), band)
-            return
-        ahead = band.plan.cut.turns - 1
+            return [partial(self._part, run[0], range(n_tiles), band)]
+        ahead = band.plan.cut.ahead
         behind = {work.name: chain.stages[work.name].behind * ahead for work in run}
-        for step in range(n_tiles + max(behind.values())):
-            self._load_tiles(run, band, step, behind)
-            for work in run:
-                tile = step - behind[work.name]
-                if 0 <= tile < n_tiles:
-                    self._part(work, range(tile, tile + 1), band)
+        return [
+            partial(self._step, run, band, step, behind)
+            for step in range(n_tiles + max(behind.values()))
+        ]
+
+    def _step(self, run: Sequence[Work], band: _Band, step: int, behind: dict[str, int]) -> None:
+        """Do a tile of each operator of a run, as far behind the first as they are."""
+        self._load_tiles(run, band, step, behind)
+        for work in run:
+            tile = step - behind[work.name]
+            if 0 <= tile < run[0].n_tiles:
+                self._part(work, range(tile, tile + 1), band)
 
     def _part(self, work: Work, of_tiles: range, band: _Band) -> None:
         """Do some tiles of a band of an operator."""
@@ -254,8 +290,7 @@ class _ExternalCompiler:
             n_tiles = tiles(data.channels, self._tile)
             self._views[name] = band.place(name, data, of_tiles.start, n_tiles)
         target = band.target(work, of_tiles.start)
-        beside = self._depthwise.does(work.lowered.operator)
-        unit = self._depthwise if beside else self._lowering
+        unit = self._depthwise if work.beside else self._lowering
         for one in unit.part(work.lowered, rows, of_tiles, target):
             self._steps.append(Step(one, work.name))
         # What was made last is still being written: stores come behind the next part.
@@ -301,7 +336,7 @@ class _ExternalCompiler:
     ) -> None:
         """Load the tiles that the next step takes first, before all the first ones."""
         plan, n_tiles = band.plan, run[0].n_tiles
-        ahead = plan.cut.turns - 1
+        ahead = plan.cut.ahead
         for name in plan.chain.sources:
             users = [work.name for work in run if name in work.sources]
             if not users or name not in plan.slots or not plan.tiled(name) or not band.of(name):

@@ -133,6 +133,24 @@ class Fusion:
             runs[self.stages[work.name].run].append(work)
         return runs
 
+    @cached_property
+    def lags(self) -> list[int]:
+        """By run, how many bands it may be behind the first: one more behind each other unit's."""
+        beside = [any(work.beside for work in run) for run in self.runs]
+        return [sum(beside[:number]) for number in range(len(beside))]
+
+    def reach(self, name: str) -> int:
+        """Return how many bands lie between the first and the last run that use a map."""
+        runs = [self.stages[user.name].run for user in self.users.get(name, [])]
+        first = self.stages[name].run if name in self.made else 0
+        return self.lags[max(runs, default=first)] - self.lags[first]
+
+    def waited(self, name: str) -> bool:
+        """Whether a unit beside takes or makes a map's tiles: one more is at work then."""
+        work = self.made.get(name)
+        users = self.users.get(name, [])
+        return any(user.beside for user in users) or (work is not None and work.beside)
+
     def bands(self, height: int) -> list[range]:
         """Return the rows of the last map, so many at a time."""
         return [range(row, min(row + height, self.height)) for row in range(0, self.height, height)]
@@ -211,6 +229,9 @@ class Fusion:
         return max(places) - min(places)
 
 
+_PAIRED = 2
+
+
 def _union(spans: Sequence[range]) -> range:
     """Return the rows from the first to the last of all."""
     if len(spans) == 1:
@@ -234,7 +255,8 @@ class Cut:
     near
         Maps that leave and stay whole in the buffer.
     turns
-        With 2, what the next band takes is loaded while one is at work.
+        With 2, what the next band takes is loaded while one is at work; with 3, runs behind one
+        of the depthwise unit are a band behind it.
     """
 
     chain: Fusion
@@ -283,29 +305,60 @@ class Cut:
             for name, data in self.chain.sources.items()
         }
 
+    @property
+    def ahead(self) -> int:
+        """Bands, or tiles, that are loaded ahead."""
+        return min(self.turns, _PAIRED) - 1
+
+    def lag(self, run: int) -> int:
+        """Return how many bands a run is behind the first."""
+        return self.chain.lags[run] if self.turns > _PAIRED else 0
+
     def _slots(self, name: str, parts: Sequence[range], data: Map) -> Slots:
         chain = self.chain
         size = max(len(rows) for rows in parts) * data.width
-        ahead = self.turns - 1
+        ahead = self.ahead
         moved = name in chain.leaves or name in chain.sources
         if chain.tiled(name):
             # One is loaded or stored meanwhile; what is stored waits for the next to be made.
-            more = chain.span(name) + moved + (name in chain.leaves)
+            more = chain.span(name) + moved + (name in chain.leaves) + chain.waited(name)
             return Slots(1 + ahead * more, size, True)
         several = moved and len(set(parts)) > 1
         n_tiles = tiles(data.channels, chain.works[0].sizes.tile)
-        return Slots(1 + ahead * several, size * n_tiles, False)
+        behind = chain.reach(name) if self.turns > _PAIRED else 0
+        return Slots(1 + ahead * several + behind, size * n_tiles, False)
+
+    @cached_property
+    def efforts(self) -> list[Effort]:
+        """What all bands of each run take."""
+        efforts = []
+        for run in self.chain.runs:
+            effort = Effort()
+            for rows, count in self._samples:
+                for work in run:
+                    if made := rows.made[work.name]:
+                        effort += work.cost(len(made)) * count
+            efforts.append(effort)
+        return efforts
 
     @cached_property
     def cost(self) -> Effort:
         """What all of it takes."""
-        found = Effort(0, 0, 0)
-        for rows, count in self._samples:
-            for name, work in self.chain.made.items():
-                if rows.made[name]:
-                    more = work.cost(len(rows.made[name])) * count
-                    found = Effort(*(a + b for a, b in zip(found, more, strict=True)))
-        return found
+        return sum(self.efforts, Effort())
+
+    def cycles(self, *, apart: bool) -> float:
+        """Return how long it takes, maps of both units lying ``apart`` in the buffer or not."""
+        whole = self.cost
+        if not apart:
+            return whole.cycles + whole.beside
+        if self.turns > _PAIRED:
+            shorter = min(whole.cycles, whole.beside)
+            first = max(self.chain.lags) * shorter / len(self.chain.bands(self.height))
+            return max(whole.cycles, whole.beside) + first
+        return sum(
+            max(one.cycles, one.beside) + min(one.cycles, one.beside) / run[0].n_tiles
+            for run, one in zip(self.chain.runs, self.efforts, strict=True)
+        )
 
     @cached_property
     def loaded(self) -> dict[str, int]:

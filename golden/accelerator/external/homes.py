@@ -39,12 +39,15 @@ class Placement:
         Where maps that leave are in the buffer; the others go to memory.
     slots
         Where parts of maps are meanwhile, in turn.
+    apart
+        Whether the depthwise unit reads another half of the buffer than the matrix unit.
     """
 
     cut: Cut
     spills: tuple[str, ...]
     targets: Mapping[str, int]
     slots: Mapping[str, tuple[int, ...]]
+    apart: bool
 
     @property
     def chain(self) -> Fusion:
@@ -83,10 +86,28 @@ class Homes:
         for name in sorted(cut.near):
             targets[name] = memory.put(name, cut.chain.made[name].words)
         for name, shape in self._wanted(cut, held):
-            slots[name] = tuple(memory.put(f"{name} {n}", shape.words) for n in range(shape.count))
+            beside = any(work.beside for work in cut.chain.users.get(name, ()))
+            slots[name] = tuple(
+                memory.put_last(f"{name} {n}", shape.words, limit)
+                if beside
+                else memory.put(f"{name} {n}", shape.words)
+                for n in range(shape.count)
+            )
         if memory.words > limit:
             return None
-        return Placement(cut, tuple(spills), targets, slots)
+        apart = self._apart(cut.chain, {**self.near, **memory.held}, limit // 2)
+        return Placement(cut, tuple(spills), targets, slots, apart)
+
+    @staticmethod
+    def _apart(chain: Fusion, held: Mapping[str, tuple[int, int]], half: int) -> bool:
+        """Whether the depthwise unit reads another half of the buffer than the matrix unit."""
+        halves: dict[bool, set[int]] = {True: set(), False: set()}
+        for name, users in chain.users.items():
+            places = [held[key] for key in held if key.split(" ")[0] == name]
+            for base, size in places:
+                for work in users:
+                    halves[work.beside] |= {base // half, (base + size - 1) // half}
+        return not halves[True] & halves[False]
 
     @staticmethod
     def _wanted(cut: Cut, held: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, Slots]]:

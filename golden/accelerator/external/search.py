@@ -101,6 +101,8 @@ class Search:
     def _tight(self, number: int) -> bool:
         """Whether an operator's maps take more than half of the buffer."""
         work = self._works[number]
+        if any(one.beside for one in self._works[max(number - 1, 0) : number + 2]):
+            return True
         words = work.words + sum(self._words[name] for name in work.sources)
         return 2 * words > self._capacity.map_words
 
@@ -134,7 +136,7 @@ class Search:
         for count in range(len(others) + 1):
             found = [
                 done
-                for turns in (2, 1)
+                for turns in ((3, 2, 1) if max(chain.lags) else (2, 1))
                 for done in self._heights(homes, chain, near, turns, others[:count])
             ]
             if found:
@@ -185,7 +187,9 @@ class Search:
         own = cut.cost
         beats = own.descriptors * capacity.descriptor_beats
         others = own.weights * tile + beats * capacity.beat_bytes
-        return own.cycles + _BYTE * (words * tile * (3 - cut.turns) + others)
+        alone = 2 if cut.turns == 1 else 1
+        cycles = cut.cycles(apart=done.apart)
+        return cycles + _BYTE * (words * tile * alone + others)
 
 
 def _homes(chain: Fusion) -> list[frozenset[str]]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.external.depthwise import groups_of
 from golden.accelerator.lower import Lowered
 from golden.accelerator.operators.layer_norm import Normal
 from golden.accelerator.operators.move import Moves
@@ -24,15 +26,21 @@ class Effort(NamedTuple):
     ----------
     cycles
         Of the matrix unit, or of the post unit where that takes longer.
+    beside
+        Of the depthwise unit.
     weights
         Rows of weights.
     descriptors
         How many.
     """
 
-    cycles: int
-    weights: int
-    descriptors: int
+    cycles: int = 0
+    beside: int = 0
+    weights: int = 0
+    descriptors: int = 0
+
+    def __add__(self, other: "Effort") -> "Effort":  # type: ignore[override]  # not a tuple's
+        return Effort(*(a + b for a, b in zip(self, other, strict=True)))
 
     def __mul__(self, count: int) -> "Effort":  # type: ignore[override]  # not a tuple's
         return Effort(*(value * count for value in self))
@@ -50,14 +58,22 @@ class Work:
         What it does.
     sources
         Maps that it takes.
-    sizes
+    capacity
         Of the accelerator.
+    beside
+        Whether the depthwise unit does it, beside the matrix unit.
     """
 
     name: str
     lowered: Lowered
     sources: Mapping[str, Map]
-    sizes: Sizes
+    capacity: Capacity
+    beside: bool = False
+
+    @property
+    def sizes(self) -> Sizes:
+        """Of the accelerator."""
+        return self.capacity.sizes
 
     @property
     def gives(self) -> Map:
@@ -136,6 +152,8 @@ class Work:
         operator, sizes, width = self.lowered.operator, self.sizes, self.gives.width
         if isinstance(operator, Moves):
             return self._moving
+        if self.beside:
+            return self._sliding(rows)
         columns = min(width, sizes.positions)
         bands = -(-rows // (sizes.positions // columns)) * -(-width // columns)
         positions = rows * width
@@ -151,7 +169,17 @@ class Work:
             descriptors += bands * (1 if term.gain is None else 2)
         cycles = max(cycles, positions * sizes.parts) + descriptors * _BEGIN
         of_norm = isinstance(operator, Normal)
-        return Effort(cycles, weights, descriptors) * (self.n_tiles * (2 if of_norm else 1))
+        return Effort(cycles, 0, weights, descriptors) * (self.n_tiles * (2 if of_norm else 1))
+
+    def _sliding(self, rows: int) -> Effort:
+        """Return what the depthwise unit takes for so many rows: it reads columns of windows."""
+        (term,) = self.terms
+        kernel_rows, kernel_columns = term.weight.shape[2:]
+        read = (self.gives.width - 1) * term.windows.column_stride + kernel_columns
+        read *= kernel_rows * groups_of(kernel_columns, self.capacity.depthwise)
+        scaled = 4 * self.gives.width  # a position in four cycles
+        each = Effort(_BEGIN, rows * max(read, scaled) + 2 * _BEGIN, 0, 1)
+        return each * self.n_tiles
 
     @cached_property
     def _moving(self) -> Effort:
@@ -164,4 +192,4 @@ class Work:
             cycles += max(positions * passes, positions * self.sizes.parts)
             weights += passes
             descriptors += len(move.fetches)
-        return Effort(cycles + descriptors * _BEGIN, weights, descriptors)
+        return Effort(cycles + descriptors * _BEGIN, 0, weights, descriptors)

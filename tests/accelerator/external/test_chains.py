@@ -107,7 +107,7 @@ def _distinct(words: Integers, lanes: int) -> set[bytes]:
     return set(map(bytes, (words[:, :lanes] & 255).astype(np.uint8)))
 
 
-@pytest.mark.parametrize("capacity", [CAPACITY, WIDE])
+@pytest.mark.parametrize("capacity", [CAPACITY, WIDE, replace(WIDE, depthwise=3)])
 def test_bottlenecks_do_not_leave_the_buffer(capacity: Capacity) -> None:
     b, network = bottlenecks((5, 41, 25))
     program = compile_external(network, capacity)
@@ -120,7 +120,8 @@ def test_bottlenecks_do_not_leave_the_buffer(capacity: Capacity) -> None:
 @pytest.mark.parametrize("seed", range(24))
 def test_any_chain_is_what_the_network_gives(seed: int) -> None:
     b, network = drawn(seed)
-    program = compile_external(network, (SMALL, WIDE, CAPACITY)[seed % 3])
+    capacity = replace((SMALL, WIDE, CAPACITY)[seed % 3], depthwise=seed % 2 * 3)
+    program = compile_external(network, capacity)
     assert not any(different(b, network, program).values())
 
 
