@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from amaranth.hdl import C, Cat, ClockDomain, Elaboratable, Module, Mux, Signal, Value, unsigned
 from amaranth.hdl import _ir as ir
 from amaranth.lib import memory
@@ -16,6 +15,8 @@ from golden.line.weights import LineWeights
 from golden.numbers.interval import Integers
 from hw.emit.axi import AxiInstance
 from hw.emit.verilog import Ports, to_verilog
+from hw.package.beats import line_beats
+from hw.package.vectors import known_lines
 from hw.parts.ports import Component, Stream
 
 TOP = "selftest"
@@ -53,18 +54,13 @@ def vectors(design: LineDesign, manifest: dict[str, Any], *, wrong_weight: bool)
     wrong_weight
         Expect the results of a kernel that differs in one weight: the test must fail.
     """
-    generator = np.random.default_rng(1)
-    low, high = design.data.low, design.data.high
-    shape = (N_GROUPS * design.lanes, design.length)
-    lines = generator.integers(low, high, shape, endpoint=True)
-    for group, value in enumerate((low, high, 1)):
-        lines[group * design.lanes : (group + 1) * design.lanes] = value
+    lines = known_lines(design, N_GROUPS)
     golden = replace(design, weights=_disturbed(design)) if wrong_weight else design
     streams, timing = manifest["streams"], manifest["timing"]
     unstalled = timing["latency_cycles"] + (N_GROUPS + 2) * timing["cycles_per_group"]
     return Vectors(
-        sent=_beats(lines, design.lanes, streams["s_axis"]["slot_bits"]),
-        expected=_beats(golden.model(lines), design.lanes, streams["m_axis"]["slot_bits"]),
+        sent=_words(lines, design.lanes, streams["s_axis"]["slot_bits"]),
+        expected=_words(golden.model(lines), design.lanes, streams["m_axis"]["slot_bits"]),
         cycles=4 * unstalled,
     )
 
@@ -78,18 +74,9 @@ def _disturbed(design: LineDesign) -> LineWeights:
     return replace(weights, weight=weight)
 
 
-def _beats(lines: Integers, lanes: int, slot_bits: int) -> list[int]:
+def _words(lines: Integers, lanes: int, slot_bits: int) -> list[int]:
     """Return ``lines`` ``[L, N]`` as words: `lanes` lines side by side, last on top."""
-    mask = (1 << slot_bits) - 1
-    length = lines.shape[1]
-    words = []
-    for group in lines.reshape(-1, lanes, length):
-        for position in range(length):
-            word = int(position == length - 1)
-            for value in reversed(group[:, position].tolist()):
-                word = word << slot_bits | value & mask
-            words.append(word)
-    return words
+    return [last << lanes * slot_bits | word for word, last in line_beats(lines, lanes, slot_bits)]
 
 
 class WordsInTurn(Component):

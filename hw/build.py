@@ -39,8 +39,11 @@ from hw.entry import Engine
 from hw.layer.capacity import check_capacity
 from hw.layer.config import LayerConfig
 from hw.layer.layer import predict
+from hw.package.registry import ALL, PACKAGES, Vectors, packaged
+from hw.package.vectors import layer_vectors, line_vectors, memory_vectors, network_vectors
 from hw.predict import NO_PREDICTION, is_predicted
 
+LEAST_MHZ, MOST_MHZ = 0.01, 10_000
 PRESETS = Path(__file__).with_name("presets.toml")
 LAYER_PRESETS = Path(__file__).parent / "layer" / "presets"
 
@@ -63,6 +66,19 @@ PORT_OPTIONS = [
 OUT_OPTION = click.option(
     "-o", "--out", type=Path, default=Path("build"), help="Folder to write to.  [build]"
 )
+PACKAGE_OPTIONS = [
+    click.option(
+        "--package",
+        type=click.Choice([ALL, *PACKAGES]),
+        multiple=True,
+        help=f"Files for other tools too: {ALL}, or {', '.join(PACKAGES)}; more than once.",
+    ),
+    click.option(
+        "--mhz",
+        type=float,
+        help="With --package: what constraints ask of the clock.  [as such engines were measured]",
+    ),
+]
 
 
 def given(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
@@ -74,7 +90,7 @@ def given(command: Command, options: Sequence[Callable[[Command], Command]]) -> 
 
 def given_ports(command: Command) -> Command:
     """Give ``command`` the options of ports and of the folder to write to."""
-    return given(command, [*PORT_OPTIONS, OUT_OPTION])
+    return given(command, [*PORT_OPTIONS, *PACKAGE_OPTIONS, OUT_OPTION])
 
 
 def _lanes() -> str:
@@ -127,6 +143,7 @@ def line_options(command: Command) -> Command:
         click.option("--target", default="generic", help=f"{', '.join(FACTS)}.  [generic]"),
         *PORT_OPTIONS,
         click.option("--name", help="Module and file name.  [parc_ENGINE_LENGTH]"),
+        *PACKAGE_OPTIONS,
         OUT_OPTION,
     ]
     return given(command, options)
@@ -140,6 +157,7 @@ def layer_options(command: Command) -> Command:
         ),
         *PORT_OPTIONS,
         click.option("--name", help="Module and file name.  [the configuration's]"),
+        *PACKAGE_OPTIONS,
         OUT_OPTION,
     ]
     return given(command, options)
@@ -249,18 +267,19 @@ def _arguments(options: dict[str, Any]) -> list[str]:
 
 @main.command()
 @layer_options
-def layer(config: Path, name: str | None, out: Path, **ports: str) -> None:
+def layer(config: Path, name: str | None, out: Path, **options: Any) -> None:
     """Build a whole layer on feature maps: raster in, raster out.
 
     docs/layers.md lists what LAYER.toml may hold.
     """
-    names = PortNames(ports["clock"], ports["reset"], ports["reset_active"])
+    names = PortNames(options["clock"], options["reset"], options["reset_active"])
+    _check_packages(options)
     if name is not None:
         check_module_name(name)
     described = LayerConfig.read(config, **({} if name is None else {"name": name}))
     design = described.design()
     check_capacity(design, predict)
-    finish_build(design, names, out, example=design.example, inputs=described.read_from)
+    finish_build(design, names, options | {"out": out}, described.read_from, example=design.example)
 
 
 @main.command()
@@ -295,20 +314,43 @@ def network(config: tuple[Path, ...], name: str, out: Path, **options: Any) -> N
     """
     names = PortNames(options["clock"], options["reset"], options["reset_active"])
     check_module_name(name)
+    _check_packages(options)
     if options["memory"] == "internal":
         _leave_out(options, (*MEMORY_OPTIONS, "norm", "single"), "left out without --memory axi")
         if len(config) > 1:
             raise ParameterError("config", "one without --memory axi", len(config))
     read = [read_network(one) for one in config]
-    if options["memory"] == "axi":
-        files = generate_external(read, capacity_for(read, options), name, names)
-    else:
-        files = generate_network(read[0], sizes_for(read[0], options), name, names)
+    files, vectors = _accelerator(read, name, names, options)
+    files = packaged(files, name, options["package"], vectors, options["mhz"])
     inputs = [path for one in config for path in (one, one.parent / WEIGHTS)]
     write_product(files, f"{name}.json", out, inputs=inputs)
     click.echo(" ".join(str(out / file) for file in files))
     if options["memory"] == "axi":
         click.echo(table(program_rows(json.loads(files[f"{name}.json"])["programs"])))
+
+
+def _accelerator(
+    networks: Sequence[Network], name: str, names: PortNames, options: Mapping[str, Any]
+) -> tuple[dict[str, bytes], Callable[[], Vectors]]:
+    """Return an accelerator's files, and what gives a test bench's image."""
+    first = networks[0]
+    if options["memory"] == "axi":
+        capacity = capacity_for(networks, options)
+        files = generate_external(networks, capacity, name, names)
+        return files, lambda: memory_vectors(first, capacity, json.loads(files[f"{name}.json"]))
+    sizes = sizes_for(first, options)
+    files = generate_network(first, sizes, name, names)
+    return files, lambda: network_vectors(first, sizes, json.loads(files[f"{name}.json"]))
+
+
+def _check_packages(options: Mapping[str, Any]) -> None:
+    """Refuse a clock that is none, or that nothing is written of."""
+    if options["mhz"] is None:
+        return
+    if not options["package"]:
+        raise ParameterError("mhz", "left out without --package", options["mhz"])
+    if not LEAST_MHZ <= options["mhz"] <= MOST_MHZ:
+        raise ParameterError("mhz", f"from {LEAST_MHZ} to {MOST_MHZ}", options["mhz"])
 
 
 def program_rows(programs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
@@ -387,6 +429,7 @@ def build(engine: Engine, options: dict[str, Any]) -> None:
     choice = _choice(engine, options)
     names = PortNames(options["clock"], options["reset"], options["reset_active"])
     requantization = _requantization(options)
+    _check_packages(options)
     if not options["weights_port"]:
         _leave_out(options, ["start_bits"], "left out without --weights-port")
     told = {
@@ -404,32 +447,41 @@ def build(engine: Engine, options: dict[str, Any]) -> None:
     engine.design(weights=None, **common, **choice.options)
     design = choice.design(weights=_weights(options, requantization), **common)
     inputs = [] if options["weights"] is None else [options["weights"]]
-    finish_build(design, names, options["out"], example=not inputs, inputs=inputs)
+    finish_build(design, names, options, inputs, example=not inputs)
 
 
 def finish_build(
     design: LineDesign | LayerDesign,
     names: PortNames,
-    out: Path,
+    options: Mapping[str, Any],
+    inputs: Collection[Path],
     *,
     example: bool,
-    inputs: Collection[Path],
 ) -> None:
     """Write the files of ``design``, which was read from ``inputs``, and say where."""
+
+    def vectors() -> Vectors:
+        manifest = json.loads(files[f"{design.name}.json"])
+        if isinstance(design, LayerDesign):
+            return layer_vectors(design, manifest)
+        return line_vectors(design, manifest)
+
     files = generate(design, names, example=example, command=_command())
-    write_product(files, f"{design.name}.json", out, inputs=inputs)
-    click.echo(" ".join(str(out / name) for name in files))
+    made = packaged(files, design.name, options["package"], vectors, options["mhz"])
+    out = options["out"]
+    write_product(made, f"{design.name}.json", out, inputs=inputs)
+    click.echo(" ".join(str(out / name) for name in made))
     if not is_predicted(design.target):
         click.echo(f"{design.target}: {NO_PREDICTION}")
 
 
 def _command() -> str:
-    """Return the command that runs, without the folders of files: of its meaning, not its place."""
+    """Return the command that runs: what the Verilog depends on, and no folders of files."""
     context = click.get_current_context()
     words = ["parc", "build", context.command.name or ""]
     for option in context.command.params:
         given_here = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
-        if not given_here or option.name == "out":
+        if not given_here or option.name in ("out", "package", "mhz"):
             continue
         value = context.params.get(option.name or "")
         words.append(option.opts[0])

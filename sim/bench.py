@@ -218,20 +218,6 @@ class Bench:
         assert not seen, f"No event must show on well framed streams, not {seen}"
 
 
-def field_words(fields: Sequence[dict[str, Any]], values: dict[str, Any]) -> list[Beat]:
-    """Return tables ``values`` of one shape, by field, as beats of a stream laid out by ``fields``.
-
-    `last` stands on the last.
-    """
-    data: Any = 0
-    for field in fields:
-        mask = (1 << field["slot_bits"]) - 1
-        data = data | (values[field["name"]].astype(object) & mask) << field["offset"]
-    beats = [Beat(int(word), False) for word in data.flat]
-    beats[-1] = Beat(beats[-1].data, True)
-    return beats
-
-
 def check_beats(beats: Sequence[Beat], expected: Sequence[Beat]) -> None:
     """Raise `AssertionError` with the first difference of two sequences."""
     for index, (have, want) in enumerate(zip(beats, expected, strict=False)):

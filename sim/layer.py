@@ -7,23 +7,10 @@ import numpy as np
 from golden.layer.design import LayerDesign
 from golden.line.weights import Arrays
 from golden.numbers.interval import Integers
-from sim.bench import Bench, Job, field_words
+from hw.package.beats import field_beats, map_beats
+from sim.bench import Bench, Job
 from sim.stimulus import random_arrays
-from sim.stream import Beat, Gaps, Readiness, evenly, random_gaps
-
-
-def pack_maps(maps: Integers, lanes: int, slot_bits: int) -> list[Beat]:
-    """Return ``maps`` ``[F, C, H, W]`` as beats: bands of ``lanes`` rows, `last` at a map's end."""
-    mask = (1 << slot_bits) - 1
-    shifts = np.arange(lanes) * slot_bits
-    beats = []
-    for frame in maps:
-        bands = frame.reshape(frame.shape[0], -1, lanes, frame.shape[-1])
-        columns = bands.swapaxes(-1, -2).reshape(-1, lanes)
-        words = ((columns & mask).astype(object) << shifts.astype(object)).sum(axis=1)
-        beats += [Beat(int(word), False) for word in words]
-        beats[-1] = Beat(beats[-1].data, True)
-    return beats
+from sim.stream import Beat, Gaps, Readiness, beats_of, evenly, random_gaps
 
 
 class LayerBench(Bench):
@@ -71,7 +58,7 @@ class LayerBench(Bench):
         for port, tables in self.design.port_tables(weights).items():
             fields = self.job.manifest["streams"][f"{port}_axis"]["fields"]
             self.loads[f"{port}_axis"].send(
-                field_words(fields, dict(tables)), random_gaps(density, seed)
+                beats_of(field_beats(fields, tables)), random_gaps(density, seed)
             )
 
     def offer_weights(self, n_units: int) -> None:
@@ -91,7 +78,8 @@ class LayerBench(Bench):
             facts = self.job.manifest["streams"][f"{port}_axis"]
             for channel in [*range(facts["sets_per_frame"])] * n_frames:
                 rows = {name: table[channel] for name, table in tables.items()}
-                self.loads[f"{port}_axis"].send(field_words(facts["fields"], rows), evenly(0))
+                beats = beats_of(field_beats(facts["fields"], rows))
+                self.loads[f"{port}_axis"].send(beats, evenly(0))
 
     def stimulus(self, n_frames: int) -> Integers:
         """Return maps ``[F, C, H, W]``: by turns noise, noise of its ends, constants, impulses."""
@@ -114,12 +102,13 @@ class LayerBench(Bench):
     def beats(self, maps: Integers) -> list[Beat]:
         """Return ``maps`` as the input's beats."""
         slot = self.job.manifest["streams"]["s_axis"]["slot_bits"]
-        return pack_maps(maps, self.design.lanes, slot)
+        return beats_of(map_beats(maps, self.design.lanes, slot))
 
     def expected(self, maps: Integers) -> list[Beat]:
         """Return the model's beats for ``maps``."""
         slot = self.job.manifest["streams"]["m_axis"]["slot_bits"]
-        return pack_maps(self.design.model(maps, self.weights), self.design.lanes, slot)
+        results = self.design.model(maps, self.weights)
+        return beats_of(map_beats(results, self.design.lanes, slot))
 
     async def exchange(
         self, maps: Integers, gaps: Gaps, ready: Readiness, beats: list[Beat] | None = None

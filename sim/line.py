@@ -7,23 +7,10 @@ import numpy as np
 from golden.line.design import LineDesign
 from golden.line.weights import LineWeights
 from golden.numbers.interval import Integers
-from sim.bench import Bench, Job, field_words
+from hw.package.beats import field_beats, line_beats
+from sim.bench import Bench, Job
 from sim.stimulus import random_lines, random_weights
-from sim.stream import Beat, Gaps, Readiness, evenly
-
-
-def pack(lines: Integers, lanes: int, slot_bits: int) -> list[Beat]:
-    """Return ``lines`` ``[L, N]`` as beats: `lanes` lines side by side, `last` at a group's end."""
-    mask = (1 << slot_bits) - 1
-    length = lines.shape[1]
-    beats = []
-    for group in lines.reshape(-1, lanes, length).tolist():
-        for position, column in enumerate(zip(*group, strict=True)):
-            data = 0
-            for value in reversed(column):
-                data = data << slot_bits | value & mask
-            beats.append(Beat(data, position == length - 1))
-    return beats
+from sim.stream import Beat, Gaps, Readiness, beats_of, evenly
 
 
 class LineBench(Bench):
@@ -83,7 +70,7 @@ class LineBench(Bench):
     def beats(self, lines: Integers) -> list[Beat]:
         """Return ``lines`` as the input's beats."""
         slot = self.job.manifest["streams"]["s_axis"]["slot_bits"]
-        return pack(lines, self.design.lanes, slot)
+        return beats_of(line_beats(lines, self.design.lanes, slot))
 
     def expected(self, lines: Integers) -> list[Beat]:
         """Return the model's beats for ``lines``, sent after all those before."""
@@ -96,7 +83,7 @@ class LineBench(Bench):
     def result_beats(self, results: Integers) -> list[Beat]:
         """Return the model's ``results`` ``[L, N]`` as the output's beats."""
         slot = self.job.manifest["streams"]["m_axis"]["slot_bits"]
-        return pack(results, self.design.lanes, slot)
+        return beats_of(line_beats(results, self.design.lanes, slot))
 
     async def exchange(
         self,
@@ -135,7 +122,7 @@ class LineBench(Bench):
         tables = self.design.port_tables(weights)
         # Whatever stands where no start value is must not matter.
         tables["start"][:, self.design.length :] = -1
-        return field_words(self.job.manifest["streams"]["w_axis"]["fields"], tables)
+        return beats_of(field_beats(self.job.manifest["streams"]["w_axis"]["fields"], tables))
 
     async def load(self, weights: LineWeights, gaps: Gaps) -> None:
         """Load a set of weights with no line in flight, and let it take effect."""

@@ -27,6 +27,11 @@ class Beat:
     last: bool
 
 
+def beats_of(words: Iterable[tuple[int, bool]]) -> list[Beat]:
+    """Return what `hw.package.beats` yields as beats."""
+    return [Beat(data, last) for data, last in words]
+
+
 @dataclass(frozen=True)
 class Wires:
     """cocotb's handles of a stream's ports."""

@@ -1,6 +1,7 @@
 """Names of AXI4-Stream, AXI4 and AXI4-Lite. The only file that knows them."""
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +77,48 @@ def port_names(loads: Collection[str]) -> list[str]:
     return [
         *(f"{stream}_axis_{wire}" for stream in ("s", *loads, "m") for wire in wires),
         *(f"{event}_tlast_{kind}" for event in events for kind in ("unexpected", "missing")),
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Bus:
+    """An interface among a module's ports.
+
+    Parameters
+    ----------
+    name
+        What its ports begin with: ``s_axis``.
+    protocol
+        ``axi4stream``, ``axi4`` or ``axi4lite``.
+    master
+        Whether it begins transfers.
+    wires
+        Ports by what the standard calls them, in small letters: ``tdata``, ``awaddr``.
+    """
+
+    name: str
+    protocol: str
+    master: bool
+    wires: Mapping[str, str]
+
+
+_STREAM_PORT = re.compile(r"(\w+_axis)_(t\w+)")
+_MEMORY_PORT = re.compile(r"([sm]_axi)_(\w+)")
+
+
+def buses_of(ports: Collection[str]) -> list[Bus]:
+    """Return the interfaces among ``ports``, in the order of their first ones."""
+    wires: dict[tuple[str, str], dict[str, str]] = {}
+    for port in ports:
+        if found := _STREAM_PORT.fullmatch(port):
+            key = (found[1], "axi4stream")
+        elif found := _MEMORY_PORT.fullmatch(port):
+            key = (found[1], "axi4" if found[1].startswith("m_") else "axi4lite")
+        else:
+            continue
+        wires.setdefault(key, {})[found[2]] = port
+    return [
+        Bus(name, protocol, name.startswith("m_"), own) for (name, protocol), own in wires.items()
     ]
 
 

@@ -209,7 +209,7 @@ class Loads(Component):
         m = Module()
         capacity = self._capacity
         m.submodules.blocks = blocks = BlockWalk(capacity)
-        m.submodules.words = words = WordWalk(capacity)
+        m.submodules.walk = words = WordWalk(capacity)
         busy = Signal()
         space = Signal(range(len(Space)))
         starts = self.task.valid & ~busy & blocks.task.ready
@@ -344,7 +344,7 @@ class Stores(Component):
         capacity = self._capacity
         late = ADDRESS_STAGES + READ_LATENCY
         m.submodules.blocks = blocks = BlockWalk(capacity)
-        m.submodules.words = words = WordWalk(capacity)
+        m.submodules.walk = words = WordWalk(capacity)
         m.submodules.buffer = buffer = OutputBuffer(
             shape=DATA_BITS * capacity.sizes.tile,
             depth=OutputBuffer.depth_for(late),

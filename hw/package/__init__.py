@@ -1,0 +1,1 @@
+"""Builds as other tools take them: files beside a build's Verilog."""
