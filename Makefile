@@ -56,6 +56,15 @@ $(VENV)/systems: $(READY)
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,systems]'
 	touch $@
 
+$(VENV)/packages: $(READY)
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,packages]'
+	touch $@
+
+# In an environment of its own: it wants another slang than the tests.
+$(VENV)/silicon: $(READY)
+	$(RUN) -m venv $@
+	$@/bin/pip install --quiet siliconcompiler==0.38.11 || { rm -rf $@; false; }
+
 $(VENV)/litex: $(READY)
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,ecp5,systems,litex]'
 	touch $@

@@ -229,3 +229,17 @@ def test_a_clock_is_what_was_measured_of_such_engines():
         unknown = {**facts, "parameters": facts["parameters"] | other}
         assert rate_for(unknown).mhz == 100, other
     assert rate_for(facts, 33.0).period_ns == 30.303
+
+
+SILICON = Path(sys.prefix) / "silicon" / "bin" / "python"
+
+
+@pytest.mark.skipif(not SILICON.exists(), reason="needs SiliconCompiler: make .venv/silicon")
+def test_siliconcompiler_lints_it(tmp_path):
+    folder = tmp_path / "chip"
+    shutil.copytree(packaged("direct"), folder)
+    done = subprocess.run(
+        [SILICON, "direct_asic.py", "lint"], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Number of errors: 0" in done.stdout
