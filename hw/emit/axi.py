@@ -81,7 +81,7 @@ def port_names(loads: Collection[str]) -> list[str]:
 
 
 @dataclass(frozen=True, eq=False)
-class Bus:
+class AxiBus:
     """An interface among a module's ports.
 
     Parameters
@@ -106,7 +106,7 @@ _STREAM_PORT = re.compile(r"(\w+_axis)_(t\w+)")
 _MEMORY_PORT = re.compile(r"([sm]_axi)_(\w+)")
 
 
-def buses_of(ports: Collection[str]) -> list[Bus]:
+def buses_of(ports: Collection[str]) -> list[AxiBus]:
     """Return the interfaces among ``ports``, in the order of their first ones."""
     wires: dict[tuple[str, str], dict[str, str]] = {}
     for port in ports:
@@ -118,7 +118,8 @@ def buses_of(ports: Collection[str]) -> list[Bus]:
             continue
         wires.setdefault(key, {})[found[2]] = port
     return [
-        Bus(name, protocol, name.startswith("m_"), own) for (name, protocol), own in wires.items()
+        AxiBus(name, protocol, name.startswith("m_"), own)
+        for (name, protocol), own in wires.items()
     ]
 
 

@@ -132,7 +132,7 @@ def _memory(core: FinishedCore, vectors: MemoryVectors) -> str:
         "PATIENCE": vectors.cycles,
         "CONTROL": REGISTERS["CONTROL"].at,
         "STATUS": REGISTERS["STATUS"].at,
-        "START": START,
+        "RUN": START,
         "STOPPED": STOPPED.bit_length() - 1,
         "CODE": CODE_SHIFT,
     }

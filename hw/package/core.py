@@ -9,7 +9,7 @@ from typing import Any
 
 from golden.accelerator.external.registers import REGISTER_MAP
 from golden.registers import RegisterMap
-from hw.emit.axi import Bus, buses_of
+from hw.emit.axi import AxiBus, buses_of
 from hw.package.clock import ClockRate
 
 VENDOR, LIBRARY = "parc-hdl", "parc"
@@ -109,7 +109,7 @@ class FinishedCore:
         return {port.name: port for port in self.ports}
 
     @property
-    def buses(self) -> list[Bus]:
+    def buses(self) -> list[AxiBus]:
         """Interfaces of the top module, by name."""
         return sorted(buses_of(self.port), key=lambda bus: bus.name)
 
@@ -130,7 +130,7 @@ class FinishedCore:
             return f"Layer of circular convolutions, {facts['form']}"
         return f"Network accelerator, memory {facts['parameters']['memory']}"
 
-    def registers(self, bus: Bus) -> RegisterMap | None:
+    def registers(self, bus: AxiBus) -> RegisterMap | None:
         """Return what a driver sees behind ``bus``; None of a stream, or of memory."""
         if bus.protocol != "axi4lite":
             return None

@@ -8,15 +8,15 @@ from hw.package.bench import bench_files, bench_name
 from hw.package.constraints import constraint_files
 from hw.package.core import LIBRARY, VENDOR, FinishedCore
 from hw.package.vectors import MemoryVectors, StreamVectors
+from hw.targets.generic import GENERIC
+from hw.targets.registry import TARGETS
+from hw.targets.synthesis import EdalizeFlow
 
 _VERILOG, _SYSTEM_VERILOG = "verilogSource", "systemVerilogSource"
 _TIMED = ["--timing", "-CFLAGS", "-std=gnu++20", "-CFLAGS", "-fcoroutines"]
 """g++ does coroutines, which a bench with delays becomes, only if it is told to."""
 _WITHOUT_DFG = ["-fno-dfg"]
 """Verilator 5.048 prints wrong values of part selects with it."""
-_DEVICE = ["--85k", "--package", "CABGA381", "--speed", "6"]
-_OUT_OF_CONTEXT = ["--out-of-context", "--lpf-allow-unconstrained"]
-_PART = "xc7a35tcpg236-1"
 
 
 def fusesoc_files(core: FinishedCore, vectors: StreamVectors | MemoryVectors) -> dict[str, str]:
@@ -73,24 +73,21 @@ def _targets(core: FinishedCore) -> dict[str, Any]:
             },
         },
     }
-    if core.target in ("generic", "xc7"):
-        targets["vivado"] = {
-            "filesets": ["rtl", "xdc"],
+    for name, flow in _flows(core):
+        targets[name] = {
+            "filesets": ["rtl", flow.constraints],
             "toplevel": core.name,
-            "flow": "vivado",
-            "flow_options": {"part": _PART, "pnr": "none"},
-        }
-    if core.target in ("generic", "ecp5"):
-        targets["ecp5"] = {
-            "filesets": ["rtl", "lpf"],
-            "toplevel": core.name,
-            "flow": "trellis",
-            "flow_options": {
-                "arch": "ecp5",
-                "nextpnr_options": [*_DEVICE, *_OUT_OF_CONTEXT],
-            },
+            "flow": flow.name,
+            "flow_options": dict(flow.options),
         }
     return targets
+
+
+def _flows(core: FinishedCore) -> Iterator[tuple[str, EdalizeFlow]]:
+    """Yield the flows of targets that ``core`` can be for, by the targets' names."""
+    for name, target in TARGETS.items():
+        if target.flow is not None and core.target in (name, GENERIC.name):
+            yield name, target.flow
 
 
 def _yaml(value: Any, indent: str = "") -> Iterator[str]:

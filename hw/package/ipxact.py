@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping
 
 from golden.registers import WORD, Access, Field, RegisterMap
-from hw.emit.axi import Bus
+from hw.emit.axi import AxiBus
 from hw.package.constraints import constraint_files
 from hw.package.core import INTERRUPT, LIBRARY, VENDOR, FinishedCore, TopPort
 
@@ -78,7 +78,7 @@ def _identity(core: FinishedCore) -> dict[str, str]:
     return {"vendor": VENDOR, "library": LIBRARY, "name": core.name, "version": core.version}
 
 
-def _bus(interfaces: ET.Element, bus: Bus, core: FinishedCore) -> None:
+def _bus(interfaces: ET.Element, bus: AxiBus, core: FinishedCore) -> None:
     """Add an AXI interface: its mode, its port maps, and, of one in memory, what it reaches."""
     logical = {wire.upper(): port for wire, port in bus.wires.items()}
     mode = "master" if bus.master else "slave"

@@ -103,7 +103,7 @@
         reset <= 0;
         @(posedge clock);
         describe;
-        put(CONTROL, START);
+        put(CONTROL, RUN);
         get(STATUS, status);
         while (!status[STOPPED]) get(STATUS, status);
         if (status >> CODE != 0) $fatal(1, "BENCH: it must do all, not stop with %0d", status >> CODE);

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hw.emit.axi import Bus
+from hw.emit.axi import AxiBus
 from hw.package.constraints import constraint_files
 from hw.package.core import INTERRUPT, FinishedCore
 
@@ -57,7 +57,7 @@ def _filesets(core: FinishedCore) -> Iterator[str]:
             yield f"add_fileset_file {core.name}.sdc SDC PATH {core.name}.sdc"
 
 
-def _bus(core: FinishedCore, bus: Bus) -> Iterator[str]:
+def _bus(core: FinishedCore, bus: AxiBus) -> Iterator[str]:
     yield f"add_interface {bus.name} {bus.protocol} {'start' if bus.master else 'end'}"
     yield from _clocked(bus.name)
     for wire, port in bus.wires.items():

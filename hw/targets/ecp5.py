@@ -12,7 +12,7 @@ from hw.targets.device import Device
 from hw.targets.memory import MemoryRecipe, Wanted
 from hw.targets.models import model_texts
 from hw.targets.multiplier import MultiplierRecipe
-from hw.targets.synthesis import PlacedFamily
+from hw.targets.synthesis import EdalizeFlow, PlacedFamily
 from hw.targets.target import Target
 
 CELLS = CostModel("ecp5")
@@ -260,5 +260,10 @@ ECP5 = Target(
     cost_model=CELLS,
     prices=_PRICES,
     synthesis=_SYNTHESIS,
+    flow=EdalizeFlow(
+        "trellis",
+        {"nextpnr_options": [*_device(85, 6).placing, "--lpf-allow-unconstrained"]},
+        "lpf",
+    ),
     models=model_texts("CCU2C", "DP16KD", "MULT18X18D"),
 )

@@ -53,3 +53,22 @@ class PlacedFamily(Family):
     pads: tuple[str, ...] = ()
     placed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     timed: bool = True
+
+
+@dataclass(frozen=True)
+class EdalizeFlow:
+    """A flow of Edalize's, by which others synthesise for a target.
+
+    Parameters
+    ----------
+    name
+        Of the flow.
+    options
+        Its options, a device's among them.
+    constraints
+        What it reads of constraints: how their file ends.
+    """
+
+    name: str
+    options: Mapping[str, str | list[str]]
+    constraints: str

@@ -9,7 +9,7 @@ from hw.targets.cost import CellPrices, CostModel
 from hw.targets.device import Device
 from hw.targets.memory import MemoryRecipe
 from hw.targets.multiplier import InferredMultiplier, MultiplierRecipe
-from hw.targets.synthesis import Family
+from hw.targets.synthesis import EdalizeFlow, Family
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,8 @@ class Target:
         Of its logic cells; only the target in whose cells `hw.predict` counts has to have them.
     synthesis
         How it is synthesised, and placed where nextpnr can; None where that is not known.
+    flow
+        How others synthesise for it, by Edalize.
     models
         Behavioural Verilog of primitives that its recipes instantiate and Yosys has no simulation
         model of, by their names. They go with every build that has one.
@@ -51,6 +53,7 @@ class Target:
     cost_model: CostModel | None = None
     prices: CellPrices | None = None
     synthesis: Family | None = None
+    flow: EdalizeFlow | None = None
     models: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from golden.targets import FACTS
 from hw.targets.device import Device
+from hw.targets.synthesis import EdalizeFlow
 from hw.targets.target import Target
 from hw.targets.xilinx import Dsp48, synthesis
 
@@ -16,4 +17,5 @@ XC7 = Target(
         Device("xc7vx1140t", "xc7", 3_360, 712_000, 3_760),
     ),
     synthesis=synthesis("xc7"),
+    flow=EdalizeFlow("vivado", {"part": "xc7a35tcpg236-1", "pnr": "none"}, "xdc"),
 )

@@ -40,6 +40,8 @@ GIVEN = {
     "reset": "aresetn",
     "reset_active": "low",
     "name": "other",
+    "package": "litex",
+    "mhz": 33,
     "out": "elsewhere",
     "macs": 3,
     "products": "single",
@@ -90,19 +92,20 @@ class Builds:
         if status:
             assert (status, complaint.count("\n")) == (2, 1)
             return None, complaint
-        (design, names, out), options = self.caught
+        design, names, options, inputs = self.caught
         arrays = {} if design.weights is None else design.weights.arrays()
         manifest = describe_line(design, LineEngine(design), names, {}, models=[])
         held = {key: array.tolist() for key, array in arrays.items()}
-        return json.dumps([manifest, held, str(out), str(options["inputs"])]), None
+        asked = [str(options[key]) for key in ("out", "package", "mhz")]
+        return json.dumps([manifest, held, *asked, str(inputs)]), None
 
 
 @pytest.fixture
 def builds(capsys, monkeypatch, tmp_path):
     caught = []
 
-    def finish_build(*what, **options):
-        caught.extend([what, options])
+    def finish_build(*what, **_):
+        caught.extend(what)
 
     monkeypatch.setattr(hw.build, "finish_build", finish_build)
     monkeypatch.chdir(tmp_path)
