@@ -137,7 +137,7 @@ class Compiled:
         command = [
             *(str(root / "bin" / "verilator"), "--cc", "--exe", "--build", "-j", "1"),
             *("--prefix", "Vtop", "--top-module", self.top, "--Mdir", ".", "--output-split", "0"),
-            *("--quiet", *flags, *self.verilog, str(plain(self.main))),
+            *("-O3", "--quiet", *flags, *self.verilog, str(plain(self.main))),
             *(str(plain(path)) for path in self.objects),
         ]
         done = subprocess.run(

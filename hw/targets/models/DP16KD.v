@@ -10,6 +10,7 @@
 /* verilator lint_off WIDTHEXPAND */  // modes are strings of unequal lengths
 // verilator lint_off UNUSEDPARAM
 // verilator lint_off UNUSEDSIGNAL
+// verilator lint_off MULTIDRIVEN
 //   parameters and pins of what is left out
 module DP16KD (
     input
@@ -33,6 +34,8 @@ module DP16KD (
         DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9,
         DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0
 );
+    // Where it stands the clocks are one, and most pins constants: that makes it fast.
+    /* verilator inline_module */
     parameter DATA_WIDTH_A = 18;
     parameter DATA_WIDTH_B = 18;
     parameter REGMODE_A = "NOREG";
@@ -193,8 +196,6 @@ module DP16KD (
     wire [17:0] unknown_a = RESETMODE != "SYNC" && RSTA !== 1'b0 ? 18'bx : 18'b0;
     wire [17:0] unknown_b = RESETMODE != "SYNC" && RSTB !== 1'b0 ? 18'bx : 18'b0;
 
-    // The unused one of two ports may have no clock.
-    wire clock = CLKA === 1'b1 || CLKB === 1'b1;
     wire enable_a = CEA === 1'b1 && {CSA2, CSA1, CSA0} === 3'b000;
     wire enable_b = CEB === 1'b1 && {CSB2, CSB1, CSB0} === 3'b000;
     wire write_a = enable_a && WEA === 1'b1;
@@ -221,19 +222,25 @@ module DP16KD (
     reg [35:0] latch_a, latch_b, register_a, register_b;
     initial {latch_a, latch_b, register_a, register_b} = 144'b0;
 
-    always @(posedge clock) begin
-        if (write_a) rows[ada[13:5]] <= new_a;
-        if (write_b) rows[adb[13:5]] <= write_a && same_row ? new_b & ~mask_a | new_a & mask_a : new_b;
+    // Each port by its own clock: the unused one of two may have none. Where both write a row, B's
+    // does it for both.
+    always @(posedge CLKA) begin
+        if (write_a && !(write_b && same_row)) rows[ada[13:5]] <= new_a;
 
         if (RSTA === 1'b1) latch_a <= 36'b0;
         else if (enable_a && (!write_a || WRITEMODE_A != "NORMAL"))
             latch_a <= word(DATA_WIDTH_A, ada[4:0], seen_a);
+
+        if (RSTA === 1'b1) register_a <= 36'b0;
+        else if (OCEA === 1'b1) register_a <= latch_a;
+    end
+    always @(posedge CLKB) begin
+        if (write_b) rows[adb[13:5]] <= write_a && same_row ? new_b & ~mask_a | new_a & mask_a : new_b;
+
         if (RSTB === 1'b1) latch_b <= 36'b0;
         else if (enable_b && (!write_b || WRITEMODE_B != "NORMAL"))
             latch_b <= word(DATA_WIDTH_B, adb[4:0], seen_b);
 
-        if (RSTA === 1'b1) register_a <= 36'b0;
-        else if (OCEA === 1'b1) register_a <= latch_a;
         if (RSTB === 1'b1) register_b <= 36'b0;
         else if (OCEB === 1'b1) register_b <= latch_b;
     end
@@ -252,3 +259,4 @@ endmodule
 /* verilator lint_on WIDTHEXPAND */
 // verilator lint_on UNUSEDPARAM
 // verilator lint_on UNUSEDSIGNAL
+// verilator lint_on MULTIDRIVEN

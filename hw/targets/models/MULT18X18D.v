@@ -50,6 +50,8 @@ module MULT18X18D (
         P8, P7, P6, P5, P4, P3, P2, P1, P0,
     output SIGNEDP
 );
+    // Where it stands most pins are constants: that makes it fast.
+    /* verilator inline_module */
     parameter REG_INPUTA_CLK = "NONE";
     parameter REG_INPUTA_CE = "CE0";
     parameter REG_INPUTA_RST = "RST0";
@@ -93,22 +95,45 @@ module MULT18X18D (
     };
 
     wire [17:0] a_in, b_in;
-    MULT18X18D_register #(18, REG_INPUTA_CLK, REG_INPUTA_CE, REG_INPUTA_RST) inputa (
-        {CLK3, CLK2, CLK1, CLK0}, {CE3, CE2, CE1, CE0}, {RST3, RST2, RST1, RST0}, a, a_in);
-    MULT18X18D_register #(18, REG_INPUTB_CLK, REG_INPUTB_CE, REG_INPUTB_RST) inputb (
-        {CLK3, CLK2, CLK1, CLK0}, {CE3, CE2, CE1, CE0}, {RST3, RST2, RST1, RST0}, b, b_in);
+    MULT18X18D_register #(18, REG_INPUTA_CLK != "NONE") inputa (
+        REG_INPUTA_CLK == "CLK3" ? CLK3 : REG_INPUTA_CLK == "CLK2" ? CLK2
+            : REG_INPUTA_CLK == "CLK1" ? CLK1 : CLK0,
+        REG_INPUTA_CE == "CE3" ? CE3 : REG_INPUTA_CE == "CE2" ? CE2
+            : REG_INPUTA_CE == "CE1" ? CE1 : CE0,
+        REG_INPUTA_RST == "RST3" ? RST3 : REG_INPUTA_RST == "RST2" ? RST2
+            : REG_INPUTA_RST == "RST1" ? RST1 : RST0,
+        a, a_in);
+    MULT18X18D_register #(18, REG_INPUTB_CLK != "NONE") inputb (
+        REG_INPUTB_CLK == "CLK3" ? CLK3 : REG_INPUTB_CLK == "CLK2" ? CLK2
+            : REG_INPUTB_CLK == "CLK1" ? CLK1 : CLK0,
+        REG_INPUTB_CE == "CE3" ? CE3 : REG_INPUTB_CE == "CE2" ? CE2
+            : REG_INPUTB_CE == "CE1" ? CE1 : CE0,
+        REG_INPUTB_RST == "RST3" ? RST3 : REG_INPUTB_RST == "RST2" ? RST2
+            : REG_INPUTB_RST == "RST1" ? RST1 : RST0,
+        b, b_in);
 
-    // Sign or zero in front: then one signed product serves all four cases.
-    wire signed [18:0] a_wide = {SIGNEDA & a_in[17], a_in};
-    wire signed [18:0] b_wide = {SIGNEDB & b_in[17], b_in};
-    wire signed [37:0] product = a_wide * b_wide;
+    // Sign or zero in front: then one product, modulo 2^36, serves all four cases.
+    wire [35:0] a_wide = {{18{SIGNEDA & a_in[17]}}, a_in};
+    wire [35:0] b_wide = {{18{SIGNEDB & b_in[17]}}, b_in};
+    wire [35:0] product = a_wide * b_wide;
 
     wire [35:0] piped, p;
-    MULT18X18D_register #(36, REG_PIPELINE_CLK, REG_PIPELINE_CE, REG_PIPELINE_RST) pipeline (
-        {CLK3, CLK2, CLK1, CLK0}, {CE3, CE2, CE1, CE0}, {RST3, RST2, RST1, RST0},
-        product[35:0], piped);
-    MULT18X18D_register #(36, REG_OUTPUT_CLK, REG_OUTPUT_CE, REG_OUTPUT_RST) outputp (
-        {CLK3, CLK2, CLK1, CLK0}, {CE3, CE2, CE1, CE0}, {RST3, RST2, RST1, RST0}, piped, p);
+    MULT18X18D_register #(36, REG_PIPELINE_CLK != "NONE") pipeline (
+        REG_PIPELINE_CLK == "CLK3" ? CLK3 : REG_PIPELINE_CLK == "CLK2" ? CLK2
+            : REG_PIPELINE_CLK == "CLK1" ? CLK1 : CLK0,
+        REG_PIPELINE_CE == "CE3" ? CE3 : REG_PIPELINE_CE == "CE2" ? CE2
+            : REG_PIPELINE_CE == "CE1" ? CE1 : CE0,
+        REG_PIPELINE_RST == "RST3" ? RST3 : REG_PIPELINE_RST == "RST2" ? RST2
+            : REG_PIPELINE_RST == "RST1" ? RST1 : RST0,
+        product, piped);
+    MULT18X18D_register #(36, REG_OUTPUT_CLK != "NONE") outputp (
+        REG_OUTPUT_CLK == "CLK3" ? CLK3 : REG_OUTPUT_CLK == "CLK2" ? CLK2
+            : REG_OUTPUT_CLK == "CLK1" ? CLK1 : CLK0,
+        REG_OUTPUT_CE == "CE3" ? CE3 : REG_OUTPUT_CE == "CE2" ? CE2
+            : REG_OUTPUT_CE == "CE1" ? CE1 : CE0,
+        REG_OUTPUT_RST == "RST3" ? RST3 : REG_OUTPUT_RST == "RST2" ? RST2
+            : REG_OUTPUT_RST == "RST1" ? RST1 : RST0,
+        piped, p);
 
     assign {
         P35, P34, P33, P32, P31, P30, P29, P28, P27,
@@ -139,33 +164,29 @@ module MULT18X18D (
     } = 18'b0;
 endmodule
 
-// A register that CLK places, with the clock enable and synchronous reset that CE and RST choose;
-// wires where CLK is "NONE". It holds 0 after configuration.
+// A register with clock enable and synchronous reset, or wires where it is not PRESENT. It holds 0
+// after configuration.
 module MULT18X18D_register #(
     parameter WIDTH = 18,
-    parameter CLK = "NONE",
-    parameter CE = "CE0",
-    parameter RST = "RST0"
+    parameter PRESENT = 1
 ) (
-    input [3:0] clocks,
-    input [3:0] enables,
-    input [3:0] resets,
+    input clock,
+    input enable,
+    input reset,
     input [WIDTH-1:0] d,
     output [WIDTH-1:0] q
 );
-    localparam CLOCK = CLK == "CLK3" ? 3 : CLK == "CLK2" ? 2 : CLK == "CLK1" ? 1 : 0;
-    localparam ENABLE = CE == "CE3" ? 3 : CE == "CE2" ? 2 : CE == "CE1" ? 1 : 0;
-    localparam RESET = RST == "RST3" ? 3 : RST == "RST2" ? 2 : RST == "RST1" ? 1 : 0;
+    /* verilator inline_module */
     generate
-        if (CLK == "NONE") begin : absent
+        if (!PRESENT) begin : absent
             assign q = d;
         end else begin : present
             reg [WIDTH-1:0] held;
             initial held = 0;
             assign q = held;
-            always @(posedge clocks[CLOCK])
-                if (resets[RESET]) held <= 0;
-                else if (enables[ENABLE]) held <= d;
+            always @(posedge clock)
+                if (reset) held <= 0;
+                else if (enable) held <= d;
         end
     endgenerate
 endmodule
