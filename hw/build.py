@@ -29,6 +29,7 @@ from golden.network.network import Network
 from golden.numbers.interval import Interval
 from golden.targets import FACTS
 from hw.accelerator.external.generate import generate_external
+from hw.accelerator.external.layers import layer_rows
 from hw.accelerator.generate import generate_network
 from hw.command import run_command, table
 from hw.emit.axi import PortNames
@@ -326,7 +327,10 @@ def network(config: tuple[Path, ...], name: str, out: Path, **options: Any) -> N
     write_product(files, f"{name}.json", out, inputs=inputs)
     click.echo(" ".join(str(out / file) for file in files))
     if options["memory"] == "axi":
-        click.echo(table(program_rows(json.loads(files[f"{name}.json"])["programs"])))
+        programs = json.loads(files[f"{name}.json"])["programs"]
+        for one in programs:
+            click.echo(table(layer_rows(one["layers"])))
+        click.echo(table(program_rows(programs)))
 
 
 def _accelerator(
@@ -356,9 +360,7 @@ def _check_packages(options: Mapping[str, Any]) -> None:
 def program_rows(programs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """Return a table of programs: what each is, takes and needs of memory at most."""
     keys = ("model", "descriptors", "products", "cycles", "bytes", "scratch_bytes")
-    rows = [
-        ["program", "descriptors", "products", "cycles, about", "bytes", "scratch, at its peak"]
-    ]
+    rows = [["program", "descriptors", "products", "cycles", "bytes", "scratch, at its peak"]]
     return [*rows, *([str(one[key]) for key in keys] for one in programs)]
 
 

@@ -4,7 +4,7 @@ import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from golden.network.network import Network
 from golden.numbers.interval import Integers
 from golden.operator.parc import Floats
 from hw.accelerator.built import external_program_of, network_of, program_of
+from hw.accelerator.external.layers import cycles_by_layer
 from hw.command import run_command, table
 from hw.emit.files import to_json, write_files
 from hw.emit.product import Built, load_product
+from hw.simulate.external import Moved, unheard
 from hw.simulate.external_frames import IDEAL, ExternalFrames, MemoryModel
 from hw.simulate.frames import Frames
 from hw.simulate.verilator import SimulationError
@@ -70,6 +72,8 @@ class Ran:
         Cycles that were spent waiting for memory.
     read_bytes, written_bytes
         From memory and to it.
+    layers
+        Cycles that each layer took, where all maps were compared and memory is outside.
     """
 
     outputs: dict[str, Integers]
@@ -79,6 +83,7 @@ class Ran:
     waiting: int = 0
     read_bytes: int = 0
     written_bytes: int = 0
+    layers: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def chosen(self) -> int:
@@ -116,8 +121,11 @@ class Accelerated(ABC):
     layered: bool
 
     @abstractmethod
-    def run(self, images: Floats) -> Iterator[Ran]:
-        """Yield what comes of each of ``images`` ``[n, channels, height, width]``."""
+    def run(self, images: Floats, moved: Moved = unheard) -> Iterator[Ran]:
+        """Yield what comes of each of ``images`` ``[n, channels, height, width]``.
+
+        ``moved`` hears of cycles that have gone by.
+        """
 
     def _compare(self, made: Mapping[str, Integers], golden: Mapping[str, Integers]) -> Different:
         return {
@@ -136,7 +144,8 @@ class _Inside(Accelerated):
         self._program = program_of(facts, self.network)
         self._frames = Frames(product, self._program, cache, watched=layered)
 
-    def run(self, images: Floats) -> Iterator[Ran]:
+    def run(self, images: Floats, moved: Moved = unheard) -> Iterator[Ran]:
+        """See `Accelerated`."""
         network, sizes = self.network, self._program.sizes
         maps = network.quantize(images)
         for x, frame in zip(maps, self._frames.run(frames_of(maps, sizes)), strict=True):
@@ -148,6 +157,7 @@ class _Inside(Accelerated):
                 for name, words in found.items()
             }
             wanted = {name: values[0] for name, values in golden.items()}
+            moved(frame.cycles)
             yield Ran(outputs, made, frame.cycles, self._compare(made, wanted))
 
 
@@ -167,20 +177,24 @@ class _Outside(Accelerated):
         memory = request.memory
         self._frames = ExternalFrames(product, self._program, cache, memory, watched=self.layered)
 
-    def run(self, images: Floats) -> Iterator[Ran]:
+    def run(self, images: Floats, moved: Moved = unheard) -> Iterator[Ran]:
+        """See `Accelerated`."""
         network, program = self.network, self._program
         sizes = program.capacity.sizes
         maps = network.quantize(images)
         sent = [(frame & 255).astype(np.uint8).tobytes() for frame in frames_of(maps, sizes)]
-        for x, frame, ran in zip(maps, sent, self._frames.run(sent), strict=True):
+        for x, frame, ran in zip(maps, sent, self._frames.run(sent, moved), strict=True):
             golden = network.run({network.input: x[None]})
             outputs = _split(words_of(ran.output, sizes.tile), network, sizes)
             different = self._compare(outputs, {name: y[0] for name, y in golden.items()})
             if self.layered:
                 different |= _differences(program, frame, ran.made)
             o = ran.outcome
+            layers: Mapping[str, int] = {}
+            if self.layered:
+                layers = cycles_by_layer(program, [*ran.begins.tolist(), o.cycles])
             counts = (o.waiting, o.read_bytes, o.written_bytes)
-            yield Ran(outputs, outputs, o.cycles, different, *counts)
+            yield Ran(outputs, outputs, o.cycles, different, *counts, layers)
 
 
 def _differences(program: ExternalProgram, frame: bytes, made: Integers) -> Different:
@@ -239,7 +253,12 @@ def report_of(ran: list[Ran], layers: list[Mapping[str, Any]]) -> dict[str, Any]
     return {
         "frames": [one.described for one in ran],
         "mismatches": sum(sum(one.different.values()) for one in ran),
-        "layers": [dict(layer) for layer in layers],
+        "layers": [
+            {**layer, "measured": ran[-1].layers[layer["name"]]}
+            if ran and layer["name"] in ran[-1].layers
+            else dict(layer)
+            for layer in layers
+        ],
     }
 
 
@@ -288,13 +307,14 @@ def parse_memory(text: str) -> MemoryModel:
 
 
 def _layers(ran: list[Ran], layers: list[Mapping[str, Any]]) -> str:
-    """Return a table a layer."""
-    rows = [["layer", "cycles", "products", "mismatches"]]
+    """Return a table a layer: cycles as predicted, and as measured where they were."""
+    rows = [["layer", "cycles", "measured", "products", "limit", "mismatches"]]
     for layer in layers:
         name = layer["name"]
         differ = [one.different[name] for one in ran if name in one.different]
         found = f"{sum(differ)}" if differ else "-"
-        rows.append([name, f"{layer.get('cycles', '-')}", f"{layer['products']}", found])
+        cycles = [f"{layer.get(key, '-')}" for key in ("cycles", "measured", "products", "limit")]
+        rows.append([name, *cycles, found])
     return table(rows)
 
 
@@ -352,10 +372,9 @@ def main(
     x, labels = load_images(images, ready.network, count)
     ran: list[Ran] = []
     try:
-        with click.progressbar(
-            ready.run(x), length=len(x), label="running", file=sys.stderr, show_pos=True
-        ) as frames:
-            ran += frames
+        cycles = len(x) * ready.described.get("cycles", 1)
+        with click.progressbar(length=cycles, label="running", file=sys.stderr) as bar:
+            ran += ready.run(x, bar.update)
     except SimulationError as reason:
         raise click.ClickException(str(reason)) from None
     report = report_of(ran, ready.described["layers"])

@@ -98,10 +98,13 @@ class AxiMemory {
         answer_ = false;
     }
 
+    // It has done nothing for long: all the bandwidth is there that can be saved up.
+    void rest() { tokens_ = SPARED; }
+
     // Set the inputs of a cycle. What was offered and not taken stays.
     template <class Top> void drive(Top &top) {
         const std::size_t beat = sizeof(top.m_axi_rdata);
-        if (settings.rate) tokens_ = std::min<std::int64_t>(tokens_ + settings.rate, 64 * 1000 * 8);
+        if (settings.rate) tokens_ = std::min<std::int64_t>(tokens_ + settings.rate, SPARED);
         top.m_axi_arready = reads_.size() < settings.most && !stalls();
         top.m_axi_awready = writes_.size() < settings.most && !stalls();
         top.m_axi_wready = pays(beat, false) && !stalls() && early_.size() < 64;
@@ -174,6 +177,8 @@ class AxiMemory {
         std::uint64_t strobe;
         bool last;
     };
+
+    static constexpr std::int64_t SPARED = 64 * 1000 * 8;  // thousandths of bytes
 
     std::deque<Read> reads_;
     std::deque<Write> writes_;

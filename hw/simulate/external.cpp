@@ -6,7 +6,8 @@
 //   allow ADDRESS LENGTH      forbid                   what may be written; nothing
 //   write REGISTER VALUE      read REGISTER
 //   run CYCLES                until the interrupt, or so many cycles; then for those that follow
-//   watch BYTES FILE          words of so many bytes that are computed go to a file
+//   watch BYTES FILE          words of so many bytes that are computed go to a file, and when
+//                             descriptors begin to FILE.begins, in cycles from the start on
 //   finish                    nothing is under way, all was answered
 //   traffic                   beats and bursts read, beats and bursts written, bytes outside
 
@@ -23,7 +24,8 @@ namespace {
 
 const char *const refused = "error Register must be there, and take what is written";
 
-std::ofstream watched;
+std::ofstream watched, begins;
+const Bench *watching = nullptr;
 std::size_t word_bytes = 0;
 
 struct Talk {
@@ -66,7 +68,10 @@ struct Talk {
             word_bytes = static_cast<std::size_t>(a);
             watched.close();
             watched.open(name, std::ios::binary);
-            return watched ? "ok" : "error File must be writable";
+            begins.close();
+            begins.open(name + ".begins", std::ios::binary);
+            watching = &bench;
+            return watched && begins ? "ok" : "error File must be writable";
         }
         words >> a >> b >> name;
         const auto first = static_cast<std::uint64_t>(a), second = static_cast<std::uint64_t>(b);
@@ -83,7 +88,7 @@ struct Talk {
         } else if (command == "run") {
             const std::uint64_t begin = bench.cycles;
             while (!bench.top->irq && bench.cycles - begin < first) bench.clock();
-            watched.flush();
+            watched.flush(), begins.flush();
             out << "ok " << (bench.top->irq ? 1 : 0) << ' ' << bench.cycles - begin;
             return out.str();
         } else if (command == "finish") {
@@ -104,6 +109,13 @@ struct Talk {
 extern "C" void parc_watched(const svBitVecVal *word) {
     if (watched.is_open())
         watched.write(reinterpret_cast<const char *>(word), static_cast<std::streamsize>(word_bytes));
+}
+
+// Likewise: a descriptor begins.
+extern "C" void parc_began() {
+    if (!begins.is_open()) return;
+    const std::uint64_t cycle = watching->cycles - watching->written;
+    begins.write(reinterpret_cast<const char *>(&cycle), sizeof cycle);
 }
 
 int main(int argc, char **argv) {

@@ -2,11 +2,11 @@
 
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 from golden.accelerator.external.registers import (
     ABORT,
@@ -23,8 +23,17 @@ from hw.simulate.verilator import Compiled
 _MAIN = Path(__file__).with_name("external.cpp")
 HEADERS = tuple(Path(__file__).with_name(name) for name in ("axi_memory.h", "external_bench.h"))
 """What drives an accelerator from C++."""
+_STEP = 1 << 16
+"""Cycles between two words of how far it is."""
+Moved: TypeAlias = Callable[[int], None]
+"""Hears that so many cycles have gone by."""
 BETWEEN = 4096
 """Bytes around every region, which nothing may touch."""
+
+
+def unheard(cycles: int) -> None:
+    """Hear nothing."""
+    del cycles
 
 
 class BusError(AssertionError):
@@ -178,18 +187,22 @@ class ExternalBench:
         """Abort."""
         self.write("CONTROL", ABORT)
 
-    def wait(self, cycles: int) -> Outcome:
-        """Wait for the end, so many cycles at most.
+    def wait(self, cycles: int, moved: Moved = unheard) -> Outcome:
+        """Wait for the end, so many cycles at most; ``moved`` hears of cycles now and then.
 
         Raises
         ------
         BusError
             Where it does not come.
         """
-        ended, _ = self.tell("run", cycles)
-        if not ended:
-            raise BusError(f"It must end within {cycles} cycles")
-        return self.outcome()
+        left = cycles
+        while left:
+            ended, ran = self.tell("run", min(left, _STEP))
+            moved(ran)
+            left -= ran
+            if ended:
+                return self.outcome()
+        raise BusError(f"It must end within {cycles} cycles")
 
     def outcome(self) -> Outcome:
         """Return how it ended.

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.external.registers import Stop
 from golden.numbers.interval import Integers
 from hw.emit.product import Built
-from hw.simulate.external import BETWEEN, ExternalBench, Outcome, compiled
+from hw.simulate.external import BETWEEN, ExternalBench, Moved, Outcome, compiled, unheard
 from hw.simulate.verilator import SimulationError
-from hw.simulate.watch import results_of, watch, words_of
+from hw.simulate.watch import results_of, watch, watch_begins, words_of
 
 _PATIENCE = 1 << 40
 """Cycles: the accelerator itself stops where nothing moves."""
@@ -53,11 +55,14 @@ class ExternalFrame:
         How it ended, and the counters.
     made
         int64 ``[n, tile]``: words as they were computed; none unless they were asked for.
+    begins
+        int64 ``[n]``: when descriptors began, in cycles of the frame; likewise.
     """
 
     output: bytes
     outcome: Outcome
     made: Integers
+    begins: Integers
 
 
 class ExternalFrames:
@@ -96,11 +101,11 @@ class ExternalFrames:
         verilog = dict(product.sources) | product.models
         if watched:
             text = verilog[f"{product.name}.v"].decode()
-            verilog |= watch(*results_of(text), self._tile)
+            verilog |= watch(*results_of(text), self._tile) | watch_begins(text)
         self._bench = compiled(product.name, verilog).build(cache)
 
-    def run(self, frames: list[bytes]) -> Iterator[ExternalFrame]:
-        """Run each of ``frames``, and yield what comes of it.
+    def run(self, frames: list[bytes], moved: Moved = unheard) -> Iterator[ExternalFrame]:
+        """Run each of ``frames``, and yield what comes of it; ``moved`` hears of cycles.
 
         Raises
         ------
@@ -127,9 +132,11 @@ class ExternalFrames:
                 if self._watched:
                     bench.tell("watch", self._tile, seen)
                 bench.start()
-                outcome = bench.wait(_PATIENCE)
+                outcome = bench.wait(_PATIENCE, moved)
                 if outcome.code != Stop.NONE:
                     raise SimulationError(f"{outcome.code.name} at {outcome.descriptor}")
                 made = seen.read_bytes() if self._watched else b""
+                began = Path(f"{seen}.begins").read_bytes() if self._watched else b""
+                begins = np.frombuffer(began, "<u8").astype(np.int64)
                 output = bench.peek(bases["OUTPUT"], sizes["OUTPUT"])
-                yield ExternalFrame(output, outcome, words_of(made, self._tile))
+                yield ExternalFrame(output, outcome, words_of(made, self._tile), begins)

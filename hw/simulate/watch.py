@@ -31,14 +31,35 @@ def watch(module: str, enable: str, tile: int) -> dict[str, bytes]:
     return {"watch.sv": text.encode()}
 
 
+_BEGINS = """\
+module parc_watch_begins(input clk, input en);
+  import "DPI-C" function void parc_began();
+  always @(posedge clk) if (en) parc_began();
+endmodule
+bind {module} parc_watch_begins begins(.clk(clk), .en({enable}));
+"""
+
+
+def watch_begins(verilog: str) -> dict[str, bytes]:
+    """Return a file that watches when descriptors begin: `parc_began` is called for each."""
+    module, enable = _port_of(verilog, r"program_sequencer sequencer", "go")
+    return {"begins.sv": _BEGINS.format(module=module, enable=enable).encode()}
+
+
 def results_of(verilog: str) -> tuple[str, str]:
     """Return the module with the post unit in it, and the signal with which that writes."""
+    return _port_of(verilog, r"post_unit post", "w_en")
+
+
+def _port_of(verilog: str, unit: str, port: str) -> tuple[str, str]:
+    """Return the module that a unit is in, and the signal at a port of it."""
     for module in re.finditer(r"^module (\w+)\(.*?^endmodule", verilog, re.MULTILINE | re.DOTALL):
-        post = re.search(r"^  \w+__post_unit post \(.*?^  \);", module[0], re.MULTILINE | re.DOTALL)
-        if post is not None:
-            port = re.search(r"\.w_en\((\w+)\)", post[0])
-            assert port is not None
-            return module[1], port[1]
+        inside = rf"^  \w+__{unit} \(.*?^  \);"
+        found = re.search(inside, module[0], re.MULTILINE | re.DOTALL)
+        if found is not None:
+            signal = re.search(rf"\.{port}\((\w+)\)", found[0])
+            assert signal is not None
+            return module[1], signal[1]
     raise ValueError("Verilog must be an accelerator's")
 
 

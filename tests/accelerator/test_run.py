@@ -66,7 +66,7 @@ def test_what_differs_is_told_layer_by_layer(made, tmp_path, capsys):
     finally:
         model.write_bytes(kept)
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    counts = {row[0]: row[3] for row in rows if len(row) == 4 and row[3].isdigit()}
+    counts = {row[0]: row[-1] for row in rows if len(row) == 6 and row[-1].isdigit()}
     assert counts[network.input] == "0"
     assert counts[key.partition(".")[0]] != "0"
     assert json.loads((tmp_path / "run.json").read_text())["mismatches"] > 0

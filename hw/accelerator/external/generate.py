@@ -10,7 +10,7 @@ from golden.accelerator.external.registers import registers_of
 from golden.network.network import Network
 from hw.accelerator.external.accelerator import ExternalAccelerator
 from hw.accelerator.external.driver import check_driver_name, drivers
-from hw.accelerator.external.timing import ExternalTimeline
+from hw.accelerator.external.layers import predicted
 from hw.accelerator.generate import ends, model_files, verilog_files, versions
 from hw.accelerator.predict import post
 from hw.emit.axi import MemoryWrapper, PortNames, memory_port_names
@@ -77,7 +77,7 @@ def _described(
     """Return what the manifest says of the accelerator."""
     sizes = capacity.sizes
     return {
-        "multipliers": sizes.matrix.multipliers + post(sizes, capacity.abilities).multipliers,
+        "multipliers": multipliers_of(capacity),
         "parameters": {
             "memory": "axi",
             "tile": sizes.tile,
@@ -109,10 +109,17 @@ def _span(capacity: Capacity) -> int:
     return 1 << registers_of(capacity).address_bits
 
 
+def multipliers_of(capacity: Capacity) -> int:
+    """Return the multipliers of an accelerator, counted all."""
+    sizes = capacity.sizes
+    return sizes.matrix.multipliers + post(sizes, capacity.abilities).multipliers
+
+
 def _entry(network: Network, program: ExternalProgram, model: str, offset: int) -> dict[str, Any]:
     """Return what the manifest says of a program."""
+    multipliers = multipliers_of(program.capacity)
     beat = program.capacity.beat_bytes
-    products = {name: operator.products for name, operator in network.operators.items()}
+    cycles, layers = predicted(network, program)
     return {
         "model": model,
         "offset": offset,
@@ -121,9 +128,9 @@ def _entry(network: Network, program: ExternalProgram, model: str, offset: int) 
         "input_bytes": program.input * beat,
         "output_bytes": program.output * beat,
         "scratch_bytes": program.scratch * beat,
-        "cycles": ExternalTimeline(program).cycles,
+        "cycles": cycles,
         "products": network.products,
-        "layers": [{"name": name, "products": count} for name, count in products.items()],
+        "layers": [layer.described(multipliers) for layer in layers],
         **ends(network, program.capacity.sizes),
         "certificate": network.certificate(),
     }

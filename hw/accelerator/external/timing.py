@@ -1,71 +1,81 @@
-"""About how many cycles a program takes, with a memory of some latency and bandwidth.
+"""In which cycles a program does what, with a memory outside of some latency and bandwidth.
 
-Descriptors are followed one by one, as `hw.accelerator.timing` does, with what they wait for: their
-own check, transfers, and rows of weights. Which stream has a beat in which cycle is not: all of one
-are counted together, so it is a prediction within some per cent, which tests hold it to.
+Each unit follows its own rules, which lie beside it: `port_timing`, `transfer_timing` and
+`unit_timing`. What a unit does is a fact once it is known, whatever comes later; the port alone
+chooses, so a burst is granted when all units have gone on as far as the beats before allow.
 """
 
-from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
-from golden.accelerator.descriptor import ANY, Descriptor, Kind, Norm, Space
+from golden.accelerator.descriptor import ANY, Descriptor, Kind, Weights
+from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.format import common_fields, compute_fields
-from golden.accelerator.external.hazards import beats_of
-from golden.accelerator.external.program import ExternalProgram, rows_of
-from hw.accelerator import post, reader, statistics, weights
-from hw.matrix import unit as matrix
+from golden.accelerator.external.program import ExternalProgram
+from hw.accelerator.external.bus import ReadId
+from hw.accelerator.external.core import LOADS_DEPTH, PROGRAM_DEPTH
+from hw.accelerator.external.port_timing import EVERY_CYCLE, MemoryPace, PortTiming, ReadsTiming
+from hw.accelerator.external.transfer_timing import LoadsTiming, StoresTiming
+from hw.accelerator.external.unit_timing import LoaderTiming, RowsTiming, UnitsTiming
 
-_BEGIN = 14
-"""Cycles from a start to the first beat of descriptors, the header's beats and answers left out."""
-_END = 8
-"""From the last descriptor's end to the next frame."""
-_ASK = 12
-"""From a transfer's beginning to its first beat, unless memory is slow."""
-_SPLIT = 3
-"""Least cycles from a block's burst to the next."""
-_CHECK = 5
-"""Of a descriptor, its beats and the bits of its factors left out."""
-_BEHIND = 8
-"""Bursts of weights that a transfer comes behind meanwhile."""
-_BURST = 3
-"""Between bursts that are written."""
+__all__ = ["EVERY_CYCLE", "ExternalTimeline", "MemoryPace"]
 
-
-@dataclass(frozen=True)
-class MemoryPace:
-    """A memory: `latency` cycles more than none, and bytes a cycle, the bus's where it is 0."""
-
-    latency: int = 0
-    rate: float = 0.0
+_HEADER = 3
+"""Cycles from the header's last beat to the blocks of descriptors and weights."""
+_CHECK = 4
+"""Of a descriptor's check, the bits of its factors left out."""
+_END = 6
+"""From the last unit's rest to the end: it is seen, all answers are awaited, units are reset."""
 
 
 @dataclass
-class _Rows:
-    """Beats of weights, as they come, and when they were taken."""
+class CheckTiming:
+    """The `DescriptorCheck`: descriptors put together and checked, one ahead.
 
-    cost: float
-    answer: float
-    depth: int
-    at: float
-    fetched: int = 0
-    taken: deque[tuple[int, float]] = field(default_factory=deque)
+    Attributes
+    ----------
+    offered
+        By descriptor, from when on the sequencer can load it.
+    loaded
+        When it did.
+    """
 
-    def need(self, beats: int) -> float:
-        """Return when so many more beats are there."""
-        self.fetched += beats
-        self.at += beats * self.cost
-        while self.taken and self.taken[0][0] <= self.fetched - self.depth:
-            _, when = self.taken.popleft()
-            self.at = max(self.at, when + self.answer)
-        return self.at
+    capacity: Capacity
+    descriptors: tuple[Descriptor, ...]
+    reads: ReadsTiming
+    offered: list[int]
+    loaded: list[int]
 
-    def take(self, when: float) -> None:
-        """All that came has been taken."""
-        self.taken.append((self.fetched, when))
+    def run(self) -> Iterator[None]:
+        """Go on as far as beats are known, and what the sequencer does."""
+        free = 0
+        for number, one in enumerate(self.descriptors):
+            for _ in range(self.capacity.descriptor_beats):
+                while self.reads.waits:
+                    yield
+                whole = self.reads.take(free)
+            self.offered.append(whole + _CHECK + self._bits(one))
+            while number >= len(self.loaded):
+                yield
+            free = self.loaded[number] + 1
+
+    def _bits(self, one: Descriptor) -> int:
+        """Return the cycles of a descriptor's products."""
+        if one.kind in (Kind.LOAD, Kind.STORE):
+            return int(one.transfer.blocks - 1).bit_length()
+        said = {**common_fields(one), **compute_fields(one)}
+        factors = [said["height"] - 1, said["last_row"], said["last_column"] + 1]
+        factors += [said["last_kernel_column"] + 1, said["last_tile"]]
+        factors.append(said["pitch"] % (2 << self.capacity.map_bits))
+        bits = max(int(factor).bit_length() for factor in factors)
+        return bits + int(said["last_tile"] + 1).bit_length()
 
 
 class ExternalTimeline:
-    """Follows a program.
+    """Follows a program: exactly with a memory of any latency that gives a beat every cycle.
+
+    Regions begin at multiples of a burst, and memory answers in order.
 
     Parameters
     ----------
@@ -73,114 +83,136 @@ class ExternalTimeline:
         The program.
     memory
         What it runs on.
+
+    Attributes
+    ----------
+    begins, ends
+        By descriptor, when it begins, and the last address of what it reads is made.
+    cycles
+        Of a frame.
     """
 
-    def __init__(self, program: ExternalProgram, memory: MemoryPace = MemoryPace()) -> None:
+    def __init__(self, program: ExternalProgram, memory: MemoryPace = EVERY_CYCLE) -> None:
         capacity = program.capacity
         self._program = program
         self._capacity = capacity
-        self._sizes = capacity.sizes
-        self._answer = memory.latency + _ASK
-        rate = memory.rate or capacity.beat_bytes
-        self._cost = max(1.0, capacity.beat_bytes / rate)
-        self._post = post.latency(self._sizes, capacity.abilities)
-        self._matrix = matrix.latency(self._sizes.matrix)
-        self._rows = _Rows(
-            self._cost, self._answer, capacity.weight_bytes // capacity.beat_bytes, 0.0
+        weights_depth = capacity.weight_bytes // capacity.beat_bytes
+        descriptors, weights, loads = (
+            ReadsTiming(capacity, depth) for depth in (PROGRAM_DEPTH, weights_depth, LOADS_DEPTH)
         )
-        # Until their buffer is full, weights are asked for as fast as they come.
-        self._filled = self._rows.depth * self._cost
-        self._over: dict[Kind, list[float]] = {Kind.LOAD: [], Kind.STORE: []}
-        self._written = [0.0]
-        self.cycles = round(self._walk())
+        self._descriptors = descriptors
+        self._weights = weights
+        self._rows = RowsTiming(capacity, weights)
+        self._loads = LoadsTiming(capacity, reads=loads)
+        self._stores = StoresTiming(capacity, memory=memory)
+        self._loader = LoaderTiming(capacity, self._rows)
+        self._units = UnitsTiming(capacity, self._loader, self._stores.holds, self._loads.writes)
+        self._check = CheckTiming(capacity, program.descriptors, descriptors, [], [])
+        self._port = PortTiming(
+            capacity, memory, (descriptors, weights, loads), self._stores.written
+        )
+        self.begins: list[int] = []
+        self.ends: list[int] = []
+        self._begin_frame()
+        self._run()
+
+    @cached_property
+    def cycles(self) -> int:
         """Of a frame."""
+        over = [self.ends[-1], *self._loads.done[-1:], *self._stores.done[-1:]]
+        return max(over) + 1 + _END
 
-    def _walk(self) -> float:
-        header = self._capacity.header_beats * self._cost + self._answer + _BEGIN
-        self._rows.at = header + self._answer
-        free = header + self._answer  # a descriptor may be checked
-        ended = 0.0
-        for one in self._program.descriptors:
-            loaded = max(free + self._checks(one), ended + 1)
-            begins = max(loaded + 1, self._waits(one))
-            self._rows.at += self._capacity.descriptor_beats * self._cost
-            ended = self._ends(one, begins)
-            free = loaded + 1
-        last = max([ended, *self._over[Kind.LOAD][-1:], *self._over[Kind.STORE][-1:]])
-        return last + _END
+    def _begin_frame(self) -> None:
+        """Read the header, then ask for descriptors and weights."""
+        capacity, program = self._capacity, self._program
+        self._descriptors.add(0, 0, capacity.header_beats)
+        while len(self._descriptors.here) < capacity.header_beats:
+            self._port.grant()
+        for _ in range(capacity.header_beats):
+            last = self._descriptors.take(1)
+        begins = last + _HEADER
+        at = capacity.header_beats + len(program.constants) // capacity.beat_bytes
+        beats = len(program.descriptors) * capacity.descriptor_beats
+        self._descriptors.add(begins, at, beats)
+        if len(program.rows):
+            self._weights.add(begins, at + beats, len(program.rows) * capacity.word_beats)
 
-    def _checks(self, one: Descriptor) -> float:
-        """Return the cycles of a descriptor's check."""
-        beats = self._capacity.descriptor_beats * self._cost
-        if one.kind in self._over:
-            return beats + _CHECK + int(one.transfer.blocks - 1).bit_length()
-        said = {**common_fields(one), **compute_fields(one)}
-        factors = [said["height"] - 1, said["last_row"] + 1, said["last_column"] + 1]
-        factors += [said["last_kernel_column"] + 1, said["pitch"] % (2 * self._capacity.map_words)]
-        bits = max(int(factor).bit_length() for factor in factors)
-        return beats + _CHECK + bits + int(said["last_tile"] + 1).bit_length()
+    def _run(self) -> None:
+        """Grant bursts, and let all units go on in between."""
+        units = [self._check.run(), self._loader.run(), self._loads.run(), self._walk()]
+        granted: ReadId | None = ReadId.PROGRAM
+        while granted is not None:
+            before = self._known
+            self._rows.gather()
+            next(units[granted], None)  # they are in the order of `ReadId`
+            while before != (before := self._known):
+                for unit in units:
+                    next(unit, None)
+            granted = self._port.grant()
+        assert len(self.ends) == len(self._program.descriptors)
 
-    def _waits(self, one: Descriptor) -> float:
-        """Return when all is over that a descriptor waits for."""
-        times = [self._written[-1] + 1 if one.waits else max(self._written[:-1][-1:], default=0.0)]
-        for kind, left in ((Kind.LOAD, one.loads), (Kind.STORE, one.stores)):
-            over = self._over[kind]
-            queued = 4 if one.kind == kind else ANY
-            count = min(left, queued)
-            if count < ANY and len(over) > count:
-                times.append(over[len(over) - 1 - count] + 1)
-        return max(times)
+    @property
+    def _known(self) -> tuple[int, ...]:
+        """How many facts are known that one unit waits for another's."""
+        of_loads = (len(self._loads.begun), len(self._loads.started), len(self._loads.done))
+        loader = self._loader
+        of_weights = (len(loader.brought), len(loader.whole), len(loader.changed))
+        return (len(self._check.offered), len(self._check.loaded), *of_loads, *of_weights)
 
-    def _ends(self, one: Descriptor, begins: float) -> float:
-        """Return when a descriptor has read all; of a transfer, when it has begun."""
-        if one.kind in self._over:
-            self._transfer(one, begins)
-            return begins
-        first = begins + 1 + reader.LATENCY
-        if one.kind != Kind.COMPUTE:
-            return first
-        return self._compute(one, begins)
+    def _walk(self) -> Iterator[None]:
+        """Follow the sequencer."""
+        held, free = 0, 0
+        for number, one in enumerate(self._program.descriptors):
+            while number >= len(self._check.offered):
+                yield
+            loaded = max(self._check.offered[number], held)
+            self._check.loaded.append(loaded)
+            ready = max(loaded + 1, free)
+            if one.kind == Kind.COMPUTE:
+                ready = max(ready, 1 + (yield from self._brings(one, loaded + 1)))
+            begins = yield from self._may(one, ready)
+            self.begins.append(begins)
+            ends = begins
+            if one.kind == Kind.LOAD:
+                self._loads.begin(begins, one)
+            elif one.kind == Kind.STORE:
+                self._stores.begin(begins, one)
+            else:
+                if one.kind == Kind.GAIN:
+                    self._units.gain(begins)
+                else:
+                    yield from self._units.compute(one, begins)
+                ends = self._units.ends
+                free = ends + 1
+            self.ends.append(ends)
+            held = begins + 1
 
-    def _transfer(self, one: Descriptor, begins: float) -> None:
-        moves, capacity = one.transfer, self._capacity
-        over = self._over[one.kind]
-        start = max([begins + 3, *(when + 1 for when in over[-1:])])
-        beats = beats_of(moves, capacity)
-        bursts = -(-beats // capacity.burst)
-        if start < self._filled:
-            start += _BEHIND * capacity.burst * self._cost
-        if one.kind == Kind.STORE:
-            each = max(beats * self._cost, beats + bursts * _BURST)
-        elif moves.space == Space.TABLES:
-            each = max(beats * self._cost, beats * capacity.beat_bytes)
-        else:
-            each = max(beats * self._cost, bursts * _SPLIT)
-        over.append(start + self._answer + each * moves.blocks)
-        # They have the bus for themselves as long.
-        self._rows.at += beats * moves.blocks * (self._cost if one.kind == Kind.LOAD else 0)
+    def _brings(self, one: Descriptor, earliest: int) -> Generator[None, None, int]:
+        """Have weights brought; return when the loader begins with them."""
+        loader = self._loader
+        if one.weights == Weights.GAIN:
+            earliest = max(earliest, self._units.kept + 1)
+        loader.asked.append((one, earliest))
+        while len(loader.brought) < len(loader.asked):
+            yield
+        return loader.brought[-1]
 
-    def _compute(self, one: Descriptor, begins: float) -> float:
-        sizes, windows = self._sizes, one.windows
-        count, tile = windows.positions, sizes.tile
-        taps = windows.taps if windows.largest else 1
-        each = rows_of(one, self._capacity) // windows.passes * self._capacity.word_beats
-        ready = begins + 1
-        read = begins + 1 + reader.LATENCY + taps - 1
-        load = max(tile, each)  # rows are put together beat by beat
-        length = max(count * taps, tile + 1)
-        for _ in range(windows.passes):
-            there = self._rows.need(each) if each else 0.0
-            loaded = max(ready + load, there) + weights.LATENCY
-            self._rows.take(loaded)
-            start = max(read, loaded)
-            read, ready = start + length, start + 1 - weights.LATENCY
-        ends = start + (count - 1) * taps
-        if one.final:
-            posted = max(self._written[-1] + 2, start + self._matrix, begins + 3)
-            if one.finish.norm == Norm.STATISTICS:
-                each = statistics.cycles_of(self._capacity.abilities.norm) + statistics.INTERVAL
-                self._written.append(posted + count * each)
-                return ends
-            done = max(posted + count * sizes.parts, ends + self._matrix + sizes.parts)
-            self._written.append(done - 1 + self._post)
-        return ends
+    def _may(self, one: Descriptor, earliest: int) -> Generator[None, None, int]:
+        """Return when a descriptor may begin: all that it waits for is over."""
+        written = self._units.written
+        pending = written[-1:] if one.waits else written[:-1][-1:]
+        begins = max([earliest, *(when + 1 for when in pending)])
+        for kind, unit, left in (
+            (Kind.LOAD, self._loads, one.loads),
+            (Kind.STORE, self._stores, one.stores),
+        ):
+            over = len(unit.begun) - left
+            if left < ANY and over > 0:
+                while len(unit.done) < over:
+                    yield
+                begins = max(begins, unit.done[over - 1] + 1)
+            if one.kind == kind:
+                while (room := unit.room_from) is None:
+                    yield
+                begins = max(begins, room)
+        return begins

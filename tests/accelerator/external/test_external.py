@@ -12,15 +12,11 @@ from golden.accelerator.external.registers import Stop
 from golden.accelerator.sizes import Sizes
 from golden.accelerator.words import maps_of
 from golden.numbers.interval import wrap
-from hw.accelerator.external.timing import ExternalTimeline, MemoryPace
 from hw.simulate.external import ExternalBench
 from tests.accelerator.external.bench import CAPACITY, MEMORY, Session, built, frames_as_bytes
-from tests.accelerator.external.corrupt import small
 from tests.accelerator.networks import grouped, metaformer, normed, wide
 
 NETWORKS = {"metaformer": metaformer, "grouped": grouped, "wide": wide, "normed": normed}
-TOLERANCE = 0.03
-"""Of cycles: beats of three streams are counted, not which comes first."""
 MEMORIES = {
     "ideal": {},
     "slow": {"latency": 40, "rate": 1500},
@@ -74,24 +70,3 @@ def test_programs_on_one_verilog() -> None:
                 assert outcome.frames == 2
                 assert session.right, settings
                 assert outcome.written_bytes == 2 * program.written_bytes
-
-
-@pytest.mark.parametrize(
-    ("settings", "memory"),
-    [
-        ({}, MemoryPace()),
-        ({"latency": 40}, MemoryPace(40)),
-        ({"latency": 40, "rate": 3400}, MemoryPace(40, 3.4)),
-    ],
-)
-def test_cycles_are_about_those_predicted(settings: dict[str, int], memory: MemoryPace) -> None:
-    with ExternalBench(built(), MEMORY) as bench:
-        for make in (wide, small, normed):
-            builder, network = make()
-            program = compile_external(network, CAPACITY)
-            frames = frames_as_bytes(builder.images(1, network), CAPACITY.sizes)
-            session = Session(bench, program, frames)
-            session.set(**settings)
-            cycles = session.run().cycles
-            predicted = ExternalTimeline(program, memory).cycles
-            assert abs(predicted / cycles - 1) < TOLERANCE, make
