@@ -27,6 +27,7 @@ from golden.line.weights import WEIGHT_NAMES, LineWeights, check_names, check_we
 from golden.network.files import WEIGHTS, read_network
 from golden.network.network import Network
 from golden.numbers.interval import Interval
+from golden.numbers.quantize import MULTIPLIER_BITS
 from golden.targets import FACTS
 from hw.accelerator.external.generate import generate_external
 from hw.accelerator.external.layers import layer_rows
@@ -301,6 +302,15 @@ def layer(config: Path, name: str | None, out: Path, **options: Any) -> None:
 @click.option("--tile", type=int, default=4, help="Channels at a time, in and out.  [4]")
 @click.option("--scalers", type=int, help="Sums requantised a cycle.  [--tile]")
 @click.option(
+    "--logic-scalers", type=int, default=0, help="Of them, in look-up tables, not multipliers.  [0]"
+)
+@click.option(
+    "--factor-bits",
+    type=int,
+    default=MULTIPLIER_BITS,
+    help=f"Of factors, own calibration's.  [{MULTIPLIER_BITS}]",
+)
+@click.option(
     "--positions", type=int, help="Of a map that are computed at a time.  [the largest map's]"
 )
 @given_memory
@@ -370,13 +380,7 @@ def capacity_for(networks: Sequence[Network], options: Mapping[str, Any]) -> Cap
     It is able to do what ``networks`` need, and what others may that were asked for.
     """
     chosen = {key: options[key] for key in MEMORY_OPTIONS if options[key] is not None}
-    scalers = options["scalers"]
-    sizes = Sizes(
-        tile=options["tile"],
-        scalers=options["tile"] if scalers is None else scalers,
-        positions=options["positions"] or Sizes.positions,
-        target=options["target"],
-    )
+    sizes = Sizes(positions=options["positions"] or Sizes.positions, **_unit_sizes(options))
     needed = abilities_for(networks)
     norm = max(needed.norm, options["norm"] or 0)
     abilities = replace(needed, norm=norm, single=needed.single or bool(options["single"]))
@@ -386,11 +390,17 @@ def capacity_for(networks: Sequence[Network], options: Mapping[str, Any]) -> Cap
 def sizes_for(network: Network, options: Mapping[str, Any]) -> Sizes:
     """Return the sizes that were asked for; what was left out as ``network`` needs it."""
     largest = max(data.height * data.width for data in network.maps.values())
-    chosen = {
-        "scalers": options["tile"] if options["scalers"] is None else options["scalers"],
-        "positions": options["positions"] or min(max(largest, 2), MOST_POSITIONS),
+    positions = options["positions"] or min(max(largest, 2), MOST_POSITIONS)
+    return Sizes(positions=positions, **_unit_sizes(options))
+
+
+def _unit_sizes(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was asked for of units' sizes."""
+    names = ("tile", "target", "logic_scalers", "factor_bits")
+    scalers = options["scalers"]
+    return {name: options[name] for name in names} | {
+        "scalers": options["tile"] if scalers is None else scalers
     }
-    return Sizes(tile=options["tile"], target=options["target"], **chosen)
 
 
 def engine_command(engine: Engine) -> click.Command:

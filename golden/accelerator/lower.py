@@ -22,6 +22,7 @@ from golden.accelerator.operators.layer_norm import Normal
 from golden.accelerator.operators.move import Move, Moves
 from golden.accelerator.operators.sums import Sums, Term
 from golden.accelerator.sizes import SUM_BITS, Sizes
+from golden.inputs.errors import ParameterError
 from golden.matrix.design import RAISED_BITS, tiles
 from golden.network.map import Map
 from golden.numbers.interval import Integers, wrap
@@ -395,6 +396,9 @@ class Lowering:
         if sums.rescale.single:
             least = SINGLE_SHIFTS.low
             shift = np.where(multiplier, np.clip(shift, least, SINGLE_SHIFTS.high), least)
+        elif int(multiplier.max()) >> self._sizes.factor_bits:
+            rule = f"at least the {int(multiplier.max()).bit_length()} of a factor"
+            raise ParameterError("factor_bits", rule, self._sizes.factor_bits)
         scale = []
         for values in (multiplier, shift):
             whole = np.broadcast_to(values, gives.channels)[outputs]

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from golden.inputs.errors import ParameterError, check_range
 from golden.matrix.design import MatrixDesign
+from golden.numbers.quantize import MULTIPLIER_BITS
 from golden.targets import check_target
 
 DATA_BITS = 8
@@ -13,6 +14,7 @@ CENTRED_BITS = 9
 SUM_BITS = 32
 MOST_POSITIONS = 2048
 """Twice as many sums may wait to be scaled, and there are block RAMs of that."""
+LEAST_FACTOR_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,11 @@ class Sizes:
         Windows of a descriptor at most.
     target
         Device family.
+    logic_scalers
+        How many of the scalers multiply in look-up tables and carries, and take no multiplier.
+    factor_bits
+        Width of the factors that sums are scaled by, but for float32's: our own calibration's are
+        narrower than there is room for.
 
     Raises
     ------
@@ -40,11 +47,15 @@ class Sizes:
     scalers: int = 4
     positions: int = 256
     target: str = "generic"
+    logic_scalers: int = 0
+    factor_bits: int = MULTIPLIER_BITS
 
     def __post_init__(self) -> None:
         check_range("tile", self.tile, 4, 64)
         check_range("scalers", self.scalers, 1, self.tile)
         check_range("positions", self.positions, 2, MOST_POSITIONS)
+        check_range("logic_scalers", self.logic_scalers, 0, self.scalers)
+        check_range("factor_bits", self.factor_bits, LEAST_FACTOR_BITS, MULTIPLIER_BITS)
         if self.tile % 4:
             raise ParameterError("tile", "a multiple of 4", self.tile)
         if self.tile % self.scalers:

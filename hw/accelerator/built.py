@@ -15,7 +15,7 @@ from golden.inputs.errors import ParameterError, check_range
 from golden.network.files import read_network
 from golden.network.network import Network
 
-_KEPT = ("tile", "scalers", "positions", "target")
+_KEPT = ("tile", "scalers", "positions", "target", "logic_scalers", "factor_bits")
 
 
 def sizes_of(manifest: dict[str, Any]) -> Sizes:

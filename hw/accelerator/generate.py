@@ -105,6 +105,8 @@ def describe(network: Network, program: Program, name: str) -> dict[str, Any]:
             "memory": "internal",
             "tile": sizes.tile,
             "scalers": sizes.scalers,
+            "logic_scalers": sizes.logic_scalers,
+            "factor_bits": sizes.factor_bits,
             "positions": sizes.positions,
             "map_words": program.words,
             "target": sizes.target,

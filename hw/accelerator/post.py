@@ -44,8 +44,20 @@ def scaled_at(sizes: Sizes, abilities: Abilities) -> int:
 
 def requantised_at(sizes: Sizes, abilities: Abilities) -> int:
     """Cycles from a sum with its bias to its scaled value."""
-    scaled = Requantizer.latency_on(sizes.target, y_bits=SUM_BITS)
-    return product_latency(sizes, abilities) + scaled
+    latencies = [_requantised_in(sizes, logic=logic) for logic in set(_logic(sizes))]
+    return product_latency(sizes, abilities) + max(latencies)
+
+
+def _logic(sizes: Sizes) -> list[bool]:
+    """Return of each scaler whether it multiplies in look-up tables."""
+    return [lane < sizes.logic_scalers for lane in range(sizes.scalers)]
+
+
+def _requantised_in(sizes: Sizes, *, logic: bool) -> int:
+    """Cycles that such a requantiser takes."""
+    if logic:
+        return Requantizer.logic_latency(sizes.factor_bits)
+    return Requantizer.latency_on(sizes.target, y_bits=SUM_BITS)
 
 
 def single_at(sizes: Sizes, abilities: Abilities) -> int:
@@ -325,7 +337,7 @@ class PostUnit(Component):
         zeros = self._zeros(m) if abilities.single else ()
         factors = delay(m, constants.scales, late, name="factors")
         samples = []
-        for lane, total in enumerate(sums):
+        for lane, (total, logic) in enumerate(zip(sums, _logic(sizes), strict=True)):
             m.submodules[f"requantize_{lane}"] = requantize = Requantizer(
                 lanes=1,
                 accumulator=Interval.signed(SUM_BITS),
@@ -333,7 +345,9 @@ class PostUnit(Component):
                 clip=_CLIP,
                 zero_points=offsets,
                 output_bits=CENTRED_BITS,
-                target=self._sizes.target,
+                target=sizes.target,
+                factor_bits=sizes.factor_bits,
+                logic=logic,
             )
             m.d.comb += [
                 requantize.i.payload[0].eq(total),
@@ -342,7 +356,14 @@ class PostUnit(Component):
             ]
             if offsets.low != offsets.high:
                 m.d.comb += requantize.zero_point.eq(offset)
-            paths = [(Const(1), requantize.o.payload[0], requantised_at)]
+            late = requantised_at(sizes, abilities) - product_latency(sizes, abilities)
+            own = delay(
+                m,
+                requantize.o.payload[0],
+                late - _requantised_in(sizes, logic=logic),
+                name=f"requantised_{lane}",
+            )
+            paths: list[_Path] = [(Const(1), own, requantised_at)]
             if single_meant is not None:
                 rounded = self._single(m, total, factors, zeros, lane)
                 paths.append((single_meant, rounded, single_at))

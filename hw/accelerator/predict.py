@@ -5,7 +5,6 @@ from golden.accelerator.program import Program
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS, Sizes
 from golden.network.layer_norm import GAIN_BITS
 from golden.network.rescale import SIGNIFICAND_BITS
-from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.accelerator.constants import shift_bits
 from hw.accelerator.layout import layouts_of
 from hw.accelerator.normal import normal_bits
@@ -38,7 +37,8 @@ def predict(program: Program) -> Cost:
 
 def post(sizes: Sizes, abilities: Abilities) -> Cost:
     """Return the multipliers of a `PostUnit`."""
-    lane = [product(lanes=1, a_bits=SUM_BITS, b_bits=MULTIPLIER_BITS + 1)]
+    scaled = product(lanes=1, a_bits=SUM_BITS, b_bits=sizes.factor_bits + 1)
+    lane = []
     if abilities.product:
         lane.append(product(lanes=1, a_bits=FACTOR_BITS, b_bits=FACTOR_BITS))
     if abilities.single:
@@ -50,4 +50,5 @@ def post(sizes: Sizes, abilities: Abilities) -> Cost:
             product(lanes=1, a_bits=SUM_BITS, b_bits=ROOT_BITS + 1),
             product(lanes=1, a_bits=wide, b_bits=GAIN_BITS),
         ]
-    return sum(lane, Cost()).times(sizes.scalers)
+    blocks = sizes.scalers - sizes.logic_scalers
+    return sum(lane, Cost()).times(sizes.scalers) + scaled.times(blocks)

@@ -1,5 +1,7 @@
 """Requantisation: from accumulators to results of a few bits, per channel."""
 
+from collections.abc import Sequence
+
 from amaranth.hdl import Module, Mux, Signal, ValueLike, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
@@ -9,6 +11,7 @@ from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Component, View
 from hw.parts.streams import Flow, FlowSignature
+from hw.primitives.logic_multiplier import LogicMultiplier
 from hw.primitives.multiplier import SharedMultiplier
 
 
@@ -34,6 +37,10 @@ class Requantizer(Component):
         Width of a result.
     multiplies
         Whether there is a multiplier.
+    factor_bits
+        Of the multiplier.
+    logic
+        Whether it is made of look-up tables, and not of the target's blocks.
     target
         Device family.
 
@@ -66,8 +73,12 @@ class Requantizer(Component):
         output_bits: int,
         target: str,
         multiplies: bool = True,
+        factor_bits: int = MULTIPLIER_BITS,
+        logic: bool = False,
     ) -> None:
         self._multiplies = multiplies
+        self._factor_bits = factor_bits
+        self._logic = logic
         self._lanes = lanes
         self._y_bits = accumulator.bits
         self._shifts = shifts
@@ -81,7 +92,7 @@ class Requantizer(Component):
             "o": Out(FlowSignature(data.ArrayLayout(self._o_shape, lanes))),
         }
         if multiplies:
-            ports["multiplier"] = In(MULTIPLIER_BITS)
+            ports["multiplier"] = In(factor_bits)
         if zero_points.low != zero_points.high:
             ports["zero_point"] = In(signed(zero_points.bits))
         super().__init__(ports)
@@ -94,11 +105,18 @@ class Requantizer(Component):
         """Cycles from an accumulator of ``y_bits`` to its result on ``target``."""
         return SharedMultiplier.latency_on(target, a_bits=y_bits) + cls.ROUNDING
 
+    @classmethod
+    def logic_latency(cls, factor_bits: int) -> int:
+        """Cycles from an accumulator to its result, of a multiplier of look-up tables."""
+        return LogicMultiplier.latency_of(factor_bits) + cls.ROUNDING
+
     @property
     def latency(self) -> int:
         """Cycles from accumulator to result."""
         if not self._multiplies:
             return self.ROUNDING
+        if self._logic:
+            return self.logic_latency(self._factor_bits)
         return self.latency_on(self._target, y_bits=self._y_bits)
 
     def elaborate(self, platform: object) -> Module:
@@ -114,16 +132,25 @@ class Requantizer(Component):
             m.d.comb += self.o.payload[lane].eq(self._saturate(m, rounded, lane, *ends))
         return m
 
-    def _products(self, m: Module) -> View:
+    def _products(self, m: Module) -> View | Sequence[Signal]:
         """Return accumulators times the multiplier."""
         taken: View = self.i.payload
         if not self._multiplies:
             return taken
+        if self._logic:
+            return [self._product(m, taken[lane], lane) for lane in range(self._lanes)]
         m.submodules.multiply = multiply = SharedMultiplier(
             lanes=self._lanes,
             a_bits=self._y_bits,
-            b_bits=MULTIPLIER_BITS + 1,
+            b_bits=self._factor_bits + 1,
             target=self._target,
+        )
+        m.d.comb += [multiply.a.eq(taken), multiply.b.eq(self.multiplier)]
+        return multiply.p
+
+    def _product(self, m: Module, taken: Signal, lane: int) -> Signal:
+        m.submodules[f"multiply_{lane}"] = multiply = LogicMultiplier(
+            a_bits=self._y_bits, b_bits=self._factor_bits, target=self._target
         )
         m.d.comb += [multiply.a.eq(taken), multiply.b.eq(self.multiplier)]
         return multiply.p
@@ -145,7 +172,8 @@ class Requantizer(Component):
         return delay(m, before, 1, name="zero_point"), low, high
 
     def _align(self, m: Module, product: Signal, shift: Signal, lane: int) -> Signal:
-        bits = len(product) - self._multiplies + self._shifts.high - self._shifts.low
+        spare = self._multiplies and not self._logic  # a sign of the factor
+        bits = len(product) - spare + self._shifts.high - self._shifts.low
         bits = max(bits, self._shifts.high + 1)
         aligned = Signal(signed(bits), name=f"aligned_{lane}", reset_less=True)
         m.d.sync += aligned.eq(product << shift)

@@ -6,13 +6,13 @@ inverters and the addition itself go into one cell a bit. Left to synthesis, the
 three.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations, product
 
 from amaranth.hdl import Const, Instance, Module, Signal, Value
 
-from hw.parts.operands import ONE, ZERO, Bit, Operands, choose, to_width
+from hw.parts.operands import ONE, ZERO, Bit, Operands, bits_of, choose, to_width
 from hw.targets.adder import AdderRecipe
 
 _Pins = tuple[Bit, ...]
@@ -148,20 +148,36 @@ class CarryCells(AdderRecipe):
         columns = list(zip(*to_width(width, then.a, then.b, otherwise.a, otherwise.b), strict=True))
         carry, before = _carry_of(bit, then.carry, otherwise.carry)
         halves = before + [_configure(bit, (a, b), (c, d)) for a, b, c, d in columns]
-        halves += [(0, (ONE,) * 4)] * (len(halves) % 2)
-        sums = Signal(len(halves), name=name)
-        for low in range(0, len(halves), 2):
-            following = Signal(name=f"{name}_carry_{low + 2}")
-            m.submodules[f"{name}_{low}"] = Instance(
-                "CCU2C",
-                p_INJECT1_0="NO",
-                p_INJECT1_1="NO",
-                i_CIN=carry,
-                o_COUT=following,
-                **dict(_half(halves[low], 0)),
-                **dict(_half(halves[low + 1], 1)),
-                o_S0=sums[low],
-                o_S1=sums[low + 1],
-            )
-            carry = following
-        return sums[len(before) :][:width].as_signed()
+        return _chain(m, carry, halves, name=name)[len(before) :][:width].as_signed()
+
+    def gated_sum(self, m: Module, a: Value, b: Value, gates: Value, *, name: str) -> Value:
+        width = max(len(a), len(b)) + 1
+        words = to_width(width, bits_of(a, "a"), bits_of(b, "b"))
+        first, second = (Bit(f"gate_{place}", False, gates[place]) for place in range(2))
+        halves = [(_GATED, (x, first, y, second)) for x, y in zip(*words, strict=True)]
+        return _chain(m, Const(0, 1), halves, name=name)[:width].as_signed()
+
+
+_GATED = sum(1 << index for index in range(16) if (index & 3 == 3) != (index >> 2 == 3))
+"""Adds A, where B is set, and C, where D is."""
+
+
+def _chain(m: Module, carry: Value, halves: Sequence[tuple[int, _Pins]], *, name: str) -> Signal:
+    """Return the sums of half cells behind each other."""
+    halves = [*halves, *[(0, (ONE,) * 4)] * (len(halves) % 2)]
+    sums = Signal(len(halves), name=name)
+    for low in range(0, len(halves), 2):
+        following = Signal(name=f"{name}_carry_{low + 2}")
+        m.submodules[f"{name}_{low}"] = Instance(
+            "CCU2C",
+            p_INJECT1_0="NO",
+            p_INJECT1_1="NO",
+            i_CIN=carry,
+            o_COUT=following,
+            **dict(_half(halves[low], 0)),
+            **dict(_half(halves[low + 1], 1)),
+            o_S0=sums[low],
+            o_S1=sums[low + 1],
+        )
+        carry = following
+    return sums

@@ -19,7 +19,10 @@ from tests.accelerator.networks import grouped, metaformer
     ("make", "sizes"),
     [
         (metaformer, Sizes()),
-        (grouped, Sizes(scalers=2, positions=12, target="ecp5")),
+        (
+            grouped,
+            Sizes(scalers=2, positions=12, target="ecp5", logic_scalers=1, factor_bits=16),
+        ),
     ],
 )
 def test_verilog_equals_the_program(make, sizes, tmp_path: Path) -> None:

@@ -65,6 +65,8 @@ def count(verilog: str, cell: str) -> int:
     [
         (["--tile", "6"], "--tile must be a multiple of 4, not 6"),
         (["--scalers", "3"], "--scalers must be a divisor of 4 channels, not 3"),
+        (["--logic-scalers", "5"], "--logic-scalers must be from 0 to 4, not 5"),
+        (["--factor-bits", "8"], "--factor-bits must be at least the 1"),
         (["--positions", "1"], "--positions must be from 2 to 2048, not 1"),
         (["--name", "a b"], "--name"),
     ],
@@ -83,7 +85,7 @@ def test_refusals(
 def test_abilities_are_what_networks_need_and_more() -> None:
     _, network = normed()
     options = dict.fromkeys((*MEMORY_OPTIONS, "norm", "single", "positions", "scalers"))
-    options |= {"tile": 8, "target": "generic"}
+    options |= {"tile": 8, "target": "generic", "logic_scalers": 0, "factor_bits": 17}
     assert capacity_for([network], options).abilities == replace(ALL, norm=20)
     wider = capacity_for([network], options | {"norm": 77, "single": True})
     assert wider.abilities == replace(ALL, norm=77, single=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from amaranth.hdl import Module, Mux, Value, signed
+from amaranth.hdl import Cat, Module, Mux, Value, signed
 from amaranth.hdl import _ir as ir
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -15,7 +15,7 @@ from hw.emit.verilog import Ports, to_rtlil
 from hw.emit.yosys import YosysError, run_yosys
 from hw.fermat.words import rotation
 from hw.parts.operands import ONE, Operands, bits_of
-from hw.primitives.adder import chosen_sum, plain_sum
+from hw.primitives.adder import chosen_sum, gated_sum, plain_sum
 from hw.targets.models import MODELS
 
 Cells = Callable[[Module, "Claim"], Value]
@@ -97,6 +97,18 @@ def test_difference_or_other_word(bits: int, target: str, tmp_path: Path) -> Non
         return Mux(c.chosen, c.x - c.y, c.y)
 
     prove(Claim(bits, subtracted(target, bits + 1), meaning), tmp_path)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("bits", [1, 2, 5, 34])
+def test_sum_of_words_that_are_let_through(bits: int, target: str, tmp_path: Path) -> None:
+    def cells(m: Module, c: Claim) -> Value:
+        return gated_sum(m, c.x, c.y, Cat(c.chosen, c.x[-1]), target=target, name="sum")
+
+    def meaning(c: Claim) -> Value:
+        return Mux(c.chosen, c.x, 0) + Mux(c.x[-1], c.y, 0)
+
+    prove(Claim(bits, cells, meaning), tmp_path)
 
 
 def high_part(word: Value, shift: int, bits: int) -> Value:

@@ -31,13 +31,14 @@ class ScaleForm:
         Of a factor; above it is how much less than the largest its shift is.
     shifts
         Of all factors.
-    own
-        Of those that are rounded once.
+    own, own_bits
+        Of those that are rounded once, and how wide these factors are.
     """
 
     bits: int
     shifts: Interval
     own: Interval
+    own_bits: int = MULTIPLIER_BITS
 
 
 OWN_SCALES = ScaleForm(MULTIPLIER_BITS, SHIFTS, SHIFTS)
@@ -172,9 +173,13 @@ class Capacity:
     @property
     def scales(self) -> ScaleForm:
         """How factors lie in memory."""
-        own = NORM_SHIFTS if self.abilities.norm else SHIFTS
-        all_ = SINGLE_SHIFTS if self.abilities.single else own
-        return ScaleForm(self.abilities.factor_bits, all_, own)
+        widest = NORM_SHIFTS if self.abilities.norm else SHIFTS
+        bits = self.sizes.factor_bits
+        # Narrower factors have less room to be made larger, with their shift.
+        own = Interval(widest.low - (MULTIPLIER_BITS - bits), widest.high)
+        least = min(SINGLE_SHIFTS.low, own.low)
+        all_ = Interval(least, SINGLE_SHIFTS.high) if self.abilities.single else own
+        return ScaleForm(self.abilities.factor_bits, all_, own, bits)
 
     @cached_property
     def common(self) -> dict[str, tuple[int, bool]]:

@@ -215,8 +215,8 @@ def scale_words(multiplier: Integers, shift: Integers, form: ScaleForm) -> Integ
     up = np.where(single, 0, np.maximum(own.low - shift, 0))
     factor, have = multiplier << up, shift + up
     beyond = have > np.where(single, form.shifts.high, own.high)
-    if np.any(factor >> np.where(single, form.bits, MULTIPLIER_BITS) > 0) or np.any(beyond):
-        rule = f"m / 2^s with m below 2^{MULTIPLIER_BITS} and s from {own.low} to {own.high}"
+    if np.any(factor >> np.where(single, form.bits, form.own_bits) > 0) or np.any(beyond):
+        rule = f"m / 2^s with m below 2^{form.own_bits} and s from {own.low} to {own.high}"
         raise ParameterError("scale", rule, f"{multiplier.tolist()} / 2^{shift.tolist()}")
     words: Integers = factor & (1 << form.bits) - 1 | (form.shifts.high - have) << form.bits
     return words

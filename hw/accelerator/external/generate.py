@@ -82,6 +82,8 @@ def _described(
             "memory": "axi",
             "tile": sizes.tile,
             "scalers": sizes.scalers,
+            "logic_scalers": sizes.logic_scalers,
+            "factor_bits": sizes.factor_bits,
             "positions": sizes.positions,
             "target": sizes.target,
             "data_bits": capacity.data_bits,
