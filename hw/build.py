@@ -186,6 +186,7 @@ MEMORY_OPTIONS = {
     "tables": "Tables of functions that are kept.",
     "weight_bytes": "Of the buffer of weights fetched ahead.",
     "side_bits": "Of a map's height and width.",
+    "patience": "Stops after 2^this cycles without anything.",
 }
 """Of an accelerator whose memory is outside."""
 

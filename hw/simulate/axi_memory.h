@@ -72,6 +72,7 @@ struct AxiSettings {
     std::int64_t read_error = -1;   // which beat read, counted from 0, is answered with an error
     std::int64_t write_error = -1;  // which burst written
     unsigned error = AXI_SLVERR;
+    unsigned silent = 0;  // channels on which nothing goes on: bits AR, R, AW, W, B
 };
 
 // Holds bytes from address 0 on, answers as `settings` say, and knows what may be written.
@@ -105,10 +106,10 @@ class AxiMemory {
     template <class Top> void drive(Top &top) {
         const std::size_t beat = sizeof(top.m_axi_rdata);
         if (settings.rate) tokens_ = std::min<std::int64_t>(tokens_ + settings.rate, SPARED);
-        top.m_axi_arready = reads_.size() < settings.most && !stalls();
-        top.m_axi_awready = writes_.size() < settings.most && !stalls();
-        top.m_axi_wready = pays(beat, false) && !stalls() && early_.size() < 64;
-        if (now_ < 0) choose(beat);
+        top.m_axi_arready = reads_.size() < settings.most && !stalls() && !silent(0);
+        top.m_axi_awready = writes_.size() < settings.most && !stalls() && !silent(2);
+        top.m_axi_wready = pays(beat, false) && !stalls() && early_.size() < 64 && !silent(3);
+        if (now_ < 0 && !silent(1)) choose(beat);
         top.m_axi_rvalid = now_ >= 0;
         if (now_ >= 0) {
             const Read &read = reads_[static_cast<std::size_t>(now_)];
@@ -119,7 +120,8 @@ class AxiMemory {
             top.m_axi_rid = read.id;
             top.m_axi_rlast = read.left == 1;
         }
-        if (!answer_ && !answers_.empty() && answers_.front().due <= cycle && !stalls())
+        if (!answer_ && !answers_.empty() && answers_.front().due <= cycle && !stalls() &&
+            !silent(4))
             answer_ = true;
         top.m_axi_bvalid = answer_;
         if (answer_) {
@@ -188,6 +190,8 @@ class AxiMemory {
     std::int64_t tokens_ = 0;  // thousandths of bytes
     bool answer_ = false;
     std::uint64_t state_;
+
+    bool silent(unsigned channel) const { return settings.silent >> channel & 1; }
 
     bool stalls() {
         if (!settings.stall) return false;

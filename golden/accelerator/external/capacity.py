@@ -49,6 +49,8 @@ HEADER_WORDS = 16
 PASSES_BITS = 16
 MOST_NORM = 8192
 """Channels of a layer norm at most."""
+_STATISTICS = 56
+"""Cycles that statistics of a position take at most."""
 _TILES_BITS = 8
 _TRANSFERS_BITS = 4
 KERNEL_SIDE = 7
@@ -83,6 +85,8 @@ class Capacity:
         Of the buffer that weights are fetched ahead into, a power of two.
     side_bits
         Of a map's height and width.
+    patience
+        It stops when nothing goes on for ``2^patience`` cycles.
     abilities
         What is built beside sums of products.
     depthwise
@@ -104,6 +108,7 @@ class Capacity:
     tables: int = 8
     weight_bytes: int = 1 << 13
     side_bits: int = 10
+    patience: int = 18
     abilities: Abilities = ALL
     depthwise: int = 0
 
@@ -124,6 +129,9 @@ class Capacity:
         if self.depthwise:
             check_range("depthwise", self.depthwise, LEAST_TAPS, MOST_TAPS)
         check_range("norm", self.abilities.norm, 0, MOST_NORM)
+        # Words of a descriptor may be on their way, and nothing else.
+        each = max(self.sizes.parts, _STATISTICS if self.abilities.norm else 0)
+        check_range("patience", self.patience, (2 * self.sizes.positions * each).bit_length(), 30)
 
     @property
     def beat_bytes(self) -> int:

@@ -27,7 +27,7 @@ class Stop(Meaning):
     REGION = 14, "a transfer leaves its region, or writes to one that is only read"
     READ = 15, "memory answered a read with an error"
     WRITE = 16, "memory answered a write with an error"
-    WATCHDOG = 17, "nothing went on for too long"
+    WATCHDOG = 17, "nothing went on for too long; no start is taken until memory has answered"
     ABORT = 18, "the driver told it to"
     NORM = 19, "a descriptor of a layer norm of no channels, or of more than there may be"
 

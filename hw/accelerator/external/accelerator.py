@@ -89,6 +89,7 @@ class ExternalAccelerator(Component):
         connect_streams(m, core.store, writes.i)
         self._control(m, registers, control, core)
         m.d.comb += [
+            control.goes.eq(core.goes | self.r.valid | self.b.valid),
             control.read_failed.eq(reads.failed),
             control.write_failed.eq(writes.failed),
             control.quiet.eq(reads.idle & writes.idle),
@@ -104,7 +105,6 @@ class ExternalAccelerator(Component):
         m: Module, registers: DriverRegisters, control: Control, core: ExternalCore
     ) -> None:
         m.d.comb += [
-            control.goes.eq(core.goes),
             registers.number.eq(control.stopped_at),
             *(
                 getattr(control, name).eq(getattr(registers, name))
@@ -112,7 +112,7 @@ class ExternalAccelerator(Component):
             ),
             *(
                 getattr(registers, name).eq(getattr(control, name))
-                for name in ("busy", "stopped", "code", "frames_done", "ended", "broke")
+                for name in ("busy", "stuck", "stopped", "code", "frames_done", "ended", "broke")
             ),
             *(
                 getattr(core, name).eq(getattr(control, name))

@@ -15,8 +15,6 @@ from hw.accelerator.external.prepare import CODE_BITS, NUMBER_BITS
 from hw.accelerator.external.registers import region_layout
 from hw.parts.ports import Component, Stream, View, view
 
-PATIENCE_BITS = 18
-"""Of the cycles in which something must go on; a descriptor's longest pass takes less."""
 _CLEARS = 3
 """Cycles of the reset between frames."""
 
@@ -52,7 +50,9 @@ class Control(Component):
     """Runs a program, frame after frame, and stops with a code where anything is wrong.
 
     Whatever the reason, nothing new is asked of memory then, all that was asked for is waited for,
-    and all units are reset: the next start finds them as the first one did.
+    and all units are reset: the next start finds them as the first one did. Where nothing goes on
+    for ``2^patience`` cycles it stops, and where memory does not answer for as long again it says
+    so: the stop comes without those answers, but no start is taken until they have come.
 
     Parameters
     ----------
@@ -90,7 +90,8 @@ class Control(Component):
         Nothing is asked of memory any more.
     running, halt, clear : Out
         A program runs; nothing new may be asked of memory; units are reset.
-    busy, stopped, code, stopped_at, frames_done : Out
+    busy, stuck, stopped, code, stopped_at, frames_done : Out
+        Stuck is what has stopped and still waits for memory.
     ended, broke : Out
         Pulses.
     """
@@ -119,6 +120,7 @@ class Control(Component):
     halt: Signal
     clear: Signal
     busy: Signal
+    stuck: Signal
     stopped: Signal
     code: Signal
     stopped_at: Signal
@@ -133,7 +135,7 @@ class Control(Component):
         blocks = stream.Signature(block_layout(capacity))
         numbers = {"number": In(NUMBER_BITS), "failed_number": In(NUMBER_BITS)}
         pulses = ("read_failed", "write_failed", "goes", "ends", "quiet", "start", "abort")
-        tells = ("taking", "running", "halt", "clear", "busy", "stopped", "ended", "broke")
+        tells = ("taking", "running", "halt", "clear", "busy", "stuck", "stopped", "ended")
         super().__init__(
             {
                 "frames": In(32),
@@ -151,7 +153,7 @@ class Control(Component):
                 "frames_done": Out(32),
                 **numbers,
                 **{name: In(1) for name in pulses},
-                **{name: Out(1) for name in tells},
+                **{name: Out(1) for name in (*tells, "broke")},
             }
         )
 
@@ -200,6 +202,9 @@ class Control(Component):
                     self._end(m)
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += arrived.eq(arrived + 1)
+        with m.If((state == _State.DRAIN) & self._late & ~self.quiet & ~self.stuck):
+            m.d.sync += [self.stuck.eq(1), self.stopped.eq(1)]
+            m.d.comb += self.broke.eq(1)
         with m.If((code != 0) & (self.code == 0) & (state != _State.IDLE)):
             failed = (self.failed != 0) & (code == self.failed)
             m.d.sync += [
@@ -259,9 +264,10 @@ class Control(Component):
         m.d.sync += self._state.eq(Mux(well & ~last, _State.BEGIN, _State.IDLE))
         with m.If(well):
             m.d.sync += self.frames_done.eq(done)
+        m.d.sync += self.stuck.eq(0)
         with m.If(~well | last):
             m.d.sync += self.stopped.eq(1)
-            m.d.comb += [self.ended.eq(well), self.broke.eq(~well)]
+            m.d.comb += [self.ended.eq(well), self.broke.eq(~well & ~self.stuck)]
 
     def _take(self, m: Module) -> None:
         """Keep the header, the first beat lowest in the end, and add up its words."""
@@ -297,8 +303,12 @@ class Control(Component):
     def _why(self, m: Module) -> Value:
         """Return why it must stop, or 0."""
         state = self._state
-        patience = Signal(PATIENCE_BITS)
-        m.d.sync += patience.eq(Mux(self.goes | (state != _State.RUN), 0, patience + 1))
+        patience = Signal(self._capacity.patience)
+        before = Signal.like(state, name="before")
+        moves = self.goes | (state != before) | (state == _State.IDLE)
+        m.d.sync += [before.eq(state), patience.eq(Mux(moves, 0, patience + 1))]
+        self._late = Signal()
+        m.d.comb += self._late.eq(patience.all())
         asks, checks, begins = (state == one for one in (_State.ASK, _State.CHECK, _State.BEGIN))
         wrong: list[tuple[Value, Value]] = [
             *((asks & bad, Value.cast(int(stop))) for bad, stop in self._wrong_regions()),
@@ -307,7 +317,7 @@ class Control(Component):
             *((checks & bad, Value.cast(int(stop))) for bad, stop in self._wrong_header()),
             (begins & self._wrong_frame(), Value.cast(int(Stop.SIZE))),
             (state == _State.RUN, self.failed),
-            (patience.all(), Value.cast(int(Stop.WATCHDOG))),
+            (self._late, Value.cast(int(Stop.WATCHDOG))),
             (self.abort, Value.cast(int(Stop.ABORT))),
         ]
         why: Value = Value.cast(0)

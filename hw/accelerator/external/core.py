@@ -183,10 +183,9 @@ class ExternalCore(Component):
         moves = Signal()
         m.d.comb += moves.eq(
             sequencer.go
-            | (passes & largest.o.payload.last)
+            | (reader.o.valid & reader.o.ready)
             | post.done
-            | self.store.ready
-            | self.loads_r.valid
+            | (self.store.valid & self.store.ready)
         )
         self._tell(m, check, sequencer, loader, moves)
         return m

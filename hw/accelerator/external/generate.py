@@ -94,6 +94,7 @@ def _described(
             "tables": capacity.tables,
             "weight_bytes": capacity.weight_bytes,
             "side_bits": capacity.side_bits,
+            "patience": capacity.patience,
             "norm": capacity.abilities.norm,
             "single": capacity.abilities.single,
         },

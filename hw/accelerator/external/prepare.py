@@ -95,6 +95,8 @@ class DescriptorCheck(Component):
         self._multiply(m, state)
         done = Cat(*(one.done for one in self._products.values())).all()
         code = Signal(CODE_BITS)
+        # What it drives is to stand in every state.
+        why = self._code(m)
         with m.If(whole):
             m.d.sync += state.eq(_State.FIRST)
         with m.Switch(state):
@@ -103,7 +105,7 @@ class DescriptorCheck(Component):
             with m.Case(_State.SECOND), m.If(done):
                 m.d.sync += state.eq(_State.CODE)
             with m.Case(_State.CODE), m.If(done):
-                m.d.sync += [code.eq(self._code(m)), state.eq(_State.OFFER)]
+                m.d.sync += [code.eq(why), state.eq(_State.OFFER)]
             with m.Case(_State.OFFER):
                 m.d.sync += self.failed.eq(code)
                 m.d.comb += self.o.valid.eq(code == 0)

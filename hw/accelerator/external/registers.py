@@ -43,8 +43,8 @@ class DriverRegisters(Component):
         Pulses.
     frames, regions : Out
         As written.
-    busy, stopped, code, number, frames_done, counts : In
-        As read.
+    busy, stuck, stopped, code, number, frames_done, counts : In
+        As read; what is stuck is not busy, and not started.
     ended, broke : In
         Pulses: all is done, or it stopped for another reason.
     interrupt : Out
@@ -60,6 +60,7 @@ class DriverRegisters(Component):
     frames: Signal
     regions: View
     busy: Signal
+    stuck: Signal
     stopped: Signal
     code: Signal
     number: Signal
@@ -80,6 +81,7 @@ class DriverRegisters(Component):
                 "frames": Out(WORD),
                 "regions": Out(data.ArrayLayout(region_layout(capacity), len(Region))),
                 "busy": In(1),
+                "stuck": In(1),
                 "stopped": In(1),
                 "code": In(CODE_BITS),
                 "number": In(NUMBER_BITS),
@@ -104,7 +106,7 @@ class DriverRegisters(Component):
             self.start.eq(pulses.control_run & ~self.busy),
             self.abort.eq(pulses.control_abort),
             self.frames.eq(kept.frames),
-            told.status_busy.eq(self.busy),
+            told.status_busy.eq(self.busy & ~self.stuck),
             told.status_stopped.eq(self.stopped),
             told.status_code.eq(self.code),
             told.descriptor.eq(self.number),

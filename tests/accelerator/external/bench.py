@@ -9,14 +9,17 @@ import numpy as np
 
 from golden.accelerator.abilities import ALL
 from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.program import ExternalProgram
+from golden.accelerator.external.registers import Stop
 from golden.accelerator.sizes import Sizes
-from golden.accelerator.words import frames_of
-from golden.numbers.interval import Integers
+from golden.accelerator.words import frames_of, maps_of
+from golden.numbers.interval import Integers, wrap
 from hw.accelerator.external.accelerator import ExternalAccelerator
 from hw.emit.axi import MemoryWrapper, PortNames
 from hw.emit.verilog import to_verilog
 from hw.simulate.external import ExternalBench, Outcome, compiled
+from sim.accelerator import case_of
 from sim.runner import CACHE
 
 CAPACITY = Capacity(
@@ -28,12 +31,15 @@ CAPACITY = Capacity(
     tables=4,
     weight_bytes=1 << 11,
     side_bits=8,
+    patience=13,
     abilities=replace(ALL, norm=128, single=True),
 )
 MEMORY = 1 << 22
 PATIENCE = 3_000_000
 """Cycles."""
-IDEAL = {"latency": 0, "rate": 0, "stall": 0, "reorder": 0, "read_error": -1, "write_error": -1}
+IDEAL = dict.fromkeys(("latency", "rate", "stall", "reorder", "silent"), 0)
+WILD = {"latency": 7, "stall": 300, "reorder": 1}
+IDEAL |= dict.fromkeys(("read_error", "write_error"), -1)
 
 
 TOP = "external"
@@ -98,3 +104,29 @@ class Session:
     def right(self) -> bool:
         """Whether the output is what it must be."""
         return self.bench.peek(self.bases["OUTPUT"], len(self.expected)) == self.expected
+
+
+def run_case(bench: ExternalBench, seed: int, *, own: bool, capacity: Capacity = CAPACITY) -> int:
+    """Run the operator that a seed draws on ideal and on wild memory; return its cycles.
+
+    Raises
+    ------
+    AssertionError
+        Where it stops, or a sample is not the network's.
+    """
+    network, words = case_of(seed, own=own)
+    (output,) = network.outputs
+    session = Session(
+        bench, compile_external(network, capacity), frames_as_bytes(words, capacity.sizes)
+    )
+    cycles = 0
+    for settings in ({}, WILD):
+        session.set(**settings)
+        outcome = session.run()
+        assert outcome.code == Stop.NONE, (seed, own, outcome)
+        assert session.right, (seed, own, settings)
+        cycles += outcome.cycles
+    given = wrap(np.frombuffer(session.expected, np.uint8).astype(np.int64), 8)
+    made = maps_of(given.reshape(1, -1, capacity.sizes.tile), network.maps[output], capacity.sizes)
+    np.testing.assert_array_equal(made, network.run({network.input: words})[output])
+    return cycles

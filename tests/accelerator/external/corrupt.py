@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from golden.accelerator.descriptor import Descriptor, Kind, Region, Space
+from golden.accelerator.descriptor import Descriptor, Kind, Norm, Region, Space
 from golden.accelerator.external.capacity import HEADER_WORDS, Capacity
 from golden.accelerator.external.format import pack_descriptor
 from golden.accelerator.external.program import ExternalProgram
@@ -71,6 +71,9 @@ def wrong_descriptors(capacity: Capacity) -> list[Wrong]:
         Wrong(Stop.CONSTANTS, compute, "finish", {"scale": constants - 1}),
         Wrong(Stop.WEIGHTS, compute, "windows", {"kernel_rows": 255, "kernel_columns": 255}),
         Wrong(Stop.SUMS, compute, "", {"first": False}),
+        Wrong(Stop.NORM, compute, "finish", {"norm": 3, "channels": 1}),
+        Wrong(Stop.NORM, compute, "finish", {"norm": Norm.STATISTICS}),
+        Wrong(Stop.NORM, compute, "finish", {"norm": Norm.NORMAL, "channels": 129}),
         Wrong(Stop.POSITIONS, load, "transfer", {"words": 0}),
         Wrong(Stop.TARGET, load, "transfer", {"near": constants - 1, "space": Space.SCALES}),
         Wrong(Stop.TARGET, load, "transfer", {"near_stride": words - 1, "blocks": 3}),

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from golden.accelerator.external.compile import compile_external
-from golden.accelerator.external.registers import REGIONS, Stop
+from golden.accelerator.external.program import rows_of
+from golden.accelerator.external.registers import (
+    BUSY,
+    CODE_SHIFT,
+    REGIONS,
+    START,
+    STOPPED,
+    Stop,
+)
 from hw.simulate.external import ExternalBench
 from tests.accelerator.external.bench import CAPACITY, MEMORY, Session, built, frames_as_bytes
 from tests.accelerator.external.corrupt import (
@@ -97,6 +105,14 @@ def test_descriptors(session: Session, number: int) -> None:
     assert (outcome.code, outcome.descriptor) == (wrong.stop, at)
 
 
+def test_weights_of_all_descriptors_are_counted(session: Session) -> None:
+    program = session.program
+    takes = [bool(rows_of(one, CAPACITY)) for one in program.descriptors]
+    last = max(number for number, one in enumerate(takes) if one)
+    outcome = ends(session, with_header(program.image, 12, len(program.rows) - 1))
+    assert (outcome.code, outcome.descriptor) == (Stop.WEIGHTS, last)
+
+
 def test_answers_that_are_errors(session: Session) -> None:
     bench = session.bench
     assert recovers(session)
@@ -138,6 +154,34 @@ def test_abort_and_reset_at_any_cycle(session: Session) -> None:
         bench.tell("reset", 2)
         session.bases = bench.name_regions(session.sizes)
         assert recovers(session)
+
+
+@pytest.mark.parametrize("channel", range(5))
+def test_memory_that_goes_silent(session: Session, channel: int) -> None:
+    """It stops without memory's answers, takes no start until they come, and then is right."""
+    bench, patience = session.bench, 1 << CAPACITY.patience
+    length = session.run().cycles
+    # What is under way takes some cycles more; from then on nothing moves.
+    bound = length + 2 * patience + 8
+    codes = set()
+    for cycle in (0, 40, length // 3, length * 9 // 10):
+        bench.start()
+        bench.tell("run", cycle)
+        bench.tell("set", "silent", 1 << channel)
+        ended, _ = bench.tell("run", bound)
+        status = bench.read("STATUS")
+        assert (ended, status & (BUSY | STOPPED)) == (1, STOPPED)
+        codes.add(Stop(status >> CODE_SHIFT))
+        if status >> CODE_SHIFT:
+            bench.write("CONTROL", START)
+            assert bench.read("STATUS") == status, "No start is taken yet"
+        bench.write("INTERRUPT_CAUSE", 3)
+        bench.tell("set", "silent", 0)
+        bench.tell("run", 1000)
+        assert bench.outcome().code == status >> CODE_SHIFT
+        assert recovers(session)
+    assert Stop.WATCHDOG in codes
+    assert codes <= {Stop.WATCHDOG, Stop.NONE}
 
 
 def test_programs_that_are_anything(session: Session) -> None:

@@ -13,14 +13,23 @@ from golden.accelerator.sizes import Sizes
 from golden.accelerator.words import maps_of
 from golden.numbers.interval import wrap
 from hw.simulate.external import ExternalBench
-from tests.accelerator.external.bench import CAPACITY, MEMORY, Session, built, frames_as_bytes
+from sim.accelerator import KINDS
+from tests.accelerator.external.bench import (
+    CAPACITY,
+    MEMORY,
+    WILD,
+    Session,
+    built,
+    frames_as_bytes,
+    run_case,
+)
 from tests.accelerator.networks import grouped, metaformer, normed, wide
 
 NETWORKS = {"metaformer": metaformer, "grouped": grouped, "wide": wide, "normed": normed}
 MEMORIES = {
     "ideal": {},
     "slow": {"latency": 40, "rate": 1500},
-    "wild": {"latency": 7, "stall": 300, "reorder": 1},
+    "wild": WILD,
     "one": {"most": 1, "stall": 100},
 }
 
@@ -70,3 +79,9 @@ def test_programs_on_one_verilog() -> None:
                 assert outcome.frames == 2
                 assert session.right, settings
                 assert outcome.written_bytes == 2 * program.written_bytes
+
+
+def test_operators_drawn_at_random() -> None:
+    with ExternalBench(built(), MEMORY) as bench:
+        for seed in range(2 * len(KINDS)):
+            run_case(bench, 500 + seed, own=seed % 3 < 2)
