@@ -384,7 +384,9 @@ def capacity_for(networks: Sequence[Network], options: Mapping[str, Any]) -> Cap
     sizes = Sizes(positions=options["positions"] or Sizes.positions, **_unit_sizes(options))
     needed = abilities_for(networks)
     norm = max(needed.norm, options["norm"] or 0)
-    abilities = replace(needed, norm=norm, single=needed.single or bool(options["single"]))
+    if options["single"]:
+        needed = replace(needed, single=True, addition=True)
+    abilities = replace(needed, norm=norm)
     return Capacity(sizes=sizes, abilities=abilities, **chosen)
 
 

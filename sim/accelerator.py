@@ -23,14 +23,9 @@ KINDS = tuple(OPERATORS)
 """Operators that the accelerator does: all."""
 
 
-SINGLE = tuple(kind for kind in KINDS if kind not in ("add", "constant"))
-"""Those that it does with scales of others: a drawn constant is added to a map."""
-
-
 def case_of(seed: int, *, own: bool = True) -> tuple[Network, Integers]:
     """Return the network and the frame that a seed draws; kinds take turns."""
-    kinds = KINDS if own else SINGLE
-    return cases.Draw(seed, own=own).case(kinds[seed % len(kinds)])
+    return cases.Draw(seed, own=own).case(KINDS[seed % len(KINDS)])
 
 
 def run_cases(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from golden.network.arithmetic import Add
 from golden.network.layer_norm import GAIN_BITS, LayerNorm
 from golden.network.network import Network
 from golden.network.rescale import SIGNIFICAND_BITS
@@ -27,12 +28,15 @@ class Abilities:
         Channels of the widest layer norm; 0 is none.
     single
         Rounds as float32 does, for scales of others.
+    addition
+        Adds two products as float32 does, with them.
     """
 
     largest: bool = False
     product: bool = False
     norm: int = 0
     single: bool = False
+    addition: bool = False
 
     @property
     def factor_bits(self) -> int:
@@ -55,4 +59,5 @@ def abilities_for(networks: Sequence[Network]) -> Abilities:
         ALL,
         norm=max(norms, default=0),
         single=not all(network.own for network in networks),
+        addition=any(isinstance(one, Add) and one.rescale.single for one in operators),
     )

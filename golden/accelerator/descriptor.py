@@ -177,7 +177,8 @@ class Finish:
     product
         Whether sums hold two samples, ``2^9 * a + b`` or less that, and their product is meant.
     single, early
-        Whether to round as float32 does, and whether the zero point is added before that.
+        Whether to round as float32 does, and whether the zero point is added before that. A product
+        whose zero point is not is no product but a sum, see `adds`.
     norm
         What a layer norm wants.
     channels, epsilon
@@ -203,6 +204,11 @@ class Finish:
     epsilon: int = 0
     target_row: int = 0
     target_column: int = 1
+
+    @property
+    def adds(self) -> bool:
+        """Whether two samples are scaled and added in float32: see `Addition`."""
+        return self.single and self.product and not self.early
 
 
 class Region(IntEnum):

@@ -65,7 +65,8 @@ class MadePlace(NamedTuple):
 class _Part:
     """A term of a tile of outputs: what its descriptor says, and what it adds too much.
 
-    It is read from a map's tile on, of the last one ``rest`` lanes if not all.
+    It is read from a map's tile on, of the last one ``rest`` lanes if not all, ``raw`` with its
+    zero point.
     """
 
     name: str | None
@@ -78,6 +79,7 @@ class _Part:
     raised: bool = False
     lanes: Lanes = Lanes.ALL
     rest: int = 0
+    raw: bool = False
 
 
 _Band: TypeAlias = tuple[int, int, int, int]
@@ -233,7 +235,8 @@ class Lowering:
             return _NOWHERE, 0
         source, row, tile = self._place(part.name)
         base = source.base + (part.tile - tile) * source.tile_words
-        return replace(source, base=base, lanes=part.rest), row
+        zero_point = 0 if part.raw else source.zero_point
+        return replace(source, base=base, lanes=part.rest, zero_point=zero_point), row
 
     def _normal(self, normal: Normal, tile: int, gives: Map, table: int) -> _Output:
         """Return a tile of a layer norm's outputs, behind the statistics."""
@@ -369,7 +372,9 @@ class Lowering:
             rows[..., : len(weight)] = np.moveaxis(weight[:, 0], 0, -1)
             address = self._constants.weights(rows.reshape(-1, size))
             kind = Weights.DIAGONAL
-            return _Part(term.source, tile, windows, kind, address, nothing, raised=term.raised)
+            return _Part(
+                term.source, tile, windows, kind, address, nothing, raised=term.raised, raw=term.raw
+            )
         used = np.flatnonzero(weight.any(axis=(0, 2, 3)))
         first, last = (used[0] // size, used[-1] // size) if used.size else (0, 0)
         n_tiles = int(last - first) + 1
@@ -382,7 +387,16 @@ class Lowering:
         constant = self._sizes.matrix.constant(blocks).sum(axis=(0, 1, 2))
         kind, address = self._rows_of(blocks.reshape(-1, size, size))
         windows = replace(windows, tiles=n_tiles)
-        return _Part(term.source, int(first), windows, kind, address, constant, raised=term.raised)
+        return _Part(
+            term.source,
+            int(first),
+            windows,
+            kind,
+            address,
+            constant,
+            raised=term.raised,
+            raw=term.raw,
+        )
 
     def _finish(self, sums: Sums, outputs: slice, gives: Map, constant: Integers) -> Finish:
         """Return what all of a tile's descriptors finish with, its constants in ROM."""
@@ -391,7 +405,7 @@ class Lowering:
         start[: outputs.stop - outputs.start] = sums.start[outputs]
         start = wrap(start - constant[:, None, None], SUM_BITS)
         rows, columns = start.shape[1:]
-        address = self._constants.bias(np.moveaxis(start, 0, -1).reshape(-1, scalers))
+        bias = np.moveaxis(start, 0, -1).reshape(-1, scalers)
         multiplier, shift = sums.rescale.multiplier, sums.rescale.shift
         if sums.rescale.single:
             least = SINGLE_SHIFTS.low
@@ -403,15 +417,25 @@ class Lowering:
         for values in (multiplier, shift):
             whole = np.broadcast_to(values, gives.channels)[outputs]
             scale.append(np.resize(whole, size).reshape(parts, scalers))
+        if (addition := sums.addition) is not None:
+            # Behind the others, the same for all.
+            bias, *scale = (
+                np.concatenate([rows, np.full((1, scalers), value)])
+                for rows, value in (
+                    (bias, addition.word),
+                    (scale[0], addition.multiplier),
+                    (scale[1], addition.shift),
+                )
+            )
         return Finish(
-            bias=address,
+            bias=self._constants.bias(bias),
             bias_row=parts * columns if rows > 1 else 0,
             bias_column=parts if columns > 1 else 0,
             scale=self._constants.scales(*scale),
             zero_point=sums.zero_point,
             product=sums.product,
             single=sums.rescale.single,
-            early=sums.rescale.single and sums.product,
+            early=sums.rescale.single and sums.product and sums.addition is None,
             low=sums.clip.low,
             high=sums.clip.high,
         )

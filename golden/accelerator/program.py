@@ -16,6 +16,7 @@ from golden.accelerator.descriptor import (
     Source,
     Weights,
 )
+from golden.accelerator.operators.sums import EXPONENT_BITS, FIXED_BITS, Addition
 from golden.accelerator.sizes import CENTRED_BITS, SUM_BITS, Sizes
 from golden.matrix.design import RAISED_BITS
 from golden.network.layer_norm import GAIN_BITS, reciprocal_root
@@ -86,6 +87,7 @@ class Program:
             product=any(one.finish.product for one in self.descriptors),
             norm=max(one.finish.channels for one in self.descriptors),
             single=any(one.finish.single for one in self.descriptors),
+            addition=any(one.finish.adds for one in self.descriptors),
         )
 
     @property
@@ -263,9 +265,12 @@ class ProgramRun:
             y = self._normal(finish, multiplier, shift, bias)
         else:
             sums = wrap(self._sums + bias, SUM_BITS)
-            sums = product_of(sums) if finish.product else sums
-            rounds = in_float32 if finish.single else exactly
-            y = rounds(sums, multiplier, shift, finish)
+            if finish.adds:
+                y = added(sums, multiplier, shift, self._addition(finish), finish)
+            else:
+                sums = product_of(sums) if finish.product else sums
+                rounds = in_float32 if finish.single else exactly
+                y = rounds(sums, multiplier, shift, finish)
         self._write(one, y)
 
     def _write(self, one: Descriptor, y: Integers) -> None:
@@ -273,6 +278,17 @@ class ProgramRun:
         words = self._rom.tables[one.finish.table][y & 255] & 255
         self._maps[_places(one)] = words
         self.made.append(wrap(words, 8))
+
+    def _addition(self, finish: Finish) -> Addition:
+        """Return what lies behind an addition's biases and factors."""
+        parts, rom = self._program.sizes.parts, self._rom
+        word = int(rom.bias[finish.bias + parts, 0])
+        return Addition(
+            int(rom.multiplier[finish.scale + parts, 0]),
+            int(rom.shift[finish.scale + parts, 0]),
+            int(wrap(np.array(word), FIXED_BITS)),
+            (word >> FIXED_BITS) & ((1 << EXPONENT_BITS) - 1),
+        )
 
     def _keep_statistics(self, finish: Finish) -> None:
         squares, both = self._sums[:, 0], self._sums[:, 1]
@@ -315,6 +331,20 @@ def in_float32(sums: Integers, multiplier: Integers, shift: Integers, finish: Fi
         y = round_half_even(to_float32(product + (zero << shift)), shift)
     else:
         y = round_half_even(product, shift) + zero
+    clipped: Integers = np.clip(y, finish.low, finish.high)
+    return clipped
+
+
+def added(
+    sums: Integers, multiplier: Integers, shift: Integers, other: Addition, finish: Finish
+) -> Integers:
+    """Return the samples that sums hold, scaled and added with the roundings of float32."""
+    second = wrap(sums, CENTRED_BITS)
+    first = (sums - second) >> CENTRED_BITS
+    most = np.maximum(shift, other.shift)
+    fixed = np.int64(other.fixed) << other.exponent
+    partial = to_float32(fixed + (second * other.multiplier << (most - other.shift)))
+    y = round_half_even(to_float32(partial + (first * multiplier << (most - shift))), most)
     clipped: Integers = np.clip(y, finish.low, finish.high)
     return clipped
 

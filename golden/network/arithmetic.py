@@ -96,13 +96,18 @@ class Add(Operator):
         first, second = (self.rescale.multiplier << (shift.max() - shift)).tolist()
         return first, second
 
-    def _in_float32(self, a: Integers, b: Integers) -> Integers:
-        shift = int(self.rescale.shift.max())
+    @property
+    def fixed(self) -> int:
+        """Where single: c, at the larger shift."""
         first, second = self._aligned()
         zeros = np.array([self.takes[0].zero_point * first, self.takes[1].zero_point * second])
         moved = to_float32(to_float32(zeros).sum(keepdims=True))
-        fixed = to_float32((self.gives.zero_point << shift) - moved)
-        return to_float32(to_float32(fixed + b * second) + a * first)
+        zero = self.gives.zero_point << int(self.rescale.shift.max())
+        return int(to_float32(zero - moved)[0])
+
+    def _in_float32(self, a: Integers, b: Integers) -> Integers:
+        first, second = self._aligned()
+        return to_float32(to_float32(self.fixed + b * second) + a * first)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.accelerator.abilities import Abilities
 from golden.accelerator.descriptor import Norm
+from golden.accelerator.operators.sums import EXPONENT_BITS, FIXED_BITS
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS, Sizes
 from golden.numbers.interval import Interval
 from hw.accelerator import single
@@ -27,10 +28,6 @@ from hw.primitives.multiplier import SharedMultiplier
 
 _CLIP = Interval.signed(CENTRED_BITS)
 """What the requantiser clips to: more than any map's words, which the last clip is for."""
-
-
-FACTOR_BITS = CENTRED_BITS + 1
-"""Of a sample in a sum, one more where another is below it."""
 
 
 def scaled_at(sizes: Sizes, abilities: Abilities) -> int:
@@ -64,7 +61,9 @@ def single_at(sizes: Sizes, abilities: Abilities) -> int:
     """Cycles from a sum with its bias to what float32's roundings make of it, where they do."""
     if not abilities.single:
         return 0
-    return product_latency(sizes, abilities) + single.latency_of(sizes.target)
+    return product_latency(sizes, abilities) + single.latency_of(
+        sizes.target, addition=abilities.addition
+    )
 
 
 def normal_at(sizes: Sizes, abilities: Abilities) -> int:
@@ -76,7 +75,7 @@ def product_latency(sizes: Sizes, abilities: Abilities) -> int:
     """Cycles that products of two samples take, where there are any."""
     if not abilities.product:
         return 0
-    return SharedMultiplier.latency_on(sizes.target, a_bits=FACTOR_BITS) + 1
+    return SharedMultiplier.latency_on(sizes.target, a_bits=single.FACTOR_BITS) + 1
 
 
 def interval(sizes: Sizes) -> int:
@@ -101,13 +100,19 @@ _Path: TypeAlias = tuple[Value, Value, Callable[[Sizes, Abilities], int]]
 """Whether a result is meant, the result, and how late it is."""
 
 
+def _adds(told: View) -> Value:
+    """Return what `Finish.adds` is."""
+    adds: Value = told.product & told.single & ~told.early
+    return adds
+
+
 class PostUnit(Component):
     """Adds biases, requantises, clips and looks up `scalers` sums a cycle, and writes words.
 
     A word is written `latency` cycles after its last sums. The next descriptor's sums follow a
     cycle after the last one's, `interval` cycles after its first at least: what is told of them
     goes along with them, `interval` stages at a time. Around a descriptor of a layer norm, whose
-    statistics take their time, the unit runs empty.
+    statistics take their time, and around an addition in float32, the unit runs empty.
 
     Parameters
     ----------
@@ -182,6 +187,7 @@ class PostUnit(Component):
             m.d.comb += constants.fill.eq(self.fill)
         bias = self._bias_address(m, step, position_ends, load, constants.bias_addr)
         m.d.comb += constants.bias_addr.eq(bias)
+        self._addition(m, load, part.value, constants)
         sums = self._begin(m, part.value, constants)
         samples = self._scale(m, sums, part.value, constants)
         self._write(m, samples, step, part, ends)
@@ -190,12 +196,17 @@ class PostUnit(Component):
     def _may(self, m: Module, load: Value) -> Value:
         """Return whether the next descriptor's sums may be begun with."""
         recent = Cat(*self._began[1 : interval(self._sizes)]).any()
-        if not self._layouts.abilities.norm:
+        abilities = self._layouts.abilities
+        if not (abilities.norm or abilities.addition):
             return ~recent
         under_way = Signal(range(MOST_PENDING + 1))
         m.d.sync += under_way.eq(under_way + load - self.done)
-        norms = (self.told.payload.norm != Norm.NONE) | (self._now.norm != Norm.NONE)
-        may: Value = ~recent & ((under_way == 0) | ~norms)
+        apart = [Value.cast(0)]
+        for told in (self.told.payload, self._now):
+            apart.append(told.norm != Norm.NONE)
+            if abilities.addition:
+                apart.append(_adds(told))
+        may: Value = ~recent & ((under_way == 0) | ~Cat(*apart).any())
         return may
 
     def _told(self, m: Module, names: Sequence[str], cycles: int) -> View:
@@ -260,6 +271,38 @@ class PostUnit(Component):
         self._statistics_done = statistics.done
         return statistics.kept
 
+    def _addition(self, m: Module, load: Signal, part: Value, constants: PostConstants) -> None:
+        """Address factors; before an addition's first step, what is behind those and biases."""
+        self._adds: Value = Const(0)
+        m.d.comb += constants.scale_addr.eq(self._now.scale + part)
+        if not self._layouts.abilities.addition:
+            return
+        self._adds = _adds(self._now)
+        told, parts = self.told.payload, self._sizes.parts
+        with m.If(load & _adds(told)):
+            m.d.comb += [
+                constants.scale_addr.eq(told.scale + parts),
+                constants.bias_addr.eq(told.bias + parts),
+            ]
+        self._added = added = view(single.addition_layout(self._layouts), name="addition")
+        word = Signal(FIXED_BITS + EXPONENT_BITS, name="fixed_word")
+        second = Signal.like(constants.scales.shift[0], name="second_shift")
+        with m.If(self._began[Table.latency]):
+            m.d.sync += [
+                word.eq(Value.cast(constants.biases[0])),
+                added.second.eq(constants.scales.multiplier[0]),
+                second.eq(constants.scales.shift[0]),
+            ]
+        # All of an addition's factors are alike: what is there stands still.
+        first = constants.scales.shift[0]
+        m.d.sync += [
+            added.adds.eq(self._adds),
+            added.fixed.eq(word[:FIXED_BITS].as_signed() << word[FIXED_BITS:]),
+            added.up.eq(Mux(first > second, first - second, 0)),
+            added.second_up.eq(Mux(first > second, 0, second - first)),
+            added.most.eq(Mux(first > second, second, first)),
+        ]
+
     def _bias_address(
         self, m: Module, step: Value, position: Value, load: Value, like: Signal
     ) -> Signal:
@@ -308,17 +351,16 @@ class PostUnit(Component):
     def _multiply(self, m: Module, total: Signal, product: Value, lane: int) -> Signal:
         """Return a sum, or the product of the two samples that are in it."""
         m.submodules[f"product_{lane}"] = multiply = SharedMultiplier(
-            lanes=1, a_bits=FACTOR_BITS, b_bits=FACTOR_BITS, target=self._sizes.target
+            lanes=1, a_bits=single.FACTOR_BITS, b_bits=single.FACTOR_BITS, target=self._sizes.target
         )
-        second = total[:CENTRED_BITS].as_signed()
-        first = total[CENTRED_BITS : 2 * CENTRED_BITS].as_signed()
+        first, second = single.samples_of(total)
         chosen = Signal(signed(SUM_BITS), name=f"chosen_{lane}", reset_less=True)
         late = delay(m, total, multiply.latency, name=f"total_{lane}_late")
         m.d.comb += [
-            multiply.a[0].eq(first + (second < 0)),
+            multiply.a[0].eq(first),
             multiply.b.eq(second),
         ]
-        m.d.sync += chosen.eq(Mux(product, multiply.p[0], late))
+        m.d.sync += chosen.eq(Mux(product & ~self._adds, multiply.p[0], late))
         return chosen
 
     def _scale(
@@ -327,7 +369,6 @@ class PostUnit(Component):
         """Return the samples of a step's sums."""
         sizes, abilities = self._sizes, self._layouts.abilities
         shifts, offsets = self._layouts.own_shifts, self._layouts.offsets
-        m.d.comb += constants.scale_addr.eq(self._now.scale + part)
         late = 1 + product_latency(sizes, abilities)
         offset = self._told(m, ["offset"], Table.latency + late).offset
         scaled = scaled_at(sizes, abilities)
@@ -394,8 +435,10 @@ class PostUnit(Component):
     def _zeros(self, m: Module) -> Sequence[Value]:
         """Return what float32's roundings add to products, and what to what comes of them."""
         before = _summed_at() + product_latency(self._sizes, self._layouts.abilities)
+        addition = self._layouts.abilities.addition
+        zeros_at = single.zeros_at(self._sizes.target, addition=addition)
         zeros = []
-        for early, cycles in enumerate(single.zeros_at(self._sizes.target)[::-1]):
+        for early, cycles in enumerate(zeros_at[::-1]):
             told = self._told(m, ["offset", "early"], before + cycles)
             zeros.append(Mux(told.early == early, told.offset, 0))
         return zeros[::-1]
@@ -412,6 +455,8 @@ class PostUnit(Component):
             rounds.early.eq(zeros[0]),
             rounds.late.eq(zeros[1]),
         ]
+        if self._layouts.abilities.addition:
+            m.d.comb += rounds.addition.eq(self._added)
         return rounds.o
 
     def _normal(self, m: Module, lane: int, constants: PostConstants) -> Value:

@@ -8,7 +8,7 @@ from golden.network.rescale import SIGNIFICAND_BITS
 from hw.accelerator.constants import shift_bits
 from hw.accelerator.layout import layouts_of
 from hw.accelerator.normal import normal_bits
-from hw.accelerator.post import FACTOR_BITS
+from hw.accelerator.single import FACTOR_BITS
 from hw.accelerator.statistics import ROOT_BITS, statistics_layout
 from hw.matrix.predict import predict as predict_matrix
 from hw.predict import product, ram, rom

@@ -1,16 +1,22 @@
 """A lane that rounds as float32 does: sum, product and result to 24 bits, then to an integer."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed, unsigned
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from golden.accelerator.sizes import SUM_BITS
+from golden.accelerator.sizes import CENTRED_BITS, SUM_BITS
 from golden.network.rescale import SIGNIFICAND_BITS
 from golden.numbers.interval import Interval
 from hw.accelerator.layout import Layouts
 from hw.parts.delay import delay
-from hw.parts.ports import Component
+from hw.parts.ports import Component, View
 from hw.primitives.multiplier import SharedMultiplier
 
+FACTOR_BITS = CENTRED_BITS + 1
+"""Of a sample in a sum, one more where another is below it."""
 _HALF = SIGNIFICAND_BITS // 2
 _EXPONENT_BITS = 9
 _FRACTION = 28
@@ -31,25 +37,54 @@ _ROUND = 3
 """Cycles from a product to that with its shift."""
 _INTEGER = 4
 """Cycles from a result of 24 bits to a sample."""
+_ADDED_BITS = 56
+"""Of two products of samples at one shift and what is fixed."""
+_PRODUCT_BITS = SIGNIFICAND_BITS + FACTOR_BITS
+_APART_BITS = 5
+_ADDITION_MORE = 2
+"""Cycles that an addition takes more than a product."""
+_FAR_UP = 12
+"""An addition's result that is moved up by so much and more is beyond any clip."""
 
 
-def latency_of(target: str) -> int:
+def latency_of(target: str, *, addition: bool) -> int:
     """Cycles from a sum to its sample."""
     multiply = SharedMultiplier.latency_on(target, a_bits=SIGNIFICAND_BITS + 2)
-    return 2 * _FLOAT + multiply + _ROUND + _ALIGN + 1 + _INTEGER
+    more = _ADDITION_MORE if addition else 0
+    return 2 * _FLOAT + multiply + _ROUND + _ALIGN + 1 + _INTEGER + more
 
 
-def zeros_at(target: str) -> tuple[int, int]:
+def addition_layout(layouts: Layouts) -> data.StructLayout:
+    """Return the layout of what is told of an addition: see `Addition`.
+
+    ``up`` and ``second_up`` are how much less than the larger shift the factors' own are, and
+    ``most`` is that shift, less than the largest there is.
+    """
+    return data.StructLayout(
+        {
+            "adds": 1,
+            "fixed": signed(_ADDED_BITS),
+            "second": SIGNIFICAND_BITS,
+            "up": _APART_BITS,
+            "second_up": _APART_BITS,
+            "most": range(layouts.shifts.high - layouts.shifts.low + 1),
+        }
+    )
+
+
+def zeros_at(target: str, *, addition: bool) -> tuple[int, int]:
     """Cycles from a sum to its product, and to its result, which zero points are added to."""
     multiply = SharedMultiplier.latency_on(target, a_bits=SIGNIFICAND_BITS + 2)
     early = _FLOAT + multiply + _ROUND + _ALIGN
-    return early, early + 1 + _FLOAT + _INTEGER - 2
+    more = _ADDITION_MORE if addition else 0
+    return early, early + 1 + _FLOAT + _INTEGER - 2 + more
 
 
 class SingleLane(Component):
     """``clip(round(f(f(f(y) * multiplier) + z_early)) + z_late)``, f rounding to 24 bits.
 
-    Products are over ``2^shift``; the zero point is added early or late: see `Multiply`.
+    Products are over ``2^shift``; the zero point is added early or late: see `Multiply`. Or, where
+    that is built, what `Add` says, of the two samples that a sum holds.
 
     Parameters
     ----------
@@ -64,6 +99,8 @@ class SingleLane(Component):
         A sum; its factor; the largest shift less its own.
     early, late : In
         What is added so soon or late, `zeros_at` cycles after the sum; one of them is 0.
+    addition : In
+        It stands still; only where it is built.
     o : Out
         `latency_of` cycles later.
     """
@@ -73,14 +110,18 @@ class SingleLane(Component):
     shift: Signal
     early: Signal
     late: Signal
+    addition: View
     o: Signal
 
     def __init__(self, layouts: Layouts, clip: Interval) -> None:
         self._target = layouts.sizes.target
         self._most = layouts.shifts.high
         self._clip = clip
+        self._adds = layouts.abilities.addition
+        more = {"addition": In(addition_layout(layouts))} if self._adds else {}
         super().__init__(
             {
+                **more,
                 "y": In(signed(SUM_BITS)),
                 "multiplier": In(SIGNIFICAND_BITS),
                 "shift": In(range(layouts.shifts.high - layouts.shifts.low + 1)),
@@ -93,7 +134,8 @@ class SingleLane(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         sums, places = _to_float(m, self.y, SUM_BITS, "sum")
-        product, multiply = self._multiply(m, sums)
+        halves, multiply = self._multiply(m, sums)
+        product = halves[0] + (halves[1] << _HALF)
         late = delay(m, places, multiply, name="places_at_product")
         # The shift of the 24 bits of a product: what its own sum was shifted by is less.
         shift = self._most - delay(m, self.shift, _FLOAT + multiply, name="shift")
@@ -106,32 +148,113 @@ class SingleLane(Component):
         beyond = delay(m, Cat(huge, negative), 1 + _FLOAT + _INTEGER - 1, name="beyond")
         result, places = _to_float(m, total, _TOTAL_BITS, "result")
         sign = delay(m, total < 0, _FLOAT + _INTEGER - 2, name="sign")
-        self._finish(m, _to_integer(m, result, places), sign, beyond)
+        whole = _Whole(_to_integer(m, result, places), sign, beyond[0], beyond[1])
+        if self._adds:
+            added = self._add(m, halves)
+            late = [delay(m, v, _ADDITION_MORE, name=f"late_{n}") for n, v in enumerate(whole)]
+            adds = self.addition.adds
+            whole = _Whole(*(Mux(adds, a, b) for a, b in zip(added, late, strict=True)))
+        self._finish(m, whole)
         return m
 
-    def _multiply(self, m: Module, significand: Signal) -> tuple[Value, int]:
-        """Return the product with the multiplier, which comes in halves, and how much later."""
+    def _add(self, m: Module, products: Sequence[Value]) -> "_Whole":
+        """Return what comes of both samples' products, `_ADDITION_MORE` cycles later."""
+        told = self.addition
+        first, second = (
+            Signal(signed(_ADDED_BITS), name=f"aligned_{n}", reset_less=True) for n in range(2)
+        )
+        partial, total = (
+            Signal(signed(_ADDED_BITS), name=n, reset_less=True) for n in ("partial", "added")
+        )
+        for aligned, product, up in zip(
+            (first, second), products, (told.up, told.second_up), strict=True
+        ):
+            m.d.sync += aligned.eq(product[:_PRODUCT_BITS].as_signed() << up)
+        m.d.sync += partial.eq(told.fixed + second)
+        rounded, places = _to_float(m, partial, _ADDED_BITS, "partial")
+        back = _register(m, unsigned(_ADDED_BITS + 1), "back")
+        m.d.sync += back.eq((rounded << (_ADDED_BITS - SIGNIFICAND_BITS)) >> places)
+        negative = delay(m, partial < 0, _FLOAT + 1, name="partial_negative")
+        late = delay(m, first, 1 + _FLOAT + 1, name="first_late")
+        m.d.sync += total.eq(Mux(negative, -back, back) + late)
+        result, places = _to_float(m, total, _ADDED_BITS, "added")
+        # The point of a whole number is at `_CLOSE`.
+        point = _CLOSE + _ADDED_BITS - SIGNIFICAND_BITS - self._most
+        up = Signal(signed(8), name="added_up")
+        m.d.comb += up.eq(told.most + point - places)
+        aligned = _register(m, unsigned(SIGNIFICAND_BITS + 1 + _FAR_UP), "added_aligned")
+        whole = _register(m, unsigned(len(aligned) - _CLOSE + 1), "added_whole")
+        m.d.sync += [
+            aligned.eq(Mux(up < 0, 0, result << up[:4])),
+            whole.eq(_rounded_up(aligned)),
+        ]
+        sign = delay(m, total < 0, _FLOAT + 2, name="added_sign")
+        huge = delay(m, (up >= _FAR_UP) & (result != 0), 2 + 1, name="added_huge")
+        return _Whole(whole, sign, huge, delay(m, sign, 1, name="added_sign_late"))
+
+    def _multiply(self, m: Module, significand: Signal) -> tuple[list[Value], int]:
+        """Return the products with halves of the factor, and how much later.
+
+        Of an addition, those of both samples with their factors.
+        """
         factor = delay(m, self.multiplier, _FLOAT, name="factor")
+        pairs: list[tuple[Value, Value]] = [
+            (significand, factor[:_HALF]),
+            (significand, factor[_HALF:]),
+        ]
+        if self._adds:
+            late = delay(m, self.y[: 2 * CENTRED_BITS], _FLOAT, name="samples")
+            first, second = samples_of(late)
+            added = [(factor, first), (self.addition.second, second)]
+            pairs = [
+                (Mux(self.addition.adds, a, c), Mux(self.addition.adds, b, d))
+                for (a, b), (c, d) in zip(added, pairs, strict=True)
+            ]
         halves = []
-        for number in range(2):
+        for number, (a, b) in enumerate(pairs):
             m.submodules[f"multiply_{number}"] = multiply = SharedMultiplier(
                 lanes=1, a_bits=SIGNIFICAND_BITS + 2, b_bits=_HALF + 1, target=self._target
             )
             m.d.comb += [
-                multiply.a[0].eq(significand),
-                multiply.b.eq(factor[number * _HALF : (number + 1) * _HALF]),
+                multiply.a[0].eq(a),
+                multiply.b.eq(b),
             ]
             halves.append(multiply.p[0])
-        return halves[0] + (halves[1] << _HALF), multiply.latency
+        return halves, multiply.latency
 
-    def _finish(self, m: Module, magnitude: Signal, sign: Value, beyond: Value) -> None:
+    def _finish(self, m: Module, whole: "_Whole") -> None:
         """Give the sample: with its sign and zero point, between the ends."""
         clip = self._clip
-        value = Value.cast(Mux(sign, -magnitude, magnitude))
+        value = Value.cast(Mux(whole.sign, -whole.size, whole.size))
         moved = _register(m, signed(len(value) + 2), "moved")
-        m.d.sync += moved.eq(value + self.late)
+        late = Mux(self.addition.adds, 0, self.late) if self._adds else self.late
+        m.d.sync += moved.eq(value + late)
         clipped = Mux(moved < clip.low, clip.low, Mux(moved > clip.high, clip.high, moved))
-        m.d.sync += self.o.eq(Mux(beyond[0], Mux(beyond[1], clip.low, clip.high), clipped))
+        m.d.sync += self.o.eq(Mux(whole.huge, Mux(whole.low, clip.low, clip.high), clipped))
+
+
+class _Whole(NamedTuple):
+    """A whole number.
+
+    Parameters
+    ----------
+    size, sign
+        Of it.
+    huge, low
+        Whether it is beyond all, and below; a cycle later than the others.
+    """
+
+    size: Value
+    sign: Value
+    huge: Value
+    low: Value
+
+
+def samples_of(total: Value) -> tuple[Value, Value]:
+    """Return the two samples in a sum, ``2^9 * first + second``."""
+    second = total[:CENTRED_BITS].as_signed()
+    first = total[CENTRED_BITS : 2 * CENTRED_BITS].as_signed()
+    return first + (second < 0), second
 
 
 def _register(m: Module, shape: Shape, name: str) -> Signal:
@@ -214,6 +337,12 @@ def _to_integer(m: Module, result: Signal, places: Signal) -> Signal:
     up_by = Mux(places > _CLOSE - least, 0, _CLOSE - least - places)
     aligned = _register(m, unsigned(SIGNIFICAND_BITS + 1 + _CLOSE - least), "result_aligned")
     whole = _register(m, unsigned(len(aligned) - _CLOSE + 1), "whole")
+    m.d.sync += [aligned.eq(result << up_by[:5]), whole.eq(_rounded_up(aligned))]
+    return whole
+
+
+def _rounded_up(aligned: Signal) -> Value:
+    """Return a number with `_CLOSE` fraction bits rounded, half to even."""
     up = aligned[_CLOSE - 1] & (aligned[: _CLOSE - 1].any() | aligned[_CLOSE])
-    m.d.sync += [aligned.eq(result << up_by[:5]), whole.eq(aligned[_CLOSE:] + up)]
+    whole: Value = aligned[_CLOSE:] + up
     return whole

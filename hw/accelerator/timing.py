@@ -205,7 +205,7 @@ class Timeline:
         """Return when the last word is written, whose sums are made from ``first`` on."""
         sizes, count = self._program.sizes, one.windows.positions
         loaded = max(begins + _QUEUE, self._posted + 1, self._loaded + post.interval(sizes))
-        norms = one.finish.norm != Norm.NONE
+        norms = one.finish.norm != Norm.NONE or one.finish.adds
         if (norms or self._norms) and self._written:
             loaded = max(loaded, self._written[-1] + 1)
         self._loaded, self._norms = loaded, norms

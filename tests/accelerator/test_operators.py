@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from golden.accelerator.sizes import Sizes
-from sim.accelerator import KINDS, SINGLE, case_of, compare, run_cases
+from sim.accelerator import KINDS, case_of, compare, run_cases
 from sim.runner import simulators
 
 SIZES = [Sizes(positions=32), Sizes(tile=8, scalers=2, positions=7)]
@@ -25,7 +25,7 @@ def test_verilog_equals_the_program(first: int, sizes: Sizes, tmp_path: Path) ->
 
 
 def test_scales_of_others(tmp_path: Path) -> None:
-    """Float32's roundings, of sums and of products of two maps."""
-    seeds = range(300, 300 + len(SINGLE))
+    """Float32's roundings, of sums, of products of two maps and of their sums."""
+    seeds = range(300, 300 + len(KINDS))
     sizes = Sizes(tile=8, scalers=4, positions=20)
     run_cases(seeds, sizes, tmp_path, simulator=simulators()[-1], own=False)

@@ -211,6 +211,9 @@ class _ExternalCompiler:
         if isinstance(lowered, Sums) and lowered.rescale.single and not abilities.single:
             rule = "scaled by our own calibration on this accelerator"
             raise ParameterError("operator", rule, f"with scales of others ({node.name})")
+        if isinstance(lowered, Sums) and lowered.addition and not abilities.addition:
+            rule = "no addition with scales of others on this accelerator"
+            raise ParameterError("operator", rule, node.name)
         return lowered
 
     def _table(self, node: Node, follower: Node | None) -> int:

@@ -28,6 +28,7 @@ class _Part:
 def _rows(one: Descriptor, parts: int) -> tuple[range, range]:
     """Return the rows of biases and of factors that a descriptor uses."""
     finish, windows = one.finish, one.windows
+    parts += finish.adds
     beyond = finish.bias_row * (windows.rows - 1) + finish.bias_column * (windows.columns - 1)
     biases = range(finish.bias, finish.bias + beyond + parts)
     return biases, range(finish.scale, finish.scale + parts)

@@ -83,7 +83,7 @@ def _compute(one: Descriptor, capacity: Capacity) -> _Access:
     if not finishes(one):
         # Statistics are the post unit's own, which takes descriptors in their order.
         return _Access(tuple(reads))
-    parts = capacity.sizes.parts
+    parts = capacity.sizes.parts + finish.adds
     rows, columns = windows.rows - 1, windows.columns - 1
     table = capacity.table_beats
     reads.append((Space.TABLES, finish.table * table, (finish.table + 1) * table))

@@ -5,12 +5,16 @@ from dataclasses import replace
 import numpy as np
 
 from golden.accelerator.descriptor import Windows
-from golden.accelerator.operators.sums import ONE, Sums, Term, zeros
+from golden.accelerator.operators.sums import ONE, Addition, Sums, Term, zeros
 from golden.accelerator.sizes import CENTRED_BITS, SUM_BITS
 from golden.inputs.errors import ParameterError
 from golden.network.arithmetic import FAINT, Add, Multiply
 from golden.network.map import Map
-from golden.network.rescale import Rescale
+from golden.network.rescale import SIGNIFICAND_BITS, Rescale
+from golden.numbers.interval import Interval
+
+ADDED_SHIFTS = Interval(14, 44)
+"""Of factors that are added in float32: their products have 53 bits at one shift."""
 
 
 def _spread(name: str, data: Map, gives: Map, factor: int) -> Term:
@@ -25,7 +29,7 @@ def _spread(name: str, data: Map, gives: Map, factor: int) -> Term:
 def add(op: Add, names: tuple[str, ...]) -> Sums:
     """Return both maps with their factors on the diagonal, then the shift."""
     if op.rescale.single:
-        raise ParameterError("operator", "scaled by our own calibration", f"{op.kind}, as imported")
+        return _add_in_float32(op, names)
     shift = op.rescale.shift
     factors = op.rescale.multiplier << (shift.max() - shift)
     common = int(shift.max())
@@ -39,6 +43,32 @@ def add(op: Add, names: tuple[str, ...]) -> Sums:
     terms = tuple(_spread(name, data, op.gives, factor) for name, data, factor in pairs)
     rescale = replace(ONE, shift=np.array([common]), single=op.rescale.single)
     return Sums(terms, zeros(op.gives.channels), rescale, op.clip, op.gives.zero_point)
+
+
+def _add_in_float32(op: Add, names: tuple[str, ...]) -> Sums:
+    """Return sums that hold both samples, which the post unit scales and adds."""
+    shift = op.rescale.shift
+    if not ADDED_SHIFTS.holds(Interval.of(shift)):
+        rule = (
+            f"an addition of factors m / 2^s with s from {ADDED_SHIFTS.low} to {ADDED_SHIFTS.high}"
+        )
+        raise ParameterError("operator", rule, shift.tolist())
+    terms = [
+        replace(_spread(name, data, op.gives, factor), raw=True)
+        for name, data, factor in zip(names, op.takes, (1 << CENTRED_BITS, 1), strict=True)
+    ]
+    fixed = op.fixed
+    exponent = max(fixed.bit_length() - SIGNIFICAND_BITS, 0)
+    multiplier = op.rescale.multiplier
+    return Sums(
+        tuple(terms),
+        zeros(op.gives.channels),
+        Rescale(multiplier[:1], shift[:1], single=True),
+        op.clip,
+        op.gives.zero_point,
+        product=True,
+        addition=Addition(int(multiplier[1]), int(shift[1]), fixed >> exponent, exponent),
+    )
 
 
 def multiply(op: Multiply, names: tuple[str, ...]) -> Sums:

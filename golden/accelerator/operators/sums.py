@@ -35,6 +35,8 @@ class Term:
         Name of the map of gains in the place of weights.
     raised
         Whether what was added up before is multiplied by 2^8 first.
+    raw
+        Whether samples' zero point stays in them.
     """
 
     source: str | None
@@ -43,11 +45,40 @@ class Term:
     apart: bool = False
     gain: str | None = None
     raised: bool = False
+    raw: bool = False
 
     @property
     def fits(self) -> bool:
         """Whether its weights have a place: a diagonal's may be without a sign."""
         return (_DIAGONAL if self.apart else SMALL).holds(Interval.of(self.weight))
+
+
+FIXED_BITS = 25
+"""Of what is fixed, with its sign."""
+EXPONENT_BITS = 5
+
+
+@dataclass(frozen=True)
+class Addition:
+    """Two samples in a sum, ``2^9 a + b``, that are scaled and added in float32: see `Add`.
+
+    Parameters
+    ----------
+    multiplier, shift
+        Of b; those of a are the sum's.
+    fixed, exponent
+        ``fixed * 2^exponent`` is added first, at the larger of both shifts.
+    """
+
+    multiplier: int
+    shift: int
+    fixed: int
+    exponent: int
+
+    @property
+    def word(self) -> int:
+        """What is fixed, as it lies among biases."""
+        return self.exponent << FIXED_BITS | self.fixed & ((1 << FIXED_BITS) - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +99,8 @@ class Sums:
         Of the results.
     product
         Whether sums are two samples that are multiplied: see `Finish`.
+    addition
+        How they are added instead.
     """
 
     terms: tuple[Term, ...]
@@ -76,6 +109,7 @@ class Sums:
     clip: Interval
     zero_point: int
     product: bool = False
+    addition: Addition | None = None
 
 
 ONE = Rescale(np.ones(1, np.int64), np.zeros(1, np.int64))

@@ -178,7 +178,7 @@ class ExternalCore(Component):
             sequencer.loader_free.eq(loader.free),
             sequencer.done.eq(post.done),
         ]
-        passes = feed(m, sequencer, largest.o, loader, matrix, ready=Const(1))
+        feed(m, sequencer, largest.o, loader, matrix, ready=Const(1))
         self._transfer(m, sequencer, reader, post, maps)
         moves = Signal()
         m.d.comb += moves.eq(

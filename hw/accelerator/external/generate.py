@@ -97,6 +97,7 @@ def _described(
             "patience": capacity.patience,
             "norm": capacity.abilities.norm,
             "single": capacity.abilities.single,
+            "addition": capacity.abilities.addition,
         },
         "version": VERSION,
         "hash": f"{capacity.hash:016x}",

@@ -229,7 +229,9 @@ class DescriptorCheck(Component):
 
     def _wrong_sums(self, m: Module) -> list[tuple[Value, Stop]]:
         capacity, one, products = self._capacity, self._compute, self._products
-        parts = capacity.sizes.parts
+        parts = Value.cast(capacity.sizes.parts)
+        if capacity.abilities.single:
+            parts = parts + (one.single & one.product & ~one.early)
         reaches = [products[name].p for name in ("target_row", "target_column")]
         beyond = self._beyond(one.target, reaches, Value.cast(0), capacity.map_words)
         biases = one.bias + products["bias_row"].p + products["bias_column"].p + parts

@@ -32,7 +32,7 @@ CAPACITY = Capacity(
     weight_bytes=1 << 11,
     side_bits=8,
     patience=13,
-    abilities=replace(ALL, norm=128, single=True),
+    abilities=replace(ALL, norm=128, single=True, addition=True),
 )
 MEMORY = 1 << 22
 PATIENCE = 3_000_000
