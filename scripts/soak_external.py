@@ -1,10 +1,15 @@
-"""The accelerator with its memory outside: thousands of wrong programs, and whole networks.
+"""The accelerator with its memory outside: wrong programs, faults, operators, whole networks.
 
-Part of ``make soak``. One small Verilog takes the wrong programs, errors at every beat and aborts
-at many cycles; another runs converted networks, on ideal and on slow memory.
+Part of ``make soak``. One small Verilog takes programs that are wrong anywhere, an error in every
+answer, an abort and a reset in every cycle of a frame, and operators drawn at random; another runs
+converted networks, on ideal and on slow memory. What was done is kept: the same again goes on where
+it was stopped.
 """
 
+import json
 import sys
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -17,9 +22,20 @@ from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.registers import Stop
 from golden.network.files import read_network
+from golden.network.network import Network
 from hw.simulate.external import ExternalBench
-from tests.accelerator.external.bench import CAPACITY, MEMORY, Session, built, frames_as_bytes
-from tests.accelerator.external.corrupt import ends, recovers, scrambled, small
+from tests.accelerator.external.bench import (
+    CAPACITY,
+    MEMORY,
+    Session,
+    built,
+    frames_as_bytes,
+    run_case,
+)
+from tests.accelerator.external.corrupt import ends, recovers, scrambled, small, tiny
+from tests.accelerator.networks import Builder
+
+KEPT = Path("build") / "soak" / "external.json"
 
 MEMORIES = {
     "ideal": {},
@@ -27,48 +43,93 @@ MEMORIES = {
     "wild": {"latency": 9, "stall": 250, "reorder": 1},
 }
 _MOST = 1 << 26
+_CHUNK = 50
+
+Work = Callable[[Session, int], str]
 
 
-def fuzz(session: Session, programs: int) -> None:
-    """Run programs that are anything; every tenth time a good one between them."""
-    generator = np.random.default_rng(14)
-    stops: dict[Stop, int] = {}
-    for number in tqdm(range(programs), unit="program"):
-        stop = ends(session, scrambled(session.program, generator)).code
-        stops[stop] = stops.get(stop, 0) + 1
-        assert number % 10 or recovers(session), number
-    assert recovers(session)
-    click.echo(", ".join(f"{stop.name} {count}" for stop, count in sorted(stops.items())))
+class Kept:
+    """What came of each piece of work, in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._done: dict[str, str] = {}
+        if path.exists():
+            self._done = json.loads(path.read_text(encoding="utf-8"))
+
+    def all(self, name: str, session: Session, work: Work, count: int) -> None:
+        """Do ``work`` for the numbers below ``count``, in chunks; tell what came of it."""
+        told: Counter[str] = Counter()
+        for first in tqdm(range(0, count, _CHUNK), unit="chunk", desc=name):
+            numbers = range(first, min(first + _CHUNK, count))
+            key = f"{name} {numbers.start} {numbers.stop}"
+            if key not in self._done:
+                outcomes = Counter(work(session, number) for number in numbers)
+                assert recovers(session), key
+                self._done[key] = json.dumps(outcomes)
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._path.write_text(json.dumps(self._done, indent=1), encoding="utf-8")
+            told.update(json.loads(self._done[key]))
+        click.echo(f"{name}: {', '.join(f'{what} {n}' for what, n in sorted(told.items()))}")
 
 
-def errors(session: Session, step: int) -> None:
-    """Answer every ``step``-th beat read, and every burst written, with an error."""
-    bench = session.bench
-    reads, _, _, writes, _ = bench.tell("traffic")
-    assert recovers(session)
-    reads, writes = (
-        after - before
-        for before, after in zip((reads, writes), bench.tell("traffic")[0:4:3], strict=True)
-    )
-    faults = [("read_error", at, Stop.READ) for at in range(0, reads, step)]
-    faults += [("write_error", at, Stop.WRITE) for at in range(writes)]
-    for setting, at, stop in tqdm(faults, unit="error"):
-        bench.tell("set", setting, at)
+def fuzz(session: Session, number: int) -> str:
+    """Run a program that is anything, and tell how it ends."""
+    generator = np.random.default_rng([14, number])
+    return ends(session, scrambled(session.program, generator)).code.name
+
+
+def fault(setting: str, stop: Stop) -> Work:
+    """Return what answers a beat read, or a burst written, with an error."""
+
+    def run(session: Session, number: int) -> str:
+        bench = session.bench
+        bench.tell("set", "error", 2 + number % 2)
+        bench.tell("set", setting, number)
         bench.start()
-        assert bench.wait(1_000_000).code == stop, (setting, at)
+        outcome = bench.wait(1_000_000)
         bench.tell("set", setting, -1)
-    assert recovers(session)
+        assert outcome.code == stop, (setting, number)
+        return outcome.code.name
+
+    return run
 
 
-def aborts(session: Session, step: int) -> None:
-    """Abort at every ``step``-th cycle."""
-    length = session.run().cycles
-    for cycle in tqdm(range(0, length - 100, step), unit="abort"):
-        session.bench.start()
-        session.bench.tell("run", cycle)
-        session.bench.abort()
-        assert session.bench.wait(5_000).code == Stop.ABORT, cycle
-    assert recovers(session)
+def abort(session: Session, number: int) -> str:
+    """Abort in a cycle."""
+    session.bench.start()
+    session.bench.tell("run", number)
+    session.bench.abort()
+    outcome = session.bench.wait(5_000)
+    assert outcome.code in (Stop.ABORT, Stop.NONE), number
+    return outcome.code.name
+
+
+def reset(session: Session, number: int) -> str:
+    """Reset in a cycle; the frame after it is right."""
+    session.bench.start()
+    session.bench.tell("run", number)
+    session.bench.tell("reset", 2)
+    session.bases = session.bench.name_regions(session.sizes)
+    assert recovers(session), number
+    return "right"
+
+
+def operators(session: Session, number: int) -> str:
+    """Run an operator drawn at random, every third with scales of others."""
+    run_case(session.bench, 1000 + number, own=number % 3 < 2)
+    session.place()
+    return "right"
+
+
+def session_of(bench: ExternalBench, made: tuple[Builder, Network]) -> Session:
+    """Return a network's program in memory."""
+    builder, network = made
+    program = compile_external(network, CAPACITY)
+    images = frames_as_bytes(builder.images(1, network), CAPACITY.sizes)
+    session = Session(bench, program, images)
+    session.set(latency=3, reorder=1)
+    return session
 
 
 def networks(configs: tuple[Path, ...], frames: int) -> None:
@@ -93,20 +154,27 @@ def networks(configs: tuple[Path, ...], frames: int) -> None:
 
 @click.command()
 @click.option("--programs", default=2000, show_default=True, help="That are wrong somewhere.")
-@click.option("--step", default=7, show_default=True, help="Between errors, and aborts.")
+@click.option("--cases", default=168, show_default=True, help="Of operators, over all kinds.")
 @click.option("--config", multiple=True, type=Path, help="Of networks to run as well.")
 @click.option("--frames", default=1, show_default=True, help="Of each.")
-def main(programs: int, step: int, config: tuple[Path, ...], frames: int) -> None:
+@click.option("--kept", default=KEPT, type=Path, show_default=True, help="What came of each.")
+def main(programs: int, cases: int, config: tuple[Path, ...], frames: int, kept: Path) -> None:
     """End with the first thing that is wrong."""
-    builder, network = small()
-    program = compile_external(network, CAPACITY)
+    done = Kept(kept)
     with ExternalBench(built(), MEMORY) as bench:
-        images = frames_as_bytes(builder.images(1, network), CAPACITY.sizes)
-        session = Session(bench, program, images)
-        session.set(latency=3, reorder=1)
-        fuzz(session, programs)
-        errors(session, step)
-        aborts(session, 17 * step)
+        done.all("wrong programs", session_of(bench, small()), fuzz, programs)
+        done.all("operators", session_of(bench, tiny()), operators, cases)
+        session = session_of(bench, tiny())
+        before = bench.tell("traffic")
+        length = session.run().cycles
+        reads, _, _, writes, _ = (
+            after - old for after, old in zip(bench.tell("traffic"), before, strict=True)
+        )
+        click.echo(f"a frame: {length} cycles, {reads} beats read, {writes} bursts written")
+        done.all("errors read", session, fault("read_error", Stop.READ), reads)
+        done.all("errors written", session, fault("write_error", Stop.WRITE), writes)
+        done.all("aborts", session, abort, length)
+        done.all("resets", session, reset, length)
     networks(config, frames)
 
 

@@ -148,13 +148,16 @@ class SingleLane(Component):
         beyond = delay(m, Cat(huge, negative), 1 + _FLOAT + _INTEGER - 1, name="beyond")
         result, places = _to_float(m, total, _TOTAL_BITS, "result")
         sign = delay(m, total < 0, _FLOAT + _INTEGER - 2, name="sign")
-        whole = _Whole(_to_integer(m, result, places), sign, beyond[0], beyond[1])
+        rounds = _Whole(_to_integer(m, result, places), sign, beyond[0], beyond[1])
         if self._adds:
-            added = self._add(m, halves)
-            late = [delay(m, v, _ADDITION_MORE, name=f"late_{n}") for n, v in enumerate(whole)]
-            adds = self.addition.adds
-            whole = _Whole(*(Mux(adds, a, b) for a, b in zip(added, late, strict=True)))
-        self._finish(m, whole)
+            pairs = zip(self._add(m, halves), rounds, strict=True)
+            rounds = _Whole(
+                *(
+                    Mux(self.addition.adds, a, delay(m, b, _ADDITION_MORE, name=f"late_{n}"))
+                    for n, (a, b) in enumerate(pairs)
+                )
+            )
+        self._finish(m, rounds)
         return m
 
     def _add(self, m: Module, products: Sequence[Value]) -> "_Whole":

@@ -65,8 +65,8 @@ def test_lane_equals_the_model(simulate) -> None:
             # Before a larger one a product of samples is nothing: its factor is 0.
             shifts = np.minimum(shift, FAINT) if early else shift
             expected = in_float32(sums, multiplier, shifts, finish).tolist()
-            ctx.set(dut.zero_point, zero_point)
-            ctx.set(dut.early, early)
+            ctx.set(dut.early, zero_point * early)
+            ctx.set(dut.late, zero_point * (1 - early))
             for cycle in range(len(sums) + latency):
                 if cycle < len(sums):
                     ctx.set(dut.y, int(sums[cycle]))

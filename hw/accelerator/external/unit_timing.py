@@ -313,7 +313,7 @@ class UnitsTiming:
     def _finish(self, one: Descriptor, begins: int, taken: Sequence[int]) -> None:
         """Follow sums of positions through the post unit."""
         told = max(begins + _QUEUE, self._posted + 1, self._told + self._interval)
-        norms = one.finish.norm != Norm.NONE
+        norms = one.finish.norm != Norm.NONE or one.finish.adds
         if (norms or self._norms) and self.written:
             told = max(told, self.written[-1] + 1)
         self._told, self._norms = told, norms

@@ -85,6 +85,10 @@ class Session:
             "OUTPUT": len(self.expected),
             "SCRATCH": self.program.scratch * beat,
         }
+        self.place()
+
+    def place(self) -> None:
+        """Name regions, and write what is in them."""
         self.bases = self.bench.name_regions(self.sizes)
         self.bench.poke(self.bases["PROGRAM"], self.program.image)
         self.bench.poke(self.bases["INPUT"], b"".join(self.frames))

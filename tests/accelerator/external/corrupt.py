@@ -28,6 +28,13 @@ def small() -> tuple[Builder, Network]:
     return b, b.network(b.plus(x, z))
 
 
+def tiny() -> tuple[Builder, Network]:
+    """Return so little that all cycles of its frame are tried."""
+    b = Builder((3, 4, 3), seed=6)
+    x = b.pointwise(b.convolution("image", 9, 3))
+    return b, b.network(b.plus(x, b.layer_norm(x)))
+
+
 @dataclass(frozen=True)
 class Wrong:
     """A field of the first descriptor of a kind, and why it cannot be.

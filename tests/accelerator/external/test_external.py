@@ -11,6 +11,7 @@ from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.registers import Stop
 from golden.accelerator.sizes import Sizes
 from golden.accelerator.words import maps_of
+from golden.network.layer_norm import LayerNorm
 from golden.numbers.interval import wrap
 from hw.simulate.external import ExternalBench
 from sim.accelerator import KINDS
@@ -79,6 +80,21 @@ def test_programs_on_one_verilog() -> None:
                 assert outcome.frames == 2
                 assert session.right, settings
                 assert outcome.written_bytes == 2 * program.written_bytes
+
+
+@pytest.mark.parametrize(("data_bits", "tile"), [(64, 8), (128, 16), (256, 32)])
+def test_wider_buses(data_bits: int, tile: int) -> None:
+    capacity = Capacity(
+        sizes=Sizes(tile=tile, scalers=2, positions=16),
+        data_bits=data_bits,
+        map_bytes=1 << 14,
+        constants=1024,
+        weight_bytes=1 << 12,
+    )
+    with ExternalBench(built(capacity), MEMORY) as bench:
+        for number, kind in enumerate(KINDS):
+            if kind != LayerNorm.kind:
+                run_case(bench, 2 * len(KINDS) + number, own=True, capacity=capacity)
 
 
 def test_operators_drawn_at_random() -> None:
