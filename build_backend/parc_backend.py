@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 NAME = "parc_hdl"
-PARTS = ("boards", "flow", "golden", "hw", "nets")
+PARTS = ("boards", "flow", "golden", "hw", "nets", "parc_litex")
 """Packages that go under `NAME`. The benches in `sim` serve the checkout alone."""
 
 DATA = ("docs/benchmarks.json",)

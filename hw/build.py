@@ -142,6 +142,9 @@ def line_options(command: Command) -> Command:
             type=int,
             help="Likewise, with --weights-port: added before the clip.  [0]",
         ),
+        click.option(
+            "--registers", is_flag=True, help="AXI4-Lite: identity, counters, reset, weights."
+        ),
         click.option("--target", default="generic", help=f"{', '.join(FACTS)}.  [generic]"),
         *PORT_OPTIONS,
         click.option("--name", help="Module and file name.  [parc_ENGINE_LENGTH]"),
@@ -481,7 +484,8 @@ def finish_build(
             return layer_vectors(design, manifest)
         return line_vectors(design, manifest)
 
-    files = generate(design, names, example=example, command=_command())
+    registers = options.get("registers", False)
+    files = generate(design, names, example=example, command=_command(), registers=registers)
     made = packaged(files, design.name, options["package"], vectors, options["mhz"])
     out = options["out"]
     write_product(made, f"{design.name}.json", out, inputs=inputs)

@@ -17,8 +17,9 @@ ALLOWED = {
     "sim": {"golden", "hw", "sim"},
     "boards": {"golden", "hw", "boards"},
     "flow": {"golden", "hw", "boards", "flow"},
+    "parc_litex": {"golden", "hw", "flow", "parc_litex"},
     "parc_hdl": {"golden", "hw", "boards", "flow", "parc_hdl"},
-    "scripts": {"golden", "hw", "nets", "sim", "boards", "flow"},
+    "scripts": {"golden", "hw", "nets", "sim", "boards", "flow", "parc_litex"},
 }
 KEPT_OUT = {
     "golden": {"amaranth", "pyosys", "click", "cocotb"},

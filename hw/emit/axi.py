@@ -1,7 +1,7 @@
 """Names of AXI4-Stream, AXI4 and AXI4-Lite. The only file that knows them."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,7 +175,8 @@ class AxiWrapper(Elaboratable):
     """An engine or a layer under AXI4-Stream names, in a clock domain made from its own ports.
 
     The component's streams are `i`, `o`, and `w` or `w_NAME` for weights; what begins with `event_`
-    is a pulse. While reset is active, no handshake is made on any of them.
+    is a pulse; channels `s_aw`, `s_w`, `s_b`, `s_ar`, `s_r` are those of registers. While reset is
+    active, no handshake is made.
 
     Attributes
     ----------
@@ -200,6 +201,13 @@ class AxiWrapper(Elaboratable):
                 event = Signal(name=name.replace("last", "tlast"))
                 self._events[name] = event
                 self._add(event, ir.PortDirection.Output)
+        self._lite: dict[str, dict[str, Signal]] = {}
+        if "s_aw" in engine.signature.members:
+            registered: Any = engine
+            address_bits = len(registered.s_aw.payload)
+            for prefix in _SLAVE:
+                shapes = _slave_shapes(prefix, address_bits)
+                self._lite[prefix] = _channel(prefix, shapes, self.ports)
 
     def _interfaces(self) -> Iterator[tuple[str, Stream, bool]]:
         yield "s_axis", self._engine.i, True
@@ -238,6 +246,11 @@ class AxiWrapper(Elaboratable):
                 self._give(m, wires, interface, awake)
         for name, event in self._events.items():
             m.d.comb += event.eq(getattr(self._engine, name))
+        for prefix, wires in self._lite.items():
+            interface = getattr(self._engine, f"s_{prefix.rpartition('_')[2]}")
+            _shake_hands(m, prefix, wires, interface, awake)
+        if self._lite:
+            _connect_slave(m, self._engine, self._lite)
         return m
 
     @staticmethod
@@ -281,20 +294,27 @@ _CHANNELS: dict[str, tuple[str, ...]] = {
     "s_axi_ar": _LITE,
     "s_axi_r": ("data", "resp"),
 }
+_SLAVE = tuple(prefix for prefix in _CHANNELS if prefix.startswith("s_"))
 _INTERRUPT = "irq"
 _INCR = 1
 _NORMAL = 3
 """Of AxCACHE: bufferable, modifiable."""
 
 
+def _names_of(prefixes: Iterable[str]) -> list[str]:
+    return [
+        f"{prefix}{name}" for prefix in prefixes for name in (*_CHANNELS[prefix], "valid", "ready")
+    ]
+
+
 def memory_port_names() -> list[str]:
     """Return all ports' names of a `MemoryWrapper` but those of clock and reset."""
-    wires = [
-        f"{prefix}{name}"
-        for prefix, fields in _CHANNELS.items()
-        for name in (*fields, "valid", "ready")
-    ]
-    return [*wires, _INTERRUPT]
+    return [*_names_of(_CHANNELS), _INTERRUPT]
+
+
+def register_port_names() -> list[str]:
+    """Return all ports' names of registers around an engine."""
+    return _names_of(_SLAVE)
 
 
 class MemoryWrapper(Elaboratable):
@@ -336,13 +356,13 @@ class MemoryWrapper(Elaboratable):
         burst = {"addr": address_bits, "len": 8, "size": 3, "burst": 2, "cache": 4, "prot": 3}
         burst |= {"id": id_bits}
         self._bits = bits
-        lite = {"addr": len(self._stream("s_ar").payload), "prot": 3}
-        own_lite = {"data": 32, "strb": 4, "resp": 2}
+        lite = len(self._stream("s_ar").payload)
         self._wires: dict[str, dict[str, Signal]] = {}
         for prefix, fields in _CHANNELS.items():
-            plain, address = (own, burst) if prefix.startswith("m_") else (own_lite, lite)
-            shapes = address if fields is _BURST or fields is _LITE else plain
-            self._add_channel(prefix, {name: shapes[name] for name in fields})
+            widths = burst if fields is _BURST else own
+            shapes = {name: widths[name] for name in fields if prefix not in _SLAVE}
+            shapes = shapes or _slave_shapes(prefix, lite)
+            self._wires[prefix] = _channel(prefix, shapes, self.ports)
         self._interrupt = Signal(name=_INTERRUPT)
         self.ports[_INTERRUPT] = (self._interrupt, ir.PortDirection.Output)
 
@@ -355,15 +375,6 @@ class MemoryWrapper(Elaboratable):
         interface: Stream = getattr(self._component, name)
         return interface
 
-    def _add_channel(self, prefix: str, shapes: dict[str, int]) -> None:
-        wires = {name: Signal(bits, name=f"{prefix}{name}") for name, bits in shapes.items()}
-        wires |= {name: Signal(name=f"{prefix}{name}") for name in ("valid", "ready")}
-        self._wires[prefix] = wires
-        for name, wire in wires.items():
-            inward = _is_answer(prefix) == (name != "ready")
-            direction = ir.PortDirection.Input if inward else ir.PortDirection.Output
-            self.ports[wire.name] = (wire, direction)
-
     def elaborate(self, platform: object) -> Module:
         m = Module()
         awake = _clocked(m, self._names, self._clock, self._reset)
@@ -371,18 +382,9 @@ class MemoryWrapper(Elaboratable):
         for prefix, wires in self._wires.items():
             master, channel = prefix.startswith("m_"), prefix.rpartition("_")[2]
             interface = self._stream(channel if master else f"s_{channel}")
-            if _is_answer(prefix):
-                m.d.comb += [
-                    interface.valid.eq(wires["valid"]),
-                    wires["ready"].eq(interface.ready & awake),
-                ]
-            else:
-                m.d.comb += [
-                    wires["valid"].eq(interface.valid & awake),
-                    interface.ready.eq(wires["ready"]),
-                ]
+            _shake_hands(m, prefix, wires, interface, awake)
         self._connect_master(m)
-        self._connect_slave(m)
+        _connect_slave(m, self._component, self._wires)
         component: Any = self._component
         m.d.comb += self._interrupt.eq(component.interrupt & awake)
         return m
@@ -413,24 +415,57 @@ class MemoryWrapper(Elaboratable):
             self._stream("b").payload.eq(self._wires["m_axi_b"]["resp"]),
         ]
 
-    def _connect_slave(self, m: Module) -> None:
-        wires = self._wires
-        for channel in ("aw", "ar"):
-            m.d.comb += self._stream(f"s_{channel}").payload.eq(wires[f"s_axi_{channel}"]["addr"])
-        written, read = self._stream("s_w").payload, self._stream("s_r").payload
-        m.d.comb += [
-            written.data.eq(wires["s_axi_w"]["data"]),
-            written.strobe.eq(wires["s_axi_w"]["strb"]),
-            wires["s_axi_b"]["resp"].eq(self._stream("s_b").payload),
-            wires["s_axi_r"]["data"].eq(read.data),
-            wires["s_axi_r"]["resp"].eq(read.response),
-        ]
-
 
 def _is_answer(prefix: str) -> bool:
     """Whether a channel comes in: answers to a master, and all but answers to a slave."""
     master, channel = prefix.startswith("m_"), prefix.rpartition("_")[2]
     return master == (channel in ("r", "b"))
+
+
+def _slave_shapes(prefix: str, address_bits: int) -> dict[str, int]:
+    """Return the widths of a channel of AXI4-Lite."""
+    bits = {"addr": address_bits, "prot": 3, "data": 32, "strb": 4, "resp": 2}
+    return {name: bits[name] for name in _CHANNELS[prefix]}
+
+
+def _channel(prefix: str, shapes: Mapping[str, int], ports: Ports) -> dict[str, Signal]:
+    """Return the wires of a channel, which are put among ``ports``."""
+    wires = {name: Signal(bits, name=f"{prefix}{name}") for name, bits in shapes.items()}
+    wires |= {name: Signal(name=f"{prefix}{name}") for name in ("valid", "ready")}
+    for name, wire in wires.items():
+        inward = _is_answer(prefix) == (name != "ready")
+        ports[wire.name] = (wire, ir.PortDirection.Input if inward else ir.PortDirection.Output)
+    return wires
+
+
+def _shake_hands(
+    m: Module, prefix: str, wires: Mapping[str, Signal], interface: Stream, awake: Value
+) -> None:
+    """Connect valid and ready of a channel."""
+    if _is_answer(prefix):
+        m.d.comb += [
+            interface.valid.eq(wires["valid"]),
+            wires["ready"].eq(interface.ready & awake),
+        ]
+    else:
+        m.d.comb += [
+            wires["valid"].eq(interface.valid & awake),
+            interface.ready.eq(wires["ready"]),
+        ]
+
+
+def _connect_slave(m: Module, component: Any, wires: Mapping[str, Mapping[str, Signal]]) -> None:
+    """Connect payloads of the registers' channels, the streams ``s_`` of ``component``."""
+    written, read = component.s_w.payload, component.s_r.payload
+    m.d.comb += [
+        component.s_aw.payload.eq(wires["s_axi_aw"]["addr"]),
+        component.s_ar.payload.eq(wires["s_axi_ar"]["addr"]),
+        written.data.eq(wires["s_axi_w"]["data"]),
+        written.strobe.eq(wires["s_axi_w"]["strb"]),
+        wires["s_axi_b"]["resp"].eq(component.s_b.payload),
+        wires["s_axi_r"]["data"].eq(read.data),
+        wires["s_axi_r"]["resp"].eq(read.response),
+    ]
 
 
 def _clocked(m: Module, names: PortNames, clock: Signal, reset: Signal) -> Value:

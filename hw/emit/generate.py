@@ -9,13 +9,15 @@ from golden.inputs.write import arrays_archive
 from golden.layer.design import LayerDesign
 from golden.line.design import LineDesign
 from golden.line.weights import Arrays
-from hw.emit.axi import AxiWrapper, PortNames
+from hw.emit.axi import AxiWrapper, PortNames, register_port_names
 from hw.emit.files import with_manifest
 from hw.emit.manifest import describe_layer, describe_line
+from hw.emit.rdl import described_registers, to_rdl
 from hw.emit.template import explain_layer, explain_line, header, instantiation
 from hw.emit.verilog import to_verilog
 from hw.layer.layer import Layer
 from hw.line.engine import LineEngine
+from hw.line.registered import RegisteredEngine
 from hw.targets.registry import TARGETS, models_for
 
 
@@ -25,6 +27,7 @@ def generate(
     *,
     example: bool = False,
     command: str | None = None,
+    registers: bool = False,
 ) -> dict[str, bytes]:
     """Return the files of ``design`` by name.
 
@@ -38,6 +41,8 @@ def generate(
         Whether the weights were made up; they are then among the files, as ``NAME.npz``.
     command
         What the Verilog says that it was made by.
+    registers
+        Whether a line engine has registers around it: `hw.line.registered`.
 
     Raises
     ------
@@ -45,6 +50,8 @@ def generate(
         Where two names are one, or a module's a primitive's of the target.
     """
     names.check_apart(design.name, _loads(design))
+    if registers:
+        names.check_apart(design.name, [], register_port_names())
     if design.name in TARGETS[design.target].models:
         raise ParameterError("name", "another name than a primitive's", repr(design.name))
     describe: Callable[..., dict[str, Any]]
@@ -54,7 +61,7 @@ def generate(
         describe, explain = partial(describe_layer, design), partial(explain_layer, design)
         arrays = design.weights
     else:
-        component = LineEngine(design)
+        component = RegisteredEngine(design) if registers else LineEngine(design)
         describe, explain = partial(describe_line, design), partial(explain_line, design)
         arrays = None if design.weights is None else design.weights.arrays()
     wrapper = AxiWrapper(component, names)
@@ -62,8 +69,12 @@ def generate(
     models = models_for(verilog)
     simulated = {f"{design.name}.v": verilog} | models
     manifest = describe(component, names, simulated, models=list(models))
+    if registers:
+        manifest["registers"] = described_registers(design.name, component.registers)
     simulated[f"{design.name}.v"] = header(manifest, explain(manifest), command) + verilog
     files = {name: text.encode() for name, text in simulated.items()}
+    if registers:
+        files[f"{design.name}.rdl"] = to_rdl(design.name, component.registers).encode()
     files[f"{design.name}.veo"] = instantiation(wrapper, manifest, explain(manifest)).encode()
     if example and arrays is not None:
         files[f"{design.name}.npz"] = arrays_archive(arrays)

@@ -1,6 +1,7 @@
 """Registers as SystemRDL 2.0, which other tools make headers and pages of: NAME.rdl."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from golden.registers import Access, Field, Meaning, RegisterMap
 
@@ -17,6 +18,11 @@ _LOCKED = " Writing does nothing while BUSY."
 def map_name(name: str) -> str:
     """Return what a build's registers are called: no word of SystemRDL ends so."""
     return f"{name}_registers"
+
+
+def described_registers(name: str, registers: RegisterMap) -> dict[str, Any]:
+    """Return what a manifest says of a build's registers: file, port, and bytes of addresses."""
+    return {"file": f"{name}.rdl", "interface": "s_axi", "bytes": 1 << registers.address_bits}
 
 
 def to_rdl(name: str, registers: RegisterMap) -> str:

@@ -86,6 +86,10 @@ def explain_line(design: LineDesign, manifest: dict[str, Any]) -> list[str]:
             f"w_axis takes {design.channels} x {design.coefficient_words} beats before anything "
             "else; the fields are in the manifest."
         )
+    if "registers" in manifest:
+        lines.append(
+            f"s_axi: AXI4-Lite of 32 bits, the registers of {manifest['registers']['file']}."
+        )
     return lines
 
 

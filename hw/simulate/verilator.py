@@ -76,6 +76,8 @@ class Compiled:
         What is linked with it.
     compiling, linking
         Options of the compiler.
+    verilating
+        Options of Verilator.
     """
 
     top: str
@@ -85,6 +87,7 @@ class Compiled:
     objects: tuple[Path, ...] = ()
     compiling: tuple[str, ...] = ()
     linking: tuple[str, ...] = ()
+    verilating: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -96,7 +99,7 @@ class Compiled:
             sources[module.name] = module.read_bytes()
         for name, content in sorted({**sources, **self.verilog}.items()):
             digest.update(f"{name} {len(content)} ".encode() + content)
-        digest.update(repr((self.compiling, self.linking)).encode())
+        digest.update(repr((self.compiling, self.linking, self.verilating)).encode())
         return digest.hexdigest()[:16]
 
     def build(self, cache: Path) -> Path:
@@ -137,7 +140,7 @@ class Compiled:
         command = [
             *(str(root / "bin" / "verilator"), "--cc", "--exe", "--build", "-j", "1"),
             *("--prefix", "Vtop", "--top-module", self.top, "--Mdir", ".", "--output-split", "0"),
-            *("-O3", "--quiet", *flags, *self.verilog, str(plain(self.main))),
+            *("-O3", "--quiet", *self.verilating, *flags, *self.verilog, str(plain(self.main))),
             *(str(plain(path)) for path in self.objects),
         ]
         done = subprocess.run(

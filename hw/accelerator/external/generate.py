@@ -15,7 +15,7 @@ from hw.accelerator.generate import ends, model_files, verilog_files, versions
 from hw.accelerator.predict import post
 from hw.emit.axi import MemoryWrapper, PortNames, memory_port_names
 from hw.emit.files import with_manifest
-from hw.emit.rdl import to_rdl
+from hw.emit.rdl import described_registers, to_rdl
 from hw.emit.template import instantiation
 
 PAGE = 4096
@@ -103,14 +103,9 @@ def _described(
         "hash": f"{capacity.hash:016x}",
         **ends(networks[0], sizes),
         "programs": entries,
-        "registers": {"file": f"{name}.rdl", "interface": "s_axi", "bytes": _span(capacity)},
+        "registers": described_registers(name, registers_of(capacity)),
         "versions": versions(),
     }
-
-
-def _span(capacity: Capacity) -> int:
-    """Return the bytes that the registers take of a bus's addresses."""
-    return 1 << registers_of(capacity).address_bits
 
 
 def multipliers_of(capacity: Capacity) -> int:

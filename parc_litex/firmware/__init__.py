@@ -1,0 +1,1 @@
+"""C of a processor beside an accelerator, and what it is compiled with."""
