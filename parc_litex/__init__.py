@@ -1,5 +1,5 @@
-"""Accelerators of `hw.build network --memory axi` in LiteX: import `ParcAccelerator`."""
+"""Accelerators of `hw.build network --memory axi` in LiteX: `ParcAccelerator`, or `add`."""
 
-from parc_litex.accelerator import ParcAccelerator
+from parc_litex.accelerator import ParcAccelerator, add
 
-__all__ = ["ParcAccelerator"]
+__all__ = ["ParcAccelerator", "add"]

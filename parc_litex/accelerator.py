@@ -139,3 +139,8 @@ class ParcAccelerator(LiteXModule):
         if soc.irq.enabled:
             soc.irq.add(name, use_loc_if_exists=True)
         return self
+
+
+def add(soc: Any, manifest: str | Path, **options: Any) -> ParcAccelerator:
+    """Put a build into ``soc``; ``options`` are those of `ParcAccelerator.attach`."""
+    return ParcAccelerator(soc.platform, manifest).attach(soc, **options)

@@ -23,9 +23,9 @@ MOST_WORDS = 16
 """Of a beat of weights."""
 
 
-def counters(design: LineDesign) -> dict[str, str]:
-    """Return what is counted since the start or the last reset, by name of register."""
-    return _COUNTED if design.weights is not None else _COUNTED | _COUNTED_OF_WEIGHTS
+def counters(*, loaded: bool) -> dict[str, str]:
+    """Return what is counted since the last reset, by register; ``loaded``: weights arrive."""
+    return _COUNTED | _COUNTED_OF_WEIGHTS if loaded else _COUNTED
 
 
 def weight_words(weight_bits: int) -> list[str]:
@@ -65,7 +65,7 @@ def registers_of(design: LineDesign, weight_bits: int = 0) -> RegisterMap:
         "CONTROL": Register(0x18, "resets", {"SOFT_RESET": Field(Access.PULSE, reset, 0, 1)}),
         **{
             name: whole(_COUNTERS_AT + 4 * number, Access.STATUS, about)
-            for number, (name, about) in enumerate(counters(design).items())
+            for number, (name, about) in enumerate(counters(loaded=weight_bits > 0).items())
         },
     }
     return RegisterMap("a line engine", found | _weights(weight_bits))

@@ -149,7 +149,7 @@ class RegisteredEngine(StreamComponent):
             "FRAMES_GIVEN": given & frames.last,
         }
         pulses |= {told: getattr(engine, name) for name, told in self._events().items()}
-        for name in counters(design):
+        for name in counters(loaded=design.weights is None):
             count = Signal(WORD, name=name.lower())
             m.d.sync += count.eq(Mux(awake, count + pulses[name], 0))
             m.d.comb += block.told[name.lower()].eq(count)

@@ -86,6 +86,10 @@ def _instance(core: FinishedCore) -> Iterator[str]:
 
 def _streams(core: FinishedCore, vectors: StreamVectors) -> str:
     lines = [*_head(core, "sends what it was given, with pauses"), *_wires(core, {})]
+    # No driver accesses registers here.
+    lite = (bus.wires.values() for bus in core.buses if bus.protocol == "axi4lite")
+    inputs = (core.port[wire] for wires in lite for wire in wires if not core.port[wire].given)
+    lines += [f"    assign {port.name} = {port.width}'d0;" for port in inputs]
     lines += _instance(core)
     for seed, (name, words) in enumerate(vectors.sent.items(), 1):
         lines += _end(core, "source", name, len(words), seed)
