@@ -4,7 +4,6 @@ Part of ``make soak``. Every byte of every output is compared with the model's.
 """
 
 import importlib.util
-import json
 import subprocess
 import sys
 import tempfile
@@ -91,7 +90,7 @@ def _room(product: Built, frames: Sequence[bytes]) -> int:
 def main(manifest: Path, images: Path, count: int, processor: bool, cache: Path) -> None:
     """Run a build's first program, and end with the first thing that is wrong."""
     product, folder = load_product(manifest), manifest.resolve().parent
-    facts = json.loads(manifest.read_text("utf-8"))
+    facts = product.manifest
     network = network_of(facts, folder)
     arrays = read_arrays(images, "images")
     maps = network.quantize(arrays["x"][:count].astype(np.float64))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("boards", "flow", "golden", "hw", "nets", "scripts", "sim")
+FOLDERS = ("boards", "flow", "golden", "hw", "nets", "parc_litex", "scripts", "sim")
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 
