@@ -1,6 +1,6 @@
 """A built network behind its drivers: in C, in Python, and on a simulated SoC with a processor.
 
-Part of ``make soak``. Every byte of every output is compared with the model's.
+Every byte of every output is compared with the model's. docs/litex.md has a build that it takes.
 """
 
 import importlib.util
