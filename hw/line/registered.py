@@ -133,7 +133,8 @@ class RegisteredEngine(StreamComponent):
 
     def _count(self, m: Module, block: RegisterBlock, awake: Signal) -> None:
         design, engine = self._design, self.engine
-        taken, given = Signal(), Signal()
+        taken = Signal()
+        given = Signal()
         m.submodules.taken = beats = ResetInserter(~awake)(Counter(design.length))
         groups = design.groups_per_channel * design.channels
         m.submodules.given = frames = ResetInserter(~awake)(Counter(groups))
