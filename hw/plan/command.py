@@ -10,15 +10,17 @@ import click
 from golden.inputs.errors import ParameterError
 from golden.operator.networks import NETWORKS, Size
 from hw.command import remark
-from hw.emit.files import write_product
+from hw.emit.files import to_json, write_files, write_product
 from hw.engines import ENGINES
 from hw.plan import report
 from hw.plan.choices import unable
 from hw.plan.fmax import warnings
 from hw.plan.goal import Goal, Plan
+from hw.plan.memories import MEMORIES, memory_named
 from hw.plan.network import PlannedNetwork, converted, published
 from hw.plan.operators import FILE, whole
 from hw.plan.search import Planner
+from hw.plan.whole import Wanted, told, whole_plan
 from hw.predict import reservation
 from hw.targets.registry import device_named
 
@@ -42,6 +44,14 @@ _OPTIONS = [
         default="any",
         help="In ROM, loaded, or whatever serves.  [any]",
     ),
+    click.option(
+        "--memory",
+        metavar="NAME",
+        help="Plan the whole network on an accelerator with a memory outside: "
+        f"{', '.join(MEMORIES)}, ideal, or LATENCY,BYTES: cycles, and bytes a cycle.",
+    ),
+    click.option("--tile", type=int, help="With --memory: channels at a time.  [most]"),
+    click.option("--scalers", type=int, help="With --memory: sums scaled a cycle.  [most]"),
     click.option("-o", "--out", type=Path, help="Write plan.json, plan.svg and LAYER.toml files."),
 ]
 
@@ -64,6 +74,9 @@ def main(
     bandwidth: float | None,
     engines: str | None,
     weights: str,
+    memory: str | None,
+    tile: int | None,
+    scalers: int | None,
     out: Path | None,
 ) -> None:
     """Plan hardware for all ParC layers of a network.
@@ -78,7 +91,13 @@ def main(
     \b
     python -m hw.plan parcnet-s --device lfe5u-85f-6 --clock 150
     python -m hw.plan build/net --fps 30 -o build/plan
+    python -m hw.plan build/net --memory ddr3-x16
+
+    With --memory NETWORK is a folder that hw.convert --whole wrote. All of it is planned, on the
+    accelerator of `hw.build network --memory axi`.
     """
+    if _on_accelerator(Path(network), device, clock, memory, tile, scalers, out):
+        return
     goal = Goal(
         device_named(device),
         _within("clock", clock, _CLOCK) * 1e6,
@@ -103,6 +122,32 @@ def main(
         remark(f"--clock is {clock:g} MHz; {line}")
     if out is not None:
         click.echo(" ".join(str(out / name) for name in files))
+
+
+def _on_accelerator(
+    folder: Path,
+    device: str,
+    clock: float,
+    memory: str | None,
+    tile: int | None,
+    scalers: int | None,
+    out: Path | None,
+) -> bool:
+    """Plan a whole network on an accelerator; return whether that was asked for."""
+    if memory is None:
+        for name, value in (("tile", tile), ("scalers", scalers)):
+            if value is not None:
+                raise ParameterError(name, "left out without --memory", value)
+        return False
+    hertz = _within("clock", clock, _CLOCK) * 1e6
+    wanted = Wanted(device_named(device), hertz, memory_named(memory, hertz), tile, scalers)
+    plan = whole_plan(folder, wanted)
+    for line in told(plan):
+        click.echo(line)
+    if out is not None:
+        write_files({report.PLAN: to_json(plan)}, out)
+        click.echo(str(out / report.PLAN))
+    return True
 
 
 def _remarks(planner: Planner) -> Iterator[str]:

@@ -1,0 +1,40 @@
+"""What an accelerator with its memory outside takes of a device."""
+
+from golden.accelerator.external.capacity import KERNEL_WORDS, TABLE, Capacity
+from golden.accelerator.sizes import DATA_BITS, SUM_BITS
+from hw.accelerator.constants import shift_bits
+from hw.accelerator.external.core import LOADS_DEPTH, PROGRAM_DEPTH
+from hw.accelerator.predict import post
+from hw.accelerator.statistics import statistics_layout
+from hw.matrix.predict import predict as predict_matrix
+from hw.predict import buffer, ram
+from hw.targets.cost import Cost
+
+
+def predict_external(capacity: Capacity) -> Cost:
+    """Return the cost of an `ExternalAccelerator`: multipliers and block RAMs.
+
+    Its depthwise unit, where it has one, and its LUTs are not predicted.
+    """
+    sizes, abilities = capacity.sizes, capacity.abilities
+    factors = sizes.scalers * (capacity.scales.bits + shift_bits(capacity.scales.shifts))
+    word = DATA_BITS * sizes.tile
+    weights = capacity.weight_bytes // capacity.beat_bytes
+    parts = [
+        predict_matrix(sizes.matrix),
+        post(sizes, abilities),
+        ram(depth=capacity.map_words, width=word),
+        ram(depth=capacity.constants, width=SUM_BITS * sizes.scalers),
+        ram(depth=capacity.constants, width=factors),
+        ram(depth=capacity.tables * TABLE, width=DATA_BITS).times(sizes.scalers),
+        *(
+            buffer(depth=depth, width=capacity.data_bits)
+            for depth in (PROGRAM_DEPTH, weights, LOADS_DEPTH)
+        ),
+    ]
+    if capacity.depthwise:
+        parts.append(ram(depth=KERNEL_WORDS, width=capacity.depthwise * word))
+    if abilities.norm:
+        parts.append(ram(depth=sizes.positions, width=statistics_layout(abilities.norm).size))
+    total = sum(parts, Cost())
+    return Cost(multipliers=total.multipliers, block_rams=total.block_rams)

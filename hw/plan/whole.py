@@ -1,0 +1,177 @@
+"""A whole network on the generated accelerator: its sizes for a device, and its cycles."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from golden.accelerator.abilities import abilities_for
+from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.external.compile import compile_external
+from golden.accelerator.sizes import Sizes
+from golden.inputs.errors import ParameterError
+from golden.network.files import CONFIG, WEIGHTS, read_network
+from golden.network.network import Network
+from hw.accelerator.external.layers import layer_rows, predicted
+from hw.accelerator.external.predict import predict_external
+from hw.accelerator.external.timing import MemoryPace
+from hw.command import table
+from hw.predict import figures
+from hw.targets.device import Device
+from hw.targets.registry import counted_for
+
+KEPT = Path("build") / "plan"
+"""Where what was found of a program is kept, by the content of all that it hangs on."""
+_TILES = (32, 16, 8, 4)
+_MAP_BYTES = tuple(1 << bits for bits in range(20, 13, -1))
+_ROOT = Path(__file__).resolve().parents[2]
+_CODE = ("golden/accelerator", "golden/matrix", "golden/network", "hw/accelerator", "hw/matrix")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a plan is for.
+
+    Parameters
+    ----------
+    device
+        To fit on.
+    clock
+        In Hz.
+    memory
+        Outside.
+    tile, scalers
+        Of the accelerator; None is the most that fits.
+    """
+
+    device: Device
+    clock: float
+    memory: MemoryPace
+    tile: int | None = None
+    scalers: int | None = None
+
+
+def capacities(network: Network, wanted: Wanted) -> Iterator[Capacity]:
+    """Yield accelerators that fit the device, the largest first."""
+    usable, abilities = wanted.device.usable, abilities_for([network])
+    for tile in _TILES if wanted.tile is None else (wanted.tile,):
+        divisors = [n for n in range(tile, 0, -1) if tile % n == 0]
+        for scalers in divisors if wanted.scalers is None else (wanted.scalers,):
+            for map_bytes in _MAP_BYTES:
+                sizes = Sizes(tile=tile, scalers=scalers, target=wanted.device.target)
+                bits = min(8 * tile, 128 if wanted.memory.rate > 8 else 64)
+                capacity = Capacity(
+                    sizes=sizes, data_bits=bits, map_bytes=map_bytes, abilities=abilities
+                )
+                cost = predict_external(capacity)
+                within = cost.multipliers <= usable.multipliers
+                if within and cost.block_rams <= usable.block_rams:
+                    yield capacity
+
+
+def whole_plan(folder: Path, wanted: Wanted) -> dict[str, Any]:
+    """Return the plan of what `hw.convert --whole` wrote to ``folder``; it is kept.
+
+    Raises
+    ------
+    ParameterError
+        Where the network cannot be read, is not done, or no accelerator fits the device.
+    """
+    kept = KEPT / f"{_key(folder, wanted)}.json"
+    if kept.is_file():
+        found: dict[str, Any] = json.loads(kept.read_text())
+        return found
+    network = read_network(folder / CONFIG)
+    capacity = next(capacities(network, wanted), None)
+    if capacity is None:
+        rule = f"one that an accelerator fits on, of what was asked for: {wanted.device.name}"
+        raise ParameterError("device", rule, f"{wanted.tile or 'any'} channels a tile")
+    plan = _planned(network, capacity, wanted)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_suffix(".part")
+    part.write_text(json.dumps(plan))
+    part.replace(kept)
+    return plan
+
+
+def _planned(network: Network, capacity: Capacity, wanted: Wanted) -> dict[str, Any]:
+    program = compile_external(network, capacity)
+    cycles, layers = predicted(network, program, wanted.memory)
+    cost, usable = predict_external(capacity), wanted.device.usable
+    limits: dict[str, int] = {}
+    for layer in layers:
+        limits[layer.limit] = limits.get(layer.limit, 0) + layer.cycles
+    return {
+        "schema": 1,
+        "device": wanted.device.name,
+        "clock_hz": wanted.clock,
+        "memory": {"latency": wanted.memory.latency, "bytes_per_cycle": wanted.memory.rate},
+        "parameters": {
+            "tile": capacity.sizes.tile,
+            "scalers": capacity.sizes.scalers,
+            "data_bits": capacity.data_bits,
+            "map_bytes": capacity.map_bytes,
+            "weight_bytes": capacity.weight_bytes,
+        },
+        "prediction": figures(counted_for(wanted.device.target).name, cost),
+        "usable": {"multipliers": usable.multipliers, "block_rams": usable.block_rams},
+        "products": network.products,
+        "cycles": cycles,
+        "frames_per_second": wanted.clock / cycles,
+        "read_bytes": program.read_bytes,
+        "written_bytes": program.written_bytes,
+        "scratch_bytes": program.scratch * capacity.beat_bytes,
+        "limits": limits,
+        "layers": [layer.described(cost.multipliers) for layer in layers],
+    }
+
+
+def told(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a plan as lines: a table a layer, sizes, speed and what limits it."""
+    yield table(layer_rows(plan["layers"]))
+    sizes, cost, usable = plan["parameters"], plan["prediction"], plan["usable"]
+    yield (
+        f"tile {sizes['tile']}, {sizes['scalers']} scalers, a bus of {sizes['data_bits']} bits, "
+        f"{sizes['map_bytes'] >> 10} kB of maps and {sizes['weight_bytes'] >> 10} kB of weights: "
+        f"{cost['multipliers']} of {usable['multipliers']} multipliers, {cost['block_rams']} of "
+        f"{usable['block_rams']} block RAMs on {plan['device']}; LUTs are not predicted"
+    )
+    cycles, clock, memory = plan["cycles"], plan["clock_hz"], plan["memory"]
+    rate = memory["bytes_per_cycle"]
+    pace = f"{memory['latency']} cycles and {rate:g} bytes a cycle" if rate else "an ideal memory"
+    yield (
+        f"{plan['frames_per_second']:,.1f} frames a second at {clock / 1e6:g} MHz: {cycles:,} "
+        f"cycles a frame with {pace}"
+    )
+    shares = sorted(plan["limits"].items(), key=lambda item: -item[1])
+    yield "limited by " + ", ".join(
+        f"{name} in {100 * share / cycles:.0f} % of them" for name, share in shares
+    )
+    use = plan["products"] / (cycles * cost["multipliers"])
+    moved = plan["read_bytes"] + plan["written_bytes"]
+    yield (
+        f"{plan['products']:,} products, {use:.2f} a multiplier and cycle; "
+        f"{plan['read_bytes'] / 1e6:,.2f} MB read, {plan['written_bytes'] / 1e6:,.2f} MB written, "
+        f"{moved / cycles:.2f} bytes a cycle"
+    )
+
+
+@cache
+def _code() -> str:
+    """Return the hash of what programs and cycles hang on."""
+    digest = hashlib.sha256()
+    for folder in _CODE:
+        for path in sorted((_ROOT / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _key(folder: Path, wanted: Wanted) -> str:
+    digest = hashlib.sha256(f"{_code()} {wanted!r}".encode())
+    for name in (CONFIG, WEIGHTS):
+        path = folder / name
+        digest.update(path.read_bytes() if path.is_file() else b"")
+    return digest.hexdigest()[:24]

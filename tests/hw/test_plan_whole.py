@@ -1,0 +1,76 @@
+"""Plans of whole networks: the accelerator that fits, its cycles, what is kept."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.external.compile import compile_external
+from golden.accelerator.sizes import Sizes
+from hw.accelerator.external.layers import predicted
+from hw.accelerator.external.predict import predict_external
+from hw.command import run_command
+from hw.plan import whole
+from hw.plan.command import main
+from hw.plan.memories import MEMORIES, memory_named
+from hw.targets.registry import device_named
+from tests.accelerator.networks import folder_of, grouped
+
+
+def plan(*arguments: object) -> int:
+    return run_command(main, "hw.plan", [str(one) for one in arguments])
+
+
+def test_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole, "KEPT", tmp_path / "kept")
+    network = grouped()[1]
+    folder = folder_of(network, tmp_path / "net").parent
+    options = (folder, "--memory", "ideal", "--tile", 8, "--scalers", 2, "-o", tmp_path / "plan")
+    assert plan(*options) == 0
+    first = capsys.readouterr().out
+    found = json.loads((tmp_path / "plan" / "plan.json").read_text())
+    capacity = Capacity(
+        sizes=Sizes(tile=8, scalers=2, target="ecp5"), map_bytes=found["parameters"]["map_bytes"]
+    )
+    cycles, layers = predicted(network, compile_external(network, capacity))
+    assert found["cycles"] == cycles == sum(layer["cycles"] for layer in found["layers"])
+    assert found["products"] == network.products == sum(layer.products for layer in layers)
+    assert found["frames_per_second"] == pytest.approx(150e6 / cycles)
+    # What was found is kept.
+    monkeypatch.setattr(whole, "read_network", None)
+    assert plan(*options) == 0
+    assert capsys.readouterr().out == first
+
+
+def test_the_largest_that_fits() -> None:
+    wanted = whole.Wanted(device_named("lfe5u-85f-6"), 150e6, memory_named("ddr3-x16", 150e6))
+    best = next(whole.capacities(grouped()[1], wanted))
+    cost = predict_external(best)
+    assert best.sizes.tile == 16
+    assert cost.multipliers <= wanted.device.usable.multipliers
+    assert cost.block_rams <= wanted.device.usable.block_rams
+
+
+def test_memories() -> None:
+    """As NETWORK.md has them: 9.1, 3.4 and 1.5 bytes a cycle at 150 MHz."""
+    rates = [round(memory_named(name, 150e6).rate, 1) for name in MEMORIES]
+    assert rates == [9.1, 3.4, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--memory", "fast"], "--memory must be ideal, ddr3-x16"),
+        (["--tile", "8"], "--tile must be left out without --memory"),
+        (["--memory", "ideal", "--tile", "64"], "--device must be one that an accelerator fits"),
+    ],
+)
+def test_refuses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    folder = folder_of(grouped()[1], tmp_path / "net").parent
+    assert plan(folder, *arguments) == 2
+    assert said in capsys.readouterr().err
