@@ -410,9 +410,8 @@ class Lowering:
         if sums.rescale.single:
             least = SINGLE_SHIFTS.low
             shift = np.where(multiplier, np.clip(shift, least, SINGLE_SHIFTS.high), least)
-        elif int(multiplier.max()) >> self._sizes.factor_bits:
-            rule = f"at least the {int(multiplier.max()).bit_length()} of a factor"
-            raise ParameterError("factor_bits", rule, self._sizes.factor_bits)
+        else:
+            multiplier, shift = _narrowed(multiplier, shift, self._sizes.factor_bits)
         scale = []
         for values in (multiplier, shift):
             whole = np.broadcast_to(values, gives.channels)[outputs]
@@ -439,3 +438,18 @@ class Lowering:
             low=sums.clip.low,
             high=sums.clip.high,
         )
+
+
+def _narrowed(multiplier: Integers, shift: Integers, bits: int) -> tuple[Integers, Integers]:
+    """Return the same factors of so many bits: a wider one may have zeros at its end.
+
+    Raises
+    ------
+    ParameterError
+        Where one is wider.
+    """
+    widths = np.array([int(factor).bit_length() for factor in multiplier])
+    down = np.maximum(widths - bits, 0)
+    if np.any(multiplier >> down << down != multiplier) or np.any(down > shift):
+        raise ParameterError("factor_bits", f"at least the {widths.max()} of a factor", bits)
+    return multiplier >> down, shift - down

@@ -100,6 +100,7 @@ class NormalLane(Component):
             zero_points=self._offsets,
             output_bits=CENTRED_BITS,
             multiplies=False,
+            right=True,
             target=self._target,
         )
         m.d.comb += [

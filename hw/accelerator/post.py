@@ -387,6 +387,7 @@ class PostUnit(Component):
                 zero_points=offsets,
                 output_bits=CENTRED_BITS,
                 target=sizes.target,
+                right=True,
                 factor_bits=sizes.factor_bits,
                 logic=logic,
             )

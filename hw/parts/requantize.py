@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Module, Mux, Signal, ValueLike, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, ValueLike, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
@@ -14,12 +14,16 @@ from hw.parts.streams import Flow, FlowSignature
 from hw.primitives.logic_multiplier import LogicMultiplier
 from hw.primitives.multiplier import SharedMultiplier
 
+_FINE = 3
+"""Bits of a shift to the right that come second."""
+
 
 class Requantizer(Component):
     """``clip(round_half_even(y * multiplier / 2^shift) + zero_point, low, high)`` a lane and cycle.
 
     The product is shifted left by ``max_shift - shift``, so that the binary point stands still and
-    rounding looks at fixed places; then it is rounded, clipped and the zero point added.
+    rounding looks at fixed places; or right, with a bit for all that is lost, which takes fewer
+    cells where shifts differ by much. Then it is rounded, clipped and the zero point added.
 
     Parameters
     ----------
@@ -41,6 +45,8 @@ class Requantizer(Component):
         Of the multiplier.
     logic
         Whether it is made of look-up tables, and not of the target's blocks.
+    right
+        Whether products are shifted right.
     target
         Device family.
 
@@ -75,10 +81,12 @@ class Requantizer(Component):
         multiplies: bool = True,
         factor_bits: int = MULTIPLIER_BITS,
         logic: bool = False,
+        right: bool = False,
     ) -> None:
         self._multiplies = multiplies
         self._factor_bits = factor_bits
         self._logic = logic
+        self._right = right
         self._lanes = lanes
         self._y_bits = accumulator.bits
         self._shifts = shifts
@@ -127,8 +135,10 @@ class Requantizer(Component):
         m.d.comb += self.o.valid.eq(delay_valid(m, self.i.valid, self.latency, name="valid"))
         ends = self._ends(m, late + 3)
         for lane in range(self._lanes):
-            aligned = self._align(m, products[lane], shift, lane)
-            rounded = self._round(m, aligned, lane)
+            if self._right:
+                rounded = self._narrow(m, products[lane], shift, lane)
+            else:
+                rounded = self._round(m, self._align(m, products[lane], shift, lane), lane)
             m.d.comb += self.o.payload[lane].eq(self._saturate(m, rounded, lane, *ends))
         return m
 
@@ -170,6 +180,28 @@ class Requantizer(Component):
         high = Signal(signed(bits), reset_less=True)
         m.d.sync += [low.eq(clip.low - before), high.eq(clip.high - before)]
         return delay(m, before, 1, name="zero_point"), low, high
+
+    def _narrow(self, m: Module, product: Signal, shift: Signal, lane: int) -> Signal:
+        """Shift right in two, keeping a bit below the point and whether any below it is set."""
+        least, span = self._shifts.low, self._shifts.high - self._shifts.low
+        below = max(least - 1, 0)
+        word = product if least else Cat(0, product).as_signed()
+        amount = Signal(range(span + 1), name=f"amount_{lane}")
+        m.d.comb += amount.eq(span - shift)
+        word, lost = word >> below, product[:below].any()
+        for name, low, high in (("coarse", _FINE, len(amount)), ("fine", 0, _FINE)):
+            digit = amount[low:high]
+            later = Signal(signed(max(len(word), 2)), name=f"{name}_{lane}", reset_less=True)
+            loses = Signal(name=f"lost_{name}_{lane}", reset_less=True)
+            m.d.sync += [
+                later.eq(word >> (digit << low)),
+                loses.eq(lost | _shifted_out(word, digit, 1 << low)),
+            ]
+            word, lost, amount = later, loses, delay(m, amount, 1, name=f"amount_{name}_{lane}")
+        rounded = Signal(signed(len(word)), name=f"rounded_{lane}", reset_less=True)
+        # A tie goes up from an odd number only.
+        m.d.sync += rounded.eq((word >> 1) + (word[0] & (lost | word[1])))
+        return rounded
 
     def _align(self, m: Module, product: Signal, shift: Signal, lane: int) -> Signal:
         spare = self._multiplies and not self._logic  # a sign of the factor
@@ -214,3 +246,10 @@ class Requantizer(Component):
             result.eq(Mux(below, self._clip.low, inside)),
         ]
         return result
+
+
+def _shifted_out(word: Value, amount: Value, unit: int) -> Value:
+    """Return whether a bit is set that is lost where ``word`` goes right by so many units."""
+    most = min((1 << len(amount)) - 1, -(-len(word) // unit))
+    parts = [word[unit * n : unit * (n + 1)].any() & (amount > n) for n in range(most)]
+    return Cat(*parts).any()

@@ -64,7 +64,8 @@ def beats_of(generator, lanes, y, shifts, clip, zero_points):
         (1, 9, Interval(2, 4), Interval(3, 7), Interval(3, 5)),
     ],
 )
-def test_equals_model(simulate, lanes, bits, shifts, clip, zero_points) -> None:
+@pytest.mark.parametrize("right", [False, True])
+def test_equals_model(simulate, lanes, bits, shifts, clip, zero_points, right) -> None:
     generator = np.random.default_rng(bits)
     y = Interval.signed(bits)
     beats = beats_of(generator, lanes, y, shifts, clip, zero_points)
@@ -85,6 +86,7 @@ def test_equals_model(simulate, lanes, bits, shifts, clip, zero_points) -> None:
         zero_points=zero_points,
         output_bits=clip.bits,
         target="generic",
+        right=right,
     )
     assert dut.latency == LATENCY
 
