@@ -182,7 +182,7 @@ class _Outside(Accelerated):
         network, program = self.network, self._program
         sizes = program.capacity.sizes
         maps = network.quantize(images)
-        sent = [(frame & 255).astype(np.uint8).tobytes() for frame in frames_of(maps, sizes)]
+        sent = program.frames(maps)
         for x, frame, ran in zip(maps, sent, self._frames.run(sent, moved), strict=True):
             golden = network.run({network.input: x[None]})
             outputs = _split(words_of(ran.output, sizes.tile), network, sizes)

@@ -88,7 +88,7 @@ def external_program_of(
         Where another version made it.
     """
     capacity, facts = capacity_of(manifest), manifest["programs"][number]
-    program = compile_external(network, capacity)
+    program = compile_external(network, capacity, packs=True)
     images = (folder / f"{manifest['name']}.bin").read_bytes()
     image = images[facts["offset"] :][: facts["bytes"]]
     if f"{capacity.hash:016x}" != manifest["hash"] or program.image != image:

@@ -114,7 +114,7 @@ def test_build_with_memory_outside(tmp_path: Path, capsys: pytest.CaptureFixture
     assert capacity_of(manifest) == capacity
     image = (out / "acc.bin").read_bytes()
     for make, program in zip((grouped, metaformer), manifest["programs"], strict=True):
-        expected = compile_external(make()[1], capacity).image
+        expected = compile_external(make()[1], capacity, packs=True).image
         assert image[program["offset"] :][: program["bytes"]] == expected
     assert manifest["registers"] == {"file": "acc.rdl", "interface": "s_axi", "bytes": 256}
     left = {"parc.c", "parc.h", "parc.py", "parc_registers.h", "acc.h", "acc.py", "acc.rdl"}

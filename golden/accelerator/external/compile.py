@@ -20,6 +20,7 @@ from golden.accelerator.external.depthwise import DepthwiseLowering
 from golden.accelerator.external.fusion import Rows
 from golden.accelerator.external.hazards import ordered
 from golden.accelerator.external.homes import Far, Placement
+from golden.accelerator.external.packing import Packing, packed
 from golden.accelerator.external.program import ExternalProgram, rows_of
 from golden.accelerator.external.search import Search
 from golden.accelerator.external.steps import Step, loading, storing
@@ -157,6 +158,7 @@ class _ExternalCompiler:
             self._words(self._network.input) * capacity.word_beats,
             self._given * capacity.word_beats,
             self._scratch.words * capacity.word_beats,
+            Packing.none(self._network),
         )
 
     def _words(self, name: str) -> int:
@@ -409,15 +411,22 @@ class _ExternalCompiler:
                 self._scratch.drop(name)
 
 
-def compile_external(network: Network, capacity: Capacity) -> ExternalProgram:
+def compile_external(
+    network: Network, capacity: Capacity, *, packs: bool = False
+) -> ExternalProgram:
     """Return the program that computes ``network`` on an accelerator of ``capacity``.
+
+    With ``packs`` it may take images with pixels as channels: see `Packing`.
 
     Raises
     ------
     ParameterError
         Where an operator is not done, or something does not fit.
     """
-    return _ExternalCompiler(network, capacity).compile()
+    packing, computed = Packing.none(network), network
+    if packs:
+        packing, computed = packed(network, capacity.sizes.tile)
+    return replace(_ExternalCompiler(computed, capacity).compile(), packing=packing)
 
 
 def _with_rows(

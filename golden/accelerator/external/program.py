@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +12,19 @@ from golden.accelerator.external.capacity import KERNEL_WORDS, SLOT_BYTES, TABLE
 from golden.accelerator.external.depthwise import BIASED_BITS, Record, record_of
 from golden.accelerator.external.format import Header, pack_descriptor, pack_rows, padded, scales_of
 from golden.accelerator.external.hazards import beats_of
+from golden.accelerator.external.packing import Packing
 from golden.accelerator.program import Program, ProgramRun, Rom, exactly, finishes
+from golden.accelerator.words import frames_of
 from golden.numbers.interval import Integers, wrap
 
 Octets = npt.NDArray[np.uint8]
+
+
+class Traffic(NamedTuple):
+    """Bytes read and written: of maps, weights, constants and descriptors."""
+
+    read: int
+    written: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +45,8 @@ class ExternalProgram:
         What each descriptor works for: a map of the network.
     input, output, scratch
         Sizes of regions, a frame's, in beats.
+    packing
+        How images lie in memory.
     """
 
     capacity: Capacity
@@ -45,6 +57,12 @@ class ExternalProgram:
     input: int
     output: int
     scratch: int
+    packing: Packing
+
+    def frames(self, images: Integers) -> list[bytes]:
+        """Return images ``[F, C, H, W]`` as they lie in memory."""
+        words = frames_of(self.packing.maps(images), self.capacity.sizes)
+        return [(frame & 255).astype(np.uint8).tobytes() for frame in words]
 
     @cached_property
     def image(self) -> bytes:
@@ -79,20 +97,33 @@ class ExternalProgram:
         pairs = zip(self.names, self.descriptors, strict=True)
         return tuple(name for name, one in pairs if finishes(one))
 
+    @cached_property
+    def traffic(self) -> dict[str, Traffic]:
+        """What goes over the bus for each map that is worked for, the header left out."""
+        capacity = self.capacity
+        found: dict[str, Traffic] = {}
+        for name, one in zip(self.names, self.descriptors, strict=True):
+            beats = capacity.descriptor_beats + rows_of(one, capacity) * capacity.word_beats
+            moves = one.transfer
+            written = 0
+            if one.kind == Kind.LOAD:
+                beats += beats_of(moves, capacity) * moves.blocks
+            elif one.kind == Kind.STORE:
+                written = beats_of(moves, capacity) * moves.blocks
+            had = found.get(name, Traffic(0, 0))
+            more = (count * capacity.beat_bytes for count in (beats, written))
+            found[name] = Traffic(*(a + b for a, b in zip(had, more, strict=True)))
+        return found
+
     @property
     def written_bytes(self) -> int:
         """Bytes that a frame writes to memory."""
-        stores = [one.transfer for one in self.descriptors if one.kind == Kind.STORE]
-        return sum(moves.words * moves.blocks for moves in stores) * self.capacity.sizes.tile
+        return sum(each.written for each in self.traffic.values())
 
     @property
     def read_bytes(self) -> int:
         """Bytes that a frame reads, its header left out."""
-        capacity = self.capacity
-        loads = [one.transfer for one in self.descriptors if one.kind == Kind.LOAD]
-        beats = sum(beats_of(moves, capacity) * moves.blocks for moves in loads)
-        beats += len(self.descriptors) * capacity.descriptor_beats
-        return (beats + len(self.rows) * capacity.word_beats) * capacity.beat_bytes
+        return sum(each.read for each in self.traffic.values())
 
     def run(self, frame: bytes) -> bytes:
         """Return a frame's output, byte for byte as it lies in memory."""

@@ -36,6 +36,12 @@ DESCRIPTION = parc.Description(
     programs={programs},
 )
 
+PACKINGS = {packings}
+"""How an image lies in memory, by program: blocks of so many rows and columns, the first ones
+beginning so far above and left of the image, are positions, each a word's lanes the channels
+(row * columns + column) * channels of the image + channel. Shape is that of what lies there, tile
+by tile of channels, row by row; what is not of the image is the zero point."""
+
 
 def accelerator(bus):
     """Return the accelerator behind a bus of parc.py."""
@@ -105,6 +111,7 @@ def python_description(manifest: dict[str, Any]) -> str:
         constants=_laid_out(constants()),
         texts=_laid_out({name: text for name, (_, text) in told.items()}),
         codes=_laid_out({int(stop): f"STOP_{stop.name}" for stop in Stop}),
+        packings=pprint.pformat([one["packing"] for one in manifest["programs"]]),
         programs=_laid_out([{key: one[key] for key in _SIZES} for one in manifest["programs"]]),
     )
 
@@ -150,6 +157,16 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', '\\"') + '"'
 
 
+def _packed(packing: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a comment on images with pixels as channels."""
+    if packing["rows"] * packing["columns"] > 1:
+        rows, columns, above, left, _, zero_point = packing.values()
+        shape = " x ".join(map(str, packing["shape"]))
+        yield f"/* Its images lie in memory as {shape}: blocks of {rows} x {columns} pixels, from"
+        yield f" * {above} rows above and {left} columns left of an image on, the pixel (r, c)'s"
+        yield f" * channels from lane (r * {columns} + c) * channels on; around it {zero_point}. */"
+
+
 def c_header(name: str, manifest: dict[str, Any]) -> str:
     """Return the text of a C header."""
     prefix = name.upper()
@@ -166,4 +183,5 @@ def c_header(name: str, manifest: dict[str, Any]) -> str:
     for number, program in enumerate(manifest["programs"]):
         values = ", ".join(f"{program[key]}u" for key in _SIZES)
         lines.append(f"#define {prefix}_PROGRAM_{number} {{{values}}}")
+        lines += _packed(program["packing"])
     return "\n".join([*lines, "", "#endif", ""])

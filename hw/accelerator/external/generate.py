@@ -1,6 +1,7 @@
 """From networks to the files of an accelerator with all in memory: Verilog, programs, drivers."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from golden.accelerator.external.capacity import VERSION, Capacity
@@ -47,7 +48,7 @@ def generate_external(
     """
     names.check_apart(name, [], memory_port_names())
     check_driver_name(name)
-    programs = [compile_external(network, capacity) for network in networks]
+    programs = [compile_external(network, capacity, packs=True) for network in networks]
     wrapper = MemoryWrapper(
         ExternalAccelerator(capacity),
         names,
@@ -125,6 +126,7 @@ def _entry(network: Network, program: ExternalProgram, model: str, offset: int) 
         "bytes": len(program.image),
         "descriptors": len(program.descriptors),
         "input_bytes": program.input * beat,
+        "packing": asdict(program.packing),
         "output_bytes": program.output * beat,
         "scratch_bytes": program.scratch * beat,
         "cycles": cycles,
