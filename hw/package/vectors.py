@@ -206,9 +206,8 @@ def memory_vectors(
     network: Network, capacity: Capacity, manifest: Mapping[str, Any]
 ) -> MemoryVectors:
     """Return a random image for the first program of an accelerator whose memory is outside."""
-    program = compile_external(network, capacity)
-    (frame,) = frames_of(_image(network), capacity.sizes)
-    image = (frame & 255).astype(np.uint8).tobytes()
+    program = compile_external(network, capacity, packs=True)
+    (image,) = program.frames(_image(network))
     beat = capacity.beat_bytes
     contents = {"PROGRAM": program.image, "INPUT": image}
     sizes = {
