@@ -156,6 +156,9 @@ class Lowering:
                 if move.tile in of_tiles:
                     yield from self._move(move, operator.sums, gives, lowered.table, base)
             return
+        if isinstance(operator, Sums) and operator.whole:
+            yield from self._whole(self._output(lowered, of_tiles.start), of_tiles, target)
+            return
         bands = list(self._bands(rows, gives.width))
         order = [(tile, band) for tile in of_tiles for band in bands]
         if isinstance(operator, Normal):
@@ -165,6 +168,38 @@ class Lowering:
             place = target.base + (band[0] - rows.start) * gives.width + band[1]
             place += max(tile - of_tiles.start, 0) * target.plane
             yield from self._band(self._output(lowered, tile), band, place)
+
+    def _whole(self, output: _Output, of_tiles: range, target: MadePlace) -> Iterator[Descriptor]:
+        """Yield the descriptors of a whole map's average: a window for each tile of channels.
+
+        A pass of one position would take as long as one of a row of outputs.
+        """
+        (part,) = output.parts
+        source, _ = self._at(part)
+        w, most = part.windows, self._sizes.positions
+        for first in range(0, len(of_tiles), most):
+            count = min(most, len(of_tiles) - first)
+            reads = replace(
+                source,
+                base=source.base + first * source.tile_words,
+                height=count,
+                pitch=source.tile_words,
+                plane=source.row_words,
+            )
+            windows = replace(w, rows=count, columns=1, row_stride=1, kernel_rows=1)
+            yield Descriptor(
+                Kind.COMPUTE,
+                False,
+                reads,
+                replace(windows, tiles=source.height),
+                part.weights,
+                part.address,
+                finish=replace(
+                    output.finish,
+                    target=target.base + first * target.plane,
+                    target_row=target.plane,
+                ),
+            )
 
     def _output(self, lowered: Lowered, tile: int) -> _Output:
         """Return a tile of outputs, its constants stored once."""

@@ -269,7 +269,9 @@ class _ExternalCompiler:
     def _run(self, run: Sequence[Work], band: _Band) -> list[_Part]:
         """Return the steps of a band of operators that go on tile by tile behind each other."""
         chain, n_tiles = band.plan.chain, run[0].n_tiles
-        if not run[0].by_tiles:
+        names = (run[0].name, *run[0].sources)
+        moved = any(n in band.plan.slots and band.plan.tiled(n) for n in names)
+        if not run[0].by_tiles or (run[0].whole and len(run) == 1 and not moved):
             return [partial(self._part, run[0], range(n_tiles), band)]
         ahead = band.plan.cut.ahead
         behind = {work.name: chain.stages[work.name].behind * ahead for work in run}

@@ -116,6 +116,7 @@ class Fusion:
             ]
             goes_on = (
                 behind
+                and not work.whole
                 and work.n_tiles == before.n_tiles
                 and before.by_tiles
                 and all(work.apart(name) for name in work.sources if name in stages)

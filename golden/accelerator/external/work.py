@@ -104,6 +104,12 @@ class Work:
         return not isinstance(self.lowered.operator, Normal)
 
     @property
+    def whole(self) -> bool:
+        """Whether it is a whole map's average."""
+        operator = self.lowered.operator
+        return isinstance(operator, Sums) and operator.whole
+
+    @property
     def by_rows(self) -> bool:
         """Whether rows are made without all others."""
         return not isinstance(self.lowered.operator, Moves)
@@ -154,6 +160,10 @@ class Work:
             return self._moving
         if self.beside:
             return self._sliding(rows)
+        if self.whole:
+            (data,) = self.sources.values()
+            passes = data.height * data.width
+            return Effort(passes * max(self.n_tiles, sizes.tile + 1), 0, passes, 1)
         columns = min(width, sizes.positions)
         bands = -(-rows // (sizes.positions // columns)) * -(-width // columns)
         positions = rows * width

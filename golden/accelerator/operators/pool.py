@@ -21,7 +21,11 @@ def average(op: Average, names: tuple[str, ...]) -> Sums:
     channels = op.gives.channels
     weight = np.ones((channels, 1, *op.size), np.int64)
     term = Term(names[0], weight, _windows(op.window), apart=True)
-    return Sums((term,), zeros(channels), op.rescale, op.clip, op.gives.zero_point)
+    (data,) = op.takes
+    whole = op.size == data.shape[1:] and op.gives.shape[1:] == (1, 1)
+    alike = len(op.rescale.multiplier) == 1 and not op.rescale.single
+    sums = Sums((term,), zeros(channels), op.rescale, op.clip, op.gives.zero_point)
+    return replace(sums, whole=whole and alike and not any(op.window.padding))
 
 
 def maximum(op: Maximum, names: tuple[str, ...]) -> Sums:

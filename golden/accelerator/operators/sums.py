@@ -101,6 +101,8 @@ class Sums:
         Whether sums are two samples that are multiplied: see `Finish`.
     addition
         How they are added instead.
+    whole
+        Whether it is a whole map's average, the same of all channels: tiles are its positions.
     """
 
     terms: tuple[Term, ...]
@@ -110,6 +112,7 @@ class Sums:
     zero_point: int
     product: bool = False
     addition: Addition | None = None
+    whole: bool = False
 
 
 ONE = Rescale(np.ones(1, np.int64), np.zeros(1, np.int64))

@@ -125,6 +125,18 @@ def test_any_chain_is_what_the_network_gives(seed: int) -> None:
     assert not any(different(b, network, program).values())
 
 
+@pytest.mark.parametrize("shape", [(40, 7, 5), (8, 3, 3), (100, 2, 9), (17, 1, 4)])
+def test_a_whole_average_is_a_window_a_tile(shape: tuple[int, int, int]) -> None:
+    b = Builder(shape)
+    mean = b.average(b.convolution("image", shape[0]), shape[1:])
+    network = b.network(b.convolution(mean, 10))
+    for capacity in (SMALL, WIDE):
+        program = compile_external(network, capacity)
+        assert not any(different(b, network, program).values())
+    steps = zip(program.names, program.descriptors, strict=True)
+    assert sum(name == mean and one.kind == Kind.COMPUTE for name, one in steps) == 1
+
+
 def test_a_band_a_row_short_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = Work.rows
 
