@@ -98,7 +98,7 @@ def whole_plan(folder: Path, wanted: Wanted) -> dict[str, Any]:
 
 
 def _planned(network: Network, capacity: Capacity, wanted: Wanted) -> dict[str, Any]:
-    program = compile_external(network, capacity)
+    program = compile_external(network, capacity, packs=True)
     cycles, layers = predicted(network, program, wanted.memory)
     cost, usable = predict_external(capacity), wanted.device.usable
     limits: dict[str, int] = {}
