@@ -243,8 +243,11 @@ class Control(Component):
             ]
 
     def _program_beats(self) -> Value:
-        beats: Value = self._said.descriptors[:NUMBER_BITS] * self._capacity.descriptor_beats
-        return beats
+        # Shifted and added: synthesis would take multipliers for a product.
+        count, beats = self._said.descriptors[:NUMBER_BITS], self._capacity.descriptor_beats
+        terms = [count << bit for bit in range(beats.bit_length()) if beats >> bit & 1]
+        total: Value = sum(terms[1:], terms[0])
+        return total
 
     def _start(self, m: Module, arrived: Signal) -> None:
         m.d.sync += [
