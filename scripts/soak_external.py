@@ -10,6 +10,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -21,9 +22,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.registers import Stop
+from golden.accelerator.sizes import Sizes
 from golden.network.files import read_network
 from golden.network.network import Network
 from hw.simulate.external import ExternalBench
+from sim.accelerator import KINDS
 from tests.accelerator.external.bench import (
     CAPACITY,
     MEMORY,
@@ -35,6 +38,15 @@ from tests.accelerator.external.bench import (
 from tests.accelerator.external.corrupt import ends, recovers, scrambled, small, tiny
 from tests.accelerator.networks import Builder
 
+WIDEST = replace(
+    CAPACITY,
+    sizes=Sizes(tile=32, scalers=2, positions=64),
+    data_bits=256,
+    map_bytes=1 << 14,
+    constants=1024,
+    weight_bytes=1 << 12,
+)
+"""Its Verilog takes too long to compile for a test."""
 KEPT = Path("build") / "soak" / "external.json"
 
 MEMORIES = {
@@ -175,6 +187,9 @@ def main(programs: int, cases: int, config: tuple[Path, ...], frames: int, kept:
         done.all("errors written", session, fault("write_error", Stop.WRITE), writes)
         done.all("aborts", session, abort, length)
         done.all("resets", session, reset, length)
+    with ExternalBench(built(WIDEST), MEMORY) as bench:
+        for number in tqdm(range(len(KINDS)), unit="operator on 256 bits"):
+            run_case(bench, 2000 + number, own=True, capacity=WIDEST)
     networks(config, frames)
 
 
