@@ -34,21 +34,28 @@ class _Kind:
         Returns its files, by name.
     targets
         What it can be of; empty for all.
+    in_memory
+        Whether it is of accelerators alone whose memory is outside.
     """
 
     files: Callable[[FinishedCore, Callable[[], Vectors]], dict[str, str]]
     targets: tuple[str, ...] = ()
+    in_memory: bool = False
 
-    def takes(self, core: FinishedCore) -> bool:
-        """Whether ``core`` can be of this kind."""
-        return not self.targets or core.target in self.targets
+    def refusal(self, core: FinishedCore) -> tuple[str, str] | None:
+        """Return what ``core`` must be to be of this kind, and is instead; None where it can."""
+        if self.targets and core.target not in self.targets:
+            return f"of --target {', '.join(self.targets)}", core.target
+        if self.in_memory and core.manifest["parameters"].get("memory") != "axi":
+            return "of a network with --memory axi", core.about
+        return None
 
 
 PACKAGES: Mapping[str, _Kind] = {
     "constraints": _Kind(lambda core, _: constraint_files(core)),
     "fusesoc": _Kind(lambda core, vectors: fusesoc_files(core, vectors())),
     "ipxact": _Kind(lambda core, _: ipxact_files(core)),
-    "litex": _Kind(lambda core, _: litex_files(core)),
+    "litex": _Kind(lambda core, _: litex_files(core), in_memory=True),
     "quartus": _Kind(lambda core, _: quartus_files(core), _ANY),
     "siliconcompiler": _Kind(lambda core, _: silicon_files(core), _ANY),
 }
@@ -88,10 +95,10 @@ def packaged(
     core = finished(files, name, rate_for(manifest, mhz), version)
     added: dict[str, str] = {}
     for kind, package in PACKAGES.items():
-        if kind in kinds and not package.takes(core):
-            targets = ", ".join(package.targets)
-            raise ParameterError("package", f"of --target {targets} for {kind}", core.target)
-        if kind in kinds or (ALL in kinds and package.takes(core)):
+        refused = package.refusal(core)
+        if kind in kinds and refused is not None:
+            raise ParameterError("package", f"{refused[0]} for {kind}", refused[1])
+        if refused is None and (kind in kinds or ALL in kinds):
             added |= package.files(core, vectors)
     if both := sorted(files.keys() & added.keys()):
         raise ParameterError("name", f"one with which {both[0]} is one file", repr(name))

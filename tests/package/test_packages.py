@@ -205,6 +205,11 @@ def test_the_manifest_names_what_the_next_build_removes(tmp_path):
         ("--package litex --mhz 0", "--mhz must be from 0.01 to 10000, not 0.0"),
         ("--package litex --mhz nan", "--mhz must be from 0.01 to 10000, not nan"),
         (
+            "--package litex",
+            "--package must be of a network with --memory axi for litex, not Circular convolution, "
+            "direct engine, 4 samples",
+        ),
+        (
             "--package quartus --target ecp5",
             "--package must be of --target generic for quartus, not ecp5",
         ),
