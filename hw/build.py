@@ -190,6 +190,7 @@ MEMORY_OPTIONS = {
     "weight_bytes": "Of the buffer of weights fetched ahead.",
     "side_bits": "Of a map's height and width.",
     "patience": "Stops after 2^this cycles without anything.",
+    "depthwise": "Products a cycle and channel of a unit for kernels a channel; 0 is none.",
 }
 """Of an accelerator whose memory is outside."""
 

@@ -174,6 +174,8 @@ class _Outside(Accelerated):
         self.described = facts["programs"][number]
         self.layered = request.layers
         self._program = external_program_of(facts, self.network, folder, number)
+        if self.layered and self._program.capacity.depthwise:
+            raise ParameterError("layers", "left out where there is a depthwise unit", "given")
         memory = request.memory
         self._frames = ExternalFrames(product, self._program, cache, memory, watched=self.layered)
 

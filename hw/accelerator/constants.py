@@ -1,10 +1,11 @@
 """What the post unit looks up, in ROM or in memories that are filled in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from amaranth.hdl import Cat, Module, Signal, Value, signed, unsigned
-from amaranth.lib import data
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.accelerator.program import Rom
@@ -66,6 +67,8 @@ class PostConstants(Component):
     ----------
     layouts
         Of descriptors; ``rom`` says what there is, or else it is filled in.
+    more
+        Ports of those that keep factors elsewhere.
 
     Members
     -------
@@ -87,7 +90,9 @@ class PostConstants(Component):
     samples: View
     fill: View
 
-    def __init__(self, layouts: Layouts) -> None:
+    def __init__(
+        self, layouts: Layouts, more: Mapping[str, wiring.Member] = MappingProxyType({})
+    ) -> None:
         self._layouts = layouts
         self._sizes = layouts.sizes
         rom = layouts.rom
@@ -105,6 +110,7 @@ class PostConstants(Component):
             "scales": Out(scales_layout(layouts)),
             "entry": In(data.ArrayLayout(range(self._depths[2]), scalers)),
             "samples": Out(data.ArrayLayout(unsigned(DATA_BITS), scalers)),
+            **more,
         }
         if rom is None:
             ports["fill"] = In(fill_layout(layouts))
@@ -114,6 +120,7 @@ class PostConstants(Component):
         m = Module()
         if self._layouts.rom is None:
             self._filled(m)
+            self._tables(m)
         else:
             self._fixed(m, self._layouts.rom)
         return m
@@ -140,7 +147,7 @@ class PostConstants(Component):
             m.d.comb += [table.addr.eq(addr), Value.cast(word).eq(table.data)]
 
     def _filled(self, m: Module) -> None:
-        """Keep all in memories that are filled in."""
+        """Keep biases and factors in memories that are filled in."""
         fill, scalers = self.fill, self._sizes.scalers
         slots = [fill.word.word_select(lane, SLOT_BITS) for lane in range(scalers)]
         bits = shift_bits(self._layouts.shifts)
@@ -157,26 +164,30 @@ class PostConstants(Component):
                 fill.scales,
             ),
         }
-        for lane in range(scalers):
-            places[f"table_{lane}"] = (
-                self._depths[2],
-                self.entry[lane],
-                self.samples[lane],
-                fill.word[:DATA_BITS],
-                fill.tables,
-            )
         for name, (depth, addr, word, written, en) in places.items():
-            width = len(Value.cast(word))
-            memory = Memory(depth=depth, width=width, target=self._sizes.target)
-            m.submodules[f"{name}_memory"] = memory
-            m.d.comb += [
-                memory.r_en.eq(1),
-                memory.r_addr.eq(addr),
-                Value.cast(word).eq(memory.r_data),
-                memory.w_en.eq(en),
-                memory.w_addr.eq(fill.addr),
-                memory.w_data.eq(written),
-            ]
+            self._keep(m, name, depth, addr, Value.cast(word), written, en)
+
+    def _tables(self, m: Module) -> None:
+        """Keep a lane's tables in a memory that is filled in."""
+        word = self.fill.word[:DATA_BITS]
+        for lane in range(self._sizes.scalers):
+            entry, sample = self.entry[lane], Value.cast(self.samples[lane])
+            self._keep(m, f"table_{lane}", self._depths[2], entry, sample, word, self.fill.tables)
+
+    def _keep(
+        self, m: Module, name: str, depth: int, addr: Value, word: Value, written: Value, en: Value
+    ) -> None:
+        """Keep words in a memory."""
+        memory = Memory(depth=depth, width=len(word), target=self._sizes.target)
+        m.submodules[f"{name}_memory"] = memory
+        m.d.comb += [
+            memory.r_en.eq(1),
+            memory.r_addr.eq(addr),
+            word.eq(memory.r_data),
+            memory.w_en.eq(en),
+            memory.w_addr.eq(self.fill.addr),
+            memory.w_data.eq(written),
+        ]
 
 
 assert Table.latency == READ_LATENCY

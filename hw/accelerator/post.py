@@ -1,10 +1,11 @@
 """The post unit: from sums to samples, some a cycle, and into a map."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeAlias
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
-from amaranth.lib import data, stream
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.accelerator.abilities import Abilities
@@ -118,6 +119,8 @@ class PostUnit(Component):
     ----------
     layouts
         Of descriptors.
+    more
+        Ports of one that looks up elsewhere.
 
     Members
     -------
@@ -140,20 +143,40 @@ class PostUnit(Component):
     done: Signal
     fill: View
 
-    def __init__(self, layouts: Layouts) -> None:
+    def __init__(
+        self, layouts: Layouts, more: Mapping[str, wiring.Member] = MappingProxyType({})
+    ) -> None:
         self._layouts = layouts
         self._sizes = layouts.sizes
         ports = {
-            "i": In(stream.Signature(result_layout(self._sizes.matrix))),
+            "i": In(stream.Signature(self._sums_layout())),
             "told": In(stream.Signature(layouts.finish)),
             "w_en": Out(1),
             "w_addr": Out(range(layouts.map_words)),
             "w_data": Out(DATA_BITS * self._sizes.tile),
             "done": Out(1),
+            **more,
         }
         if layouts.rom is None:
             ports["fill"] = In(fill_layout(layouts))
         super().__init__(ports)
+
+    sum_bits = SUM_BITS
+    """Of sums with their biases."""
+
+    def _sums_layout(self) -> data.StructLayout:
+        return result_layout(self._sizes.matrix)
+
+    def _constants(self, m: Module) -> PostConstants:
+        """Return what is looked up."""
+        m.submodules.constants = constants = PostConstants(self._layouts)
+        if self._layouts.rom is None:
+            m.d.comb += constants.fill.eq(self.fill)
+        return constants
+
+    def _latency(self) -> int:
+        """Return the cycles from a sum to its sample."""
+        return latency(self._sizes, self._layouts.abilities)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -165,7 +188,7 @@ class PostUnit(Component):
         position_ends = Signal()
         self._now = view(self._layouts.finish, name="now")
         self._began: list[Value] = [load]
-        for cycle in range(latency(self._sizes, self._layouts.abilities)):
+        for cycle in range(self._latency()):
             self._began.append(delay_valid(m, self._began[-1], 1, name=f"began_{cycle}"))
         last = self._count(m, position_ends)
         m.d.comb += [
@@ -182,9 +205,7 @@ class PostUnit(Component):
             m.d.sync += open_.eq(0)
         with m.If(load):
             m.d.sync += [open_.eq(1), self._now.eq(self.told.payload)]
-        m.submodules.constants = constants = PostConstants(self._layouts)
-        if self._layouts.rom is None:
-            m.d.comb += constants.fill.eq(self.fill)
+        constants = self._constants(m)
         bias = self._bias_address(m, step, position_ends, load, constants.bias_addr)
         m.d.comb += constants.bias_addr.eq(bias)
         self._addition(m, load, part.value, constants)
@@ -334,7 +355,7 @@ class PostUnit(Component):
             for number, value in enumerate(of_parts[1:], start=1):
                 chosen = Mux(part == number, value, chosen)
             late = delay(m, Value.cast(chosen).as_signed(), Table.latency, name=f"sum_{lane}")
-            total = Signal(signed(SUM_BITS), name=f"total_{lane}", reset_less=True)
+            total = Signal(signed(self.sum_bits), name=f"total_{lane}", reset_less=True)
             addend = bias[lane]
             if self._kept is not None:
                 normal = self._now.norm == Norm.NORMAL
@@ -499,7 +520,7 @@ class PostUnit(Component):
         ends: Value,
     ) -> None:
         """Put parts together and write a word with the last."""
-        cycles = latency(self._sizes, self._layouts.abilities)
+        cycles = self._latency()
         valid = delay_valid(m, step, cycles, name="valid")
         last = delay(m, part.last, cycles, name="part_last")
         row_ends = delay(m, self._row_ends, cycles, name="row_ends")

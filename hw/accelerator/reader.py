@@ -64,8 +64,10 @@ class Reader(Component):
         Whether it may begin: its last address is on its way.
     hold : In
         No address `ADDRESS_STAGES` cycles later: somebody else reads.
-    r_addr, r_data : Out, In
-        A map's word is there `READ_LATENCY` cycles after its address.
+    wants : Out
+        Whether it would read, `ADDRESS_STAGES` cycles later, unless it is held.
+    r_en, r_addr, r_data : Out, In
+        A map's word is there `READ_LATENCY` cycles after its address; `r_en` is whether it matters.
     o : Out, stream of positions
     """
 
@@ -73,6 +75,8 @@ class Reader(Component):
     told: View
     free: Signal
     hold: Signal
+    wants: Signal
+    r_en: Signal
     r_addr: Signal
     r_data: Signal
     o: Stream
@@ -86,6 +90,8 @@ class Reader(Component):
                 "told": In(layouts.read),
                 "free": Out(1),
                 "hold": In(1),
+                "wants": Out(1),
+                "r_en": Out(1),
                 "r_addr": Out(range(layouts.map_words)),
                 "r_data": In(DATA_BITS * self._tile),
                 "o": Out(stream.Signature(read_layout(self._tile))),
@@ -101,7 +107,8 @@ class Reader(Component):
         busy = Signal()
         step = Signal()
         m.d.comb += [
-            step.eq(busy & buffer.credit & ~self.hold),
+            self.wants.eq(busy & buffer.credit),
+            step.eq(self.wants & ~self.hold),
             buffer.take.eq(step),
             self.free.eq(~busy),
         ]
@@ -110,7 +117,7 @@ class Reader(Component):
             m.d.sync += busy.eq(0)
         with m.If(self.go):
             m.d.sync += [busy.eq(1), self._now.eq(self.told)]
-        inside = self._address(m)
+        inside = self._address(m, step)
         x = self._centre(m, inside)
         flags = self._flags(m, step, ends)
         m.d.comb += [
@@ -206,7 +213,7 @@ class Reader(Component):
         following = Mux(over, start, began + distance)
         m.d.sync += [now.eq(following), began.eq(following)]
 
-    def _address(self, m: Module) -> Value:
+    def _address(self, m: Module, step: Value) -> Value:
         """Drive the address; return whether it is inside the map, when its word is there."""
         told = self._now
         beyond_column = self._column >= told.width
@@ -223,6 +230,8 @@ class Reader(Component):
             ),
             self.r_addr.eq(base + line + column),
         ]
+        matters = delay(m, inside, ADDRESS_STAGES - 1, name="matters")
+        m.d.comb += self.r_en.eq(matters & delay_valid(m, step, ADDRESS_STAGES, name="reads"))
         return delay(m, inside, 1 + READ_LATENCY, name="inside")
 
     def _later(self, m: Module, cycles: int) -> View:

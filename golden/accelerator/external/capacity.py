@@ -55,8 +55,8 @@ _TILES_BITS = 8
 _TRANSFERS_BITS = 4
 KERNEL_SIDE = 7
 """Rows and columns of the depthwise unit's kernels at most."""
-KERNEL_WORDS = 512
-"""Of its memory of kernels: a block RAM's least depth."""
+KERNEL_WORDS = 1024
+"""Of its memory of kernels: a block RAM's depth where it is widest."""
 LEAST_TAPS, MOST_TAPS = 3, 7
 """Products a cycle and lane of a depthwise unit: a word of kernels holds a bias, or all taps."""
 
@@ -162,6 +162,11 @@ class Capacity:
     def beats_bits(self) -> int:
         """Width of an address in beats."""
         return self.address_bits - (self.beat_bytes - 1).bit_length()
+
+    @property
+    def depthwise_scalers(self) -> int:
+        """Sums that the depthwise unit scales a cycle: a position in four, as 3 x 3 takes."""
+        return self.sizes.tile // 4
 
     @property
     def kernel_beats(self) -> int:

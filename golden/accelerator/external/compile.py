@@ -182,7 +182,7 @@ class _ExternalCompiler:
             for source, data in sources.items():
                 whole = Source(0, data.height, data.width, data.signed, data.zero_point)
                 self._views[source] = MapPlace(whole)
-            beside = self._depthwise.does(lowered.operator)
+            beside = self._depthwise.does(lowered.operator, lowered.gives)
             works.append(Work(name, lowered, sources, self._capacity, beside))
         return works
 

@@ -1,9 +1,9 @@
 """Kernels that each keep to a channel, for a unit that does them while the matrix unit works.
 
-A tile's *record* is what the unit's memory has of it, a word of ``depthwise`` bytes a lane: the
-kernel's words, then a word of biases and one of factors, each in a lane's low bytes. For every
-row of the kernel there are *groups* of as many weights as are multiplied in a cycle, that of the
-last columns first; columns that miss are in front, with weights of 0.
+A tile's *record* is what the unit's memory has of it, words of ``depthwise`` bytes a lane: one of
+biases and one of factors, each in a lane's low bytes, then the kernel's. For every row of the
+kernel there are *groups* of as many weights as are multiplied in a cycle, that of the last columns
+first; columns that miss are in front, with weights of 0.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,16 +20,21 @@ from golden.accelerator.lower import Lowered, MadePlace, MapPlace
 from golden.accelerator.operators.layer_norm import Normal
 from golden.accelerator.operators.move import Moves
 from golden.accelerator.operators.sums import SMALL, Sums
+from golden.network.map import Map
 from golden.numbers.interval import Integers, Interval, wrap
 
 KEPT_BITS = 22
 """Of a sum of products on its way: more than any kernel's of `KERNEL_SIDE` needs."""
 BIASED_BITS = 24
 """Of a sum with its bias, and of that."""
+SCALE_BITS = OWN_SCALES.bits + (OWN_SCALES.shifts.high - OWN_SCALES.shifts.low).bit_length()
+"""Of a factor with its shift."""
+_PLACES = 8 * np.arange(BIASED_BITS // 8)
+"""Of a head's bytes."""
 _LARGEST_SAMPLE = 256
 """Of samples less a zero point."""
-_TAIL = 2
-"""Words behind a kernel's."""
+HEAD = 2
+"""Words before a kernel's."""
 
 
 def groups_of(columns: int, taps: int) -> int:
@@ -40,7 +45,7 @@ def groups_of(columns: int, taps: int) -> int:
 def record_of(one: Descriptor, capacity: Capacity) -> range:
     """Return the words of kernels that a descriptor uses."""
     w = one.windows
-    words = w.kernel_rows * groups_of(w.kernel_columns, capacity.depthwise) + _TAIL
+    words = w.kernel_rows * groups_of(w.kernel_columns, capacity.depthwise) + HEAD
     return range(one.weight_address, one.weight_address + words)
 
 
@@ -71,11 +76,10 @@ class Record:
         wide[..., groups * taps - columns :] = self.kernel
         split = wide.reshape(tile, rows, groups, taps)[:, :, ::-1]
         kernel = np.moveaxis(split.reshape(tile, rows * groups, taps), 0, 1)
-        tail = np.stack([self.bias, scale_words(self.multiplier, self.shift, OWN_SCALES)])
-        tail_bytes = tail[..., None] >> 8 * np.arange(BIASED_BITS // 8)
-        words = np.zeros((len(kernel) + _TAIL, tile, taps), np.int64)
-        words[:-_TAIL] = kernel
-        words[-_TAIL:, :, : BIASED_BITS // 8] = tail_bytes
+        head = np.stack([self.bias, scale_words(self.multiplier, self.shift, OWN_SCALES)])
+        words = np.zeros((HEAD + len(kernel), tile, taps), np.int64)
+        words[:HEAD, :, : BIASED_BITS // 8] = head[..., None] >> _PLACES
+        words[HEAD:] = kernel
         packed: Integers = words.reshape(len(words), -1) & 255
         return packed
 
@@ -86,11 +90,11 @@ class Record:
         lanes = words.reshape(-1, tile, taps)
         rows, columns = windows.kernel_rows, windows.kernel_columns
         groups = groups_of(columns, taps)
-        split = np.moveaxis(lanes[:-_TAIL], 1, 0).reshape(tile, rows, groups, taps)
+        split = np.moveaxis(lanes[HEAD:], 1, 0).reshape(tile, rows, groups, taps)
         kernel = wrap(split[:, :, ::-1].reshape(tile, rows, -1)[..., groups * taps - columns :], 8)
-        tail = lanes[-_TAIL:, :, : BIASED_BITS // 8] << 8 * np.arange(BIASED_BITS // 8)
-        bias, scale = tail.sum(axis=-1)
-        multiplier, shift = scales_of(scale & ((1 << KEPT_BITS) - 1), OWN_SCALES)
+        head = lanes[:HEAD, :, : BIASED_BITS // 8] << _PLACES
+        bias, scale = head.sum(axis=-1)
+        multiplier, shift = scales_of(scale & ((1 << SCALE_BITS) - 1), OWN_SCALES)
         return cls(kernel, wrap(bias, BIASED_BITS), multiplier, shift)
 
 
@@ -111,13 +115,17 @@ class DepthwiseLowering:
         self, capacity: Capacity, constants: Constants, place_of: Callable[[str], MapPlace]
     ) -> None:
         self._taps = capacity.depthwise
+        self._longest = 1 << capacity.side_bits
         self._tile = capacity.sizes.tile
         self._constants = constants
         self._place = place_of
         self._records: dict[tuple[Lowered, int], int] = {}
 
-    def does(self, lowered: Sums | Moves | Normal) -> TypeGuard[Sums]:
-        """Return whether the unit does it: one kernel a channel, of more than a tap."""
+    def does(self, lowered: Sums | Moves | Normal, gives: Map) -> TypeGuard[Sums]:
+        """Return whether the unit does it: one kernel a channel, of more than a tap.
+
+        ``gives`` is the map that it gives.
+        """
         if not self._taps or not isinstance(lowered, Sums) or len(lowered.terms) != 1:
             return False
         (term,) = lowered.terms
@@ -129,8 +137,9 @@ class DepthwiseLowering:
         rows, columns = term.weight.shape[2:]
         sides = rows * columns > 1 and max(rows, columns) <= KERNEL_SIDE
         steps = min(w.row_stride, w.column_stride) > 0 and w.row_tap == w.column_tap == 1
+        walked = (gives.width - 1) * w.column_stride + columns
         around = not w.around or (rows <= takes.height + 1 and columns <= takes.width + 1)
-        if not (plain and sides and steps and around):
+        if not (plain and sides and steps and around and walked <= self._longest):
             return False
         start = lowered.start
         if start[0].size > 1 or not SMALL.holds(Interval.of(term.weight)):

@@ -9,7 +9,8 @@ from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.sizes import DATA_BITS
 from hw.accelerator.external.blocks import BlockReader
 from hw.accelerator.external.bus import ReadId, beat_signature, block_layout, burst_layout
-from hw.accelerator.external.layout import layouts_for
+from hw.accelerator.external.depthwise import DepthwiseUnit
+from hw.accelerator.external.layout import depthwise_layout, layouts_for
 from hw.accelerator.external.prepare import CODE_BITS, NUMBER_BITS, DescriptorCheck
 from hw.accelerator.external.sequencer import ProgramSequencer
 from hw.accelerator.external.transfers import BASE, Loads, Stores, task_layout
@@ -19,9 +20,10 @@ from hw.accelerator.post import PostUnit
 from hw.accelerator.reader import Reader
 from hw.accelerator.weights import WeightsLoader, row_of_bytes
 from hw.matrix.unit import MatrixUnit
+from hw.parts.delay import delay
 from hw.parts.ports import Component, Stream, View, flipped
 from hw.parts.streams import Flow, FlowSignature, OutputBuffer, connect_streams
-from hw.primitives.memory import Memory
+from hw.primitives.memory import READ_LATENCY, Memory
 
 PROGRAM_DEPTH = 64
 """Beats of descriptors that are fetched ahead."""
@@ -158,11 +160,6 @@ class ExternalCore(Component):
         m.submodules.loader = loader = WeightsLoader(layouts)
         m.submodules.matrix = matrix = MatrixUnit(capacity.sizes.matrix)
         m.submodules.post = post = PostUnit(layouts)
-        m.submodules.maps = maps = Memory(
-            depth=capacity.map_words,
-            width=DATA_BITS * capacity.sizes.tile,
-            target=capacity.sizes.target,
-        )
         told = sequencer.told
         self._fetch(m, check, loader)
         connect_streams(m, check.o, sequencer.i)
@@ -179,14 +176,21 @@ class ExternalCore(Component):
             sequencer.done.eq(post.done),
         ]
         feed(m, sequencer, largest.o, loader, matrix, ready=Const(1))
-        self._transfer(m, sequencer, reader, post, maps)
+        loads, stores = self._transfer(m, sequencer, post)
         moves = Signal()
-        m.d.comb += moves.eq(
+        goes = (
             sequencer.go
             | (reader.o.valid & reader.o.ready)
             | post.done
             | (self.store.valid & self.store.ready)
         )
+        if capacity.depthwise:
+            unit = self._depthwise(m, sequencer, loads)
+            self._share_halves(m, sequencer, reader, post, loads, stores, unit)
+            goes |= unit.r_en | (unit.w_en & unit.w_ready)
+        else:
+            self._share(m, reader, post, loads, stores)
+        m.d.comb += moves.eq(goes)
         self._tell(m, check, sequencer, loader, moves)
         return m
 
@@ -218,14 +222,9 @@ class ExternalCore(Component):
         m.d.comb += reader.halt.eq(self.halt)
 
     def _transfer(
-        self,
-        m: Module,
-        sequencer: ProgramSequencer,
-        reader: Reader,
-        post: PostUnit,
-        maps: Memory,
-    ) -> None:
-        """Share the maps' ports: results go before what is loaded, stores before windows."""
+        self, m: Module, sequencer: ProgramSequencer, post: PostUnit
+    ) -> tuple[Loads, Stores]:
+        """Bring words in and out."""
         capacity = self._capacity
         m.submodules.loads = loads = Loads(capacity)
         m.submodules.stores = stores = Stores(capacity)
@@ -243,6 +242,21 @@ class ExternalCore(Component):
             sequencer.loaded.eq(loads.done),
             sequencer.stored.eq(stores.done),
             stores.written.eq(self.written),
+            post.fill.eq(loads.fill),
+        ]
+        return loads, stores
+
+    def _maps(self, words: int) -> Memory:
+        """Return a memory of so many words of maps."""
+        sizes = self._capacity.sizes
+        return Memory(depth=words, width=DATA_BITS * sizes.tile, target=sizes.target)
+
+    def _share(
+        self, m: Module, reader: Reader, post: PostUnit, loads: Loads, stores: Stores
+    ) -> None:
+        """Share the maps' ports: results go before what is loaded, stores before windows."""
+        m.submodules.maps = maps = self._maps(self._capacity.map_words)
+        m.d.comb += [
             reader.hold.eq(stores.hold),
             maps.r_en.eq(1),
             maps.r_addr.eq(Mux(stores.r_en, stores.r_addr, reader.r_addr)),
@@ -252,8 +266,84 @@ class ExternalCore(Component):
             maps.w_en.eq(post.w_en | loads.w_en),
             maps.w_addr.eq(Mux(post.w_en, post.w_addr, loads.w_addr)),
             maps.w_data.eq(Mux(post.w_en, post.w_data, loads.w_data)),
-            post.fill.eq(loads.fill),
         ]
+
+    def _share_halves(
+        self,
+        m: Module,
+        sequencer: ProgramSequencer,
+        reader: Reader,
+        post: PostUnit,
+        loads: Loads,
+        stores: Stores,
+        unit: DepthwiseUnit,
+    ) -> None:
+        """Share the ports of two halves of the maps; only who wants the same one waits.
+
+        Results of the matrix unit go before those of the depthwise unit, and these before what is
+        loaded; stores before windows of the matrix unit, and these before the depthwise unit's.
+        A reader is held by all that its descriptor's source may meet, since its address is known
+        too late.
+        """
+        at = self._capacity.map_bits - 1
+        banks = Signal(2)
+        with m.If(reader.go):
+            m.d.sync += banks.eq(sequencer.banks)
+        stored = Mux(stores.ahead[at], 0b10, 0b01)
+        held = stores.hold.replicate(2) & stored
+        meets = (banks & unit.banks).any() & reader.wants
+        m.d.comb += [
+            reader.hold.eq((held & banks).any()),
+            unit.hold.eq((held & unit.banks).any() | meets),
+            unit.w_ready.eq(1),
+            loads.w_ready.eq(1),
+        ]
+        writers: tuple[PostUnit | DepthwiseUnit | Loads, ...] = (post, unit, loads)
+        readers: tuple[Reader | Stores | DepthwiseUnit, ...] = (reader, stores, unit)
+        words = []
+        for half in range(2):
+            m.submodules[f"maps_{half}"] = maps = self._maps(self._capacity.map_words // 2)
+            words.append(maps.r_data)
+            m.d.comb += [maps.r_en.eq(1), maps.r_addr.eq(reader.r_addr)]
+            with m.If(unit.r_en & (unit.r_addr[at] == half)):
+                m.d.comb += maps.r_addr.eq(unit.r_addr)
+            with m.If(stores.r_en & (stores.r_addr[at] == half)):
+                m.d.comb += maps.r_addr.eq(stores.r_addr)
+            writes = [writer.w_en & (writer.w_addr[at] == half) for writer in writers]
+            with m.If(writes[0] & (unit.w_addr[at] == half)):
+                m.d.comb += unit.w_ready.eq(0)
+            with m.If((writes[0] | writes[1]) & (loads.w_addr[at] == half)):
+                m.d.comb += loads.w_ready.eq(0)
+            m.d.comb += maps.w_en.eq(Cat(*writes).any())
+            for number, writer in reversed(list(enumerate(writers))):
+                with m.If(writes[number]):
+                    m.d.comb += [maps.w_addr.eq(writer.w_addr), maps.w_data.eq(writer.w_data)]
+        for number, one in enumerate(readers):
+            upper = delay(m, one.r_addr[at], READ_LATENCY, name=f"upper_{number}")
+            m.d.comb += one.r_data.eq(Mux(upper, words[1], words[0]))
+
+    def _depthwise(self, m: Module, sequencer: ProgramSequencer, loads: Loads) -> DepthwiseUnit:
+        """Let descriptors of kernels a channel go on by themselves."""
+        capacity = self._capacity
+        m.submodules.depthwise = unit = DepthwiseUnit(capacity)
+        m.submodules.depthwise_queue = queue = OutputBuffer(
+            shape=depthwise_layout(capacity), depth=_TASKS, target=capacity.sizes.target
+        )
+        goes = sequencer.go & (sequencer.told.kind == Kind.DEPTHWISE)
+        fill = unit.fill
+        m.d.comb += [
+            sequencer.depthwise_ready.eq(queue.credit),
+            sequencer.slid.eq(unit.done),
+            queue.take.eq(goes),
+            queue.i.valid.eq(goes),
+            queue.i.payload.eq(sequencer.task),
+            unit.kernels.eq(loads.kernels),
+            fill.tables.eq(loads.fill.tables),
+            fill.addr.eq(loads.fill.addr),
+            fill.word.eq(loads.fill.word),
+        ]
+        connect_streams(m, queue.o, unit.task)
+        return unit
 
     def _queue(
         self,

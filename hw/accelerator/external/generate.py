@@ -9,7 +9,9 @@ from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.external.registers import registers_of
 from golden.network.network import Network
+from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.accelerator.external.accelerator import ExternalAccelerator
+from hw.accelerator.external.depthwise import LOW_BITS
 from hw.accelerator.external.driver import check_driver_name, drivers
 from hw.accelerator.external.layers import predicted
 from hw.accelerator.generate import ends, model_files, verilog_files, versions
@@ -18,6 +20,7 @@ from hw.emit.axi import MemoryWrapper, PortNames, memory_port_names
 from hw.emit.files import with_manifest
 from hw.emit.rdl import described_registers, to_rdl
 from hw.emit.template import instantiation
+from hw.predict import product
 
 PAGE = 4096
 """Programs begin at multiples of so many bytes of NAME.bin."""
@@ -96,6 +99,7 @@ def _described(
             "weight_bytes": capacity.weight_bytes,
             "side_bits": capacity.side_bits,
             "patience": capacity.patience,
+            "depthwise": capacity.depthwise,
             "norm": capacity.abilities.norm,
             "single": capacity.abilities.single,
             "addition": capacity.abilities.addition,
@@ -112,7 +116,11 @@ def _described(
 def multipliers_of(capacity: Capacity) -> int:
     """Return the multipliers of an accelerator, counted all."""
     sizes = capacity.sizes
-    return sizes.matrix.multipliers + post(sizes, capacity.abilities).multipliers
+    multipliers = sizes.matrix.multipliers + post(sizes, capacity.abilities).multipliers
+    if capacity.depthwise:
+        scaled = product(lanes=1, a_bits=LOW_BITS + 1, b_bits=MULTIPLIER_BITS + 1)
+        multipliers += scaled.multipliers * capacity.depthwise_scalers
+    return multipliers
 
 
 def _entry(network: Network, program: ExternalProgram, model: str, offset: int) -> dict[str, Any]:

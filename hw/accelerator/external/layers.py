@@ -9,6 +9,7 @@ from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.hazards import beats_of
 from golden.accelerator.external.program import ExternalProgram, rows_of
 from golden.network.network import Network
+from hw.accelerator.external.depthwise_timing import steps_of
 from hw.accelerator.external.timing import EVERY_CYCLE, ExternalTimeline, MemoryPace
 
 
@@ -144,5 +145,8 @@ def _add(layer: LayerCycles, one: Descriptor, capacity: Capacity, rate: float) -
         least["products"] = float(windows.passes * max(windows.positions * taps, sizes.tile + 1))
         if one.final and one.finish.norm != Norm.STATISTICS:
             least["scaling"] = float(windows.positions * sizes.parts)
+    if one.kind == Kind.DEPTHWISE:
+        scaled = windows.positions * sizes.tile // capacity.depthwise_scalers
+        least["depthwise"] = float(max(steps_of(one, capacity), scaled))
     for name, cycles in least.items():
         layer.least[name] = layer.least.get(name, 0.0) + cycles

@@ -5,8 +5,13 @@ from collections.abc import Mapping
 from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data
 
-from golden.accelerator.external.capacity import PASSES_BITS, Capacity
-from golden.accelerator.sizes import CENTRED_BITS
+from golden.accelerator.external.capacity import (
+    KERNEL_SIDE,
+    KERNEL_WORDS,
+    PASSES_BITS,
+    Capacity,
+)
+from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS
 from golden.numbers.interval import Interval
 from hw.accelerator.layout import Layouts
 
@@ -15,8 +20,8 @@ _FINISH = (
     *("target", "target_row", "target_column"),
     *("single", "early", "norm", "channels", "epsilon"),
 )
-_TAPS = ("pitch", "row_tap", "column_tap")
-"""What other fields are made of."""
+_TAPS = ("pitch", "row_tap", "column_tap", "kernels")
+"""What other fields are made of, and what the depthwise unit is told."""
 LOOPS = ("", "kernel_")
 """Of windows, and of their taps; inside out where the largest of taps is looked for."""
 ABLE = ("squares", "half", "lanes", "single", "early", "norm", "channels", "epsilon")
@@ -78,14 +83,47 @@ def layouts_for(capacity: Capacity) -> Layouts:
     )
 
 
+def apart_layout(capacity: Capacity) -> data.StructLayout:
+    """Return the layout of what only the depthwise unit is told.
+
+    Where its record is; columns before the first that ends a window, and between two that do.
+    """
+    return data.StructLayout(
+        {
+            "kernels": range(KERNEL_WORDS),
+            "before": range(KERNEL_SIDE),
+            "between": capacity.side_bits + 1,
+        }
+    )
+
+
+def kernels_layout(capacity: Capacity) -> data.StructLayout:
+    """Return the layout of a word of kernels that is filled in, and where."""
+    width = DATA_BITS * capacity.depthwise * capacity.sizes.tile
+    return data.StructLayout({"en": 1, "addr": range(KERNEL_WORDS), "word": width})
+
+
+def depthwise_layout(capacity: Capacity) -> data.StructLayout:
+    """Return the layout of a descriptor of the unit's."""
+    layouts = layouts_for(capacity)
+    banks = {"banks": 2}
+    own = {"read": layouts.read, "finish": layouts.finish, "apart": apart_layout(capacity)}
+    return data.StructLayout({**own, **banks})
+
+
 def told_layout(capacity: Capacity) -> data.StructLayout:
     """Return the layout of a descriptor that was checked."""
     layouts = layouts_for(capacity)
+    waiting = ["loads", "stores"]
+    apart = {}
+    if capacity.depthwise:
+        waiting.append("depthwise")
+        apart = {"apart": apart_layout(capacity), "banks": unsigned(2)}
     return data.StructLayout(
         {
             "whole": layouts.whole,
             "transfer": transfer_layout(capacity),
-            "loads": capacity.common["loads"][0],
-            "stores": capacity.common["stores"][0],
+            **{name: capacity.common[name][0] for name in waiting},
+            **apart,
         }
     )

@@ -9,7 +9,14 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from golden.accelerator.descriptor import Kind, Norm, Region, Space, Weights
-from golden.accelerator.external.capacity import PASSES_BITS, TABLE, Capacity
+from golden.accelerator.external.capacity import (
+    KERNEL_SIDE,
+    KERNEL_WORDS,
+    PASSES_BITS,
+    TABLE,
+    Capacity,
+)
+from golden.accelerator.external.depthwise import HEAD, groups_of
 from golden.accelerator.external.registers import Stop
 from hw.accelerator.external.bus import beat_signature
 from hw.accelerator.external.layout import (
@@ -21,7 +28,7 @@ from hw.accelerator.external.layout import (
     told_layout,
     transfer_layout,
 )
-from hw.accelerator.external.products import SerialProduct
+from hw.accelerator.external.products import SerialProduct, times
 from hw.accelerator.weights import LARGE_DIAGONAL
 from hw.parts.ports import Component, Stream, View
 
@@ -140,6 +147,9 @@ class DescriptorCheck(Component):
         self._transfer = transfer(body[: transfer.size])
         kind = self._said.kind
         self._brings = (kind == Kind.LOAD) | (kind == Kind.STORE)
+        self._apart: Value = Const(0)
+        if capacity.depthwise:
+            self._apart = kind == Kind.DEPTHWISE
         return whole
 
     def _multiply(self, m: Module, state: Signal) -> None:
@@ -180,6 +190,8 @@ class DescriptorCheck(Component):
             "target_row": (reach, one.target_row, rows),
             "target_column": (reach, one.target_column, columns),
         }
+        if capacity.depthwise:
+            factors["walked"] = (double, one.column_stride, columns)
         self._products = {}
         for name, (width, a, b) in factors.items():
             self._products[name] = product = SerialProduct(width=width, b_bits=max(side + 1, line))
@@ -195,22 +207,22 @@ class DescriptorCheck(Component):
             m.d.comb += passes.start.eq(1)
 
     @staticmethod
-    def _beyond(first: Value, distances: Sequence[Value], after: Value, words: int) -> Value:
-        """Whether words from ``first`` on, and so far away, are not all among so many."""
+    def _reach(first: Value, distances: Sequence[Value], after: Value) -> tuple[Value, Value]:
+        """Return the least and the largest of words from ``first`` on, and so far away."""
         signs = [distance.as_signed() for distance in distances]
         low = sum((Mux(one < 0, one, 0) for one in signs), first)
         high = sum((Mux(one < 0, 0, one) for one in signs), first + after)
-        beyond: Value = (low < 0) | (high >= words)
-        return beyond
+        return low, high
 
     def _code(self, m: Module) -> Value:
         """Return why the descriptor cannot be, or 0."""
         kind = self._said.kind
         computes = kind == Kind.COMPUTE
         wrong = [
-            (~(computes | (kind == Kind.GAIN) | self._brings), Stop.KIND),
+            (~(computes | (kind == Kind.GAIN) | self._apart | self._brings), Stop.KIND),
             *((self._brings & bad, stop) for bad, stop in self._wrong_transfer(m)),
             *((~self._brings & bad, stop) for bad, stop in self._wrong_windows()),
+            *((self._apart & bad, stop) for bad, stop in self._wrong_apart()),
             *((computes & bad, stop) for bad, stop in self._wrong_sums(m)),
         ]
         code: Value = Value.cast(Stop.NONE)
@@ -224,16 +236,55 @@ class DescriptorCheck(Component):
         many = products["positions"].p > capacity.sizes.positions
         long = products["passes"].p > (1 << PASSES_BITS) - 1
         reaches = [products[name].p for name in ("tile_reach", "row_reach")]
-        beyond = self._beyond(one.base, reaches, one.width - 1, capacity.map_words)
-        return [(none | many | long, Stop.POSITIONS), (beyond, Stop.SOURCE)]
+        low, high = self._reach(one.base, reaches, one.width - 1)
+        half = capacity.map_words // 2
+        self._banks = Cat(low < half, high >= half)
+        beyond = (low < 0) | (high >= capacity.map_words)
+        return [
+            (none | (many & ~self._apart) | long, Stop.POSITIONS),
+            (beyond, Stop.SOURCE),
+        ]
+
+    def _beyond_target(self) -> Value:
+        """Whether words are written that are not there."""
+        reaches = [self._products[name].p for name in ("target_row", "target_column")]
+        low, high = self._reach(self._compute.target, reaches, Value.cast(0))
+        beyond: Value = (low < 0) | (high >= self._capacity.map_words)
+        return beyond
+
+    def _wrong_apart(self) -> list[tuple[Value, Stop]]:
+        """Return what is wrong with windows for the depthwise unit."""
+        capacity, one = self._capacity, self._compute
+        if not capacity.depthwise:
+            return []
+        rows, columns = one.last_kernel_row, one.last_kernel_column
+        large = (rows >= KERNEL_SIDE) | (columns >= KERNEL_SIDE) | (one.last_tile != 0)
+        still = (one.row_stride <= 0) | (one.column_stride <= 0) | one.largest
+        long = self._products["walked"].p + columns >= 1 << capacity.side_bits
+        deep = groups_of(KERNEL_SIDE, capacity.depthwise)
+        again = [Mux(self._groups() >= group, rows + 1, 0) for group in range(1, deep)]
+        words = sum(again, one.kernels + rows + 1)
+        return [
+            (large | still | long, Stop.POSITIONS),
+            (self._beyond_target(), Stop.TARGET),
+            (words + HEAD > KERNEL_WORDS, Stop.CONSTANTS),
+        ]
+
+    def _groups(self) -> Value:
+        """Return how many groups of columns a kernel has, less one."""
+        taps = self._capacity.depthwise
+        more = [
+            self._compute.last_kernel_column >= first for first in range(taps, KERNEL_SIDE, taps)
+        ]
+        groups: Value = Value.cast(sum(more))
+        return groups
 
     def _wrong_sums(self, m: Module) -> list[tuple[Value, Stop]]:
         capacity, one, products = self._capacity, self._compute, self._products
         parts = Value.cast(capacity.sizes.parts)
         if capacity.abilities.single:
             parts = parts + (one.single & one.product & ~one.early)
-        reaches = [products[name].p for name in ("target_row", "target_column")]
-        beyond = self._beyond(one.target, reaches, Value.cast(0), capacity.map_words)
+        beyond = self._beyond_target()
         biases = one.bias + products["bias_row"].p + products["bias_column"].p + parts
         depth = capacity.constants
         beyond_constants = (biases > depth) | (one.scale + parts > depth)
@@ -278,10 +329,16 @@ class DescriptorCheck(Component):
                     depth.eq(capacity.tables * TABLE // capacity.beat_bytes),
                     beats.eq(moves.words),
                 ]
-            with m.Default():
+            with m.Case(Space.BIASES, Space.SCALES):
                 m.d.comb += [
                     depth.eq(capacity.constants),
                     beats.eq(moves.words * capacity.step_beats),
+                ]
+        if capacity.depthwise:
+            with m.If(moves.space == Space.KERNELS):
+                m.d.comb += [
+                    depth.eq(KERNEL_WORDS),
+                    beats.eq(times(moves.words, capacity.kernel_beats)),
                 ]
         near_end = moves.near + products["tile_reach"].p + moves.words
         far_end = moves.far + products["passes"].p + beats
@@ -326,7 +383,9 @@ class DescriptorCheck(Component):
                 f"{name}column_stride": (windows[name][1], windows[other][1]),
                 f"{name}row_step": tuple(products[f"{n}row_step"].p for n in (name, other)),
             }
-            derived |= {field: Mux(one.largest, b, a) for field, (a, b) in pairs.items()}
+            inside_out = one.largest | self._apart
+            derived |= {field: Mux(inside_out, b, a) for field, (a, b) in pairs.items()}
+        derived |= self._give_apart(m)
         layouts = layouts_for(self._capacity)
         for name, _ in layouts.read:
             value = derived[str(name)] if name in derived else one[name]
@@ -339,6 +398,34 @@ class DescriptorCheck(Component):
             told.loads.eq(self._said.loads),
             told.stores.eq(self._said.stores),
         ]
+
+    def _give_apart(self, m: Module) -> dict[str, Value]:
+        """Say what the depthwise unit is told; return what of it readers are told otherwise.
+
+        For each row of windows it walks through all columns under them, one by one; inside a
+        column through the kernel's rows, each as often as there are groups of columns.
+        """
+        capacity, one, told = self._capacity, self._compute, self.o.payload
+        if not capacity.depthwise:
+            return {}
+        m.d.comb += [
+            told.depthwise.eq(self._said.depthwise),
+            told.banks.eq(self._banks),
+            told.apart.kernels.eq(one.kernels),
+            told.apart.before.eq(one.last_kernel_column),
+            told.apart.between.eq(one.column_stride - 1),
+        ]
+        walked = self._products["walked"].p + one.last_kernel_column
+        columns = {
+            "last_column": (self._groups(), one.last_kernel_column, one.last_column),
+            "column_stride": (Const(0), one.column_tap, one.column_stride),
+            "last_kernel_column": (walked, one.last_column, one.last_kernel_column),
+            "kernel_column_stride": (Const(1), one.column_stride, one.column_tap),
+        }
+        return {
+            name: Mux(self._apart, apart, Mux(one.largest, inside_out, plain))
+            for name, (apart, inside_out, plain) in columns.items()
+        }
 
 
 assert len(Weights) == LARGE_DIAGONAL

@@ -1,9 +1,16 @@
 """Products of numbers that there is time for: a bit a cycle, no multiplier."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import C, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from hw.parts.ports import Component
+
+
+def times(value: Value, factor: int) -> Value:
+    """Return ``value`` times a constant, as a sum: synthesis would take a multiplier."""
+    places = [place for place in range(factor.bit_length()) if factor >> place & 1]
+    product: Value = sum((value << place for place in places), C(0, 1))
+    return product
 
 
 class SerialProduct(Component):

@@ -15,6 +15,7 @@ from golden.accelerator.external.format import common_fields, compute_fields
 from golden.accelerator.external.program import ExternalProgram
 from hw.accelerator.external.bus import ReadId
 from hw.accelerator.external.core import LOADS_DEPTH, PROGRAM_DEPTH
+from hw.accelerator.external.depthwise_timing import DepthwiseTiming
 from hw.accelerator.external.port_timing import EVERY_CYCLE, MemoryPace, PortTiming, ReadsTiming
 from hw.accelerator.external.transfer_timing import LoadsTiming, StoresTiming
 from hw.accelerator.external.unit_timing import LoaderTiming, RowsTiming, UnitsTiming
@@ -75,6 +76,8 @@ class CheckTiming:
 class ExternalTimeline:
     """Follows a program: exactly with a memory of any latency that gives a beat every cycle.
 
+    What a depthwise unit does is counted as if nobody else read or wrote maps then.
+
     Regions begin at multiples of a burst, and memory answers in order.
 
     Parameters
@@ -105,6 +108,7 @@ class ExternalTimeline:
         self._rows = RowsTiming(capacity, weights)
         self._loads = LoadsTiming(capacity, reads=loads)
         self._stores = StoresTiming(capacity, memory=memory)
+        self._depthwise = DepthwiseTiming(capacity)
         self._loader = LoaderTiming(capacity, self._rows)
         self._units = UnitsTiming(capacity, self._loader, self._stores.holds, self._loads.writes)
         self._check = CheckTiming(capacity, program.descriptors, descriptors, [], [])
@@ -119,7 +123,8 @@ class ExternalTimeline:
     @cached_property
     def cycles(self) -> int:
         """Of a frame."""
-        over = [self.ends[-1], *self._loads.done[-1:], *self._stores.done[-1:]]
+        units = (self._loads, self._stores, self._depthwise)
+        over = [self.ends[-1], *(when for unit in units for when in unit.done[-1:])]
         return max(over) + 1 + _END
 
     def _begin_frame(self) -> None:
@@ -177,6 +182,8 @@ class ExternalTimeline:
                 self._loads.begin(begins, one)
             elif one.kind == Kind.STORE:
                 self._stores.begin(begins, one)
+            elif one.kind == Kind.DEPTHWISE:
+                self._depthwise.begin(begins, one)
             else:
                 if one.kind == Kind.GAIN:
                     self._units.gain(begins)
@@ -205,6 +212,7 @@ class ExternalTimeline:
         for kind, unit, left in (
             (Kind.LOAD, self._loads, one.loads),
             (Kind.STORE, self._stores, one.stores),
+            (Kind.DEPTHWISE, self._depthwise, one.depthwise),
         ):
             over = len(unit.begun) - left
             if left < ANY and over > 0:

@@ -9,7 +9,8 @@ from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.sizes import DATA_BITS
 from hw.accelerator.constants import fill_layout
 from hw.accelerator.external.bus import beat_signature, block_layout
-from hw.accelerator.external.layout import layouts_for, transfer_layout
+from hw.accelerator.external.layout import kernels_layout, layouts_for, transfer_layout
+from hw.accelerator.external.products import times
 from hw.accelerator.reader import ADDRESS_STAGES
 from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Component, Stream, View, flipped
@@ -29,7 +30,11 @@ def beats_of(capacity: Capacity, moves: View) -> Value:
     maps = moves.words * capacity.word_beats
     steps = moves.words * capacity.step_beats
     tables = moves.space == Space.TABLES
-    beats: Value = Mux(moves.space == Space.MAPS, maps, Mux(tables, moves.words, steps))
+    others = Mux(tables, moves.words, steps)
+    if capacity.depthwise:
+        kernels = times(moves.words, capacity.kernel_beats)
+        others = Mux(moves.space == Space.KERNELS, kernels, others)
+    beats: Value = Mux(moves.space == Space.MAPS, maps, others)
     return beats
 
 
@@ -173,6 +178,8 @@ class Loads(Component):
         A word of a map; it is written where `w_ready` is high.
     fill : Out
         A constant that is written.
+    kernels : Out
+        A word of kernels that is written; only where there is a depthwise unit.
     done : Out
         Pulse: all of a transfer is written.
     """
@@ -186,14 +193,17 @@ class Loads(Component):
     w_data: Signal
     w_ready: Signal
     fill: View
+    kernels: View
     done: Signal
 
     def __init__(self, capacity: Capacity) -> None:
         self._capacity = capacity
+        kernels = {"kernels": Out(kernels_layout(capacity))} if capacity.depthwise else {}
         super().__init__(
             {
                 "task": In(stream.Signature(task_layout(capacity))),
                 "halt": In(1),
+                **kernels,
                 "block": Out(stream.Signature(block_layout(capacity))),
                 "i": In(beat_signature(capacity)),
                 "w_en": Out(1),
@@ -232,11 +242,14 @@ class Loads(Component):
     def _write(self, m: Module, words: WordWalk, space: Signal, busy: Signal) -> None:
         """Put beats together, and write a word with the last; of a table, each byte."""
         capacity = self._capacity
-        n_beats = max(capacity.word_beats, capacity.step_beats)
+        n_beats = max(capacity.word_beats, capacity.step_beats, capacity.kernel_beats)
         beats = Signal(capacity.data_bits * n_beats)  # the last one highest
         have = Signal(range(max(n_beats, capacity.beat_bytes) + 1))
         maps, tables = space == Space.MAPS, space == Space.TABLES
-        need = Mux(maps, capacity.word_beats, Mux(tables, 1, capacity.step_beats))
+        others = Mux(tables, 1, capacity.step_beats)
+        if capacity.depthwise:
+            others = Mux(space == Space.KERNELS, capacity.kernel_beats, others)
+        need = Mux(maps, capacity.word_beats, others)
         full = Signal()  # a word is there
         byte = Signal(range(capacity.beat_bytes + 1))
         wrote = Signal()
@@ -285,6 +298,12 @@ class Loads(Component):
             fill.addr.eq(Mux(tables, Cat(byte[:byte_bits], words.address), words.address)),
             fill.word.eq(Mux(tables, entry, step)),
         ]
+        if capacity.depthwise:
+            m.d.comb += [
+                self.kernels.en.eq(wrote & (space == Space.KERNELS)),
+                self.kernels.addr.eq(words.address),
+                self.kernels.word.eq(beats[-capacity.data_bits * capacity.kernel_beats :]),
+            ]
 
 
 class Stores(Component):
@@ -303,8 +322,8 @@ class Stores(Component):
     o : Out, stream of beats
     written : In
         All that was to be written is answered for.
-    hold : Out
-        A map's word will be read `ADDRESS_STAGES` cycles later: no other.
+    hold, ahead : Out
+        A map's word will be read `ADDRESS_STAGES` cycles later: no other; its address.
     r_en, r_addr, r_data : Out, In
         Then.
     done : Out
@@ -317,6 +336,7 @@ class Stores(Component):
     o: Stream
     written: Signal
     hold: Signal
+    ahead: Signal
     r_en: Signal
     r_addr: Signal
     r_data: Signal
@@ -332,6 +352,7 @@ class Stores(Component):
                 "o": Out(beat_signature(capacity)),
                 "written": In(1),
                 "hold": Out(1),
+                "ahead": Out(range(capacity.map_words)),
                 "r_en": Out(1),
                 "r_addr": Out(range(capacity.map_words)),
                 "r_data": In(DATA_BITS * capacity.sizes.tile),
@@ -365,6 +386,7 @@ class Stores(Component):
             self.hold.eq(reads & buffer.credit),
             buffer.take.eq(self.hold),
             words.step.eq(self.hold),
+            self.ahead.eq(words.address),
             self.r_en.eq(delay_valid(m, self.hold, ADDRESS_STAGES, name="reads")),
             self.r_addr.eq(delay(m, words.address, ADDRESS_STAGES, name="address")),
             buffer.i.valid.eq(delay_valid(m, self.hold, late, name="there")),

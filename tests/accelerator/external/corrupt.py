@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from golden.accelerator.descriptor import Descriptor, Kind, Norm, Region, Space
-from golden.accelerator.external.capacity import HEADER_WORDS, Capacity
+from golden.accelerator.external.capacity import HEADER_WORDS, KERNEL_WORDS, Capacity
 from golden.accelerator.external.format import pack_descriptor
 from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.external.registers import Stop
@@ -92,6 +92,30 @@ def wrong_descriptors(capacity: Capacity) -> list[Wrong]:
         Wrong(Stop.REGION, store, "transfer", {"region": Region.INPUT}),
         Wrong(Stop.REGION, store, "transfer", {"region": Region.PROGRAM}),
         Wrong(Stop.REGION, store, "transfer", {"space": Space.BIASES, "near": 0, "words": 1}),
+    ]
+
+
+def wrong_kernels(capacity: Capacity) -> list[Wrong]:
+    """Return likewise what the depthwise unit cannot do."""
+    words, apart = capacity.map_words, Kind.DEPTHWISE
+    return [
+        Wrong(Stop.POSITIONS, apart, "windows", {"kernel_rows": 8}),
+        Wrong(Stop.POSITIONS, apart, "windows", {"kernel_columns": 8}),
+        Wrong(Stop.POSITIONS, apart, "windows", {"row_stride": 0}),
+        Wrong(Stop.POSITIONS, apart, "windows", {"column_stride": -1}),
+        Wrong(Stop.POSITIONS, apart, "windows", {"largest": True}),
+        Wrong(Stop.POSITIONS, apart, "windows", {"tiles": 2}),
+        Wrong(Stop.POSITIONS, apart, "windows", {"columns": 1 << capacity.side_bits}),
+        Wrong(Stop.POSITIONS, apart, "source", {"width": 0}),
+        Wrong(Stop.SOURCE, apart, "source", {"base": words - 1}),
+        Wrong(Stop.TARGET, apart, "finish", {"target": words - 1}),
+        Wrong(Stop.CONSTANTS, apart, "", {"weight_address": KERNEL_WORDS - 3}),
+        Wrong(
+            Stop.TARGET,
+            Kind.LOAD,
+            "transfer",
+            {"space": Space.KERNELS, "near": KERNEL_WORDS - 1, "words": 2},
+        ),
     ]
 
 

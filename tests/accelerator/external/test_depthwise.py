@@ -1,21 +1,26 @@
 """Kernels a channel on a unit of their own: in the model, what the network's integers are."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from golden.accelerator.abilities import ALL
 from golden.accelerator.descriptor import ANY, Kind, Space, Windows
 from golden.accelerator.external.capacity import KERNEL_SIDE, KERNEL_WORDS, Capacity
 from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.depthwise import BIASED_BITS, Record
 from golden.accelerator.external.program import ExternalProgram
+from golden.accelerator.external.registers import Stop
 from golden.accelerator.sizes import Sizes
 from golden.accelerator.words import maps_of
 from golden.inputs.errors import ParameterError
 from golden.network.network import Network
 from golden.numbers.interval import wrap
-from tests.accelerator.external.bench import CAPACITY, frames_as_bytes
+from hw.simulate.external import ExternalBench
+from tests.accelerator.external.bench import CAPACITY, MEMORY, Session, built, frames_as_bytes
+from tests.accelerator.external.corrupt import broken, ends, recovers, scrambled, wrong_kernels
 from tests.accelerator.networks import Builder, grouped, metaformer, wide
 
 TAPS = (3, 4, 5, 7)
@@ -42,8 +47,8 @@ def windows() -> tuple[Builder, Network]:
 
 def many() -> tuple[Builder, Network]:
     """Return more kernels than are kept at a time."""
-    b = Builder((KERNEL_WORDS, 3, 2), seed=8)
-    channels = KERNEL_WORDS
+    channels = KERNEL_WORDS // 2
+    b = Builder((channels, 3, 2), seed=8)
     return b, b.network(b.convolution("image", channels, KERNEL_SIDE, groups=channels))
 
 
@@ -104,6 +109,54 @@ def test_record_is_what_was_packed(taps: int, rows: int, columns: int) -> None:
     again = Record.unpacked(words, taken, capacity)
     for part in ("kernel", "bias", "multiplier", "shift"):
         np.testing.assert_array_equal(getattr(again, part), getattr(record, part))
+
+
+BUILT = replace(CAPACITY, abilities=ALL, depthwise=3)
+FUZZED = 40
+"""Programs of this test; `scripts/soak_external.py` has 2,000."""
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[ExternalBench]:
+    """One Verilog for all programs."""
+    with ExternalBench(built(BUILT), MEMORY) as bench:
+        yield bench
+
+
+def session_of(bench: ExternalBench, name: str) -> Session:
+    """Put a program into memory."""
+    builder, network = NETWORKS[name]()
+    program = compile_external(network, BUILT)
+    return Session(bench, program, frames_as_bytes(builder.images(2, network), BUILT.sizes))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_verilog_does_what_the_program_does(bench: ExternalBench, name: str) -> None:
+    session = session_of(bench, name)
+    for settings in ({}, {"latency": 7, "stall": 300, "reorder": 1}):
+        session.set(**settings)
+        outcome = session.run()
+        assert outcome.code == Stop.NONE
+        assert session.right, settings
+
+
+def test_wrong_descriptors(bench: ExternalBench) -> None:
+    session = session_of(bench, "windows")
+    session.set()
+    for wrong in wrong_kernels(BUILT):
+        image, number = broken(session.program, wrong)
+        outcome = ends(session, image)
+        assert (outcome.code, outcome.descriptor) == (wrong.stop, number), wrong
+    assert recovers(session)
+
+
+def test_anything(bench: ExternalBench) -> None:
+    session = session_of(bench, "windows")
+    session.set(latency=3, reorder=1)
+    generator = np.random.default_rng(14)
+    for _ in range(FUZZED):
+        ends(session, scrambled(session.program, generator))
+    assert recovers(session)
 
 
 def test_who_takes_it_waits() -> None:

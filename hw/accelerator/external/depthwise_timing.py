@@ -1,0 +1,66 @@
+"""About when the depthwise unit is done with what: as if nobody else read or wrote maps."""
+
+from dataclasses import dataclass, field
+
+from golden.accelerator.descriptor import Descriptor
+from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.external.depthwise import groups_of
+from hw.accelerator import reader
+from hw.accelerator.external.depthwise import DepthwisePost
+
+TASKS = 3
+"""Descriptors that wait for the one before."""
+_TOLD = 4
+"""Cycles from a descriptor's beginning to the unit's first address."""
+_SLID = 12
+"""From a window's last word to its first sum that is scaled."""
+
+
+@dataclass
+class DepthwiseTiming:
+    """Follows the unit: windows are read while those before are scaled.
+
+    Parameters
+    ----------
+    capacity
+        Of the accelerator.
+
+    Attributes
+    ----------
+    begun, done
+        When each descriptor began, and its last word is written.
+    """
+
+    capacity: Capacity
+    begun: list[int] = field(default_factory=list)
+    done: list[int] = field(default_factory=list)
+    _taken: list[int] = field(default_factory=list)
+    _free: int = 0
+    _scaled: int = 0
+
+    @property
+    def room_from(self) -> int:
+        """When the next one may be given to it."""
+        return self._taken[-TASKS] + 1 if len(self._taken) >= TASKS else 0
+
+    def begin(self, begins: int, one: Descriptor) -> None:
+        """Follow a descriptor."""
+        capacity, windows = self.capacity, one.windows
+        start = max(begins + _TOLD, self._free)
+        positions = windows.positions * (capacity.sizes.tile // capacity.depthwise_scalers)
+        read = start + reader.LATENCY + steps_of(one, capacity)
+        last = max(read + _SLID, max(start + reader.LATENCY, self._scaled) + positions)
+        self._taken.append(start)
+        # What is kept of a tile has one place beside that which is at work.
+        self._free = max(read, self._scaled)
+        self._scaled = last
+        self.begun.append(begins)
+        self.done.append(last + DepthwisePost.latency_on(capacity.sizes.target))
+
+
+def steps_of(one: Descriptor, capacity: Capacity) -> int:
+    """Return how many words the unit reads for a descriptor."""
+    windows = one.windows
+    walked = (windows.columns - 1) * windows.column_stride + windows.kernel_columns
+    column = windows.kernel_rows * groups_of(windows.kernel_columns, capacity.depthwise)
+    return windows.rows * walked * column
