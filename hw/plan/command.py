@@ -20,7 +20,7 @@ from hw.plan.memories import MEMORIES, memory_named
 from hw.plan.network import PlannedNetwork, converted, published
 from hw.plan.operators import FILE, whole
 from hw.plan.search import Planner
-from hw.plan.whole import Wanted, told, whole_plan
+from hw.plan.whole import Planned, told, whole_plan
 from hw.predict import reservation
 from hw.targets.registry import device_named
 
@@ -140,7 +140,7 @@ def _on_accelerator(
                 raise ParameterError(name, "left out without --memory", value)
         return False
     hertz = _within("clock", clock, _CLOCK) * 1e6
-    wanted = Wanted(device_named(device), hertz, memory_named(memory, hertz), tile, scalers)
+    wanted = Planned(device_named(device), hertz, memory_named(memory, hertz), tile, scalers)
     plan = whole_plan(folder, wanted)
     for line in told(plan):
         click.echo(line)

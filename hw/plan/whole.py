@@ -32,7 +32,7 @@ _CODE = ("golden/accelerator", "golden/matrix", "golden/network", "hw/accelerato
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Planned:
     """What a plan is for.
 
     Parameters
@@ -54,7 +54,7 @@ class Wanted:
     scalers: int | None = None
 
 
-def capacities(network: Network, wanted: Wanted) -> Iterator[Capacity]:
+def capacities(network: Network, wanted: Planned) -> Iterator[Capacity]:
     """Yield accelerators that fit the device, the largest first."""
     usable, abilities = wanted.device.usable, abilities_for([network])
     for tile in _TILES if wanted.tile is None else (wanted.tile,):
@@ -72,7 +72,7 @@ def capacities(network: Network, wanted: Wanted) -> Iterator[Capacity]:
                     yield capacity
 
 
-def whole_plan(folder: Path, wanted: Wanted) -> dict[str, Any]:
+def whole_plan(folder: Path, wanted: Planned) -> dict[str, Any]:
     """Return the plan of what `hw.convert --whole` wrote to ``folder``; it is kept.
 
     Raises
@@ -97,7 +97,7 @@ def whole_plan(folder: Path, wanted: Wanted) -> dict[str, Any]:
     return plan
 
 
-def _planned(network: Network, capacity: Capacity, wanted: Wanted) -> dict[str, Any]:
+def _planned(network: Network, capacity: Capacity, wanted: Planned) -> dict[str, Any]:
     program = compile_external(network, capacity, packs=True)
     cycles, layers = predicted(network, program, wanted.memory)
     cost, usable = predict_external(capacity), wanted.device.usable
@@ -169,7 +169,7 @@ def _code() -> str:
     return digest.hexdigest()
 
 
-def _key(folder: Path, wanted: Wanted) -> str:
+def _key(folder: Path, wanted: Planned) -> str:
     digest = hashlib.sha256(f"{_code()} {wanted!r}".encode())
     for name in (CONFIG, WEIGHTS):
         path = folder / name

@@ -46,7 +46,7 @@ def test_plan(
 
 
 def test_the_largest_that_fits() -> None:
-    wanted = whole.Wanted(device_named("lfe5u-85f-6"), 150e6, memory_named("ddr3-x16", 150e6))
+    wanted = whole.Planned(device_named("lfe5u-85f-6"), 150e6, memory_named("ddr3-x16", 150e6))
     best = next(whole.capacities(grouped()[1], wanted))
     cost = predict_external(best)
     assert best.sizes.tile == 16
