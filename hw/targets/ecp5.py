@@ -84,12 +84,18 @@ def _mult18(m: Module, name: str, a: Value, b: Value) -> Value:
     """Instantiate a MULT18X18D with its operand and output registers, and others beside it.
 
     Above 300 MHz, which nothing around it reaches, it would need its pipeline register too.
+
+    Operands stand at the top: zeros below are the block's own, where copies of a sign above would
+    each be a wire to route, into the columns that have the most of them.
     """
     operands: dict[str, Value] = {}
+    spare = 0
     for port, value in (("A", a), ("B", b)):
         near = delay(m, value, 1, name=f"{port.lower()}_beside_{name}")
         wide = Signal(signed(_MULT18_BITS), name=f"{port.lower()}_{name}")
-        m.d.comb += wide.eq(near)
+        below = _MULT18_BITS - len(value)
+        m.d.comb += wide.eq(Cat(C(0, below), near))
+        spare += below
         operands |= {f"i_{port}{bit}": wide[bit] for bit in range(_MULT18_BITS)}
     p = Signal(signed(2 * _MULT18_BITS), name=f"p_{name}")
     registers = {
@@ -121,7 +127,7 @@ def _mult18(m: Module, name: str, a: Value, b: Value) -> Value:
         i_CE0=Const(1, 1),
         i_RST0=Const(0, 1),
     )
-    return delay(m, p, 1, name=f"beside_{name}")
+    return delay(m, p[spare:].as_signed(), 1, name=f"beside_{name}")
 
 
 _BLOCK_SHAPES = ((18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
