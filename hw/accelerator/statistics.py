@@ -6,7 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from golden.accelerator.sizes import CENTRED_BITS, SUM_BITS
 from hw.accelerator.layout import Layouts
+from hw.parts.operands import ONE, ZERO, Operands, bits_of
 from hw.parts.ports import Component, View, view
+from hw.primitives.adder import chosen_sum
 from hw.primitives.memory import Memory
 
 ROOT_BITS = 17
@@ -16,8 +18,8 @@ _SPREAD_BITS = 62
 _VALUE_BITS = 32
 _STEPS = (32, 16, 8, 4, 2)
 """By which it is shifted to that, each or not."""
-_REMAINDER_BITS = 54
-"""Of what is left of 2^62, at a bit of the root, and of what is taken off it."""
+_REST_BITS = 55
+"""Of what is left of 2^62, at a bit of the root, less what that would take off it."""
 
 
 def total_bits(channels: int) -> int:
@@ -27,7 +29,7 @@ def total_bits(channels: int) -> int:
 
 def cycles_of(channels: int) -> int:
     """Cycles from a position's sums to its statistics, for layer norms of so many channels."""
-    return total_bits(channels) + len(_STEPS) + ROOT_BITS + 4
+    return total_bits(channels) + len(_STEPS) + ROOT_BITS + 5
 
 
 INTERVAL = 1
@@ -173,23 +175,48 @@ class Statistics(Component):
         return spread
 
     def _root(self, m: Module, count: Signal, spread: Signal, found: View) -> None:
-        """Find the largest r with ``r^2 v <= 2^62``, a bit a cycle.
+        """Find the largest r with ``r^2 v <= 2^62``, a bit a cycle, one carry chain each.
 
-        At bit k, of what is left of 2^62 all is a multiple of 4^k: `left` and `taken` are without
-        that, and `product` is what is found of r times v, without 2^(k + 1).
+        At bit k, with R found above it, ``rest`` is ``(2^62 - (R + 2^k)^2 v) / 4^k``, and its sign
+        tells the bit. The next one goes on from it, right or wrong, so no bit waits for a choice:
+        with ``t = v (2 R / 2^k + 1)`` in it, four times that less ``above = 2 t + 3 v`` where the
+        bit is 1, and ``below = 2 t + v`` more where it is 0.
         """
         begin = cycles_of(self._channels) - 1 - ROOT_BITS
-        left = Signal(_REMAINDER_BITS)
-        product = Signal(_REMAINDER_BITS - 3)
-        taken = Signal(_REMAINDER_BITS)
+        rest, above, below, threefold, fivefold = (
+            Signal(signed(_REST_BITS), name=name)
+            for name in ("rest", "above", "below", "threefold", "fivefold")
+        )
         value = spread[-_VALUE_BITS:]
-        fits = Signal()
-        m.d.comb += [taken.eq((product << 2) + value), fits.eq(left >= taken)]
+        fits = ~rest[-1]
         with m.If(count == 0):
-            m.d.sync += [left.eq(1 << _VALUE_BITS - 2), product.eq(0), found.root.eq(0)]
+            m.d.sync += found.root.eq(0)
+        with m.Elif(count == begin - 1):
+            m.d.sync += [
+                rest.eq((1 << _VALUE_BITS - 2) - value),
+                *(times.eq((value << 1) + value) for times in (threefold, below)),
+                *(times.eq((value << 2) + value) for times in (fivefold, above)),
+            ]
         with m.Elif((count >= begin) & (count < begin + ROOT_BITS)):
             m.d.sync += [
-                left.eq(Mux(fits, left - taken, left) << 2),
-                product.eq((product << 1) + Mux(fits, value, 0)),
+                rest.eq(self._grown(m, rest, 2, fits, minus=above, plus=below)),
+                above.eq(self._grown(m, above, 1, ~fits, minus=fivefold, plus=threefold)),
+                below.eq(self._grown(m, below, 1, ~fits, minus=threefold, plus=fivefold)),
                 found.root.eq((found.root << 1) | fits),
             ]
+
+    def _grown(
+        self, m: Module, word: Signal, places: int, takes: Value, *, minus: Signal, plus: Signal
+    ) -> Value:
+        """Return ``word`` so many places up, less ``minus`` if it ``takes``, else plus ``plus``."""
+        grown = [*[ZERO] * places, *bits_of(word, word.name)]
+        taken = [~bit for bit in bits_of(minus, minus.name)]
+        return chosen_sum(
+            m,
+            takes,
+            Operands(grown, taken, ONE),
+            Operands(grown, bits_of(plus, plus.name)),
+            width=_REST_BITS,
+            target=self._sizes.target,
+            name=f"{word.name}_next",
+        )
