@@ -82,7 +82,7 @@ def whole_plan(folder: Path, wanted: Planned) -> dict[str, Any]:
     """
     kept = KEPT / f"{_key(folder, wanted)}.json"
     if kept.is_file():
-        found: dict[str, Any] = json.loads(kept.read_text())
+        found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
         return found
     network = read_network(folder / CONFIG)
     capacity = next(capacities(network, wanted), None)
@@ -92,7 +92,7 @@ def whole_plan(folder: Path, wanted: Planned) -> dict[str, Any]:
     plan = _planned(network, capacity, wanted)
     kept.parent.mkdir(parents=True, exist_ok=True)
     part = kept.with_suffix(".part")
-    part.write_text(json.dumps(plan))
+    part.write_text(json.dumps(plan), encoding="utf-8")
     part.replace(kept)
     return plan
 

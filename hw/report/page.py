@@ -63,7 +63,7 @@ def render(subjects: Sequence[Subject], *, simulate: Path | None) -> str:
     )
     environment.filters["number"] = _number
     template = environment.from_string(
-        files(__package__).joinpath("page.html.j2").read_text("utf-8")
+        files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
     )
     comparison = _comparison(parts) if len(parts) > 1 else None
     return template.render(parts=parts, comparison=comparison, far_off=FAR_OFF)
