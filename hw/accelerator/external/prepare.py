@@ -221,8 +221,8 @@ class DescriptorCheck(Component):
         wrong = [
             (~(computes | (kind == Kind.GAIN) | self._apart | self._brings), Stop.KIND),
             *((self._brings & bad, stop) for bad, stop in self._wrong_transfer(m)),
-            *((~self._brings & bad, stop) for bad, stop in self._wrong_windows()),
             *((self._apart & bad, stop) for bad, stop in self._wrong_apart()),
+            *((~self._brings & bad, stop) for bad, stop in self._wrong_windows()),
             *((computes & bad, stop) for bad, stop in self._wrong_sums(m)),
         ]
         code: Value = Value.cast(Stop.NONE)
