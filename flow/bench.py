@@ -118,7 +118,8 @@ class Result:
     def entry(self) -> dict[str, Any]:
         """Return this as JSON has it."""
         derived = ("msamples", "msamples_per_multiplier", "copies", "full_device_msamples")
-        return asdict(self) | {name: getattr(self, name) for name in derived}
+        figures = {name: getattr(self, name) for name in derived}
+        return asdict(self) | {"report": self.report and self.report.entry()} | figures
 
 
 def cases(engines: Sequence[str], lengths: Sequence[int]) -> list[Case]:
@@ -205,7 +206,7 @@ class LayerResult:
 
     def entry(self) -> dict[str, Any]:
         """Return this as JSON has it."""
-        return asdict(self) | {"frames": self.frames}
+        return asdict(self) | {"report": self.report.entry(), "frames": self.frames}
 
 
 def measure_layer(config: Path, means: Means) -> LayerResult:

@@ -97,12 +97,13 @@ class Report:
         seeds = {int(seed): fmax for seed, fmax in entry["seeds"].items()}
         return cls(**{**entry, "seeds": seeds, "critical_path": path})
 
+    def entry(self) -> dict[str, Any]:
+        """Return this as JSON has it; a floorplan only where there is one."""
+        return {key: value for key, value in asdict(self).items() if key != "floorplan" or value}
+
     def json(self) -> bytes:
         """Return this as a JSON file."""
-        entries = {"schema": SCHEMA} | asdict(self)
-        if self.floorplan is None:
-            del entries["floorplan"]
-        return to_json(entries)
+        return to_json({"schema": SCHEMA} | self.entry())
 
     def table(self) -> str:
         """Return this as text for a terminal."""

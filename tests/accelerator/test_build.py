@@ -88,7 +88,7 @@ def test_abilities_are_what_networks_need_and_more() -> None:
     options |= {"tile": 8, "target": "generic", "logic_scalers": 0, "factor_bits": 17}
     assert capacity_for([network], options).abilities == replace(ALL, norm=20)
     wider = capacity_for([network], options | {"norm": 77, "single": True})
-    assert wider.abilities == replace(ALL, norm=77, single=True)
+    assert wider.abilities == replace(ALL, norm=77, single=True, addition=True)
     with pytest.raises(ParameterError, match=r"^Norm must be from 0 to 8192, not 9000$"):
         capacity_for([network], options | {"norm": 9000})
     for abilities in (ALL, replace(ALL, norm=19)):

@@ -18,6 +18,7 @@ from hw.convert.whole.qdq import output_name
 from hw.convert.whole.supported import foreign_text, operations_text, operators_table
 from nets.digits import digits, load_trained
 from tests.convert.whole.builder import Builder
+from tests.convert.whole.plain import plain_options
 
 
 def run(*arguments):
@@ -69,7 +70,7 @@ def test_trained_digits_lose_little_and_are_equal(tmp_path, capsys):
     network = read_network(out / "network.toml")
     assert kinds(network).count("circular") == 8
     # Anyone's onnxruntime, without an option, gives the same.
-    session = onnxruntime.InferenceSession(out / "network.qdq.onnx")
+    session = onnxruntime.InferenceSession(out / "network.qdq.onnx", plain_options())
     for image in x[:5]:
         (name,) = network.outputs
         (theirs,) = session.run([output_name(name)], {network.input: image[None]})

@@ -22,6 +22,7 @@ from hw.convert.whole.functions import FUNCTIONS
 from hw.convert.whole.qdq import output_name, write_qdq
 from hw.convert.whole.quantise import MAKERS
 from hw.convert.whole.referee import Referee, table_of
+from tests.convert.whole.plain import plain_options
 
 SEEDS = 3
 """Of each kind of operator, in both modes; ``make soak`` has many more."""
@@ -158,7 +159,7 @@ def test_own_files_are_computed_in_integers_without_options(kind, tmp_path):
     # Signed maps too: the file's words are not.
     for seed in range(2, 4):
         network, words = Draw(seed, own=True).case(kind)
-        options = onnxruntime.SessionOptions()
+        options = plain_options()
         options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
         options.log_severity_level = 3
         session = onnxruntime.InferenceSession(
