@@ -34,7 +34,7 @@ from hw.run import load_images
 @click.option("--seeds", type=int, default=3, help="Placements; Fmax is their median.  [3]")
 @click.option("--jobs", type=int, default=os.cpu_count(), help="Placements at a time.  [all cores]")
 @click.option("--copies", type=int, default=1, help="Of the build, placed together.  [1]")
-@click.option("--floorplan", is_flag=True, help="Tell where cells are too, for `hw.report`.")
+@click.option("--floorplan", is_flag=True, help="Tell where cells are too.")
 @click.option("--board", help="A self-test's bitstream for a board instead: ulx3s-12f to -85f.")
 @click.option("--weights", type=Path, help="With --board: what was built in.  [NAME.npz]")
 @click.option("--images", type=Path, help="With --board and a network: an .npz file with x.")

@@ -6,7 +6,8 @@ from amaranth.hdl import Module, Signal, Value
 from hw.parts.streams import OutputBuffer
 from sim.prove import Harness, Refuted
 
-TIMEOUT = 240
+TIMEOUT = 600
+"""Seconds, against a search without an end: machines differ threefold, and tests share them."""
 
 
 class BufferContract(Harness):
