@@ -76,7 +76,7 @@ soak: $(VENV)/trained
 	$(RUN) scripts/soak_whole.py
 	$(RUN) scripts/soak_trained.py
 
-bench: $(VENV)/families
+bench: $(VENV)/families $(VENV)/packages
 	$(RUN) scripts/bench.py
 	$(RUN) -m pytest -m bench
 

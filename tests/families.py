@@ -14,6 +14,7 @@ LINES: Mapping[str, str] = {
     "fft": "fft --length 8 --reset aresetn --reset-active low --clock aclk",
     "fermat": "fermat --length 6 --channels 2 --output requantized",
     "loaded": "fermat --length 5 --channels 2 --weights-port --output requantized",
+    "registered": "direct --length 5 --channels 2 --weights-port --registers",
 }
 """Line engines: the rest of their command lines."""
 

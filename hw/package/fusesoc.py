@@ -28,7 +28,7 @@ def fusesoc_files(core: FinishedCore, vectors: StreamVectors | MemoryVectors) ->
         "name": f"{VENDOR}:{LIBRARY}:{core.name}:{core.version}",
         "description": core.about,
         "filesets": _filesets(core, bench),
-        "targets": _targets(core, by_verilator=isinstance(vectors, StreamVectors)),
+        "targets": _targets(core),
     }
     text = "CAPI=2:\n" + "".join(f"{line}\n" for line in _yaml(described))
     return {f"{core.name}.core": text, **bench, **constraints}
@@ -48,8 +48,8 @@ def _filesets(core: FinishedCore, bench: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _targets(core: FinishedCore, *, by_verilator: bool) -> dict[str, Any]:
-    """Return what can be done with ``core``, Verilator's simulation where its bench runs there."""
+def _targets(core: FinishedCore) -> dict[str, Any]:
+    """Return what can be done with ``core``."""
     simulated = ["rtl", *(["models"] if core.models else [])]
     targets: dict[str, Any] = {
         "default": {"filesets": ["rtl"], "toplevel": core.name},
@@ -65,9 +65,7 @@ def _targets(core: FinishedCore, *, by_verilator: bool) -> dict[str, Any]:
             "flow": "sim",
             "flow_options": {"tool": "icarus", "iverilog_options": ["-g2012"]},
         },
-    }
-    if by_verilator:
-        targets["sim_verilator"] = {
+        "sim_verilator": {
             "filesets": [*simulated, "bench"],
             "toplevel": bench_name(core),
             "flow": "sim",
@@ -76,7 +74,8 @@ def _targets(core: FinishedCore, *, by_verilator: bool) -> dict[str, Any]:
                 "mode": "binary",
                 "verilator_options": ["-Wno-fatal", *_TIMED, *_PRECOMPILED, *_WITHOUT_DFG],
             },
-        }
+        },
+    }
     for name, flow in _flows(core):
         targets[name] = {
             "filesets": ["rtl", flow.constraints],

@@ -54,38 +54,48 @@
         s_axi_arvalid = 0;
         s_axi_rready = 0;
     end
+    // It drives ports at the falling edge and looks at them at the rising one: Verilator 5.048 has what
+    // a process that waits assigns before the clocked ones of the same edge look.
     task put(input [LITE-1:0] place, input [31:0] value);
+        reg address_taken, data_taken;
         begin
-            s_axi_awaddr <= place;
-            s_axi_wdata <= value;
-            s_axi_wstrb <= 15;
-            s_axi_awvalid <= 1;
-            s_axi_wvalid <= 1;
-            @(posedge clock);
+            @(negedge clock);
+            s_axi_awaddr = place;
+            s_axi_wdata = value;
+            s_axi_wstrb = 15;
+            s_axi_awvalid = 1;
+            s_axi_wvalid = 1;
             while (s_axi_awvalid || s_axi_wvalid) begin
-                if (s_axi_awready) s_axi_awvalid <= 0;
-                if (s_axi_wready) s_axi_wvalid <= 0;
                 @(posedge clock);
+                address_taken = s_axi_awready;
+                data_taken = s_axi_wready;
+                @(negedge clock);
+                if (address_taken) s_axi_awvalid = 0;
+                if (data_taken) s_axi_wvalid = 0;
             end
-            s_axi_bready <= 1;
+            s_axi_bready = 1;
             @(posedge clock);
             while (!s_axi_bvalid) @(posedge clock);
             if (s_axi_bresp != 0) $fatal(1, "BENCH: register %h must take what is written", place);
-            s_axi_bready <= 0;
+            @(negedge clock);
+            s_axi_bready = 0;
         end
     endtask
     task get(input [LITE-1:0] place, output [31:0] value);
         begin
-            s_axi_araddr <= place;
-            s_axi_arvalid <= 1;
+            @(negedge clock);
+            s_axi_araddr = place;
+            s_axi_arvalid = 1;
             @(posedge clock);
             while (!s_axi_arready) @(posedge clock);
-            s_axi_arvalid <= 0;
-            s_axi_rready <= 1;
+            @(negedge clock);
+            s_axi_arvalid = 0;
+            s_axi_rready = 1;
             @(posedge clock);
             while (!s_axi_rvalid) @(posedge clock);
             value = s_axi_rdata;
-            s_axi_rready <= 0;
+            @(negedge clock);
+            s_axi_rready = 0;
         end
     endtask
 

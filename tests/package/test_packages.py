@@ -30,8 +30,10 @@ needs_fusesoc = pytest.mark.skipif(
 )
 needs_icarus = pytest.mark.skipif(not shutil.which("iverilog"), reason="needs iverilog")
 ALL_OF = ("ipxact:busType", ">m_axi:s_axi<")
-SOME = ("direct", "loaded", "network_axi")
+SOME = ("direct", "loaded", "registered", "network_axi")
 """Families of all kinds of interfaces."""
+CONTROLS = {"registered": 0x18, "network_axi": 0x10}
+"""Where a register is, in families that have them."""
 
 
 @cache
@@ -105,6 +107,16 @@ def test_fusesoc_lints_and_simulates_it(family, tmp_path):
     assert ", all as the model has them" in said
 
 
+@pytest.mark.bench
+@needs_fusesoc
+@pytest.mark.parametrize("family", SOME)
+def test_the_bench_ends_under_verilator(family, tmp_path):
+    status, said = fusesoc(packaged(family), family, "sim_verilator", tmp_path / "work")
+    assert status == 0, said
+    assert f"{family}_tb: " in said
+    assert ", all as the model has them" in said
+
+
 @needs_icarus
 @needs_fusesoc
 @pytest.mark.parametrize(("family", "what"), [("direct", "m_axis"), ("network_axi", "expected")])
@@ -131,10 +143,10 @@ def test_ipyxact_reads_the_component(family):
     assert {port.name for port in component.model.ports.port} == set(core.port)
     names = {interface.name for interface in component.busInterfaces.busInterface}
     assert names >= {"clock", "reset", *(bus.name for bus in core.buses)}
-    if family == "network_axi":
+    if family in CONTROLS:
         (block,) = component.memoryMaps.memoryMap[0].addressBlock
         places = {register.name: register.addressOffset for register in block.register}
-        assert (places["ID"], places["CONTROL"]) == (0, 0x10)
+        assert (places["ID"], places["CONTROL"]) == (0, CONTROLS[family])
 
 
 @pytest.mark.parametrize(
