@@ -11,7 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
-from golden.accelerator.external.program import ExternalProgram, ExternalRun
+from golden.accelerator.external.program import ExternalProgram, ExternalRun, Writes
 from golden.accelerator.sizes import Sizes
 from golden.accelerator.words import frames_of, maps_of
 from golden.inputs.errors import ParameterError, check_range
@@ -164,8 +164,8 @@ class _Inside(Accelerated):
 class _Outside(Accelerated):
     """With memory outside: one frame after the other, as a driver does it.
 
-    Words inside are compared with those that the program's model computes, in their order, which
-    is not that of maps; outputs with the network's.
+    Words inside are compared with those that the program's model writes, at each address of the
+    buffer of maps in their order, which is not that of maps; outputs with the network's.
     """
 
     def __init__(self, product: Built, folder: Path, cache: Path, request: RunOptions) -> None:
@@ -174,8 +174,6 @@ class _Outside(Accelerated):
         self.described = facts["programs"][number]
         self.layered = request.layers
         self._program = external_program_of(facts, self.network, folder, number)
-        if self.layered and self._program.capacity.depthwise:
-            raise ParameterError("layers", "left out where there is a depthwise unit", "given")
         memory = request.memory
         self._frames = ExternalFrames(product, self._program, cache, memory, watched=self.layered)
 
@@ -190,7 +188,7 @@ class _Outside(Accelerated):
             outputs = _split(words_of(ran.output, sizes.tile), network, sizes)
             different = self._compare(outputs, {name: y[0] for name, y in golden.items()})
             if self.layered:
-                different |= _differences(program, frame, ran.made)
+                different |= _differences(program, frame, ran.written)
             o = ran.outcome
             layers: Mapping[str, int] = {}
             if self.layered:
@@ -199,18 +197,36 @@ class _Outside(Accelerated):
             yield Ran(outputs, outputs, o.cycles, different, *counts, layers)
 
 
-def _differences(program: ExternalProgram, frame: bytes, made: Integers) -> Different:
-    """Return how many samples of words differ from the model's, by what they are of."""
+def _differences(program: ExternalProgram, frame: bytes, found: Writes) -> Different:
+    """Return how many samples of words differ from the model's, by what they are of.
+
+    Units do not write in the order of the program; what they write to an address is.
+    """
     model = ExternalRun(program, frame)
     model.output()
-    different: Different = dict.fromkeys(program.finished, 0)
-    first = 0
-    for name, words in zip(program.finished, model.made, strict=True):
-        found = made[first : first + len(words)]
-        missing = (len(words) - len(found)) * words.shape[1]
-        different[name] += int(np.count_nonzero(found != words[: len(found)])) + missing
-        first += len(words)
+    names = list(dict.fromkeys(name for name, _ in model.written))
+    numbers = [names.index(name) for name, one in model.written for _ in one.places]
+    places = np.concatenate([one.places for _, one in model.written])
+    words = np.concatenate([one.words for _, one in model.written])
+    wanted, made = _turns(places), _turns(found.places)
+    common, golden, ours = np.intersect1d(wanted, made, assume_unique=True, return_indices=True)
+    # Words that are missing, or that nothing asked for, are wrong in all their samples.
+    wrong = np.full(len(words), words.shape[1])
+    wrong[golden] = np.count_nonzero(words[golden] != found.words[ours], axis=1)
+    by_name = np.bincount(numbers, weights=wrong, minlength=len(names)).astype(np.int64)
+    different = dict(zip(names, by_name.tolist(), strict=True))
+    different[names[-1]] += (len(made) - len(common)) * words.shape[1]
     return different
+
+
+def _turns(places: Integers) -> Integers:
+    """Return a number for each of ``places``, which says how often it was there before, too."""
+    order = np.argsort(places, kind="stable")
+    ordered = places[order]
+    first = np.searchsorted(ordered, ordered)
+    turns = np.empty_like(places)
+    turns[order] = ordered + ((np.arange(len(places)) - first) << 32)
+    return turns
 
 
 def accelerated(manifest: Path, cache: Path, request: RunOptions) -> Accelerated:

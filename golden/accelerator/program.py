@@ -111,7 +111,7 @@ class Program:
             if one.kind == Kind.TAKE:
                 written.append((name, one.source.base + np.arange(one.windows.positions)))
             elif finishes(one):
-                written.append((name, _places(one)))
+                written.append((name, places_of(one)))
         return tuple(written)
 
     def written(self, words: Integers) -> dict[str, Integers]:
@@ -276,7 +276,7 @@ class ProgramRun:
     def _write(self, one: Descriptor, y: Integers) -> None:
         """Write what is clipped, through a table."""
         words = self._rom.tables[one.finish.table][y & 255] & 255
-        self._maps[_places(one)] = words
+        self._maps[places_of(one)] = words
         self.made.append(wrap(words, 8))
 
     def _addition(self, finish: Finish) -> Addition:
@@ -307,7 +307,7 @@ class ProgramRun:
         return clipped
 
 
-def _places(one: Descriptor) -> Integers:
+def places_of(one: Descriptor) -> Integers:
     """Return the addresses that a descriptor writes, in their order."""
     rows, columns = np.arange(one.windows.rows), np.arange(one.windows.columns)
     finish = one.finish

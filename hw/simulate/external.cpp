@@ -6,8 +6,9 @@
 //   allow ADDRESS LENGTH      forbid                   what may be written; nothing
 //   write REGISTER VALUE      read REGISTER
 //   run CYCLES                until the interrupt, or so many cycles; then for those that follow
-//   watch BYTES FILE          words of so many bytes that are computed go to a file, and when
-//                             descriptors begin to FILE.begins, in cycles from the start on
+//   watch BYTES FILE          words of so many bytes that are written to the buffer of maps go to a
+//                             file, each behind its address of 4 bytes, and when descriptors begin
+//                             to FILE.begins, in cycles from the start on
 //   finish                    nothing is under way, all was answered
 //   traffic                   beats and bursts read, beats and bursts written, bytes outside
 
@@ -105,10 +106,11 @@ struct Talk {
 
 }  // namespace
 
-// Called by what `bind` puts into the accelerator: a word that the post unit gives.
-extern "C" void parc_watched(const svBitVecVal *word) {
-    if (watched.is_open())
-        watched.write(reinterpret_cast<const char *>(word), static_cast<std::streamsize>(word_bytes));
+// Called by what `bind` puts into the accelerator: a word of the buffer of maps.
+extern "C" void parc_watched(int address, const svBitVecVal *word) {
+    if (!watched.is_open()) return;
+    watched.write(reinterpret_cast<const char *>(&address), sizeof address);
+    watched.write(reinterpret_cast<const char *>(word), static_cast<std::streamsize>(word_bytes));
 }
 
 // Likewise: a descriptor begins.

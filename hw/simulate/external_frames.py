@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from golden.accelerator.external.program import ExternalProgram
+from golden.accelerator.external.program import ExternalProgram, Writes
 from golden.accelerator.external.registers import Stop
 from golden.numbers.interval import Integers
 from hw.emit.product import Built
 from hw.simulate.external import BETWEEN, ExternalBench, Moved, Outcome, compiled, unheard
 from hw.simulate.verilator import SimulationError
-from hw.simulate.watch import results_of, watch, watch_begins, words_of
+from hw.simulate.watch import map_ports, watch, watch_begins
 
 _PATIENCE = 1 << 40
 """Cycles: the accelerator itself stops where nothing moves."""
@@ -53,15 +53,16 @@ class ExternalFrame:
         The region of output.
     outcome
         How it ended, and the counters.
-    made
-        int64 ``[n, tile]``: words as they were computed; none unless they were asked for.
+    written
+        All words of the buffer of maps, in the order in which they were written; none unless they
+        were asked for.
     begins
         int64 ``[n]``: when descriptors began, in cycles of the frame; likewise.
     """
 
     output: bytes
     outcome: Outcome
-    made: Integers
+    written: Writes
     begins: Integers
 
 
@@ -101,7 +102,10 @@ class ExternalFrames:
         verilog = dict(product.sources) | product.models
         if watched:
             text = verilog[f"{product.name}.v"].decode()
-            verilog |= watch(*results_of(text), self._tile) | watch_begins(text)
+            capacity = program.capacity
+            halves = 2 if capacity.depthwise else 1
+            ports = map_ports(text, [capacity.map_words // halves] * halves)
+            verilog |= watch(ports, self._tile) | watch_begins(text)
         self._bench = compiled(product.name, verilog).build(cache)
 
     def run(self, frames: list[bytes], moved: Moved = unheard) -> Iterator[ExternalFrame]:
@@ -135,8 +139,14 @@ class ExternalFrames:
                 outcome = bench.wait(_PATIENCE, moved)
                 if outcome.code != Stop.NONE:
                     raise SimulationError(f"{outcome.code.name} at {outcome.descriptor}")
-                made = seen.read_bytes() if self._watched else b""
+                written = seen.read_bytes() if self._watched else b""
                 began = Path(f"{seen}.begins").read_bytes() if self._watched else b""
                 begins = np.frombuffer(began, "<u8").astype(np.int64)
                 output = bench.peek(bases["OUTPUT"], sizes["OUTPUT"])
-                yield ExternalFrame(output, outcome, words_of(made, self._tile), begins)
+                yield ExternalFrame(output, outcome, self._writes(written), begins)
+
+    def _writes(self, read: bytes) -> Writes:
+        """Return what was watched, of its bytes."""
+        records = np.frombuffer(read, np.uint8).reshape(-1, 4 + self._tile)
+        places = records[:, :4].copy().view("<u4").reshape(-1).astype(np.int64)
+        return Writes(places, records[:, 4:].view(np.int8))

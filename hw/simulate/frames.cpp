@@ -91,7 +91,7 @@ class Results {
 }  // namespace
 
 // Called by what `bind` puts beside the watched unit: a word that it writes.
-extern "C" void parc_watched(const svBitVecVal *word) {
+extern "C" void parc_watched(int, const svBitVecVal *word) {
     std::fwrite(word, 1, beat_bytes, watched);
 }
 

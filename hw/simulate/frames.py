@@ -13,7 +13,7 @@ from golden.numbers.interval import Integers
 from hw.accelerator.timing import Timeline
 from hw.emit.product import Built
 from hw.simulate.verilator import Compiled, SimulationError
-from hw.simulate.watch import watch, words_of
+from hw.simulate.watch import Port, watch, words_of
 
 _MAIN = Path(__file__).with_name("frames.cpp")
 
@@ -63,7 +63,8 @@ class Frames:
         self._tile = program.sizes.tile
         verilog = dict(product.sources) | product.models
         if watched:
-            verilog |= watch(f"{product.name}__accelerator", "w_en", self._tile)
+            maps = Port(f"{product.name}__accelerator", "w_en", "w_addr", "w_data")
+            verilog |= watch([maps], self._tile)
         self._watched = sum(len(places) for _, places in program.writes) if watched else 0
         self._bench = Compiled(product.name, verilog, _MAIN).build(cache)
 

@@ -1,34 +1,48 @@
 """Words on their way inside an accelerator, seen by C++: `parc_watched` is called for each."""
 
 import re
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from golden.numbers.interval import Integers, wrap
 
 _TEXT = """\
-module parc_watch(input clk, input en, input [{high}:0] word);
-  import "DPI-C" function void parc_watched(input bit [{high}:0] word);
-  always @(posedge clk) if (en) parc_watched(word);
+module parc_watch_{part}(input clk, input en, input [31:0] address, input [{high}:0] word);
+  import "DPI-C" function void parc_watched(input int address, input bit [{high}:0] word);
+  always @(posedge clk) if (en) parc_watched(address, word);
 endmodule
-bind {module} parc_watch watch(.clk(clk), .en({enable}), .word(w_data));
+bind {module} parc_watch_{part} watch_{part}
+  (.clk(clk), .en({enable}), .address({first} + 32'({address})), .word({word}));
 """
 
 
-def watch(module: str, enable: str, tile: int) -> dict[str, bytes]:
+class Port(NamedTuple):
+    """Where words are written: a module, signals of it, and which address is its first."""
+
+    module: str
+    enable: str
+    address: str
+    word: str
+    first: int = 0
+
+
+def watch(ports: Sequence[Port], tile: int) -> dict[str, bytes]:
     """Return a file that watches what is written to the buffer of maps.
 
     Parameters
     ----------
-    module
-        Where the buffer is.
-    enable
-        Signal there, with which a word is written.
+    ports
+        Of the memories that it is.
     tile
         Bytes of a word.
     """
-    text = _TEXT.format(module=module, enable=enable, high=8 * tile - 1)
-    return {"watch.sv": text.encode()}
+    high = 8 * tile - 1
+    texts = [
+        _TEXT.format(part=part, high=high, **port._asdict()) for part, port in enumerate(ports)
+    ]
+    return {"watch.sv": "".join(texts).encode()}
 
 
 _BEGINS = """\
@@ -42,24 +56,30 @@ bind {module} parc_watch_begins begins(.clk(clk), .en({enable}));
 
 def watch_begins(verilog: str) -> dict[str, bytes]:
     """Return a file that watches when descriptors begin: `parc_began` is called for each."""
-    module, enable = _port_of(verilog, r"program_sequencer sequencer", "go")
+    module, (enable,) = _connected(verilog, r"program_sequencer sequencer", ["go"])
     return {"begins.sv": _BEGINS.format(module=module, enable=enable).encode()}
 
 
-def results_of(verilog: str) -> tuple[str, str]:
-    """Return the module with the post unit in it, and the signal with which that writes."""
-    return _port_of(verilog, r"post_unit post", "w_en")
+def map_ports(verilog: str, words: Sequence[int]) -> list[Port]:
+    """Return where the buffer of maps is written: memories of so many words, one after another."""
+    ports, first = [], 0
+    for number, depth in enumerate(words):
+        unit = rf"memory\w* maps{f'_{number}' if len(words) > 1 else ''}"
+        names = [rf"w(?:rite_)?_{signal}" for signal in ("en", "addr", "data")]
+        module, (enable, address, word) = _connected(verilog, unit, names)
+        ports.append(Port(module, enable, address, word, first))
+        first += depth
+    return ports
 
 
-def _port_of(verilog: str, unit: str, port: str) -> tuple[str, str]:
-    """Return the module that a unit is in, and the signal at a port of it."""
+def _connected(verilog: str, unit: str, ports: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the module that a unit is in, and the signals at ports of it."""
     for module in re.finditer(r"^module (\w+)\(.*?^endmodule", verilog, re.MULTILINE | re.DOTALL):
         inside = rf"^  \w+__{unit} \(.*?^  \);"
         found = re.search(inside, module[0], re.MULTILINE | re.DOTALL)
         if found is not None:
-            signal = re.search(rf"\.{port}\((\w+)\)", found[0])
-            assert signal is not None
-            return module[1], signal[1]
+            signals = [re.search(rf"\.{port}\((\w+)\)", found[0]) for port in ports]
+            return module[1], [signal[1] for signal in signals if signal is not None]
     raise ValueError("Verilog must be an accelerator's")
 
 

@@ -85,6 +85,7 @@ def outside(tmp_path_factory):
     builder, network = metaformer()
     other = folder_of(grouped()[1], folder / "other")
     sizes = ["--positions", "64", "--data-bits", "32", "--scalers", "1", "--map-bytes", "4096"]
+    sizes += ["--depthwise", "3"]
     buffers = ["--constants", "256", "--tables", "4", "--weight-bytes", "1024"]
     first = ["--config", str(folder_of(network, folder / "own")), *sizes, *buffers]
     arguments = ["--memory", "axi", "--config", str(other), *first, "--name", NAME]

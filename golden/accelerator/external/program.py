@@ -13,11 +13,12 @@ from golden.accelerator.external.depthwise import BIASED_BITS, Record, record_of
 from golden.accelerator.external.format import Header, pack_descriptor, pack_rows, padded, scales_of
 from golden.accelerator.external.hazards import beats_of
 from golden.accelerator.external.packing import Packing
-from golden.accelerator.program import Program, ProgramRun, Rom, exactly, finishes
+from golden.accelerator.program import Program, ProgramRun, Rom, exactly, finishes, places_of
 from golden.accelerator.words import frames_of
 from golden.numbers.interval import Integers, wrap
 
 Octets = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.int8]
 
 
 class Traffic(NamedTuple):
@@ -25,6 +26,21 @@ class Traffic(NamedTuple):
 
     read: int
     written: int
+
+
+class Writes(NamedTuple):
+    """Words of the buffer of maps, in the order in which they are written.
+
+    Parameters
+    ----------
+    places
+        int64 ``[n]``: their addresses.
+    words
+        int8 ``[n, tile]``.
+    """
+
+    places: Integers
+    words: Words
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +154,13 @@ def rows_of(one: Descriptor, capacity: Capacity) -> int:
 
 
 class ExternalRun(ProgramRun):
-    """A frame on its way through a program, with memories that are filled."""
+    """A frame on its way through a program, with memories that are filled.
+
+    Attributes
+    ----------
+    written
+        What each descriptor works for that wrote words of maps, and these, so far.
+    """
 
     def __init__(self, program: ExternalProgram, frame: bytes) -> None:
         capacity = program.capacity
@@ -155,6 +177,8 @@ class ExternalRun(ProgramRun):
         inside = Program(sizes, program.descriptors, rom, capacity.map_words, program.names)
         super().__init__(inside, np.zeros((0, sizes.tile), np.int64))
         self._capacity = capacity
+        self._name = ""
+        self.written: list[tuple[str, Writes]] = []
         beat = capacity.beat_bytes
         self.memory = {
             Region.PROGRAM: np.frombuffer(program.image, np.uint8).copy(),
@@ -172,7 +196,8 @@ class ExternalRun(ProgramRun):
             Kind.LOAD: self._load,
             Kind.STORE: self._store,
         }
-        for one in self._program.descriptors:
+        pairs = zip(self._program.names, self._program.descriptors, strict=True)
+        for self._name, one in pairs:
             does[one.kind](one)
         return self.memory[Region.OUTPUT].tobytes()
 
@@ -197,6 +222,13 @@ class ExternalRun(ProgramRun):
         sums = wrap(total + record.bias, BIASED_BITS)
         self._write(one, exactly(sums, record.multiplier, record.shift, one.finish))
 
+    def _write(self, one: Descriptor, y: Integers) -> None:
+        super()._write(one, y)
+        self._note(places_of(one), self.made[-1])
+
+    def _note(self, places: Integers, words: Integers | Octets) -> None:
+        self.written.append((self._name, Writes(places, words.astype(np.int8))))
+
     def _store(self, one: Descriptor) -> None:
         moves = one.transfer
         for near, content in self._blocks(moves, moves.words * self._capacity.word_beats):
@@ -216,6 +248,7 @@ class ExternalRun(ProgramRun):
     def _fill_maps(self, near: int, content: Octets) -> None:
         words = content.reshape(-1, self._tile)
         self._maps[near : near + len(words)] = words
+        self._note(np.arange(near, near + len(words)), words)
 
     def _slots(self, content: Octets) -> Integers:
         words = content.view("<u4").astype(np.int64)
