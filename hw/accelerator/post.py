@@ -22,6 +22,7 @@ from hw.accelerator.statistics import Statistics
 from hw.matrix.unit import result_layout
 from hw.parts.counter import Counter
 from hw.parts.delay import delay, delay_valid
+from hw.parts.fabric_multiplier import FabricMultiplier
 from hw.parts.ports import Component, Stream, View, view
 from hw.parts.requantize import Requantizer
 from hw.parts.tables import Table
@@ -76,7 +77,9 @@ def product_latency(sizes: Sizes, abilities: Abilities) -> int:
     """Cycles that products of two samples take, where there are any."""
     if not abilities.product:
         return 0
-    return SharedMultiplier.latency_on(sizes.target, a_bits=single.FACTOR_BITS) + 1
+    block = SharedMultiplier.latency_on(sizes.target, a_bits=single.FACTOR_BITS)
+    fabric = FabricMultiplier.latency_of(single.FACTOR_BITS) if sizes.logic_scalers else 0
+    return max(block, fabric) + 1
 
 
 def interval(sizes: Sizes) -> int:
@@ -371,17 +374,21 @@ class PostUnit(Component):
 
     def _multiply(self, m: Module, total: Signal, product: Value, lane: int) -> Signal:
         """Return a sum, or the product of the two samples that are in it."""
-        m.submodules[f"product_{lane}"] = multiply = SharedMultiplier(
-            lanes=1, a_bits=single.FACTOR_BITS, b_bits=single.FACTOR_BITS, target=self._sizes.target
-        )
+        bits, sizes = single.FACTOR_BITS, self._sizes
         first, second = single.samples_of(total)
+        multiply: FabricMultiplier | SharedMultiplier
+        if _logic(sizes)[lane]:
+            multiply = FabricMultiplier(lanes=1, a_bits=bits, b_bits=bits, target=sizes.target)
+            m.d.comb += [multiply.a.eq(first), multiply.b[0].eq(second)]
+        else:
+            multiply = SharedMultiplier(lanes=1, a_bits=bits, b_bits=bits, target=sizes.target)
+            m.d.comb += [multiply.a[0].eq(first), multiply.b.eq(second)]
+        m.submodules[f"product_{lane}"] = multiply
         chosen = Signal(signed(SUM_BITS), name=f"chosen_{lane}", reset_less=True)
-        late = delay(m, total, multiply.latency, name=f"total_{lane}_late")
-        m.d.comb += [
-            multiply.a[0].eq(first),
-            multiply.b.eq(second),
-        ]
-        m.d.sync += chosen.eq(Mux(product & ~self._adds, multiply.p[0], late))
+        cycles = product_latency(sizes, self._layouts.abilities) - 1
+        late = delay(m, total, cycles, name=f"total_{lane}_late")
+        made = delay(m, multiply.p[0], cycles - multiply.latency, name=f"product_{lane}_late")
+        m.d.sync += chosen.eq(Mux(product & ~self._adds, made, late))
         return chosen
 
     def _scale(

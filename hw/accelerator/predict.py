@@ -38,9 +38,10 @@ def predict(program: Program) -> Cost:
 def post(sizes: Sizes, abilities: Abilities) -> Cost:
     """Return the multipliers of a `PostUnit`."""
     scaled = product(lanes=1, a_bits=SUM_BITS, b_bits=sizes.factor_bits + 1)
-    lane = []
+    blocks = [scaled]
     if abilities.product:
-        lane.append(product(lanes=1, a_bits=FACTOR_BITS, b_bits=FACTOR_BITS))
+        blocks.append(product(lanes=1, a_bits=FACTOR_BITS, b_bits=FACTOR_BITS))
+    lane = []
     if abilities.single:
         half = product(lanes=1, a_bits=SIGNIFICAND_BITS + 2, b_bits=SIGNIFICAND_BITS // 2 + 1)
         lane.append(half.times(2))
@@ -50,5 +51,5 @@ def post(sizes: Sizes, abilities: Abilities) -> Cost:
             product(lanes=1, a_bits=SUM_BITS, b_bits=ROOT_BITS + 1),
             product(lanes=1, a_bits=wide, b_bits=GAIN_BITS),
         ]
-    blocks = sizes.scalers - sizes.logic_scalers
-    return sum(lane, Cost()).times(sizes.scalers) + scaled.times(blocks)
+    others = sizes.scalers - sizes.logic_scalers
+    return sum(lane, Cost()).times(sizes.scalers) + sum(blocks, Cost()).times(others)

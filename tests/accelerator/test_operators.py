@@ -8,7 +8,7 @@ from golden.accelerator.sizes import Sizes
 from sim.accelerator import KINDS, case_of, compare, run_cases
 from sim.runner import simulators
 
-SIZES = [Sizes(positions=32), Sizes(tile=8, scalers=2, positions=7)]
+SIZES = [Sizes(positions=32), Sizes(tile=8, scalers=2, positions=7, logic_scalers=1)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -18,7 +18,7 @@ def test_program_equals_the_network(kind: str) -> None:
         compare(network, words, SIZES[turn % 2])
 
 
-@pytest.mark.parametrize(("first", "sizes"), [(100, SIZES[0]), (200, SIZES[1])])
+@pytest.mark.parametrize(("first", "sizes"), [(100, SIZES[0]), (500, SIZES[1])])
 def test_verilog_equals_the_program(first: int, sizes: Sizes, tmp_path: Path) -> None:
     """All in one program, one case after the other: every word, and when each map begins."""
     run_cases(range(first, first + len(KINDS)), sizes, tmp_path, simulator=simulators()[-1])
