@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from flow.product import build
 from hw.simulate.verilator import verilator_environment
 from sim.runner import ROOT
 
@@ -147,7 +148,7 @@ def cases() -> Iterator[Case]:
             yield f"{engine}_{number}", [engine, *options.split()], simulator, next(stalls)
     for number, options in enumerate(LOUD):
         name = f"fft_loud_{number}"
-        _run(_build("fft", *options.split(), "--name", f"{name}_quiet", "--out", str(OUT)))
+        build(f"{name}_quiet", ["fft", *options.split()], OUT)
         weights = dict(np.load(OUT / f"{name}_quiet.npz"))
         for key, value in zip(("multiplier", "shift"), GAIN, strict=True):
             weights[key] = np.full_like(weights[key], value)
@@ -160,31 +161,27 @@ def check(case: Case) -> list[str]:
     """Build a case, check it unstalled and stalled, and return what went wrong."""
     name, arguments, simulator, stalled = case
     wrong = []
-    _run(_build(*arguments, "--name", name, "--out", str(OUT)))
+    build(name, arguments, OUT)
     for stall_in, stall_out, pattern in (UNSTALLED, stalled):
         command = [sys.executable, str(CHECK), str(OUT / f"{name}.json")]
         command += ["--weights", str(OUT / f"{name}.npz"), "--simulator", simulator]
         command += ["--stall-in", stall_in, "--stall-out", stall_out, "--pattern", pattern]
-        done = _run(command, check=False)
+        done = _run(command)
         if done.returncode:
             wrong.append(f"{' '.join(arguments)}: {done.stdout.strip()} {done.stderr[-500:]}")
     return wrong
 
 
-def _build(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "hw.build", *arguments]
-
-
-def _run(command: Sequence[str], *, check: bool = True) -> "subprocess.CompletedProcess[str]":
+def _run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
     env = os.environ | verilator_environment(os.environ)
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=check)
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
 
 def main() -> int:
     """Check every case, two at a time; return 1 where one is wrong."""
     grid = list(cases())
     wrong: list[str] = []
-    with ThreadPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(2) as pool:
         for complaints in tqdm(pool.map(check, grid), total=len(grid), desc="conformance"):
             wrong += complaints
     print(*wrong, f"{len(grid)} builds held to the contract, {len(wrong)} complaints", sep="\n")
