@@ -8,7 +8,7 @@ NEW := sys.version_info >= (3, 11)
 # A venv of a Python that is too old, or gone, or one made without pip, is made anew.
 BROKEN := $(shell $(RUN) -c 'import sys, pip; assert $(NEW)' 2>/dev/null || echo broken)
 
-.PHONY: broken help setup demo demo-network test soak bench docs budgets check-budgets lint clean
+.PHONY: broken help setup demo demo-network test soak campaign bench docs budgets check-budgets lint clean
 
 help:
 	@echo "make setup    install everything into $(VENV)"
@@ -16,6 +16,7 @@ help:
 	@echo "make demo-network  whole trained networks, pixels to classes, in generated hardware"
 	@echo "make test     all tests"
 	@echo "make soak     long runs"
+	@echo "make campaign hours of trials, to be gone on with: docs/verification.md"
 	@echo "make bench    place and route, and write docs/benchmarks.md; simulate every netlist"
 	@echo "make docs     write docs/benchmarks.md anew of docs/benchmarks.json"
 	@echo "make budgets  rewrite the budgets of resources and clock"
@@ -75,6 +76,9 @@ soak: $(VENV)/trained
 	$(RUN) scripts/train_scenes.py -o build/scenes
 	$(RUN) scripts/soak_whole.py
 	$(RUN) scripts/soak_trained.py
+
+campaign: $(VENV)/torch
+	$(RUN) scripts/campaign.py $(if $(ONLY),--only $(ONLY))
 
 bench: $(VENV)/families $(VENV)/packages
 	$(RUN) scripts/bench.py

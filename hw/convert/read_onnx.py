@@ -89,6 +89,7 @@ def check_model(path: Path) -> onnx.ModelProto:
         model = onnx.load(path)
         onnx.checker.check_model(model)
         _check_text(model.graph)
+        _check_constants(model.graph)
     except Exception as reason:  # whatever protobuf and the checker raise
         _refuse("a readable ONNX file", f"{path} ({first_line(reason)})")
     return model
@@ -102,6 +103,16 @@ def _check_text(graph: onnx.GraphProto) -> None:
         names += [attribute.name for attribute in node.attribute]
     if not all(isinstance(name, str) for name in names):
         raise ValueError("a name in it is not UTF-8")
+
+
+def _check_constants(graph: onnx.GraphProto) -> None:
+    """Raise where a constant is not what its shape and type say, which ONNX's checker lets pass."""
+    given = (a.t for node in graph.node for a in node.attribute if a.HasField("t"))
+    for tensor in (*graph.initializer, *given):
+        try:
+            numpy_helper.to_array(tensor)
+        except Exception as reason:  # whatever NumPy raises
+            raise ValueError(f"constant {tensor.name!r}: {first_line(reason)}") from None
 
 
 def _opset(model: onnx.ModelProto) -> int:

@@ -3,6 +3,7 @@
 import importlib
 import io
 import logging
+import math
 import operator
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,9 @@ from hw.convert.graph import Graph, Kind, Node, Value, build, placed, to_double
 from hw.convert.operators import conv2d, convolution
 from hw.convert.quantized import ROUNDINGS, Levels, LevelsOf, rounds
 from hw.convert.quantized import levels as levels_of
+
+_LARGEST = 1 << 26
+"""Numbers of an image: half a gigabyte in double precision."""
 
 _INVERSE_FFT = ["fft_irfft", "fft_irfft2", "fft_irfftn", "fft_ifft", "fft_ifft2", "_fft_c2r"]
 _SAME = ["alias", "clone", "contiguous", "detach", "dropout", "lift_fresh_copy", "to", "_to_copy"]
@@ -306,7 +310,7 @@ def check_shape(dimensions: Sequence[str], size: tuple[int, int]) -> tuple[int, 
     Raises
     ------
     ParameterError
-        Where a dimension is free, or height and width are not ``size``.
+        Where a dimension is free, height and width are not ``size``, or it is beyond `_LARGEST`.
     """
     free = [name for name in dimensions if not name.isdecimal()]
     if free:
@@ -316,6 +320,8 @@ def check_shape(dimensions: Sequence[str], size: tuple[int, int]) -> tuple[int, 
         given = "x".join(map(str, size))
         made_for = "x".join(map(str, shape[2:]))
         raise ParameterError("input_size", f"{made_for}, which the model is made for", given)
+    if math.prod(shape) > _LARGEST:
+        _refuse(f"a network of images of at most {_LARGEST:,} numbers", f"of {list(shape)}")
     return shape
 
 

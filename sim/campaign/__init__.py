@@ -1,0 +1,1 @@
+"""Long trials of everything generated, part by part: ``make campaign``."""

@@ -1,0 +1,1 @@
+"""Damaged files in front of every reader."""
