@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-class Writes(Protocol):
+class NodeWriter(Protocol):
     """What writes nodes: `hw.convert.whole.qdq.Writer`."""
 
     def constant(self, name: str, values: npt.NDArray[Any]) -> str:
@@ -28,19 +28,19 @@ class Function:
         Writes it: takes a writer, the name of what it is of, and a prefix; returns its result.
     """
 
-    write: Callable[[Writes, str, str], str]
+    write: Callable[[NodeWriter, str, str], str]
 
 
 def _single(kind: str, **attributes: Any) -> Function:
     return Function(lambda w, x, name: w.node(kind, [x], f"{name}_real", **attributes))
 
 
-def _silu(writer: Writes, x: str, name: str) -> str:
+def _silu(writer: NodeWriter, x: str, name: str) -> str:
     gate = writer.node("Sigmoid", [x], f"{name}_gate")
     return writer.node("Mul", [x, gate], f"{name}_real")
 
 
-def _relu6(writer: Writes, x: str, name: str) -> str:
+def _relu6(writer: NodeWriter, x: str, name: str) -> str:
     ends = [writer.constant(f"{name}_{end}", np.array(end, np.float32)) for end in (0, 6)]
     return writer.node("Clip", [x, *ends], f"{name}_real")
 
