@@ -161,21 +161,41 @@ class _Inside(Accelerated):
             yield Ran(outputs, made, frame.cycles, self._compare(made, wanted))
 
 
-class _Outside(Accelerated):
+class Outside(Accelerated):
     """With memory outside: one frame after the other, as a driver does it.
 
     Words inside are compared with those that the program's model writes, at each address of the
     buffer of maps in their order, which is not that of maps; outputs with the network's.
+
+    Parameters
+    ----------
+    product
+        What was built.
+    network
+        That is run.
+    program
+        Of it, for what was built.
+    described
+        What the manifest says of it, or would.
+    cache
+        Where simulators are kept.
+    request
+        How it is run.
     """
 
-    def __init__(self, product: Built, folder: Path, cache: Path, request: RunOptions) -> None:
-        facts, number = product.manifest, request.program
-        self.network = network_of(facts, folder, number)
-        self.described = facts["programs"][number]
-        self.layered = request.layers
-        self._program = external_program_of(facts, self.network, folder, number)
+    def __init__(
+        self,
+        product: Built,
+        network: Network,
+        program: ExternalProgram,
+        described: Mapping[str, Any],
+        cache: Path,
+        request: RunOptions,
+    ) -> None:
+        self.network, self.described, self.layered = network, described, request.layers
+        self._program = program
         memory = request.memory
-        self._frames = ExternalFrames(product, self._program, cache, memory, watched=self.layered)
+        self._frames = ExternalFrames(product, program, cache, memory, watched=self.layered)
 
     def run(self, images: Floats, moved: Moved = unheard) -> Iterator[Ran]:
         """See `Accelerated`."""
@@ -204,8 +224,9 @@ def _differences(program: ExternalProgram, frame: bytes, found: Writes) -> Diffe
     """
     model = ExternalRun(program, frame)
     model.output()
-    names = list(dict.fromkeys(name for name, _ in model.written))
-    numbers = [names.index(name) for name, one in model.written for _ in one.places]
+    numbers: dict[str, int] = {}
+    of_each = [numbers.setdefault(name, len(numbers)) for name, _ in model.written]
+    layers = np.repeat(of_each, [len(one.places) for _, one in model.written])
     places = np.concatenate([one.places for _, one in model.written])
     words = np.concatenate([one.words for _, one in model.written])
     wanted, made = _turns(places), _turns(found.places)
@@ -213,10 +234,9 @@ def _differences(program: ExternalProgram, frame: bytes, found: Writes) -> Diffe
     # Words that are missing, or that nothing asked for, are wrong in all their samples.
     wrong = np.full(len(words), words.shape[1])
     wrong[golden] = np.count_nonzero(words[golden] != found.words[ours], axis=1)
-    by_name = np.bincount(numbers, weights=wrong, minlength=len(names)).astype(np.int64)
-    different = dict(zip(names, by_name.tolist(), strict=True))
-    different[names[-1]] += (len(made) - len(common)) * words.shape[1]
-    return different
+    counts = np.bincount(layers, weights=wrong, minlength=len(numbers)).astype(np.int64)
+    counts[-1] += (len(made) - len(common)) * words.shape[1]
+    return dict(zip(numbers, counts.tolist(), strict=True))
 
 
 def _turns(places: Integers) -> Integers:
@@ -249,7 +269,10 @@ def accelerated(manifest: Path, cache: Path, request: RunOptions) -> Accelerated
     product = load_product(manifest)
     facts = product.manifest
     if facts.get("parameters", {}).get("memory") == "axi":
-        return _Outside(product, manifest.parent, cache, request)
+        number = request.program
+        network = network_of(facts, manifest.parent, number)
+        program = external_program_of(facts, network, manifest.parent, number)
+        return Outside(product, network, program, facts["programs"][number], cache, request)
     if facts.get("kind") == "network" and request.memory != IDEAL:
         raise ParameterError("memory", f"{_IDEAL} where all memory is inside", request.memory.told)
     return _Inside(product, manifest.parent, cache, layered=request.layers)

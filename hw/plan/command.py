@@ -1,9 +1,9 @@
 """The command line: ``python -m hw.plan``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import isfinite
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -16,7 +16,7 @@ from hw.plan import report
 from hw.plan.choices import unable
 from hw.plan.fmax import warnings
 from hw.plan.goal import Goal, Plan
-from hw.plan.memories import MEMORIES, memory_named
+from hw.plan.memories import MEMORIES, memory_named, slower
 from hw.plan.network import PlannedNetwork, converted, published
 from hw.plan.operators import FILE, whole
 from hw.plan.search import Planner
@@ -52,6 +52,12 @@ _OPTIONS = [
     ),
     click.option("--tile", type=int, help="With --memory: channels at a time.  [most]"),
     click.option("--scalers", type=int, help="With --memory: sums scaled a cycle.  [most]"),
+    click.option(
+        "--plot",
+        type=Path,
+        metavar="FILE.svg",
+        help="With --memory: draw its layers under the rooflines of it and of a slower one.",
+    ),
     click.option("-o", "--out", type=Path, help="Write plan.json, plan.svg and LAYER.toml files."),
 ]
 
@@ -77,6 +83,7 @@ def main(
     memory: str | None,
     tile: int | None,
     scalers: int | None,
+    plot: Path | None,
     out: Path | None,
 ) -> None:
     """Plan hardware for all ParC layers of a network.
@@ -91,12 +98,12 @@ def main(
     \b
     python -m hw.plan parcnet-s --device lfe5u-85f-6 --clock 150
     python -m hw.plan build/net --fps 30 -o build/plan
-    python -m hw.plan build/net --memory ddr3-x16
+    python -m hw.plan build/net --memory ddr3-x16 --plot roofline.svg
 
     With --memory NETWORK is a folder that hw.convert --whole wrote. All of it is planned, on the
     accelerator of `hw.build network --memory axi`.
     """
-    if _on_accelerator(Path(network), device, clock, memory, tile, scalers, out):
+    if _on_accelerator(Path(network), device, clock, memory, tile, scalers, plot, out):
         return
     goal = Goal(
         device_named(device),
@@ -131,23 +138,41 @@ def _on_accelerator(
     memory: str | None,
     tile: int | None,
     scalers: int | None,
+    plot: Path | None,
     out: Path | None,
 ) -> bool:
     """Plan a whole network on an accelerator; return whether that was asked for."""
     if memory is None:
-        for name, value in (("tile", tile), ("scalers", scalers)):
+        for name, value in (("tile", tile), ("scalers", scalers), ("plot", plot)):
             if value is not None:
                 raise ParameterError(name, "left out without --memory", value)
         return False
     hertz = _within("clock", clock, _CLOCK) * 1e6
-    wanted = Planned(device_named(device), hertz, memory_named(memory, hertz), tile, scalers)
+    if plot is not None and plot.suffix != ".svg":
+        raise ParameterError("plot", "a file .svg", repr(plot.name))
+    beside = None if plot is None else memory_named(slower(memory), hertz)
+    pace = memory_named(memory, hertz)
+    wanted = Planned(device_named(device), hertz, pace, tile, scalers, beside)
     plan = whole_plan(folder, wanted)
     for line in told(plan):
         click.echo(line)
-    if out is not None:
-        write_files({report.PLAN: to_json(plan)}, out)
-        click.echo(str(out / report.PLAN))
+    for path, content in _whole_files(plan, plot, out):
+        write_files({path.name: content}, path.parent)
+        click.echo(str(path))
     return True
+
+
+def _whole_files(
+    plan: Mapping[str, Any], plot: Path | None, out: Path | None
+) -> Iterator[tuple[Path, bytes]]:
+    """Yield the files of a whole network's plan that were asked for."""
+    if out is not None:
+        yield out / report.PLAN, to_json(plan)
+    if plot is not None:
+        # Only here is matplotlib needed.
+        from hw.plan.roofline import roofline
+
+        yield plot, roofline(plan)
 
 
 def _remarks(planner: Planner) -> Iterator[str]:

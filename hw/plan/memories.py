@@ -34,6 +34,13 @@ MEMORIES: Mapping[str, NamedMemory] = {
 }
 
 
+def slower(text: str) -> str:
+    """Return the name of a memory to be looked at beside another: the next one down the list."""
+    names = list(MEMORIES)
+    at = names.index(text) if text in names else 0
+    return names[min(at + 1, len(names) - 1)]
+
+
 def memory_named(text: str, clock: float) -> MemoryPace:
     """Return a memory by its name, or as ``ideal`` or ``LATENCY,BYTES`` say, at a clock in Hz.
 

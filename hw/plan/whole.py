@@ -11,6 +11,7 @@ from typing import Any
 from golden.accelerator.abilities import abilities_for
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
+from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.sizes import Sizes
 from golden.inputs.errors import ParameterError
 from golden.network.files import CONFIG, WEIGHTS, read_network
@@ -45,6 +46,8 @@ class Planned:
         Outside.
     tile, scalers
         Of the accelerator; None is the most that fits.
+    beside
+        A memory on which the same program is looked at too.
     """
 
     device: Device
@@ -52,6 +55,7 @@ class Planned:
     memory: MemoryPace
     tile: int | None = None
     scalers: int | None = None
+    beside: MemoryPace | None = None
 
 
 def capacities(network: Network, wanted: Planned) -> Iterator[Capacity]:
@@ -99,16 +103,17 @@ def whole_plan(folder: Path, wanted: Planned) -> dict[str, Any]:
 
 def _planned(network: Network, capacity: Capacity, wanted: Planned) -> dict[str, Any]:
     program = compile_external(network, capacity, packs=True)
-    cycles, layers = predicted(network, program, wanted.memory)
     cost, usable = predict_external(capacity), wanted.device.usable
+    plan = _on(network, program, wanted.memory, cost.multipliers)
     limits: dict[str, int] = {}
-    for layer in layers:
-        limits[layer.limit] = limits.get(layer.limit, 0) + layer.cycles
-    return {
+    for layer in plan["layers"]:
+        limits[layer["limit"]] = limits.get(layer["limit"], 0) + layer["cycles"]
+    if wanted.beside is not None:
+        plan["beside"] = _on(network, program, wanted.beside, cost.multipliers)
+    return plan | {
         "schema": 1,
         "device": wanted.device.name,
         "clock_hz": wanted.clock,
-        "memory": {"latency": wanted.memory.latency, "bytes_per_cycle": wanted.memory.rate},
         "parameters": {
             "tile": capacity.sizes.tile,
             "scalers": capacity.sizes.scalers,
@@ -119,13 +124,23 @@ def _planned(network: Network, capacity: Capacity, wanted: Planned) -> dict[str,
         "prediction": figures(counted_for(wanted.device.target).name, cost),
         "usable": {"multipliers": usable.multipliers, "block_rams": usable.block_rams},
         "products": network.products,
-        "cycles": cycles,
-        "frames_per_second": wanted.clock / cycles,
+        "frames_per_second": wanted.clock / plan["cycles"],
         "read_bytes": program.read_bytes,
         "written_bytes": program.written_bytes,
         "scratch_bytes": program.scratch * capacity.beat_bytes,
         "limits": limits,
-        "layers": [layer.described(cost.multipliers) for layer in layers],
+    }
+
+
+def _on(
+    network: Network, program: ExternalProgram, memory: MemoryPace, multipliers: int
+) -> dict[str, Any]:
+    """Return what a program takes of a memory's time."""
+    cycles, layers = predicted(network, program, memory)
+    return {
+        "memory": {"latency": memory.latency, "bytes_per_cycle": memory.rate},
+        "cycles": cycles,
+        "layers": [layer.described(multipliers) for layer in layers],
     }
 
 

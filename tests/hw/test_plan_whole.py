@@ -39,10 +39,35 @@ def test_plan(
     assert found["cycles"] == cycles == sum(layer["cycles"] for layer in found["layers"])
     assert found["products"] == network.products == sum(layer.products for layer in layers)
     assert found["frames_per_second"] == pytest.approx(150e6 / cycles)
+    assert "beside" not in found
     # What was found is kept.
     monkeypatch.setattr(whole, "read_network", None)
     assert plan(*options) == 0
     assert capsys.readouterr().out == first
+
+
+def test_roofline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dot a layer with products, on both memories; the same file every time."""
+    monkeypatch.setattr(whole, "KEPT", tmp_path / "kept")
+    folder = folder_of(grouped()[1], tmp_path / "net").parent
+    drawn = [tmp_path / "first.svg", tmp_path / "second.svg"]
+    options = ("--memory", "ddr3-x16", "--tile", 8, "--scalers", 2, "-o", tmp_path)
+    for path in drawn:
+        assert plan(folder, *options, "--plot", path) == 0
+    first, second = (path.read_text(encoding="utf-8") for path in drawn)
+    assert first == second
+    found = json.loads((tmp_path / "plan.json").read_text())
+    beside = found["beside"]
+    assert beside["memory"]["bytes_per_cycle"] < found["memory"]["bytes_per_cycle"]
+    assert beside["cycles"] > found["cycles"]
+    for page in (found, beside):
+        fps = 150e6 / page["cycles"]
+        rate = page["memory"]["bytes_per_cycle"]
+        assert f"{rate:g} bytes a cycle: {fps:,.1f} frames a second" in first
+    limits = [
+        layer["limit"] for page in (found, beside) for layer in page["layers"] if layer["products"]
+    ]
+    assert first.count("fill-opacity: 0.7") == len(limits) + len(set(limits)), "dots and a legend"
 
 
 def test_the_largest_that_fits() -> None:
@@ -65,6 +90,8 @@ def test_memories() -> None:
     [
         (["--memory", "fast"], "--memory must be ideal, ddr3-x16"),
         (["--tile", "8"], "--tile must be left out without --memory"),
+        (["--plot", "a.svg"], "--plot must be left out without --memory"),
+        (["--memory", "ideal", "--plot", "a.png"], "--plot must be a file .svg, not 'a.png'"),
         (["--memory", "ideal", "--tile", "64"], "--device must be one that an accelerator fits"),
     ],
 )
