@@ -32,6 +32,8 @@ from hw.run import load_images
 @click.option("--device", default="lfe5u-85f-6", help=f"{', '.join(parts())}.  [lfe5u-85f-6]")
 @click.option("--liberty", type=Path, help="Cell library: synthesis for an ASIC instead.")
 @click.option("--seeds", type=int, default=3, help="Placements; Fmax is their median.  [3]")
+@click.option("--first-seed", type=int, default=1, help="Of the placements' seeds.  [1]")
+@click.option("--no-placement", is_flag=True, help="Synthesis alone.")
 @click.option("--jobs", type=int, default=os.cpu_count(), help="Placements at a time.  [all cores]")
 @click.option("--copies", type=int, default=1, help="Of the build, placed together.  [1]")
 @click.option("--floorplan", is_flag=True, help="Tell where cells are too.")
@@ -69,10 +71,13 @@ def _measure(manifest: Path, product: Built, cache: Cache, options: dict[str, An
     check_range("seeds", options["seeds"], 1, 99)
     check_range("jobs", options["jobs"], 1, 99)
     check_range("copies", options["copies"], 1, 99)
+    check_range("first_seed", options["first_seed"], 1, 2**31 - 99)
     device = part_named(options["device"])
-    with progress("implementing", n_steps(device, options["seeds"])) as step:
+    seeds = 0 if options["no_placement"] else options["seeds"]
+    with progress("implementing", n_steps(device, seeds)) as step:
         means = Means(
-            seeds=options["seeds"],
+            seeds=seeds,
+            first_seed=options["first_seed"],
             jobs=options["jobs"],
             cache=cache,
             progress=step,

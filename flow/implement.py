@@ -26,7 +26,7 @@ NO_DSP = (
 
 
 def n_steps(device: Part, seeds: int) -> int:
-    """Return how often `implement` calls ``progress``."""
+    """Return how often `implement` calls ``progress``, of ``seeds`` placements, which may be 0."""
     return 1 + (seeds if isinstance(device.family, PlacedFamily) else 0)
 
 
@@ -37,7 +37,7 @@ class Means:
     Parameters
     ----------
     seeds
-        Number of placements, with seeds 1, 2, ...
+        Number of placements, with seeds one after the other; 0 for synthesis alone.
     jobs
         Placements at a time.
     cache
@@ -50,6 +50,8 @@ class Means:
         Of the design, placed together. Resources are those of all.
     floorplan
         Whether to tell where cells are.
+    first_seed
+        The first of the seeds.
     """
 
     seeds: int
@@ -60,6 +62,7 @@ class Means:
     nextpnr: Path | None = None
     copies: int = 1
     floorplan: bool = False
+    first_seed: int = 1
 
 
 def implement(product: Built, device: Part, means: Means) -> Report:
@@ -67,7 +70,7 @@ def implement(product: Built, device: Part, means: Means) -> Report:
 
     Out of context, with a register in every port.
     """
-    if isinstance(device.family, PlacedFamily):
+    if isinstance(device.family, PlacedFamily) and means.seeds:
         return _placed(product, device, device.family, means)
     yosys = Yosys(means.yosys)
     netlist = Netlist(synthesise(product, device.family, yosys, means.cache), product.name)
@@ -100,7 +103,7 @@ def _placed(product: Built, device: Part, family: PlacedFamily, means: Means) ->
                 means.cache,
                 floorplan=means.floorplan,
             ): seed
-            for seed in range(1, means.seeds + 1)
+            for seed in range(means.first_seed, means.first_seed + means.seeds)
         }
         for run in as_completed(runs):
             run.result()

@@ -56,6 +56,12 @@ def _report() -> click.Command:
     return main
 
 
+def _sweep() -> click.Command:
+    from hw.sweep.command import main
+
+    return main
+
+
 def _implement() -> click.Command:
     from flow.command import main
 
@@ -68,10 +74,11 @@ PARTS: Mapping[str, _Part] = {
     "plan": _Part("Plan hardware for all ParC layers of a network.", _plan),
     "run": _Part("Run images through a built network, in simulation.", _run),
     "report": _Part("Write a page about builds.", _report),
+    "sweep": _Part("Build and measure products of parameters, on a cluster.", _sweep),
     "implement": _Part("Synthesise, place and route a build.", _implement),
 }
 
-_ELSEWHERE = re.compile(r"(?:python -m )?\bhw\.(build|convert|plan|run|report)\b")
+_ELSEWHERE = re.compile(r"(?:python -m )?\bhw\.(build|convert|plan|report|run|sweep)\b")
 """How help and complaints call the commands where there is no `parc`."""
 
 

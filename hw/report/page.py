@@ -13,7 +13,7 @@ from hw.report import charts
 from hw.report.facts import FAR_OFF, Fact, Origin, facts_of
 from hw.report.structure import structure_of
 from hw.report.subject import Subject
-from hw.report.waves import can_simulate, waves_of
+from hw.simulate.waves import can_simulate, waves_of
 
 _MOST_CHANNELS = 64
 

@@ -76,14 +76,16 @@ def test_place_and_route(
     known = families()[family]
     assert isinstance(known, PlacedFamily)
     need(known.nextpnr)
-    report = report_of(manifest, "--device", PLACED[family], "--seeds", n_seeds)
+    first = 1 if n_seeds > 1 else 7
+    seeds = ("--seeds", n_seeds, "--first-seed", first)
+    report = report_of(manifest, "--device", PLACED[family], *seeds)
     assert report["resources"]["dsp"] == 2
     assert report["resources"]["ff"] > 50
     if not known.timed:
         assert report["fmax_mhz"] is report["critical_path"] is None
         assert "no clock is given" in report["remarks"][0]
         return
-    assert list(report["seeds"]) == [str(seed) for seed in range(1, n_seeds + 1)]
+    assert list(report["seeds"]) == [str(seed) for seed in range(first, first + n_seeds)]
     assert report["fmax_mhz"] == sorted(report["seeds"].values())[n_seeds // 2] > 10
     path = report["critical_path"]
     total = path["logic_ns"] + path["routing_ns"]
@@ -113,6 +115,13 @@ def test_a_second_run_is_from_the_cache(manifest: Path, monkeypatch: pytest.Monk
     first = report_of(manifest, "--device", "xc7")
     monkeypatch.setattr(Yosys, "run", None)
     assert report_of(manifest, "--device", "xc7") == first
+
+
+def test_synthesis_alone(manifest: Path) -> None:
+    report = report_of(manifest, "--device", "lfe5u-85f-6", "--no-placement")
+    assert report["how"].startswith("estimated by synthesis alone")
+    assert report["fmax_mhz"] is None
+    assert report["resources"]["dsp"] == 2
 
 
 @pytest.mark.parametrize("device", ESTIMATED)

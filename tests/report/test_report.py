@@ -12,7 +12,7 @@ from hw.report.command import main
 from hw.report.facts import Fact, Origin, facts_of
 from hw.report.structure import structure_of
 from hw.report.subject import load_subject
-from hw.report.waves import waves_of
+from hw.simulate.waves import waves_of
 from tests.report.conftest import DIRECT, FFT
 
 

@@ -11,7 +11,7 @@ from hw.emit.product import Built
 from hw.simulate.verilator import Compiled, SimulationError
 
 MAIN, BENCH = (Path(__file__).parent / name for name in ("waves.cpp", "waves.v"))
-_BENCH = "report_bench"
+_BENCH = "waves_bench"
 _SHOWN = 14
 """Cycles about each beginning."""
 _LONGEST = 2_000_000

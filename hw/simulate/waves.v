@@ -1,6 +1,6 @@
 // Around a build: samples that a shift register makes go in, and each cycle's streams are printed.
 // What the macros are stands at the head that hw.report.waves writes.
-module report_bench(input clk, input reset);
+module waves_bench(input clk, input reset);
     reg [63:0] state = 64'h9e3779b97f4a7c15;
     reg [31:0] place = 0;
     wire s_ready, m_valid, m_last;

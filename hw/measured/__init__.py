@@ -1,0 +1,1 @@
+"""What was measured of builds, and what it says of others."""

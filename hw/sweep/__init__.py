@@ -1,0 +1,1 @@
+"""Many builds: products of parameters, what each came to, in one store."""
