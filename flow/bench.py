@@ -16,6 +16,10 @@ from golden.inputs.read import read_json
 from hw.emit.files import to_json
 from hw.emit.product import Built
 from hw.engines import ENGINES
+from hw.measured.store import DONE, FAILED, Store
+from hw.measured.store import Result as Kept
+from hw.sweep.point import Point
+from hw.sweep.work import implemented_figures
 from hw.targets.device import USABLE
 from hw.targets.registry import device_named
 
@@ -49,11 +53,16 @@ class Case:
         return f"{self.engine}_{self.length}"
 
     @property
+    def options(self) -> dict[str, int | str]:
+        """Options of `hw.build`."""
+        fitting = ENGINES[self.engine].candidates.within(self.length, CAPACITY["dsp"])
+        return {"length": self.length, "target": self.target, **fitting}
+
+    @property
     def arguments(self) -> list[str]:
         """Arguments of `hw.build`."""
-        words = [self.engine, "--length", str(self.length), "--target", self.target]
-        fitting = ENGINES[self.engine].candidates.within(self.length, CAPACITY["dsp"])
-        return words + [word for key, value in fitting.items() for word in (f"--{key}", str(value))]
+        told = (word for key, value in self.options.items() for word in (f"--{key}", str(value)))
+        return [self.engine, *told]
 
 
 @dataclass(frozen=True)
@@ -233,6 +242,24 @@ def _last_error(message: str) -> str:
     errors = [line for line in message.splitlines() if "ERROR" in line]
     said = errors[-1].partition("ERROR: ")[2] if errors else message.splitlines()[0]
     return said.rstrip(".:")
+
+
+def keep(results: Sequence[Result], seeds: int, store: Store) -> None:
+    """Keep in ``store`` what was measured, as a sweep of the same points does."""
+    points = []
+    for result in results:
+        case = result.case
+        point = Point(case.engine, case.options, case.device)
+        *_, task = point.tasks(("place",), seeds)
+        points.append((point.entry, [task.key]))
+        store.record({task.key: _kept(result)})
+    store.name_points("bench", points)
+
+
+def _kept(result: Result) -> Kept:
+    if result.report is None:
+        return Kept(FAILED, result.why_not)
+    return Kept(DONE, figures=implemented_figures(result.report.entry(), placed=True))
 
 
 def results_file(results: Sequence[Result], layers: Sequence[LayerResult]) -> bytes:

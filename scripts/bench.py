@@ -16,6 +16,7 @@ from flow.bench import (
     LayerResult,
     Result,
     cases,
+    keep,
     measure,
     measure_layer,
     read_results,
@@ -30,6 +31,7 @@ from golden.inputs.errors import check_range
 from hw.command import run_command
 from hw.emit.files import write_files
 from hw.engines import ENGINES
+from hw.measured.store import Store
 
 
 @click.command()
@@ -41,6 +43,12 @@ from hw.engines import ENGINES
 @click.option("--seeds", type=int, default=3, help="Placements; Fmax is their median.  [3]")
 @click.option("--jobs", type=int, default=os.cpu_count(), help="Placements at a time.  [all cores]")
 @click.option("--cache", type=Path, default=Path("build/cache"), help="Kept steps.  [build/cache]")
+@click.option(
+    "--store",
+    type=Path,
+    default=Path("build/bench.sqlite"),
+    help="Kept as points of hw.sweep.  [build/bench.sqlite]",
+)
 @click.option("-o", "--out", type=Path, default=Path("docs"), help="Folder to write to.  [docs]")
 def main(
     engines: tuple[str, ...],
@@ -49,6 +57,7 @@ def main(
     seeds: int,
     jobs: int,
     cache: Path,
+    store: Path,
     out: Path,
 ) -> None:
     """Build, place and time every engine and layer, and write tables and plots of it.
@@ -69,6 +78,8 @@ def main(
         means = Means(seeds, jobs, Cache(cache), step)
         results = [measure(case, means) for case in wanted]
         whole = [measure_layer(config, means) for config in layers]
+    with Store(store) as kept:
+        keep(results, seeds, kept)
     _write(results, whole, seeds, out)
 
 

@@ -3,14 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from golden.inputs.read import read_json
+from hw.measured.clock import MEASURED
 
 Result = Mapping[str, Any]
 
-MEASURED = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.json"
 ASSUMED_MHZ = 100
 _NEAR = 2.0
 """Ratio of lengths up to which a measurement stands for another length."""
@@ -37,17 +36,17 @@ class ClockRate:
         return math.floor(1_000_000 / self.mhz) / 1000
 
 
-def measured_on(key: str, value: str, measured: Path = MEASURED) -> list[Result]:
-    """Return what was measured of engines with a clock, where a case's ``key`` is ``value``."""
-    results = read_json(measured, "measured")["results"]
+def _measured_for(target: str) -> list[Result]:
+    """Return what was measured of a target's engines with a clock."""
+    results = read_json(MEASURED, "measured")["results"]
     return [
         result
         for result in results
-        if str(result["case"][key]) == value and (result["report"] or {}).get("fmax_mhz")
+        if result["case"]["target"] == target and (result["report"] or {}).get("fmax_mhz")
     ]
 
 
-def nearest(results: Sequence[Result], engine: str, length: int) -> Result | None:
+def _nearest(results: Sequence[Result], engine: str, length: int) -> Result | None:
     """Return which of ``results`` stands for an engine of this length, if one does."""
     near = [
         result
@@ -75,10 +74,10 @@ def _slowest(manifest: Mapping[str, Any]) -> Result | None:
     target = manifest["parameters"]["target"]
     if target == "generic" or not MEASURED.is_file():
         return None
-    results = measured_on("target", target)
+    results = _measured_for(target)
     one = {"engine": manifest.get("engine", ""), "length": manifest["parameters"].get("length", 0)}
     engines = manifest.get("engines", {"": one}).values()
-    found = [nearest(results, engine["engine"], engine["length"]) for engine in engines]
+    found = [_nearest(results, engine["engine"], engine["length"]) for engine in engines]
     known = [result for result in found if result is not None]
     if len(known) < len(found):
         return None

@@ -12,6 +12,7 @@ from golden.operator.networks import NETWORKS, Size
 from hw.command import remark
 from hw.emit.files import to_json, write_files, write_product
 from hw.engines import ENGINES
+from hw.measured.clock import MEASURED
 from hw.plan import report
 from hw.plan.choices import unable
 from hw.plan.fmax import warnings
@@ -58,6 +59,12 @@ _OPTIONS = [
         metavar="FILE.svg",
         help="With --memory: draw its layers under the rooflines of it and of a slower one.",
     ),
+    click.option(
+        "--measured",
+        type=Path,
+        multiple=True,
+        help="A store of sweeps whose clocks count too; more than once.",
+    ),
     click.option("-o", "--out", type=Path, help="Write plan.json, plan.svg and LAYER.toml files."),
 ]
 
@@ -84,6 +91,7 @@ def main(
     tile: int | None,
     scalers: int | None,
     plot: Path | None,
+    measured: tuple[Path, ...],
     out: Path | None,
 ) -> None:
     """Plan hardware for all ParC layers of a network.
@@ -125,7 +133,7 @@ def main(
     click.echo(report.table(plan))
     for line in (*report.summary(plan, limits), *_remarks(planner)):
         click.echo(line)
-    for line in warnings(plan):
+    for line in warnings(plan, (MEASURED, *measured)):
         remark(f"--clock is {clock:g} MHz; {line}")
     if out is not None:
         click.echo(" ".join(str(out / name) for name in files))

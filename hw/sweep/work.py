@@ -193,7 +193,12 @@ def _implement(task: Task, folders: Folders) -> dict[str, Any]:
             kind = _RefusedError if done.returncode == 2 else _FailedError
             raise kind(last_line(done.stderr).removeprefix(f"{_PARC}: "))
         report = json.loads(out.read_bytes())
-    origin = "synthesised" if task.seeds is None else "placed"
+    return implemented_figures(report, placed=task.seeds is not None)
+
+
+def implemented_figures(report: Mapping[str, Any], *, placed: bool) -> dict[str, Any]:
+    """Return what `implement` came to, as figures."""
+    origin = "placed" if placed else "synthesised"
     figures = {**report["resources"], "fmax_mhz": report["fmax_mhz"]}
     return {f"{origin}.{key}": value for key, value in figures.items() if value is not None}
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from flow.bench import read_results, results_file
+from flow.bench import keep, read_results, results_file
 from flow.benchmarks import markdown
 from golden.direct.design import DirectDesign
 from golden.fermat.design import FermatDesign
 from hw.engines import ENGINES
+from hw.measured.clock import MEASURED, measured_in
+from hw.measured.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -29,6 +31,16 @@ def test_the_document_is_what_was_measured():
     assert results_file(results, layers) == (DOCS / "benchmarks.json").read_bytes(), "make docs"
     written = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
     assert markdown(results, layers, seeds=3) == written, "make docs"
+
+
+def test_what_was_measured_is_kept_as_points_of_a_sweep(tmp_path):
+    results, _ = read_results(DOCS / "benchmarks.json")
+    with Store(tmp_path / "bench.sqlite") as store:
+        keep(results, 3, store)
+    clocks = [(one.engine, one.device, one.mhz) for one in measured_in(MEASURED)]
+    kept = measured_in(tmp_path / "bench.sqlite")
+    assert [(one.engine, one.device, one.mhz) for one in kept] == clocks
+    assert {"length", "macs"} <= {name for one in kept for name in one.parameters}
 
 
 @pytest.mark.parametrize(
