@@ -8,12 +8,13 @@ NEW := sys.version_info >= (3, 11)
 # A venv of a Python that is too old, or gone, or one made without pip, is made anew.
 BROKEN := $(shell $(RUN) -c 'import sys, pip; assert $(NEW)' 2>/dev/null || echo broken)
 
-.PHONY: broken help setup demo demo-network test soak campaign bench docs budgets check-budgets lint clean
+.PHONY: broken help setup demo demo-network demo-photo test soak campaign bench docs budgets check-budgets lint clean
 
 help:
 	@echo "make setup    install everything into $(VENV)"
 	@echo "make demo     a photograph's feature map through generated hardware"
 	@echo "make demo-network  whole trained networks, pixels to classes, in generated hardware"
+	@echo "make demo-photo  photographs through trained EfficientNet-Lite0 in generated hardware"
 	@echo "make test     all tests"
 	@echo "make soak     long runs"
 	@echo "make campaign hours of trials, to be gone on with: docs/verification.md"
@@ -62,6 +63,9 @@ demo: $(READY)
 demo-network: $(VENV)/torch
 	$(RUN) scripts/demo_network.py
 
+demo-photo: $(VENV)/trained
+	$(RUN) scripts/demo_photo.py
+
 test: $(READY)
 	$(RUN) -m pytest -n auto
 
@@ -76,6 +80,7 @@ soak: $(VENV)/trained
 	$(RUN) scripts/train_scenes.py -o build/scenes
 	$(RUN) scripts/soak_whole.py
 	$(RUN) scripts/soak_trained.py
+	$(RUN) scripts/soak_published.py
 
 campaign: $(VENV)/torch
 	$(RUN) scripts/campaign.py $(if $(ONLY),--only $(ONLY))

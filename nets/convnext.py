@@ -13,6 +13,15 @@ PARC: Mapping[tuple[int, int], int] = {(2, 6): 14, (2, 7): 14, (2, 8): 14, (3, 2
 """Stage and block, from 0, that have ParC, and the size of their maps at 224."""
 
 
+def everywhere(size: int = 224, patch: int = 4) -> Mapping[tuple[int, int], int]:
+    """Return all stages and blocks, and the size of their maps."""
+    return {
+        (stage, block): size // patch >> stage
+        for stage, n_blocks in enumerate(DEPTHS)
+        for block in range(n_blocks)
+    }
+
+
 class Block(nn.Module):
     """A convolution of each channel, and an inverted bottleneck.
 

@@ -16,6 +16,24 @@ PARC: Mapping[tuple[int, int], int] = {(4, 2): 14, (4, 3): 14, (5, 2): 14, (6, 2
 """Stage and block that have ParC, and the size of their maps at 224."""
 
 
+def everywhere(size: int = 224) -> Mapping[tuple[int, int], int]:
+    """Return all stages and blocks, and the size of the maps that each convolves."""
+    lengths, length = {}, size // 2
+    for stage, (_, _, n_blocks, stride) in enumerate(_STAGES, start=1):
+        for block in range(n_blocks):
+            lengths[stage, block] = length
+            length //= 1 if block else stride
+    return lengths
+
+
+class EveryOther(nn.Module):
+    """Every other row and column: what a stride of 2 leaves."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Take maps [B, C, H, W]."""
+        return x[:, :, ::2, ::2]
+
+
 class MobileNetV2(nn.Module):
     """MobileNetV2-ParC, or without ParC MobileNetV2.
 
@@ -26,7 +44,8 @@ class MobileNetV2(nn.Module):
     slimming
         Divides the channels of every stage: for tests.
     parc
-        Stage and block that have ParC, and the size of their maps: none makes MobileNetV2.
+        Stage and block that have ParC, and the size of their maps: none makes MobileNetV2. Where
+        there is a stride, every other result of ParC goes on.
     """
 
     def __init__(
@@ -45,12 +64,16 @@ class MobileNetV2(nn.Module):
                 length = parc.get((stage, block))
                 # As in the reference code, only the first of a stage has embeddings.
                 first = (stage, block - 1) not in parc
-                conv = Parallel(channels * expansion, length, embedding=first) if length else None
+                step = 1 if block else stride
+                conv: nn.Module | None = None
+                if length:
+                    conv = Parallel(channels * expansion, length, embedding=first)
+                    conv = nn.Sequential(conv, EveryOther()) if step > 1 else conv
                 blocks.append(
                     InvertedResidual(
                         channels,
                         width // slimming,
-                        stride=1 if block else stride,
+                        stride=step,
                         expansion=expansion,
                         activation=nn.ReLU6,
                         conv=conv,

@@ -53,3 +53,23 @@ def _scaled(pixels: Pixels, side: int) -> Images:
     square = Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC)
     scaled: Images = (np.asarray(square, np.float32) - np.float32(127)) / np.float32(128)
     return scaled.transpose(2, 0, 1)
+
+
+CLASSES: Mapping[int, str] = {
+    108: "sea anemone",
+    309: "bee",
+    311: "grasshopper",
+    400: "gown",
+    442: "bell cote",
+    483: "castle",
+    652: "military uniform",
+    663: "monastery",
+    667: "mortarboard",
+    698: "palace",
+    887: "vestment",
+    906: "tie",
+    947: "mushroom",
+    975: "lakeside",
+    985: "daisy",
+}
+"""ImageNet's names of classes that these photographs are taken for."""

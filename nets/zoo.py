@@ -10,8 +10,10 @@ import torch
 from torch import nn
 
 from nets.convnext import ConvNeXt
+from nets.convnext import everywhere as convnext_everywhere
 from nets.gfnet import GFNetXS
 from nets.mobilenet import MobileNetV2
+from nets.mobilenet import everywhere as mobilenet_everywhere
 from nets.parcnet import ParCNetS
 from nets.replknet import RepLKNet31B
 from nets.resnet import ResNet50
@@ -62,6 +64,23 @@ def mobilenetv2(slimming: int = 1, size: Size = AT_224) -> nn.Module:
 def convnext_t(slimming: int = 1, size: Size = AT_224) -> nn.Module:
     """Return ConvNeXt-T, its channels divided by ``slimming``."""
     return _seeded(lambda: ConvNeXt(96 // slimming, parc={}, scale=_SCALE), size)
+
+
+def convnext_xt(slimming: int = 1, size: Size = AT_224) -> nn.Module:
+    """Return ConvNeXt-XT-ParC without ParC, its channels divided by ``slimming``."""
+    return _seeded(lambda: ConvNeXt(48 // slimming, parc={}, scale=_SCALE), size)
+
+
+def mobilenetv2_all_parc(slimming: int = 1, size: Size = AT_224) -> nn.Module:
+    """Return MobileNetV2 with ParC for all of its depthwise convolutions, likewise."""
+    parc = mobilenet_everywhere(size[0])
+    return _seeded(lambda: MobileNetV2(slimming=slimming, parc=parc), size)
+
+
+def convnext_xt_all_parc(slimming: int = 1, size: Size = AT_224) -> nn.Module:
+    """Return ConvNeXt-XT with ParC for all of its depthwise convolutions, likewise."""
+    parc = convnext_everywhere(size[0])
+    return _seeded(lambda: ConvNeXt(48 // slimming, parc=parc, scale=_SCALE), size)
 
 
 def gfnet_xs(slimming: int = 1, size: Size = AT_224) -> nn.Module:

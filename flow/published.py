@@ -1,0 +1,178 @@
+"""`docs/published.md`: published networks on one accelerator, from what was simulated of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from golden.accelerator.abilities import ALL
+from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.sizes import Sizes
+from golden.inputs.read import read_json
+
+FIGURES = Path(__file__).resolve().parents[1] / "docs" / "published.json"
+"""What `scripts/soak_published.py` measured."""
+NAME = "published"
+CAPACITY = Capacity(
+    sizes=Sizes(tile=16, scalers=4, logic_scalers=4, positions=256, target="ecp5"),
+    data_bits=128,
+    depthwise=3,
+    abilities=replace(ALL, norm=768),
+)
+"""Of the accelerator: all multipliers of an LFE5U-85F."""
+CLOCK = 150e6
+"""In Hz: given, not placed."""
+
+Frame = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """An accelerator that was published with figures of MobileNetV2 at 224 x 224.
+
+    Parameters
+    ----------
+    name
+        First author and year.
+    fps, products
+        Frames a second a DSP block; products a block and cycle.
+    """
+
+    name: str
+    fps: float
+    products: float
+
+    @property
+    def clock(self) -> float:
+        """The clock, in Hz, that both figures come to."""
+        return self.fps * MOBILENETV2_PRODUCTS / self.products
+
+
+MOBILENETV2_PRODUCTS = 300_774_272
+PEERS = (
+    Peer("Zhao 2024", 1.17, 1.76),
+    Peer("Jiang 2023", 1.49, 1.34),
+    Peer("Li 2021", 0.66, 1.00),
+    Peer("Wu 2019", 0.97, 0.68),
+    Peer("DPU B4096", 0.47, 0.48),
+    Peer("Bai 2018", 0.21, 0.47),
+)
+
+_HEAD = """\
+# Published networks on one accelerator
+
+<!-- Written by scripts/published.py. -->
+
+One Verilog, of a tile of 16 with a depthwise unit, takes {multipliers} multipliers, all of an
+LFE5U-85F's:
+
+    python -m hw.build network {options} \\
+        --config a/network.toml --config b/network.toml
+
+Each network was converted whole, compiled for it, and one frame simulated from pixels to what it
+gives, under Verilator, with a memory of 40 cycles and 9.1 bytes a cycle, which is DDR3 of 16 bits
+at 85 % of its peak where the clock is 150 MHz (`python scripts/soak_published.py --figures`, in
+`make soak`; figures: [published.json](published.json)). Sizes are a program's, not the Verilog's.
+EfficientNet-Lite0 and the directions of texts are trained, others have random parameters, which no
+cycle depends on. Every word that was written to the buffer of maps was compared with the program's
+model, and what comes out with the network's: *differ* counts samples. *Predicted* are the cycles
+that `hw.build` says; *waiting* is what the accelerator itself counts as waiting for memory. ParC is
+the share of cycles of layers that are circular. Frames a second are at 150 MHz, which is given: the
+accelerator was not placed at it.
+
+## Simulated
+"""
+_BESIDE = """
+## Beside published accelerators
+
+MobileNetV2 at 224 x 224, batch 1. What this table cannot tell:
+
+- Peers' figures are those of their papers, as surveyed, and were measured on boards; ours are
+  cycles of a simulation at a clock that is given.
+- A DSP48E2 and a block of an Arria 10 do two products of 8 bits in one, a MULT18X18D one of 18;
+  two products a multiplier are made here by pairs (docs/accelerator.md). Each block counts as one.
+- Jiang keeps all maps and weights inside (a ZCU102, 8 bits), one network a bitstream; Bai has 16
+  bits. Here weights come from memory, and the network is a program.
+- The clock of a peer is what its two figures come to: {products:,} products a frame.
+"""
+_FRAME_COLUMNS = (
+    *("network", "size", "products", "cycles", "predicted", "waiting", "MB read", "MB written"),
+    *("products a multiplier and cycle", "frames/s", "ParC", "limited by", "differ"),
+)
+_PEER_COLUMNS = (
+    *("", "frames/s a multiplier", "products a multiplier and cycle", "MHz"),
+    "frames/s a multiplier, at its MHz / 1000",
+)
+
+
+def options() -> list[str]:
+    """Return what `hw.build network` is given to make the accelerator."""
+    sizes = CAPACITY.sizes
+    given: dict[str, int | str] = {
+        **{name: getattr(sizes, name) for name in ("tile", "scalers", "logic_scalers")},
+        **{name: getattr(sizes, name) for name in ("positions", "target")},
+        **{name: getattr(CAPACITY, name) for name in ("data_bits", "depthwise")},
+        "norm": CAPACITY.abilities.norm,
+    }
+    words = [(f"--{name.replace('_', '-')}", str(value)) for name, value in given.items()]
+    return ["--memory", "axi", *(word for pair in words for word in pair)]
+
+
+def read_frames() -> list[Frame]:
+    """Return what was simulated, in its order."""
+    found: list[Frame] = read_json(FIGURES, "figures")["frames"]
+    return found
+
+
+def markdown(frames: Sequence[Frame]) -> str:
+    """Return the document."""
+    head = _HEAD.format(multipliers=frames[0]["multipliers"], options=" ".join(options()))
+    lines = [head, *_table(_FRAME_COLUMNS, map(_frame_row, frames))]
+    lines += [_BESIDE.format(products=MOBILENETV2_PRODUCTS)]
+    lines += _table(_PEER_COLUMNS, _beside(frames))
+    return "\n".join(lines) + "\n"
+
+
+def _table(columns: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(columns)} |"
+    yield "|---|" + "--:|" * (len(columns) - 1)
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _use(one: Frame) -> float:
+    """Return products a multiplier and cycle."""
+    use: float = one["products"] / (one["cycles"] * one["multipliers"])
+    return use
+
+
+def _frame_row(one: Frame) -> Sequence[str]:
+    if "refused" in one:
+        empty = [""] * (len(_FRAME_COLUMNS) - 3)
+        return one["network"], one["size"], *empty, one["refused"]
+    limits = [f"{name} {cycles / one['cycles']:.0%}" for name, cycles in one["limits"].items()]
+    circular = one["circular_cycles"]
+    return (
+        one["network"],
+        one["size"].replace("x", " x "),
+        *(f"{one[key]:,}" for key in ("products", "cycles", "predicted", "waiting")),
+        *(f"{one[key] / 1e6:.2f}" for key in ("read_bytes", "written_bytes")),
+        f"{_use(one):.2f}",
+        f"{CLOCK / one['cycles']:,.1f}",
+        f"{circular / one['cycles']:.1%}" if circular else "-",
+        ", ".join(limits[:2]),
+        f"{one['mismatches']} of {one['samples']:,}",
+    )
+
+
+def _beside(frames: Sequence[Frame]) -> Iterator[Sequence[str]]:
+    for one in frames:
+        if one["network"] == "mobilenetv2" and one["size"] == "224x224":
+            fps = CLOCK / one["cycles"] / one["multipliers"]
+            yield "this, simulated", *_rates(fps, _use(one), CLOCK)
+    for peer in PEERS:
+        yield peer.name, *_rates(peer.fps, peer.products, peer.clock)
+
+
+def _rates(fps: float, products: float, clock: float) -> Sequence[str]:
+    return f"{fps:.2f}", f"{products:.2f}", f"{clock / 1e6:.0f}", f"{fps / (clock / 1e9):.2f}"

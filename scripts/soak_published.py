@@ -1,0 +1,263 @@
+"""Published and trained networks, whole, on one accelerator under Verilator: part of ``make soak``.
+
+Each is converted, compiled for the same Verilog, and one frame of it simulated from pixels to what
+the network gives, at its own size, at another and at one that is not square; every word that is
+written to the buffer of maps is compared with the model's, outputs with the network's. What came of
+a frame is kept in a file of its own: the same again goes on where it was stopped. Figures for
+docs/networks.md are written with ``--figures``.
+"""
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from flow.converted import Images, converted
+from flow.published import FIGURES, NAME, options
+from golden.accelerator.external.compile import compile_external
+from golden.network.files import CONFIG
+from golden.network.network import Network
+from hw import build
+from hw.accelerator.built import capacity_of
+from hw.accelerator.external.generate import multipliers_of
+from hw.accelerator.external.layers import predicted
+from hw.accelerator.external.timing import MemoryPace
+from hw.command import table
+from hw.emit.product import Built, load_product
+from hw.run import CACHE, Outside, RunOptions, parse_memory
+from nets.photographs import centre, crops, photographs
+from nets.settle import images
+from nets.texts import text_directions, texts
+from nets.zoo import FACTORIES, gfnet_xs
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "build" / "published"
+PLACES = ("own", "other", "wide")
+_OTHER, _WIDE = 256, (320, 192)
+_SEED = 7
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A network.
+
+    Parameters
+    ----------
+    size
+        Height and width of the images that it was published for.
+    model
+        What hw.convert reads, given a size.
+    shown
+        Images of a size: the first is simulated, all choose formats.
+    options
+        Of hw.convert.
+    """
+
+    size: Size
+    model: Callable[[Size], str]
+    shown: Callable[[Size], Images]
+    options: Sequence[str] = ()
+
+    def sizes(self) -> dict[str, Size]:
+        """Return sizes by what they are: its own, another, one that is not square."""
+        other = _OTHER if self.size != (_OTHER, _OTHER) else _OTHER + 32
+        return dict(zip(PLACES, (self.size, (other, other), _WIDE), strict=True))
+
+
+def _noise(size: Size) -> Images:
+    found: Images = images(size, 2, seed=_SEED).numpy()
+    return found
+
+
+def _pictures(size: Size) -> Images:
+    """Return photographs and parts of them, the middle where they are not square."""
+    side = max(size)
+    whole = np.stack([centre(pixels, side) for pixels in photographs().values()])
+    square = np.concatenate([whole, crops(9, side)])
+    top, left = ((side - length) // 2 for length in size)
+    return square[:, :, top : top + size[0], left : left + size[1]]
+
+
+def _written(size: Size) -> Images:
+    """Return texts, as often as they fit."""
+    shown, _ = texts(24, seed=1)
+    times = [-(-length // side) for length, side in zip(size, shown.shape[2:], strict=True)]
+    return np.tile(shown, (1, 1, *times))[:, :, : size[0], : size[1]]
+
+
+def _filters(size: Size) -> str:
+    """Return a file of GFNet-XS, whose filters are of one size."""
+    path = FOLDER / f"gfnet-xs_{_told(size)}.pt2"
+    if not path.exists():
+        image = torch.zeros(1, 3, *size)
+        torch.export.save(torch.export.export(gfnet_xs(size=size), (image,)), path)
+    return str(path)
+
+
+def _zoo(name: str, size: Size = (224, 224)) -> Published:
+    place = f"nets.zoo:{FACTORIES[name].__name__}"
+    return Published(size, lambda _: place, _noise)
+
+
+NETWORKS: Mapping[str, Published] = {
+    # The chances' softmax stays outside.
+    "text-directions": Published(
+        (48, 192), lambda _: str(text_directions()), _written, ["--until=linear_1.tmp_1"]
+    ),
+    **{name: _zoo(name) for name in ("mobilenetv2", "mobilenetv2-parc")},
+    "efficientnet-lite0": Published(
+        (224, 224),
+        lambda _: "nets.efficientnet:trained",
+        _pictures,
+        ["--observer=mse", "--equalise"],
+    ),
+    "convnext-xt-parc": _zoo("convnext-xt-parc"),
+    "parcnet-s": _zoo("parcnet-s", (256, 256)),
+    "gfnet-xs": Published((224, 224), _filters, _noise),
+    **{name: _zoo(name) for name in ("resnet50-parc", "resnet50", "convnext-t-parc")},
+}
+"""The smallest first."""
+
+
+def _told(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def integers(name: str, size: Size) -> tuple[Network, Images]:
+    """Return a network in integers, and the image that it gets."""
+    one = NETWORKS[name]
+    shown = one.shown(size)
+    network = converted(_folder(name, size), one.model(size), shown, one.options)
+    return network, shown[:1]
+
+
+def _folder(name: str, size: Size) -> Path:
+    return FOLDER / f"{name}_{_told(size)}"
+
+
+def accelerator() -> Built:
+    """Return the accelerator, built unless it was before; one program is in its files."""
+    manifest = FOLDER / "accelerator" / f"{NAME}.json"
+    if not manifest.exists():
+        first, one = next(iter(NETWORKS.items()))
+        integers(first, one.size)
+        config = _folder(first, one.size) / CONFIG
+        given = ["--config", str(config), "--name", NAME]
+        if build.run(["network", *given, *options(), "-o", str(manifest.parent)]):
+            sys.exit("The accelerator must be built")
+    return load_product(manifest)
+
+
+def frame(product: Built, network: Network, image: Images, memory: str) -> dict[str, Any]:
+    """Return what comes of a frame: cycles, traffic, what differs."""
+    capacity = capacity_of(product.manifest)
+    program = compile_external(network, capacity, packs=True)
+    model = parse_memory(memory)
+    pace = MemoryPace(model.latency, model.thousandths / 1000)
+    cycles, layers = predicted(network, program, pace)
+    entries = [layer.described(multipliers_of(capacity)) for layer in layers]
+    request = RunOptions(layers=True, memory=model)
+    began = time.monotonic()
+    run = Outside(product, network, program, {"layers": entries}, CACHE, request)
+    with click.progressbar(length=cycles, label="running", file=sys.stderr) as bar:
+        (ran,) = run.run(image.astype(np.float64), bar.update)
+    measured = [{**one, "measured": ran.layers[one["name"]]} for one in entries]
+    circular = sum(
+        one["measured"]
+        for one in measured
+        if one["name"] in network.operators and network.operators[one["name"]].kind == "circular"
+    )
+    return {
+        "memory": memory,
+        "multipliers": multipliers_of(capacity),
+        "products": network.products,
+        "cycles": ran.cycles,
+        "predicted": cycles,
+        "waiting": ran.waiting,
+        "read_bytes": ran.read_bytes,
+        "written_bytes": ran.written_bytes,
+        "circular_cycles": circular,
+        "descriptors": len(program.descriptors),
+        "samples": sum(data.channels * data.height * data.width for data in network.maps.values()),
+        "mismatches": sum(ran.different.values()),
+        "class": ran.chosen,
+        "program": hashlib.sha256(program.image).hexdigest()[:16],
+        "seconds": round(time.monotonic() - began),
+        "layers": measured,
+    }
+
+
+def kept(name: str, place: str, memory: str) -> dict[str, Any]:
+    """Return what comes of a network's frame, simulated unless it was before."""
+    size = NETWORKS[name].sizes()[place]
+    product = accelerator()
+    digest = hashlib.sha256(product.sources[f"{NAME}.v"]).hexdigest()[:16]
+    path = FOLDER / "frames" / f"{name}_{_told(size)}_{memory}.json"
+    if path.exists():
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if found["verilog"] == digest:
+            return found
+    click.echo(f"{name}, {_told(size)}, {memory}")
+    network, image = integers(name, size)
+    found = {"network": name, "size": _told(size), "place": place, "verilog": digest}
+    found |= frame(product, network, image, memory)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    part.replace(path)
+    return found
+
+
+def rows(frames: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
+    """Yield the table of frames."""
+    yield ["network", "cycles", "predicted", "waiting", "MB", "a multiplier and cycle", "differ"]
+    for one in frames:
+        moved = (one["read_bytes"] + one["written_bytes"]) / 1e6
+        use = one["products"] / (one["cycles"] * one["multipliers"])
+        numbers = [f"{one[key]:,}" for key in ("cycles", "predicted", "waiting")]
+        name = f"{one['network']} {one['size']}"
+        yield [name, *numbers, f"{moved:.2f}", f"{use:.2f}", str(one["mismatches"])]
+
+
+def _summed(one: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a frame's figures without its layers', but what limits them."""
+    limits: dict[str, int] = {}
+    for layer in one["layers"]:
+        limits[layer["limit"]] = limits.get(layer["limit"], 0) + layer["measured"]
+    left = {key: value for key, value in one.items() if key not in ("layers", "seconds")}
+    return left | {"limits": dict(sorted(limits.items(), key=lambda item: -item[1]))}
+
+
+@click.command()
+@click.option("--network", "names", multiple=True, type=click.Choice(list(NETWORKS)))
+@click.option("--at", multiple=True, type=click.Choice(PLACES), help="Which sizes.  [all]")
+@click.option("--memory", default="40,9.1", show_default=True, help="As hw.run has it.")
+@click.option("--figures", is_flag=True, help=f"Write {FIGURES.name} in docs.")
+def main(names: Sequence[str], at: Sequence[str], memory: str, figures: bool) -> None:
+    """Simulate a frame of each network at each size; exit where a sample differs."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    one_frame = partial(kept, memory=memory)
+    frames = [one_frame(name, place) for place in at or PLACES for name in names or NETWORKS]
+    click.echo(table(list(rows(frames))))
+    if figures:
+        text = json.dumps({"frames": [_summed(one) for one in frames]}, indent=1)
+        FIGURES.write_text(text + "\n", encoding="utf-8")
+    if any(one["mismatches"] for one in frames):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
