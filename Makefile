@@ -69,7 +69,7 @@ demo-photo: $(VENV)/trained
 test: $(READY)
 	$(RUN) -m pytest -n auto
 
-soak: $(VENV)/trained
+soak: $(VENV)/trained $(VENV)/litex
 	$(RUN) scripts/soak.py
 	$(RUN) scripts/soak_layers.py
 	$(RUN) scripts/soak_networks.py
@@ -81,6 +81,7 @@ soak: $(VENV)/trained
 	$(RUN) scripts/soak_whole.py
 	$(RUN) scripts/soak_trained.py
 	$(RUN) scripts/soak_published.py
+	$(RUN) scripts/soak_system.py
 
 campaign: $(VENV)/torch
 	$(RUN) scripts/campaign.py $(if $(ONLY),--only $(ONLY))

@@ -1,6 +1,7 @@
 """A bitstream for a board: a build and what tests or feeds it, placed onto the pins."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from boards import ulx3s
@@ -8,7 +9,7 @@ from boards.classifier import TOP as CLASSIFIER
 from boards.classifier import classifier, stored_images
 from boards.selftest import TOP, self_test
 from flow.cache import Cache, Step
-from flow.families import part_named
+from flow.families import Part, part_named
 from flow.place import NETLIST, REPORT
 from flow.progress import Progress
 from flow.synthesis import synthesise
@@ -102,26 +103,74 @@ def bitstream(
         Where the placed design is slower than the board's clock.
     """
     device = part_named(board_device(board))
-    placer, packer = nextpnr("ecp5", native), ecppack(native)
     netlist = synthesise(test, device.family, Yosys(yosys), cache, placed=True)
     progress("synthesis")
+    pins = ulx3s.constraints().encode()
+    clocks, bits = on_pins(netlist, pins, device, cache=cache, progress=progress, native=native)
+    for clock in clocks.values():
+        if clock.mhz < ulx3s.CLOCK_MHZ:
+            raise FlowError(f"{clock.mhz:.1f} MHz is under the board's {ulx3s.CLOCK_MHZ}")
+    return bits
+
+
+@dataclass(frozen=True)
+class PlacedClock:
+    """A clock of what was placed.
+
+    Parameters
+    ----------
+    mhz
+        What it can run at.
+    asked_mhz
+        What it runs at.
+    """
+
+    mhz: float
+    asked_mhz: float
+
+
+def on_pins(
+    netlist: bytes,
+    pins: bytes,
+    device: Part,
+    *,
+    cache: Cache,
+    progress: Progress,
+    native: Path | None = None,
+    seed: int = 1,
+) -> tuple[dict[str, PlacedClock], bytes]:
+    """Place and route ``netlist`` onto pins, and return clocks by their nets, and the bitstream.
+
+    Parameters
+    ----------
+    netlist
+        As `synthesise` leaves it.
+    pins
+        Where ports are, as nextpnr reads it (LPF).
+    device
+        Of a family with `ecppack`.
+    cache, progress
+        Of steps; it is called twice.
+    native
+        A native nextpnr.
+    seed
+        Of the placement.
+    """
+    placer, packer = nextpnr("ecp5", native), ecppack(native)
     arguments = [
         *(word for word in device.arguments if word not in _WITHOUT_PINS),
         *("--lpf", PINS, "--json", NETLIST, "--report", REPORT, "--textcfg", CONFIGURATION),
+        *("--seed", str(seed), "--timing-allow-fail"),
     ]
-    inputs = {NETLIST: netlist, PINS: ulx3s.constraints().encode()}
     placed = cache.run(
         Step(
-            inputs,
+            {NETLIST: netlist, PINS: pins},
             (placer.version, *arguments),
             lambda folder: placer.run(arguments, folder),
             (REPORT, CONFIGURATION),
         )
     )
     progress("place and route")
-    for clock in json.loads(placed[REPORT])["fmax"].values():
-        if clock["achieved"] < ulx3s.CLOCK_MHZ:
-            raise FlowError(f"{clock['achieved']:.1f} MHz is under the board's {ulx3s.CLOCK_MHZ}")
     pack = ["--compress", "--input", CONFIGURATION, "--bit", BITSTREAM]
     packed = cache.run(
         Step(
@@ -132,7 +181,11 @@ def bitstream(
         )
     )
     progress("bitstream")
-    return packed[BITSTREAM]
+    clocks = {
+        net: PlacedClock(clock["achieved"], clock["constraint"])
+        for net, clock in json.loads(placed[REPORT])["fmax"].items()
+    }
+    return clocks, packed[BITSTREAM]
 
 
 def board_device(board: str) -> str:

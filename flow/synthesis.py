@@ -50,7 +50,8 @@ def synthesise(
         *([] if placed else black_boxes),
         "write_json netlist.json",
     ]
-    return _run(dict(product.sources) | dict(family.maps), commands, yosys, cache)
+    files = product.sources | product.contents | dict(family.maps)
+    return _run(files, commands, yosys, cache)
 
 
 def wrap(

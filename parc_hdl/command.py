@@ -68,6 +68,17 @@ def _implement() -> click.Command:
     return main
 
 
+def _soc() -> click.Command:
+    try:
+        from parc_litex.command import main
+    except ModuleNotFoundError as error:
+        missing = str(error.name).partition(".")[0]
+        raise click.UsageError(
+            f"{missing}, of the extra 'litex', must be installed (pip install 'parc-hdl[litex]')"
+        ) from None
+    return main
+
+
 PARTS: Mapping[str, _Part] = {
     "build": _Part("Generate Verilog of an engine, of a layer, or of every preset.", _build),
     "convert": _Part("Find the ParC layers of a trained network, and quantise them.", _convert),
@@ -76,6 +87,7 @@ PARTS: Mapping[str, _Part] = {
     "report": _Part("Write a page about builds.", _report),
     "sweep": _Part("Build and measure products of parameters, on a cluster.", _sweep),
     "implement": _Part("Synthesise, place and route a build.", _implement),
+    "soc": _Part("Put an accelerator into a LiteX SoC on a board.", _soc),
 }
 
 _ELSEWHERE = re.compile(r"(?:python -m )?\bhw\.(build|convert|plan|report|run|sweep)\b")

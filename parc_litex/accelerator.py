@@ -1,112 +1,66 @@
-"""ParcAccelerator: a build's Verilog, its registers on a SoC's bus and its master on memory."""
+"""ParcAccelerator: a network's accelerator, registers on a SoC's bus, its master on memory."""
 
-import hashlib
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from litex.gen import LiteXModule
-from litex.soc.integration.soc import SoCRegion
 from litex.soc.interconnect import axi
 from litex.soc.interconnect.csr_eventmanager import EventManager, EventSourceLevel
-from migen import ClockSignal, Instance, ResetSignal, Signal
+from migen import Signal
 
-_PAGE = 0x1000
-"""Bytes of addresses that the registers are given."""
+from parc_litex.module import BuildModule, pins_of
+
 _BURST = ("addr", "len", "size", "burst", "cache", "prot", "id")
-_LITE = ("addr", "prot")
-_CHANNELS = {
+_MEMORY = {
     "m_axi_aw": _BURST,
     "m_axi_w": ("data", "strb", "last"),
     "m_axi_b": ("id", "resp"),
     "m_axi_ar": _BURST,
     "m_axi_r": ("id", "data", "resp", "last"),
-    "s_axi_aw": _LITE,
-    "s_axi_w": ("data", "strb"),
-    "s_axi_b": ("resp",),
-    "s_axi_ar": _LITE,
-    "s_axi_r": ("data", "resp"),
 }
 _ID_BITS = 2
-_MEMORY = "main_ram"
+_MAIN = "main_ram"
 
 
-class ParcAccelerator(LiteXModule):
+class ParcAccelerator(BuildModule):
     """An accelerator of ``hw.build network --memory axi``.
 
     >>> ParcAccelerator(platform, "build/acc/acc.json").attach(soc)
 
-    Parameters
-    ----------
-    platform
-        Of LiteX: the Verilog is added to its sources.
-    manifest
-        NAME.json; NAME.v lies beside it.
+    Parameters and errors are those of `BuildModule`.
 
     Attributes
     ----------
-    manifest : dict
-        What it says.
-    registers : axi.AXILiteInterface
-        A slave of 32 bits.
     memory : axi.AXIInterface
         A master; its addresses are bytes.
     ev : EventManager
         With one source, `ended`: high while a cause that is enabled stands.
-
-    Raises
-    ------
-    ValueError
-        Where the manifest is of something else, or the Verilog is not the one it describes.
     """
 
+    TAKES = "of hw.build network --memory axi"
+
     def __init__(self, platform: Any, manifest: str | Path) -> None:
-        path = Path(manifest)
-        self.manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        parameters = self.manifest.get("parameters", {})
-        if parameters.get("memory") != "axi":
-            raise ValueError(f"Manifest must be of hw.build network --memory axi, not {path}")
-        for name in self.manifest["files"]:
-            source = path.parent / name
-            digest = hashlib.sha256(source.read_bytes()).hexdigest()
-            if digest != self.manifest["sha256"][name]:
-                raise ValueError(f"Verilog must be the one that {path.name} describes: {source}")
-            if name not in self.manifest["models"]:
-                platform.add_source(str(source))
-        self.registers = axi.AXILiteInterface(data_width=32, address_width=32)
+        super().__init__(platform, manifest)
+        parameters = self.manifest["parameters"]
         self.memory = axi.AXIInterface(
             data_width=parameters["data_bits"], address_width=32, id_width=_ID_BITS
         )
         self.ev = EventManager()
         self.ev.ended = EventSourceLevel()
         self.ev.finalize()
-        self._instantiate(parameters["address_bits"])
-
-    def _instantiate(self, address_bits: int) -> None:
-        reset = self.manifest["reset"]
-        active = ResetSignal("sys") if reset["active"] == "high" else ~ResetSignal("sys")
-        pins: dict[str, Any] = {
-            f"i_{self.manifest['clock']}": ClockSignal("sys"),
-            f"i_{reset['name']}": active,
-            "o_irq": self.ev.ended.trigger,
-        }
-        for prefix, fields in _CHANNELS.items():
-            master, name = prefix.startswith("m_"), prefix.rpartition("_")[2]
-            channel = getattr(self.memory if master else self.registers, name)
-            answer = master == (name in ("r", "b"))
-            for field in (*fields, "valid", "ready"):
-                signal = channel.last if field == "last" else getattr(channel, field, None)
-                inward = answer == (field != "ready")
-                if signal is None:  # AXI4-Lite of LiteX has no prot
-                    signal = Signal(3)
-                pins[f"{'i' if inward else 'o'}_{prefix}{field}"] = signal
-        if address_bits > 32:
+        pins = pins_of(self.memory, _MEMORY) | {"o_irq": self.ev.ended.trigger}
+        if parameters["address_bits"] > 32:
             # What a 32-bit bus does not have is 0 in every region that firmware names.
             for name in ("aw", "ar"):
-                wide = Signal(address_bits)
+                wide = Signal(parameters["address_bits"])
                 self.comb += getattr(self.memory, name).addr.eq(wide)
                 pins[f"o_m_axi_{name}addr"] = wide
-        self.specials += Instance(self.manifest["top"], **pins)
+        self._instantiate(**pins)
+
+    @staticmethod
+    def takes(manifest: Mapping[str, Any]) -> bool:
+        """Whether a manifest is of an accelerator with memory outside."""
+        return bool(manifest["parameters"].get("memory") == "axi")
 
     def attach(self, soc: Any, name: str = "parc", origin: int | None = None) -> "ParcAccelerator":
         """Put it into ``soc``, and return it.
@@ -125,22 +79,15 @@ class ParcAccelerator(LiteXModule):
         origin
             Address of the registers.
         """
-        soc.add_module(name=name, module=self)
-        region = SoCRegion(origin=origin, size=_PAGE, cached=False)
-        soc.bus.add_slave(name=name, slave=self.registers, region=region)
+        self._put_into(soc, name, origin)
         if hasattr(soc, "sdram"):
             from litedram.frontend.axi import LiteDRAMAXI2Native
 
             port = soc.sdram.crossbar.get_port(data_width=self.memory.data_width)
-            base = soc.bus.regions[_MEMORY].origin
+            base = soc.bus.regions[_MAIN].origin
             self.port = LiteDRAMAXI2Native(self.memory, port, base_address=base)
         else:
             soc.bus.add_master(name=name, master=self.memory)
         if soc.irq.enabled:
             soc.irq.add(name, use_loc_if_exists=True)
         return self
-
-
-def add(soc: Any, manifest: str | Path, **options: Any) -> ParcAccelerator:
-    """Put a build into ``soc``; ``options`` are those of `ParcAccelerator.attach`."""
-    return ParcAccelerator(soc.platform, manifest).attach(soc, **options)

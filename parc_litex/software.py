@@ -1,11 +1,20 @@
-"""Firmware: parc.c, a build's program and images, linked into one binary for a SoC's ROM."""
+"""Firmware: what it does with a build, and what that is given, linked into one binary."""
 
 import inspect
+import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from golden.numbers.interval import Integers
+from golden.registers import WHOLE
+from hw.emit.manifest import line_registers
+from parc_litex.engine import ParcEngine
 
 _FIRMWARE = Path(__file__).with_name("firmware")
 _COMPILER = "riscv64-unknown-elf-gcc"
@@ -21,10 +30,32 @@ class FirmwareError(RuntimeError):
     """The compiler is missing, or refuses it."""
 
 
-def images_header(
+@dataclass(frozen=True)
+class Program:
+    """What firmware does.
+
+    Parameters
+    ----------
+    main
+        Its C source in this folder.
+    sources
+        Sources beside a build.
+    header
+        Name of the file that has what it is given.
+    text
+        Of that file.
+    """
+
+    main: str
+    sources: tuple[Path, ...]
+    header: str
+    text: str
+
+
+def classifying(
     build: Path, manifest: Mapping[str, Any], frames: Sequence[bytes], program: int = 0
-) -> str:
-    """Return images.h of main.c.
+) -> Program:
+    """Return the program that runs ``frames`` through an accelerator, and tells their classes.
 
     Parameters
     ----------
@@ -57,7 +88,49 @@ def images_header(
         *(f"{{{_bytes(frame)}}}," for frame in frames),
         "};",
     ]
-    return "\n".join([*lines, ""])
+    return Program("network.c", (build / "parc.c",), "images.h", "\n".join([*lines, ""]))
+
+
+def convolving(engine: ParcEngine, lines: Integers, weights: Sequence[int] = ()) -> Program:
+    """Return the program that sends ``lines`` through an engine, and tells what comes.
+
+    Parameters
+    ----------
+    engine
+        As it is in the SoC.
+    lines
+        Lines ``[L, N]``, whole groups of them.
+    weights
+        Beats of w_axis that are written to registers before.
+    """
+    given, made, lanes = engine.given, engine.made, engine.manifest["parameters"]["lanes"]
+    groups = lines.reshape(-1, lanes, lines.shape[1]).swapaxes(1, 2)
+    samples = [value for beat in groups.reshape(-1, lanes).tolist() for value in given.filled(beat)]
+    registers = line_registers(engine.manifest).registers
+    words = [name for name in registers if name.removeprefix("WEIGHTS_").isdigit()]
+    beats = [
+        ",".join(f"{beat >> 32 * word & 0xFFFFFFFF}u" for word in range(len(words)))
+        for beat in weights
+    ]
+    text = [
+        "#include <stdint.h>",
+        *(f"#define LINE_{name} {register.at}u" for name, register in registers.items()),
+        *(
+            f"#define LINE_{name}_RESET {registers[name].fields[WHOLE].reset}u"
+            for name in ("ID", "LENGTH")
+        ),
+        f"#define BEATS {len(beats)}",
+        f"#define WORDS {len(words)}u",
+        f"#define MADE {groups.shape[0] * groups.shape[1] * made.stride}u",
+        f"typedef {made.type} made;",
+        f"static const {given.type} lines[] __attribute__((aligned(8))) = {{",
+        ",".join(map(str, samples)),
+        "};",
+    ]
+    if beats:
+        text.append("static const uint32_t weights[BEATS][WORDS] = {")
+        text += [*(f"{{{beat}}}," for beat in beats), "};"]
+    return Program("engine.c", (), "lines.h", "\n".join([*text, ""]))
 
 
 def _array(name: str, content: bytes) -> str:
@@ -69,9 +142,9 @@ def _bytes(content: bytes) -> str:
 
 
 def firmware(
-    generated: Path, cpu: Any, build: Path, images: str, out: Path, *, script: str = "rom.ld"
+    generated: Path, cpu: Any, program: Program, out: Path, *, script: str = "rom.ld"
 ) -> Path:
-    """Compile the firmware, and return its binary.
+    """Compile firmware, and return its binary.
 
     Parameters
     ----------
@@ -79,10 +152,8 @@ def firmware(
         Folder ``software/include`` of LiteX's builder.
     cpu
         The SoC's processor.
-    build
-        Folder of the accelerator's build.
-    images
-        `images_header`.
+    program
+        What it does.
     out
         Folder to write to.
     script
@@ -98,8 +169,8 @@ def firmware(
     if shutil.which(_COMPILER) is None:
         raise FirmwareError(f"{_COMPILER} must be installed: apt install gcc-riscv64-unknown-elf")
     out.mkdir(parents=True, exist_ok=True)
-    (out / "images.h").write_text(images, encoding="ascii")
-    # <string.h> declares what main.c has: a bare compiler brings none.
+    (out / program.header).write_text(program.text, encoding="ascii")
+    # <string.h> declares what console.c has: a bare compiler brings none.
     (out / "string.h").write_text(
         "#include <stddef.h>\nvoid *memcpy(void *, const void *, size_t);\n"
         "void *memset(void *, int, size_t);\n",
@@ -107,14 +178,18 @@ def firmware(
     )
     software = Path(next(iter(litex.soc.software.__path__)))
     crt0 = Path(inspect.getfile(type(cpu))).with_name("crt0.S")
-    folders = (out, generated, build, software / "include", crt0.parent)
+    beside = sorted({source.parent for source in program.sources})
+    folders = (out, _FIRMWARE, *beside)
+    # LiteX's own do not hold to our warnings.
+    theirs = (generated, software / "include", crt0.parent)
     binary = out / "firmware.bin"
-    sources = (crt0, _FIRMWARE / "main.c", build / "parc.c")
+    own = (_FIRMWARE / program.main, _FIRMWARE / "console.c")
     _run(
         [
             *(_COMPILER, *cpu.gcc_flags.split(), *_FLAGS),
             *(f"-I{folder}" for folder in folders),
-            *map(str, sources),
+            *(word for folder in theirs for word in ("-isystem", str(folder))),
+            *map(str, (crt0, *own, *program.sources)),
             *("-nostdlib", f"-L{generated}", f"-T{_FIRMWARE / script}", "-Wl,--gc-sections"),
             *("-o", str(out / "firmware.elf")),
         ]
@@ -122,6 +197,17 @@ def firmware(
     copy = _COMPILER.replace("gcc", "objcopy")
     _run([copy, "-O", "binary", str(out / "firmware.elf"), str(binary)])
     return binary
+
+
+@contextmanager
+def tools_on_path() -> Iterator[None]:
+    """Let LiteX find meson and ninja where they are installed with it, in this environment."""
+    before = os.environ["PATH"]
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before])
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
 
 
 def _run(command: Sequence[str]) -> None:

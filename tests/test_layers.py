@@ -1,4 +1,4 @@
-"""Imports point one way: golden <- hw, nets <- sim, flow, boards <- parc_hdl, scripts."""
+"""Imports point one way: golden <- hw, nets <- sim, flow, boards <- parc_litex <- the rest."""
 
 import ast
 import re
@@ -18,7 +18,7 @@ ALLOWED = {
     "boards": {"golden", "hw", "boards"},
     "flow": {"golden", "hw", "boards", "flow"},
     "parc_litex": {"golden", "hw", "flow", "parc_litex"},
-    "parc_hdl": {"golden", "hw", "boards", "flow", "parc_hdl"},
+    "parc_hdl": {"golden", "hw", "boards", "flow", "parc_litex", "parc_hdl"},
     "scripts": {"golden", "hw", "nets", "sim", "boards", "flow", "parc_litex"},
 }
 KEPT_OUT = {

@@ -6,7 +6,9 @@ from typing import Any
 
 from golden.layer.design import LayerDesign
 from golden.line.design import LineDesign, Requantization, slot_bits
+from golden.line.registers import registers_of
 from golden.line.weights import LineWeights
+from golden.registers import RegisterMap
 from hw.emit.axi import PortNames, slots_of
 from hw.engines import ENGINES
 from hw.layer.layer import predict
@@ -184,3 +186,10 @@ def design_of(manifest: dict[str, Any], weights: LineWeights | None) -> LineDesi
         requantization=requantization,
         **design.fields_of(parameters),
     )
+
+
+def line_registers(manifest: Mapping[str, Any]) -> RegisterMap:
+    """Return the registers around the line engine that ``manifest`` is of."""
+    fields = manifest["streams"].get("w_axis", {}).get("fields", [])
+    bits = max((one["offset"] + one["slot_bits"] for one in fields), default=0)
+    return registers_of(design_of(dict(manifest), None), bits)

@@ -25,6 +25,8 @@ class Built:
         The whole manifest.
     models
         Verilog of primitives, by file name, which only simulation needs.
+    contents
+        Files that the Verilog reads memories from, by name.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Built:
     sources: dict[str, bytes]
     manifest: dict[str, Any]
     models: dict[str, bytes] = field(default_factory=dict)
+    contents: dict[str, bytes] = field(default_factory=dict)
 
 
 def load_product(manifest: Path) -> Built:

@@ -8,10 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from golden.accelerator.external.registers import REGISTER_MAP
-from golden.line.registers import registers_of
 from golden.registers import RegisterMap
 from hw.emit.axi import AxiBus, buses_of
-from hw.emit.manifest import design_of
+from hw.emit.manifest import line_registers
 from hw.package.clock import ClockRate
 
 VENDOR, LIBRARY = "parc-hdl", "parc"
@@ -137,9 +136,7 @@ class FinishedCore:
         if bus.protocol != "axi4lite":
             return None
         if "engine" in self.manifest:
-            fields = self.manifest["streams"].get("w_axis", {}).get("fields", [])
-            bits = max((one["offset"] + one["slot_bits"] for one in fields), default=0)
-            return registers_of(design_of(dict(self.manifest), None), bits)
+            return line_registers(self.manifest)
         key = int(self.manifest["hash"], 16)
         return REGISTER_MAP.built({"HASH_LOW": key & 0xFFFFFFFF, "HASH_HIGH": key >> 32})
 

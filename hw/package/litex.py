@@ -8,7 +8,7 @@ def litex_files(core: FinishedCore) -> dict[str, str]:
     return {f"{core.name}_litex.py": _TEXT.format(name=core.name, about=core.about)}
 
 
-_TEXT = '''"""{about}: {name} in a LiteX SoC, by the class of `parc_litex`."""
+_TEXT = '''"""{about}: {name} in a LiteX SoC, by the class of `parc_litex` that is for it."""
 
 from pathlib import Path
 
@@ -17,7 +17,10 @@ MANIFEST = Path(__file__).with_name("{name}.json")
 
 def add_{name}(soc, **options):
     """Add the build to ``soc``, as ``parc_litex.add`` does it, and return the module."""
-    import parc_litex
+    try:
+        from parc_litex import add
+    except ModuleNotFoundError:  # where it is installed, all is under one name
+        from parc_hdl.parc_litex import add
 
-    return parc_litex.add(soc, MANIFEST, **options)
+    return add(soc, MANIFEST, **options)
 '''

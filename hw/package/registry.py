@@ -34,20 +34,20 @@ class _Kind:
         Returns its files, by name.
     targets
         What it can be of; empty for all.
-    in_memory
-        Whether it is of accelerators alone whose memory is outside.
+    driven
+        Whether it is of builds alone that a processor drives: with registers.
     """
 
     files: Callable[[FinishedCore, Callable[[], Vectors]], dict[str, str]]
     targets: tuple[str, ...] = ()
-    in_memory: bool = False
+    driven: bool = False
 
     def refusal(self, core: FinishedCore) -> tuple[str, str] | None:
         """Return what ``core`` must be to be of this kind, and is instead; None where it can."""
         if self.targets and core.target not in self.targets:
             return f"of --target {', '.join(self.targets)}", core.target
-        if self.in_memory and core.manifest["parameters"].get("memory") != "axi":
-            return "of a network with --memory axi", core.about
+        if self.driven and "registers" not in core.manifest:
+            return "of a network with --memory axi, or an engine with --registers", core.about
         return None
 
 
@@ -55,7 +55,7 @@ PACKAGES: Mapping[str, _Kind] = {
     "constraints": _Kind(lambda core, _: constraint_files(core)),
     "fusesoc": _Kind(lambda core, vectors: fusesoc_files(core, vectors())),
     "ipxact": _Kind(lambda core, _: ipxact_files(core)),
-    "litex": _Kind(lambda core, _: litex_files(core), in_memory=True),
+    "litex": _Kind(lambda core, _: litex_files(core), driven=True),
     "quartus": _Kind(lambda core, _: quartus_files(core), _ANY),
     "siliconcompiler": _Kind(lambda core, _: silicon_files(core), _ANY),
 }

@@ -13,7 +13,17 @@ ROOT = Path(__file__).resolve().parents[2]
 OTHERS = ("boards", "build_backend", "flow", "golden", "hw", "nets", "scripts", "sim", "tests")
 """Names that a user's own packages may have."""
 
-EXTRAS = {"torch", "onnx", "onnxscript", "matplotlib", "sklearn", "litex", "litex_boards", "migen"}
+EXTRAS = {
+    "torch",
+    "onnx",
+    "onnxscript",
+    "matplotlib",
+    "sklearn",
+    "litex",
+    "litex_boards",
+    "litedram",
+    "migen",
+}
 
 
 def load_backend():

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -149,6 +150,21 @@ def test_ipyxact_reads_the_component(family):
         assert (places["ID"], places["CONTROL"]) == (0, CONTROLS[family])
 
 
+@pytest.mark.parametrize("family", ["registered", "network_axi"])
+@pytest.mark.parametrize("package", ["parc_litex", "parc_hdl.parc_litex"])
+def test_litex_is_given_the_build(family, package, monkeypatch):
+    calls = []
+    there = ModuleType(package)
+    there.add = lambda *given, **options: calls.append((given, options))
+    for name in ("parc_litex", "parc_hdl.parc_litex"):
+        monkeypatch.setitem(sys.modules, name, there if name == package else None)
+    path = packaged(family) / f"{family}_litex.py"
+    names = {"__file__": str(path)}
+    exec(compile(path.read_text(), path, "exec"), names)
+    names[f"add_{family}"]("a SoC", name="mine")
+    assert calls == [(("a SoC", path.with_name(f"{family}.json")), {"name": "mine"})]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
@@ -218,8 +234,8 @@ def test_the_manifest_names_what_the_next_build_removes(tmp_path):
         ("--package litex --mhz nan", "--mhz must be from 0.01 to 10000, not nan"),
         (
             "--package litex",
-            "--package must be of a network with --memory axi for litex, not Circular convolution, "
-            "direct engine, 4 samples",
+            "--package must be of a network with --memory axi, or an engine with --registers for "
+            "litex, not Circular convolution, direct engine, 4 samples",
         ),
         (
             "--package quartus --target ecp5",

@@ -110,3 +110,11 @@ def test_a_shell_completes_options():
 @pytest.mark.usefixtures("without_torch")
 def test_a_shell_completes_no_part_that_cannot_be_loaded():
     assert "--calibration" not in complete("parc convert --")
+
+
+def test_a_soc_without_litex_is_refused_in_a_line(monkeypatch, capsys):
+    for name in [name for name in sys.modules if name.startswith("parc_litex")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "litex", None)
+    rule = "litex, of the extra 'litex', must be installed (pip install 'parc-hdl[litex]')"
+    assert said(capsys, "soc", "no.json") == (2, "", f"parc: {rule}\n")

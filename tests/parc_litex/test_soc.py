@@ -9,10 +9,17 @@ import pytest
 pytest.importorskip("litex", reason="LiteX must be installed: make .venv/litex")
 
 from golden.accelerator.words import frames_of
+from golden.line.example import example_weights
+from golden.line.weights import check_weights
 from hw.accelerator.built import external_program_of, network_of, sizes_of
+from hw.build import run
+from hw.emit.manifest import design_of
 from hw.emit.product import load_product
-from parc_litex.accelerator import ParcAccelerator
-from parc_litex.simulation import BEGINS, ENDS, simulate
+from hw.package.beats import field_beats
+from hw.package.vectors import known_lines
+from parc_hdl.command import run as parc
+from parc_litex import ParcAccelerator, ParcEngine
+from parc_litex.simulation import BEGINS, ENDS, simulate, simulate_engine
 from sim.runner import CACHE
 from tests.accelerator.networks import build_network, metaformer
 
@@ -36,18 +43,29 @@ def made(tmp_path_factory):
     return folder / "acc.json", frames, [program.run(frame) for frame in frames]
 
 
-@pytest.mark.skipif(
+needs_compiler = pytest.mark.skipif(
     shutil.which(COMPILER) is None, reason=f"{COMPILER} must be installed, by the system"
 )
 # Migen looks into frames in a way that Python 3.11 and later call deprecated.
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.filterwarnings("ignore::SyntaxWarning")
-def test_firmware_tells_what_the_model_does(made, tmp_path):
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::SyntaxWarning"),
+]
+
+
+@needs_compiler
+@pytest.mark.parametrize("sdram", [False, True])
+def test_firmware_tells_what_the_model_does(made, tmp_path, sdram):
+    """From ROM, memory on the bus; or behind LiteX's BIOS, from SDRAM that has a port for it."""
     manifest, frames, expected = made
-    text, found = simulate(manifest, frames, tmp_path, CACHE)
+    text, found = simulate(manifest, frames, tmp_path, CACHE, sdram=sdram)
     lines = text.replace("\r", "").splitlines()
-    assert (lines[0], lines[-1]) == (BEGINS, ENDS)
-    assert len(lines) == len(frames) + 2
+    begin = lines.index(BEGINS)
+    assert (begin > 0) == sdram
+    assert lines[-1] == ENDS
+    assert len(lines) == begin + len(frames) + 2
+    # What LiteDRAM's model of the chip says of commands that come too early.
+    assert "violation" not in text
     assert [one.output for one in found] == expected
     channels = load_product(manifest).manifest["outputs"]
     (facts,) = channels.values()
@@ -58,24 +76,64 @@ def test_firmware_tells_what_the_model_does(made, tmp_path):
         assert one.cycles > 1000
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+ENGINES = {
+    "direct": "--channels 2 --weights-port --lanes 2",
+    "fft": "--channels 1 --lanes 2",
+    "fermat": "--channels 2 --lanes 3 --rows 6 --output requantized",
+}
+"""Beats of one, two and four bytes to write, a beat of weights of two words."""
+
+
+@needs_compiler
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_between_readers_and_writers_of_memory(engine, tmp_path):
+    options = ["--length=6", "--registers", *ENGINES[engine].split(), "--name=eng"]
+    assert run([engine, *options, "-o", str(tmp_path / "built")]) == 0
+    manifest = tmp_path / "built" / "eng.json"
+    facts = json.loads(manifest.read_text())
+    parameters = facts["parameters"]
+    form = {key: parameters[key] for key in ("length", "channels", "data_bits", "weight_bits")}
+    design = design_of(facts, None)
+    words = []
+    if parameters["weights"] == "port":
+        weights = example_weights(**form, requantized=None)
+        beats = field_beats(facts["streams"]["w_axis"]["fields"], design.port_tables(weights))
+        words = [word for word, _ in beats]
+    else:
+        form["requantized"] = design.requantization and design.requantization.clip
+        weights = check_weights(np.load(tmp_path / "built" / "eng.npz"), **form)
+        design = design_of(facts, weights)
+    lines = known_lines(design, 4 * design.channels * design.groups_per_channel)
+    text, found = simulate_engine(manifest, lines, words, tmp_path / "soc", CACHE)
+    groups = len(lines) // design.lanes
+    counts = f"taken {groups} given {groups} frames 4 wrong 0"
+    assert f"PARC counts {counts}" in text.splitlines()
+    assert found.tolist() == design.model(lines, weights).tolist()
+
+
 def test_what_is_no_build_is_refused(made, tmp_path):
     manifest, _, _ = made
     facts = json.loads(manifest.read_text())
     platform = Platform()
+    with pytest.raises(ValueError, match=r"^Manifest must be of a line engine with --registers"):
+        ParcEngine(platform, manifest)
     for name in facts["files"]:
         (tmp_path / name).write_text("module acc; endmodule\n")
     changed = tmp_path / manifest.name
     changed.write_text(json.dumps(facts))
-    with pytest.raises(ValueError, match=r"^Verilog must be the one that acc\.json describes: "):
+    with pytest.raises(ValueError, match=r"^Manifest must be the manifest of the acc\.v beside it"):
         ParcAccelerator(platform, changed)
-    facts["parameters"]["memory"] = "internal"
-    changed.write_text(json.dumps(facts))
-    with pytest.raises(
-        ValueError, match=r"^Manifest must be of hw.build network --memory axi, not"
-    ):
+    changed.write_text(json.dumps(facts | {"files": [], "models": [], "parameters": {}}))
+    with pytest.raises(ValueError, match=r"^Manifest must be of hw.build network --memory axi, "):
         ParcAccelerator(platform, changed)
     assert platform.sources == []
+
+
+def test_a_board_that_is_none_is_refused_in_a_line(made, capsys):
+    manifest, _, _ = made
+    assert parc(["soc", str(manifest), "--board", "icestick"]) == 2
+    boards = "ulx3s-12f, ulx3s-25f, ulx3s-45f, ulx3s-85f"
+    assert capsys.readouterr().err == f"parc: --board must be one of {boards}, not 'icestick'\n"
 
 
 class Platform:

@@ -5,56 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <generated/csr.h>
 #include <generated/mem.h>
 
+#include "console.h"
 #include "images.h"
 #include "parc.h"
-
-void *memcpy(void *to, const void *from, size_t bytes) {
-    unsigned char *out = to;
-    const unsigned char *in = from;
-    while (bytes--) *out++ = *in++;
-    return to;
-}
-
-void *memset(void *to, int value, size_t bytes) {
-    unsigned char *out = to;
-    while (bytes--) *out++ = (unsigned char)value;
-    return to;
-}
-
-void isr(void);
-void isr(void) {}
-
-static void put(char c) {
-    while (uart_txfull_read()) {
-    }
-    uart_rxtx_write((uint32_t)c);
-    uart_ev_pending_write(1); /* a character has gone: that is no event for us */
-}
-
-static void print(const char *text) {
-    for (; *text; ++text) {
-        if (*text == '\n') put('\r');
-        put(*text);
-    }
-}
-
-static void print_number(uint32_t value) {
-    char digits[11];
-    int at = 10;
-    digits[at] = 0;
-    do digits[--at] = (char)('0' + value % 10);
-    while ((value /= 10) != 0);
-    print(digits + at);
-}
-
-/* VexRiscv's data cache writes through, and is emptied as a whole. */
-static void sync(void *context, void *memory, size_t bytes) {
-    (void)context, (void)memory, (void)bytes;
-    __asm__ volatile(".word 0x500F\n" ::: "memory");
-}
 
 static int check(const char *what, int error) {
     if (error == PARC_OK) return 1;
