@@ -28,7 +28,12 @@ KEPT_OUT = {
 }
 EXTRAS = {"torch", "onnx"}
 """Needed by no more than may need them."""
-SCRIPTS_OF_NETWORKS = ("scripts/demo_network.py", "scripts/soak_trained.py")
+SCRIPTS_OF_NETWORKS = (
+    "scripts/demo_network.py",
+    "scripts/demo_photo.py",
+    "scripts/soak_published.py",
+    "scripts/soak_trained.py",
+)
 DAMAGED_NETWORKS = "sim/campaign/fuzz/networks.py"
 NEED_EXTRAS = (
     *("hw/convert", "nets", "scripts/train_", "scripts/distil_", DAMAGED_NETWORKS),
