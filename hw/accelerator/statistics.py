@@ -1,10 +1,13 @@
 """Statistics of positions for layer norms: a bit a cycle, and no multiplier."""
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
+from collections.abc import Sequence
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from golden.accelerator.sizes import CENTRED_BITS, SUM_BITS
+from golden.accelerator.sizes import CENTRED_BITS, SUM_BITS, Sizes
+from golden.network.layer_norm import SPREAD_BITS
 from hw.accelerator.layout import Layouts
 from hw.parts.operands import ONE, ZERO, Operands, bits_of
 from hw.parts.ports import Component, View, view
@@ -33,7 +36,22 @@ def cycles_of(channels: int) -> int:
 
 
 INTERVAL = 1
-"""Cycles from a position's statistics to the next one's sums."""
+"""Cycles from a position's statistics to those sums that may be the next in their place."""
+
+
+def units_of(tile: int) -> int:
+    """Return how many positions are under way at a time: few channels take few passes."""
+    return max(tile // 4, 1)
+
+
+def starts_of(there: Sequence[int], sizes: Sizes, channels: int) -> list[int]:
+    """Return when positions begin whose sums are ``there``, of which the first waits for none."""
+    each, units = cycles_of(channels) + INTERVAL, units_of(sizes.tile)
+    starts: list[int] = []
+    for number, when in enumerate(there):
+        free = starts[number - units] + each if number >= units else when
+        starts.append(max(when, free, starts[-1] + 1 if starts else when))
+    return starts
 
 
 def statistics_layout(channels: int) -> data.StructLayout:
@@ -48,7 +66,7 @@ def statistics_layout(channels: int) -> data.StructLayout:
 
 
 class Statistics(Component):
-    """Makes statistics of a position after the other, and keeps them: see `LayerNorm`.
+    """Makes statistics of positions, of some at a time, and keeps them: see `LayerNorm`.
 
     Parameters
     ----------
@@ -86,6 +104,7 @@ class Statistics(Component):
         self._sizes = layouts.sizes
         self._channels = layouts.abilities.norm
         self._layout = statistics_layout(self._channels)
+        self._units = units_of(self._sizes.tile)
         super().__init__(
             {
                 "told": In(layouts.finish),
@@ -105,30 +124,104 @@ class Statistics(Component):
         m.submodules.memory = memory = Memory(
             depth=self._sizes.positions, width=self._layout.size, target=self._sizes.target
         )
-        count = Signal(range(cycles_of(self._channels)))
-        busy = Signal()
-        ends = Signal()
-        last = Signal()
-        place = Signal.like(self.place, name="place_of_this")
-        found = view(self._layout, name="found")
+        units = [PositionStatistics(self._sizes, self._channels) for _ in range(self._units)]
+        turn = Signal(range(self._units))
+        with m.If(self.start):
+            m.d.sync += turn.eq(Mux(turn == self._units - 1, 0, turn + 1))
+        lasts, places = (
+            [Signal.like(told, name=f"{name}_{number}") for number in range(self._units)]
+            for name, told in (("last", self.last), ("place", self.place))
+        )
         m.d.comb += [
-            self.ready.eq(~busy),
-            ends.eq(busy & (count == cycles_of(self._channels) - 1)),
-            self.done.eq(ends & last),
+            self.ready.eq(Cat(unit.ready for unit in units).bit_select(turn, 1)),
+            self.done.eq(
+                Cat(unit.ends & last for unit, last in zip(units, lasts, strict=True)).any()
+            ),
             memory.r_en.eq(1),
             memory.r_addr.eq(self.place),
             Value.cast(self.kept).eq(memory.r_data),
-            memory.w_en.eq(ends),
-            memory.w_addr.eq(place),
-            memory.w_data.eq(Value.cast(found)),
+            memory.w_en.eq(Cat(unit.ends for unit in units).any()),
+        ]
+        for number, unit in enumerate(units):
+            m.submodules[f"unit_{number}"] = unit
+            m.d.comb += [
+                unit.channels.eq(self.told.channels),
+                unit.epsilon.eq(self.told.epsilon),
+                unit.start.eq(self.start & (turn == number)),
+                unit.squares.eq(self.squares),
+                unit.both.eq(self.both),
+            ]
+            with m.If(unit.start):
+                m.d.sync += [places[number].eq(self.place), lasts[number].eq(self.last)]
+            # They began one after the other, and end so.
+            with m.If(unit.ends):
+                m.d.comb += [
+                    memory.w_addr.eq(places[number]),
+                    memory.w_data.eq(Value.cast(unit.found)),
+                ]
+        return m
+
+
+class PositionStatistics(Component):
+    """Makes the statistics of a position.
+
+    Parameters
+    ----------
+    sizes
+        Of the accelerator.
+    channels
+        Of a layer norm at most.
+
+    Members
+    -------
+    channels, epsilon : In
+        Of the layer norm.
+    start, squares, both : In
+        As of `Statistics`.
+    ready : Out
+    ends : Out
+        Pulse: `found` holds the statistics, `cycles_of` cycles after the start.
+    """
+
+    channels: Signal
+    epsilon: Signal
+    start: Signal
+    squares: Signal
+    both: Signal
+    ready: Signal
+    ends: Signal
+    found: View
+
+    def __init__(self, sizes: Sizes, channels: int) -> None:
+        self._sizes = sizes
+        self._channels = channels
+        super().__init__(
+            {
+                "channels": In(channels.bit_length()),
+                "epsilon": In(SPREAD_BITS),
+                "start": In(1),
+                "squares": In(SUM_BITS),
+                "both": In(SUM_BITS),
+                "ready": Out(1),
+                "ends": Out(1),
+                "found": Out(statistics_layout(channels)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        count = Signal(range(cycles_of(self._channels)))
+        busy = Signal()
+        m.d.comb += [
+            self.ready.eq(~busy),
+            self.ends.eq(busy & (count == cycles_of(self._channels) - 1)),
         ]
         m.d.sync += count.eq(count + 1)
-        with m.If(ends):
+        with m.If(self.ends):
             m.d.sync += busy.eq(0)
         with m.If(self.start):
-            m.d.sync += [busy.eq(1), count.eq(0), place.eq(self.place), last.eq(self.last)]
-        spread = self._spread(m, count, found)
-        self._root(m, count, spread, found)
+            m.d.sync += [busy.eq(1), count.eq(0)]
+        self._root(m, count, self._spread(m, count, self.found), self.found)
         return m
 
     def _spread(self, m: Module, count: Signal, found: View) -> Signal:
@@ -149,7 +242,7 @@ class Statistics(Component):
             m.d.sync += [
                 magnitude.eq(size),
                 digits.eq(size),
-                counts.eq(self.told.channels),
+                counts.eq(self.channels),
                 first.eq(0),
                 second.eq(0),
                 found.minus.eq(-total),
@@ -165,7 +258,7 @@ class Statistics(Component):
         with m.Elif(count == bits + 1):
             m.d.sync += spread.eq(first - second)
         with m.Elif(count == bits + 2):
-            m.d.sync += spread.eq(spread + self.told.epsilon)
+            m.d.sync += spread.eq(spread + self.epsilon)
         for number, amount in enumerate(_STEPS):
             with m.If((count == bits + 3 + number) & ~spread[-amount:].any()):
                 m.d.sync += [

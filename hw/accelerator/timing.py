@@ -211,9 +211,10 @@ class Timeline:
         self._loaded, self._norms = loaded, norms
         starts = max(loaded + 1, first + self._matrix)
         if one.finish.norm == Norm.STATISTICS:
-            each = statistics.cycles_of(self._program.abilities.norm) + statistics.INTERVAL
-            self._posted = starts + (count - 1) * each
-            return self._posted + each - statistics.INTERVAL
+            channels = self._program.abilities.norm
+            there = range(starts, starts + count)
+            self._posted = statistics.starts_of(there, sizes, channels)[-1]
+            return self._posted + statistics.cycles_of(channels)
         last = max(starts + (count - 1) * sizes.parts, first + self._matrix + (count - 1) * taps)
         self._posted = last + sizes.parts - 1
         return self._posted + self._post

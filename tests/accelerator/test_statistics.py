@@ -31,7 +31,7 @@ def test_roots() -> None:
     """All of V comes as epsilon: sums are 0."""
     spreads = corners()
     capacity = Capacity(
-        sizes=Sizes(tile=4, scalers=4, positions=8),
+        sizes=Sizes(tile=8, scalers=4, positions=8),
         data_bits=32,
         abilities=replace(ALL, norm=CHANNELS),
     )

@@ -51,14 +51,19 @@ def _box(first: int, reaches: Sequence[int]) -> tuple[int, int]:
     return low, first + sum(max(reach, 0) for reach in reaches) + 1
 
 
-def beats_of(transfer: Transfer, capacity: Capacity) -> int:
-    """Return the beats of a block."""
+def word_beats_of(space: Space, capacity: Capacity) -> int:
+    """Return the beats of what is written at once; of a table, of some entries."""
     of_word = {
         Space.MAPS: capacity.word_beats,
         Space.TABLES: 1,
         Space.KERNELS: capacity.kernel_beats,
     }
-    return transfer.words * of_word.get(transfer.space, capacity.step_beats)
+    return of_word.get(space, capacity.step_beats)
+
+
+def beats_of(transfer: Transfer, capacity: Capacity) -> int:
+    """Return the beats of a block."""
+    return transfer.words * word_beats_of(transfer.space, capacity)
 
 
 def _transfer(one: Descriptor, capacity: Capacity) -> _Access:

@@ -20,8 +20,8 @@ _LONGEST = 12
 """Operators of a chain."""
 _HEIGHTS = 4
 """Heights of bands that are compared."""
-_BYTE = 0.25
-"""Cycles that a byte is worth: a memory gives some 4 of them a cycle."""
+_BYTE = 0.11
+"""Cycles that a byte is worth: a memory gives some 9 of them a cycle."""
 
 
 @dataclass(frozen=True, eq=False)

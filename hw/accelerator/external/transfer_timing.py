@@ -6,7 +6,7 @@ from math import gcd
 
 from golden.accelerator.descriptor import Descriptor, Space
 from golden.accelerator.external.capacity import Capacity
-from golden.accelerator.external.hazards import beats_of
+from golden.accelerator.external.hazards import beats_of, word_beats_of
 from hw.accelerator.external.port import MOST_WRITES
 from hw.accelerator.external.port_timing import Bandwidth, MemoryPace, ReadsTiming, bursts_of
 from hw.accelerator.reader import ADDRESS_STAGES
@@ -110,7 +110,7 @@ class LoadsTiming(TransfersTiming):
         for block in range(moves.blocks):
             reads.add(start + 1, moves.far + block * moves.far_stride, beats)
         maps, tables = moves.space == Space.MAPS, moves.space == Space.TABLES
-        of_word = capacity.word_beats if maps else 1 if tables else capacity.step_beats
+        of_word = word_beats_of(moves.space, capacity)
         extra = capacity.beat_bytes - 1 if tables else 0
         used, left = start + 1, moves.blocks * beats
         while left:

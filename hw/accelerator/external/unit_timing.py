@@ -271,8 +271,8 @@ class UnitsTiming:
         self._writes = writes
         self._matrix = matrix.latency(sizes.matrix)
         self._post = post.latency(sizes, capacity.abilities)
-        norm = capacity.abilities.norm
-        self._statistics = statistics.cycles_of(norm) + statistics.INTERVAL if norm else 0
+        self._sizes = sizes
+        self._norm = capacity.abilities.norm
         self._interval = post.interval(sizes)
         self._opened = -1  # the next pass may begin
         self._told = -self._interval  # the post unit took what it is told
@@ -319,10 +319,9 @@ class UnitsTiming:
         self._told, self._norms = told, norms
         first = told + 1
         if one.finish.norm == Norm.STATISTICS:
-            for when in taken:
-                self._posted = max(first, when + self._matrix)
-                first = self._posted + self._statistics
-            self.written.append(first - statistics.INTERVAL)
+            there = [max(first, when + self._matrix) for when in taken]
+            self._posted = statistics.starts_of(there, self._sizes, self._norm)[-1]
+            self.written.append(self._posted + statistics.cycles_of(self._norm))
             return
         parts = self._parts
         steps: list[range] = []
