@@ -20,7 +20,7 @@ from golden.accelerator.descriptor import (
 )
 from golden.accelerator.operators.layer_norm import Normal
 from golden.accelerator.operators.move import Move, Moves
-from golden.accelerator.operators.sums import Sums, Term
+from golden.accelerator.operators.sums import Stack, Sums, Term
 from golden.accelerator.sizes import SUM_BITS, Sizes
 from golden.inputs.errors import ParameterError
 from golden.matrix.design import RAISED_BITS, tiles
@@ -108,7 +108,7 @@ class Lowered:
         Which table follows.
     """
 
-    operator: Sums | Moves | Normal
+    operator: Sums | Stack | Moves | Normal
     gives: Map
     table: int
     outputs: dict[int, _Output] = field(default_factory=dict)
@@ -209,6 +209,8 @@ class Lowering:
             if isinstance(operator, Normal):
                 make = self._statistics if tile == _STATISTICS else self._normal
                 known = make(operator, tile, gives, table)
+            elif isinstance(operator, Stack):
+                known = self._stacked(operator, tile, gives, table)
             else:
                 assert isinstance(operator, Sums)
                 known = self._sums(operator, tile, gives, table)
@@ -218,13 +220,20 @@ class Lowering:
     def _sums(self, sums: Sums, tile: int, gives: Map, table: int) -> _Output:
         """Return a tile of outputs of sums."""
         size = self._sizes.tile
-        outputs = slice(tile * size, min((tile + 1) * size, gives.channels))
+        outputs = slice(tile * size, min((tile + 1) * size, len(sums.start)))
         parts = [self._part(term, outputs, tile) for term in sums.terms]
         constant = np.zeros(size, np.int64)
         for part in parts:
             constant = (constant << RAISED_BITS if part.raised else constant) + part.constant
-        finish = self._finish(sums, outputs, gives, constant)
+        finish = self._finish(sums, outputs, constant)
         return _Output(parts, replace(finish, table=table, target_row=gives.width))
+
+    def _stacked(self, stack: Stack, tile: int, gives: Map, table: int) -> _Output:
+        """Return a tile of outputs of one of some operators."""
+        sums, first = stack.of(tile)
+        output = self._sums(sums, tile - first, gives, table)
+        parts = [replace(part, tile=part.tile + first) for part in output.parts]
+        return replace(output, parts=parts)
 
     def _band(self, output: _Output, band: _Band, target: int) -> Iterator[Descriptor]:
         """Yield the descriptors that add up parts for a band of positions."""
@@ -343,7 +352,7 @@ class Lowering:
         size = self._sizes.tile
         outputs = slice(move.tile * size, min((move.tile + 1) * size, gives.channels))
         ends = replace(
-            self._finish(sums, outputs, gives, np.zeros(size, np.int64)),
+            self._finish(sums, outputs, np.zeros(size, np.int64)),
             table=table,
             target=target + move.target.base,
             target_row=move.target.row,
@@ -433,7 +442,7 @@ class Lowering:
             raw=term.raw,
         )
 
-    def _finish(self, sums: Sums, outputs: slice, gives: Map, constant: Integers) -> Finish:
+    def _finish(self, sums: Sums, outputs: slice, constant: Integers) -> Finish:
         """Return what all of a tile's descriptors finish with, its constants in ROM."""
         size, scalers, parts = self._sizes.tile, self._sizes.scalers, self._sizes.parts
         start = np.zeros((size, *sums.start.shape[1:]), np.int64)
@@ -449,7 +458,7 @@ class Lowering:
             multiplier, shift = _narrowed(multiplier, shift, self._sizes.factor_bits)
         scale = []
         for values in (multiplier, shift):
-            whole = np.broadcast_to(values, gives.channels)[outputs]
+            whole = np.broadcast_to(values, len(sums.start))[outputs]
             scale.append(np.resize(whole, size).reshape(parts, scalers))
         if (addition := sums.addition) is not None:
             # Behind the others, the same for all.

@@ -10,7 +10,7 @@ from golden.accelerator.sizes import CENTRED_BITS, SUM_BITS, Sizes
 from golden.network.layer_norm import SPREAD_BITS
 from hw.accelerator.layout import Layouts
 from hw.parts.operands import ONE, ZERO, Operands, bits_of
-from hw.parts.ports import Component, View, view
+from hw.parts.ports import Component, View
 from hw.primitives.adder import chosen_sum
 from hw.primitives.memory import Memory
 

@@ -22,7 +22,9 @@ from golden.accelerator.external.hazards import ordered
 from golden.accelerator.external.homes import Far, Placement
 from golden.accelerator.external.packing import Packing, packed
 from golden.accelerator.external.program import ExternalProgram, rows_of
+from golden.accelerator.external.schedule import scheduled
 from golden.accelerator.external.search import Search
+from golden.accelerator.external.stacks import Stacked, stacks_of
 from golden.accelerator.external.steps import Step, loading, storing
 from golden.accelerator.external.work import Work
 from golden.accelerator.lower import Lowered, Lowering, MadePlace, MapPlace
@@ -30,7 +32,7 @@ from golden.accelerator.memory import MapMemory
 from golden.accelerator.operators.layer_norm import Normal
 from golden.accelerator.operators.move import Moves
 from golden.accelerator.operators.registry import lower
-from golden.accelerator.operators.sums import Sums
+from golden.accelerator.operators.sums import Stack, Sums
 from golden.graph.graph import Node
 from golden.inputs.errors import ParameterError
 from golden.matrix.design import tiles
@@ -146,7 +148,7 @@ class _ExternalCompiler:
         """Return the program of all steps."""
         capacity = self._capacity
         loader = ConstantsLoader(capacity, self._constants.rom)
-        steps = loader.load(self._steps)
+        steps = loader.load(scheduled(self._steps, capacity) if capacity.depthwise else self._steps)
         descriptors = ordered([step.descriptor for step in steps], capacity)
         moved, rows = _with_rows(list(descriptors), self._constants.rom.weights, capacity)
         return ExternalProgram(
@@ -168,7 +170,8 @@ class _ExternalCompiler:
     def _works(self) -> list[Work]:
         """Return operators, each with the pointwise function behind it."""
         works: list[Work] = []
-        fused: set[str] = set()
+        stacks = dict(stacks_of(self._network, self._tile))
+        fused = {name for stack in stacks.values() for name in stack.within}
         for node in self._network.nodes:
             if node.name in fused:
                 continue
@@ -176,8 +179,11 @@ class _ExternalCompiler:
             if follower is not None:
                 fused.add(follower.name)
             gives = self._network.maps[node.name]
-            lowered = Lowered(self._lowered(node), gives, self._table(node, follower))
-            sources = {name: self._network.maps[name] for name in node.sources}
+            stack = stacks.get(node.name)
+            operator = self._lowered(node) if stack is None else self._stacked(stack)
+            lowered = Lowered(operator, gives, self._table(node, follower))
+            names = node.sources if stack is None else (stack.source,)
+            sources = {name: self._network.maps[name] for name in names}
             name = (follower or node).name
             for source, data in sources.items():
                 whole = Source(0, data.height, data.width, data.signed, data.zero_point)
@@ -217,6 +223,16 @@ class _ExternalCompiler:
             rule = "no addition with scales of others on this accelerator"
             raise ParameterError("operator", rule, node.name)
         return lowered
+
+    def _stacked(self, stack: Stacked) -> Stack:
+        """Return operators of some channels each as one of all of them."""
+        parts = []
+        for node in stack.nodes:
+            sums = self._lowered(node)
+            assert isinstance(sums, Sums)
+            own = [replace(term, source=stack.source) for term in sums.terms]
+            parts.append(replace(sums, terms=tuple(own)))
+        return Stack(tuple(parts), stack.firsts)
 
     def _table(self, node: Node, follower: Node | None) -> int:
         """Return the number of the table behind an operator."""

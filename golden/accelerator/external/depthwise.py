@@ -19,7 +19,7 @@ from golden.accelerator.external.format import scale_words, scales_of
 from golden.accelerator.lower import Lowered, MadePlace, MapPlace
 from golden.accelerator.operators.layer_norm import Normal
 from golden.accelerator.operators.move import Moves
-from golden.accelerator.operators.sums import SMALL, Sums
+from golden.accelerator.operators.sums import SMALL, Stack, Sums
 from golden.network.map import Map
 from golden.numbers.interval import Integers, Interval, wrap
 
@@ -121,7 +121,7 @@ class DepthwiseLowering:
         self._place = place_of
         self._records: dict[tuple[Lowered, int], int] = {}
 
-    def does(self, lowered: Sums | Moves | Normal, gives: Map) -> TypeGuard[Sums]:
+    def does(self, lowered: Sums | Stack | Moves | Normal, gives: Map) -> TypeGuard[Sums]:
         """Return whether the unit does it: one kernel a channel, of more than a tap.
 
         ``gives`` is the map that it gives.

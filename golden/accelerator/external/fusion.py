@@ -350,7 +350,7 @@ class Cut:
     def cycles(self, *, apart: bool) -> float:
         """Return how long it takes, maps of both units lying ``apart`` in the buffer or not."""
         whole = self.cost
-        if not apart:
+        if not apart or self.turns == 1:
             return whole.cycles + whole.beside
         if self.turns > _PAIRED:
             shorter = min(whole.cycles, whole.beside)

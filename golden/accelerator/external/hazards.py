@@ -106,6 +106,12 @@ def _compute(one: Descriptor, capacity: Capacity) -> _Access:
     return _Access(tuple(reads), written, one.kind == Kind.DEPTHWISE)
 
 
+def access_of(one: Descriptor, capacity: Capacity) -> tuple[Sequence[Place], Sequence[Place]]:
+    """Return what a descriptor reads and what it writes."""
+    access = (_transfer if one.kind in MOVES else _compute)(one, capacity)
+    return access.reads, access.writes
+
+
 @dataclass
 class _Order:
     """What may be under way."""

@@ -20,8 +20,8 @@ _LONGEST = 12
 """Operators of a chain."""
 _HEIGHTS = 4
 """Heights of bands that are compared."""
-_BYTE = 0.11
-"""Cycles that a byte is worth: a memory gives some 9 of them a cycle."""
+_BEAT = 1.5
+"""Cycles that a beat is worth: a memory gives some 70 % of the bus's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +59,7 @@ class Search:
         self._uses = uses
         self._words = words
         self._capacity = capacity
+        self._byte = _BEAT / capacity.beat_bytes
         self._chain = cache(self._chain_of)
         self._cut = cache(Cut)
 
@@ -88,7 +89,7 @@ class Search:
     def _expected(self, way: _Way) -> float:
         """Return a way's cost, and that of loading what it left in memory."""
         tile = self._capacity.sizes.tile
-        return way.cost + _BYTE * tile * sum(self._words[name] for name in way.homes.far)
+        return way.cost + self._byte * tile * sum(self._words[name] for name in way.homes.far)
 
     def _ends(self, number: int) -> Iterator[int]:
         """Yield where chains end that begin with an operator: where all is easy, with that."""
@@ -153,7 +154,7 @@ class Search:
     def _heights(
         self, homes: Homes, chain: Fusion, near: frozenset[str], turns: int, spills: Sequence[str]
     ) -> Iterator[Placement]:
-        """Yield placements with the highest bands that fit."""
+        """Yield placements with the highest bands that fit, and with which maps lie apart."""
         heights = self._candidates(chain)
         limit = self._capacity.map_words
 
@@ -164,10 +165,14 @@ class Search:
         while low < high:
             middle = (low + high) // 2
             low, high = (middle + 1, high) if placed(heights[middle]) is None else (low, middle)
-        for height in heights[low : low + _HEIGHTS]:
+        left = {True: _HEIGHTS, False: _HEIGHTS}
+        for height in heights[low:]:
             found = placed(height)
-            if found is not None:
+            if found is not None and left[found.apart]:
+                left[found.apart] -= 1
                 yield found
+            if not left[True]:
+                return
 
     def _candidates(self, chain: Fusion) -> list[int]:
         """Return heights of bands, the highest first: equal ones, and those that fill sums."""
@@ -189,7 +194,7 @@ class Search:
         others = own.weights * tile + beats * capacity.beat_bytes
         alone = 2 if cut.turns == 1 else 1
         cycles = cut.cycles(apart=done.apart)
-        return cycles + _BYTE * (words * tile * alone + others)
+        return cycles + self._byte * (words * tile * alone + others)
 
 
 def _homes(chain: Fusion) -> list[frozenset[str]]:

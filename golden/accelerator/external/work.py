@@ -1,6 +1,6 @@
 """An operator to be done, and what of its sources a part of its map needs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from golden.accelerator.external.depthwise import groups_of
 from golden.accelerator.lower import Lowered
 from golden.accelerator.operators.layer_norm import Normal
 from golden.accelerator.operators.move import Moves
-from golden.accelerator.operators.sums import Sums, Term
+from golden.accelerator.operators.sums import Stack, Sums, Term
 from golden.accelerator.sizes import Sizes
 from golden.matrix.design import tiles
 from golden.network.map import Map
@@ -96,6 +96,8 @@ class Work:
         operator = self.lowered.operator
         if isinstance(operator, Normal):
             return operator.terms
+        if isinstance(operator, Stack):
+            return tuple(term for sums in operator.parts for term in sums.terms)
         return operator.terms if isinstance(operator, Sums) else ()
 
     @property
@@ -116,7 +118,7 @@ class Work:
 
     def apart(self, name: str) -> bool:
         """Whether a tile needs the same tile of a source alone."""
-        if not isinstance(self.lowered.operator, Sums):
+        if not isinstance(self.lowered.operator, Sums | Stack):
             return False
         return all(term.apart for term in self.terms if name in (term.source, term.gain))
 
@@ -155,7 +157,7 @@ class Work:
 
     def cost(self, rows: int) -> Effort:
         """Return what so many rows of all tiles take."""
-        operator, sizes, width = self.lowered.operator, self.sizes, self.gives.width
+        operator, sizes = self.lowered.operator, self.sizes
         if isinstance(operator, Moves):
             return self._moving
         if self.beside:
@@ -164,11 +166,22 @@ class Work:
             (data,) = self.sources.values()
             passes = data.height * data.width
             return Effort(passes * max(self.n_tiles, sizes.tile + 1), 0, passes, 1)
+        if isinstance(operator, Stack):
+            ends = (*operator.firsts[1:], self.n_tiles)
+            counts = [end - first for first, end in zip(operator.firsts, ends, strict=True)]
+            each = [self._adding(sums.terms, rows) for sums in operator.parts]
+            return sum((one * n for one, n in zip(each, counts, strict=True)), Effort())
+        of_norm = isinstance(operator, Normal)
+        return self._adding(self.terms, rows) * (self.n_tiles * (2 if of_norm else 1))
+
+    def _adding(self, terms: Sequence[Term], rows: int) -> Effort:
+        """Return what so many rows of a tile take that sums of products are made for."""
+        sizes, width = self.sizes, self.gives.width
         columns = min(width, sizes.positions)
         bands = -(-rows // (sizes.positions // columns)) * -(-width // columns)
         positions = rows * width
         cycles = weights = descriptors = 0
-        for term in self.terms:
+        for term in terms:
             w = term.windows
             taps = w.kernel_rows * w.kernel_columns if w.largest else term.weight[0, 0].size
             deep = 1 if term.apart else tiles(term.weight.shape[1], sizes.tile)
@@ -178,8 +191,7 @@ class Work:
             weights += (1 if w.largest else passes) * each * bands
             descriptors += bands * (1 if term.gain is None else 2)
         cycles = max(cycles, positions * sizes.parts) + descriptors * _BEGIN
-        of_norm = isinstance(operator, Normal)
-        return Effort(cycles, 0, weights, descriptors) * (self.n_tiles * (2 if of_norm else 1))
+        return Effort(cycles, 0, weights, descriptors)
 
     def _sliding(self, rows: int) -> Effort:
         """Return what the depthwise unit takes for so many rows: it reads columns of windows."""

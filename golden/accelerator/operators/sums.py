@@ -1,5 +1,6 @@
 """Operators as sums of products with tiles of weights: what all of them become."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
@@ -113,6 +114,27 @@ class Sums:
     product: bool = False
     addition: Addition | None = None
     whole: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Operators that each do some tiles of channels of one map, and give them behind each other.
+
+    Parameters
+    ----------
+    parts
+        In the order of their channels: each keeps channels apart.
+    firsts
+        Of each, the tile with which it begins.
+    """
+
+    parts: tuple[Sums, ...]
+    firsts: tuple[int, ...]
+
+    def of(self, tile: int) -> tuple[Sums, int]:
+        """Return what does a tile, and with which tile that begins."""
+        number = bisect_right(self.firsts, tile) - 1
+        return self.parts[number], self.firsts[number]
 
 
 ONE = Rescale(np.ones(1, np.int64), np.zeros(1, np.int64))

@@ -160,11 +160,12 @@ def _quoted(text: str) -> str:
 def _packed(packing: Mapping[str, Any]) -> Iterator[str]:
     """Yield a comment on images with pixels as channels."""
     if packing["rows"] * packing["columns"] > 1:
-        rows, columns, above, left, _, zero_point = packing.values()
+        rows, columns, down, right, above, left, _, zero_point = packing.values()
         shape = " x ".join(map(str, packing["shape"]))
-        yield f"/* Its images lie in memory as {shape}: blocks of {rows} x {columns} pixels, from"
-        yield f" * {above} rows above and {left} columns left of an image on, the pixel (r, c)'s"
-        yield f" * channels from lane (r * {columns} + c) * channels on; around it {zero_point}. */"
+        yield f"/* Its images lie in memory as {shape}: blocks of {rows} x {columns} pixels, one"
+        yield f" * every {down} rows and {right} columns, from {above} rows above and {left}"
+        yield " * columns left of an image on, the pixel (r, c)'s channels from lane"
+        yield f" * (r * {columns} + c) * channels on; around it {zero_point}. */"
 
 
 def c_header(name: str, manifest: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from tests.accelerator.networks import Builder
 @pytest.mark.parametrize("seed", range(60))
 def test_blocks_of_pixels_give_what_the_image_gives(seed: int) -> None:
     generator = np.random.default_rng(seed)
-    kernel, stride = (int(number) for number in generator.integers((1, 2), (8, 5)))
+    kernel, stride = (int(number) for number in generator.integers((1, 1), (8, 5)))
     height, width = (int(side) for side in generator.integers(kernel, kernel + 14, 2))
     pads = generator.integers(0, kernel, 4)
     above, left, below, right = (int(pad) for pad in pads)
@@ -29,14 +29,20 @@ def test_blocks_of_pixels_give_what_the_image_gives(seed: int) -> None:
     np.testing.assert_array_equal(made["map_0"], expected["map_0"])
 
 
-def test_three_channels_with_stride_2_are_four_passes() -> None:
-    b = Builder((3, 24, 20))
-    network = b.network(b.convolution("image", 8, 3, stride=2))
+@pytest.mark.parametrize(
+    ("channels", "kernel", "block", "taps"), [(3, 3, (3, 3), (1, 1)), (4, 4, (2, 2), (2, 2))]
+)
+def test_few_channels_with_stride_2_are_few_passes(
+    channels: int, kernel: int, block: tuple[int, int], taps: tuple[int, int]
+) -> None:
+    b = Builder((channels, 24, 20))
+    network = b.network(b.convolution("image", 8, kernel, stride=2, padding=(1, 1, 1, 1)))
     packing, computed = packed(network, 16)
     first = computed.operators["map_0"]
     assert isinstance(first, Convolution)
-    assert first.weight.shape == (8, 12, 2, 2)
-    assert packing == Packing(2, 2, 1, 1, (12, 13, 11), b.maps["image"].zero_point)
+    assert first.weight.shape == (8, channels * block[0] * block[1], *taps)
+    assert (packing.rows, packing.columns, packing.down, packing.right) == (*block, 2, 2)
+    assert (packing.above, packing.left) == (1, 1)
 
 
 def test_program_takes_images_so() -> None:
