@@ -49,7 +49,7 @@ HEADER_WORDS = 16
 PASSES_BITS = 16
 MOST_NORM = 8192
 """Channels of a layer norm at most."""
-_STATISTICS = 56
+STATISTICS = 56
 """Cycles that statistics of a position take at most."""
 _TILES_BITS = 8
 _TRANSFERS_BITS = 4
@@ -130,7 +130,7 @@ class Capacity:
             check_range("depthwise", self.depthwise, LEAST_TAPS, MOST_TAPS)
         check_range("norm", self.abilities.norm, 0, MOST_NORM)
         # Words of a descriptor may be on their way, and nothing else.
-        each = max(self.sizes.parts, _STATISTICS if self.abilities.norm else 0)
+        each = max(self.sizes.parts, STATISTICS if self.abilities.norm else 0)
         check_range("patience", self.patience, (2 * self.sizes.positions * each).bit_length(), 30)
 
     @property

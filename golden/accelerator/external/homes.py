@@ -101,6 +101,8 @@ class Homes:
     @staticmethod
     def _apart(chain: Fusion, held: Mapping[str, tuple[int, int]], half: int) -> bool:
         """Whether the depthwise unit reads another half of the buffer than the matrix unit."""
+        if not any(work.beside for work in chain.works):
+            return True
         halves: dict[bool, set[int]] = {True: set(), False: set()}
         for name, users in chain.users.items():
             places = [held[key] for key in held if key.split(" ")[0] == name]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from golden.accelerator.descriptor import Descriptor, Kind, Norm, Region, Space
-from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.external.capacity import STATISTICS, Capacity
 from golden.accelerator.external.depthwise import groups_of
 from golden.accelerator.external.hazards import BESIDE, Place, access_of, beats_of
 from golden.accelerator.external.steps import Step
@@ -61,6 +61,19 @@ class _Task:
         return sum(_cycles(step.descriptor, self.capacity) for step in self.steps)
 
     @cached_property
+    def late(self) -> int:
+        """How long after its last position is read all of it is written, about."""
+        if not self.statistics:
+            return _LATE
+        positions = self.steps[-1].descriptor.windows.positions
+        return _LATE + 4 * STATISTICS * positions // self.capacity.sizes.tile
+
+    @cached_property
+    def statistics(self) -> bool:
+        """Whether it makes a layer norm's statistics."""
+        return self.steps[-1].descriptor.finish.norm == Norm.STATISTICS
+
+    @cached_property
     def norm(self) -> bool:
         """Whether it makes or takes statistics, of which there is one set."""
         return self.steps[-1].descriptor.finish.norm != Norm.NONE
@@ -85,7 +98,9 @@ class _Task:
             return other.over
         if _meet(self.writes, other.reads):
             return other.read
-        return 0 if self.norm and other.norm else None
+        if self.norm and other.norm:
+            return other.over if other.statistics else other.read
+        return None
 
 
 def _places(places: Iterator[Place]) -> list[Place]:
@@ -149,7 +164,7 @@ class _Clock:
             task.read = self._free[task.kind] = begins + task.cycles
         else:
             task.read = self._now = begins + max(task.cycles, _BEGINS)
-        task.over = task.read + _LATE
+        task.over = task.read + task.late
 
 
 def scheduled(steps: Sequence[Step], capacity: Capacity) -> list[Step]:

@@ -157,6 +157,16 @@ class Work:
 
     def cost(self, rows: int) -> Effort:
         """Return what so many rows of all tiles take."""
+        known = self._costs.get(rows)
+        if known is None:
+            known = self._costs[rows] = self._cost(rows)
+        return known
+
+    @cached_property
+    def _costs(self) -> dict[int, Effort]:
+        return {}
+
+    def _cost(self, rows: int) -> Effort:
         operator, sizes = self.lowered.operator, self.sizes
         if isinstance(operator, Moves):
             return self._moving
