@@ -14,8 +14,9 @@ def silicon_files(core: FinishedCore) -> dict[str, str]:
 
 _TEXT = '''"""{about}: {name} as a chip, by SiliconCompiler.
 
-    python {name}_asic.py lint     needs nothing but its wheel
-    python {name}_asic.py          to a layout, in FreePDK45; needs Yosys and OpenROAD
+    python {name}_asic.py lint         needs nothing but its wheel
+    python {name}_asic.py elaborate    the first step to a layout, with its wheel alone
+    python {name}_asic.py              to a layout in FreePDK45; needs Yosys, OpenROAD, the cells
 """
 
 import sys
@@ -37,19 +38,21 @@ def described():
     return design
 
 
-def run(lint):
-    """Lint the design, or bring it to a layout."""
-    project = Lint(described()) if lint else ASIC(described())
+def run(step):
+    """Lint the design, or bring it to a layout, or as far as ``step``."""
+    project = Lint(described()) if step == "lint" else ASIC(described())
     project.add_fileset("rtl")
-    if lint:
+    if step == "lint":
         project.set_flow(LintFlow())
     else:
         project.add_fileset("sdc")
         freepdk45_demo(project)
+    if step == "elaborate":
+        project.option.add_to(step)
     project.run()
     project.summary()
 
 
 if __name__ == "__main__":
-    run(sys.argv[1:] == ["lint"])
+    run("".join(sys.argv[1:]))
 '''

@@ -262,11 +262,14 @@ def test_a_clock_is_what_was_measured_of_such_engines():
 
 
 @pytest.mark.skipif(not SILICON.exists(), reason="needs SiliconCompiler: make .venv/silicon")
-def test_siliconcompiler_lints_it(tmp_path):
+@pytest.mark.parametrize("step", ["lint", "elaborate"])
+def test_siliconcompiler_takes_it(step, tmp_path):
     folder = tmp_path / "chip"
     shutil.copytree(packaged("direct"), folder)
     done = subprocess.run(
-        [SILICON, "direct_asic.py", "lint"], cwd=folder, capture_output=True, text=True
+        [SILICON, "direct_asic.py", step], cwd=folder, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Number of errors: 0" in done.stdout
+    made = folder / "build" / "direct" / "job0" / "elaborate" / "0" / "outputs" / "direct.v"
+    assert made.is_file() == (step == "elaborate")
