@@ -12,6 +12,8 @@ from golden.accelerator.external.registers import REGISTERS, Stop, registers_of
 from golden.registers import WHOLE, Access
 from hw.accelerator.external.driver import constants, registers_header
 from hw.emit.rdl import map_name, to_rdl
+from hw.engines import ENGINES
+from hw.line.registered import registers_around
 from tests.accelerator.external.bench import CAPACITY
 
 systemrdl = pytest.importorskip("systemrdl", reason="pip install -c constraints.txt '.[systems]'")
@@ -19,11 +21,15 @@ NAME = "field"  # a word of SystemRDL
 ROOT = map_name(NAME)
 
 
+def written(registers, folder):
+    path = folder / f"{NAME}.rdl"
+    path.write_text(to_rdl(NAME, registers), encoding="ascii")
+    return path
+
+
 @pytest.fixture(scope="module")
 def rdl(tmp_path_factory):
-    path = tmp_path_factory.mktemp("rdl") / f"{NAME}.rdl"
-    path.write_text(to_rdl(NAME, registers_of(CAPACITY)), encoding="ascii")
-    return path
+    return written(registers_of(CAPACITY), tmp_path_factory.mktemp("rdl"))
 
 
 def exported(rdl: Path, exporter: str, out: str) -> Path:
@@ -35,13 +41,13 @@ def exported(rdl: Path, exporter: str, out: str) -> Path:
     return rdl.parent / out
 
 
-def test_registers_are_those_of_the_hardware(rdl):
+def check_read(rdl, registers):
+    """Hold what SystemRDL's compiler reads to ``registers``; return it by name."""
     compiler = systemrdl.RDLCompiler()
     compiler.compile_file(str(rdl))
     top = compiler.elaborate().top
     assert top.inst_name == ROOT
     read = {node.inst_name: node for node in top.children()}
-    registers = registers_of(CAPACITY).registers
     assert list(read) == list(registers)
     for name, register in registers.items():
         assert read[name].absolute_address == register.at
@@ -55,8 +61,27 @@ def test_registers_are_those_of_the_hardware(rdl):
             assert field.get_property("onread") is None
             if told.access is not Access.STATUS:
                 assert field.get_property("reset") == told.reset
+    return read
+
+
+def test_registers_are_those_of_the_hardware(rdl):
+    read = check_read(rdl, registers_of(CAPACITY).registers)
     codes = read["STATUS"].get_child_by_name("CODE").get_property("encode")
     assert {one.name: one.value for one in codes} == {stop.name: int(stop) for stop in Stop}
+
+
+def test_an_engines_registers_are_read_and_shown_too(tmp_path):
+    design = ENGINES["direct"].design(
+        name="x", weights=None, length=5, channels=2, data_bits=8, weight_bits=8
+    )
+    registers = registers_around(design)
+    rdl = written(registers, tmp_path)
+    check_read(rdl, registers.registers)
+    header = exported(rdl, "c-header", "generated.h").read_text("utf-8")
+    page = exported(rdl, "markdown", "registers.md").read_text("utf-8")
+    for name in registers.registers:
+        assert f"{ROOT.upper()}__{name}__" in header
+        assert name in page
 
 
 def test_c_header_agrees_with_the_driver(rdl, tmp_path):
