@@ -54,5 +54,7 @@ def run(step):
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] not in ([], ["lint"], ["elaborate"]):
+        sys.exit(__doc__)
     run("".join(sys.argv[1:]))
 '''
