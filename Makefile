@@ -77,6 +77,7 @@ soak: $(VENV)/trained $(VENV)/litex
 	$(RUN) scripts/soak_accelerator.py
 	$(RUN) scripts/soak_blocks.py
 	$(RUN) scripts/soak_external.py
+	$(RUN) scripts/soak_sweep.py
 	$(RUN) scripts/train_scenes.py -o build/scenes
 	$(RUN) scripts/soak_whole.py
 	$(RUN) scripts/soak_trained.py

@@ -64,7 +64,9 @@ def _cluster(options: ClusterOptions) -> Any:
     cluster = SLURMCluster(
         cores=1, processes=1, memory=memory, scheduler_options={"dashboard_address": None}
     )
-    cluster.scale(jobs=options.workers or 1)
+    # Jobs that end, by their time limit or otherwise, are made up for.
+    jobs = options.workers or 1
+    cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs)
     return cluster
 
 
