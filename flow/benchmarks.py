@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from flow.bench import CAPACITY, DEVICE, OTHER_LENGTH, PEERS, SINGLES, LayerResult, Result
 from golden.inputs.read import read_json
 from hw.targets.device import USABLE
+from hw.targets.titles import TITLES
 
 Cell = str | int | float | None
 
@@ -125,7 +126,7 @@ def _layers(layers: Sequence[LayerResult]) -> Iterator[str]:
 
 def _full_device(results: Sequence[Result]) -> Iterator[str]:
     share = ", ".join(
-        f"{int(USABLE[kind] * 100)} % of {CAPACITY[kind]:,} {_TITLES[kind]}" for kind in CAPACITY
+        f"{int(USABLE[kind] * 100)} % of {CAPACITY[kind]:,} {TITLES[kind]}" for kind in CAPACITY
     )
     yield "## A full LFE5U-85F\n"
     yield (
@@ -232,14 +233,6 @@ def _text(cell: Cell) -> str:
     if isinstance(cell, float):
         return f"{cell:,.3g}" if cell < 10 else f"{cell:,.0f}"
     return f"{cell:,}" if isinstance(cell, int) else cell
-
-
-_TITLES = {
-    "dsp": "multipliers",
-    "lut4_equivalents": "LUT4-equivalents",
-    "ff": "flip-flops",
-    "block_ram": "block RAMs",
-}
 
 
 def plots(results: Sequence[Result]) -> dict[str, bytes]:

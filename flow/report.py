@@ -6,20 +6,9 @@ from typing import Any, Self
 
 from flow.floorplan import Floorplan
 from hw.emit.files import to_json
+from hw.targets.titles import TITLES
 
 SCHEMA = 1
-
-TITLES = {
-    "lut4_equivalents": "LUT4-equivalents",
-    "lut": "LUTs",
-    "carry": "carry cells",
-    "ff": "flip-flops",
-    "dsp": "multipliers",
-    "block_ram": "block RAMs",
-    "distributed_ram": "distributed RAM",
-    "cells": "cells",
-    "area": "area",
-}
 
 
 @dataclass(frozen=True)
@@ -65,7 +54,7 @@ class Report:
     tools
         Versions.
     resources
-        By the keys of `TITLES`; the wrapper's cells are not among them.
+        By the keys of `hw.targets.titles`; the wrapper's cells are not among them.
     fmax_mhz
         Median of the seeds; None where nothing, or not enough, was timed.
     seeds

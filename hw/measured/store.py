@@ -20,7 +20,7 @@ try:
 except ModuleNotFoundError:  # Windows, where two sweeps into one store do some work twice
     fcntl = None  # type: ignore[assignment]
 
-_SCHEMA = 1
+_SCHEMA = 2
 _TABLES = """
 CREATE TABLE results (
     key TEXT PRIMARY KEY, state TEXT NOT NULL, why TEXT NOT NULL, seconds REAL NOT NULL,
@@ -30,6 +30,7 @@ CREATE TABLE points (
     sweep TEXT NOT NULL, number INTEGER NOT NULL, point TEXT NOT NULL, keys TEXT NOT NULL,
     PRIMARY KEY (sweep, number)
 ) WITHOUT ROWID;
+CREATE TABLE sweeps (sweep TEXT PRIMARY KEY, least TEXT NOT NULL, most TEXT NOT NULL);
 """
 DONE, REFUSED, FAILED, TIMEOUT, OPEN = "done", "refused", "failed", "timeout", "open"
 """States of a result: `REFUSED` by the generator or a tool as impossible; `OPEN` where none is."""
@@ -153,35 +154,56 @@ class Store:
             (key, one.state, one.why, round(one.seconds, 3), json.dumps(dict(one.figures)))
             for key, one in results.items()
         ]
-        self._all_or_none("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?)", rows)
+        with self._transaction() as file:
+            file.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?)", rows)
 
     def name_points(
-        self, sweep: str, points: Iterable[tuple[Mapping[str, Any], list[str]]]
+        self,
+        sweep: str,
+        points: Iterable[tuple[Mapping[str, Any], list[str]]],
+        best: tuple[Sequence[str], Sequence[str]] = ((), ()),
     ) -> None:
-        """Keep the points of a sweep and their results' keys, in place of those before."""
+        """Keep a sweep in place of the one before of its name.
+
+        Parameters
+        ----------
+        sweep
+            Its name.
+        points
+            Parameters of each point, and its results' keys.
+        best
+            Figures that are better where they are small, and large.
+        """
         rows = [
             (sweep, number, json.dumps(dict(point)), json.dumps(keys))
             for number, (point, keys) in enumerate(points)
         ]
-        insert = "INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?)"
-        self._all_or_none(insert, rows, first=("DELETE FROM points WHERE sweep = ?", (sweep,)))
+        least, most = (json.dumps(list(names)) for names in best)
+        with self._transaction() as file:
+            file.execute("DELETE FROM points WHERE sweep = ?", (sweep,))
+            file.executemany("INSERT INTO points VALUES (?, ?, ?, ?)", rows)
+            file.execute("INSERT OR REPLACE INTO sweeps VALUES (?, ?, ?)", (sweep, least, most))
 
-    def _all_or_none(
-        self, statement: str, rows: list[Any], first: tuple[str, Any] | None = None
-    ) -> None:
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Yield the file; what is done to it is done whole, or not at all."""
         self._file.execute("BEGIN IMMEDIATE")
         try:
-            if first is not None:
-                self._file.execute(*first)
-            self._file.executemany(statement, rows)
+            yield self._file
         except BaseException:
             self._file.execute("ROLLBACK")
             raise
         self._file.execute("COMMIT")
 
+    def best(self, sweep: str) -> tuple[list[str], list[str]]:
+        """Return the figures of a sweep that are better where they are small, and large."""
+        found = self._file.execute("SELECT least, most FROM sweeps WHERE sweep = ?", (sweep,))
+        least, most = found.fetchone()
+        return json.loads(least), json.loads(most)
+
     def sweeps(self) -> list[str]:
         """Return the names of all sweeps."""
-        return [name for (name,) in self._file.execute("SELECT DISTINCT sweep FROM points")]
+        return [name for (name,) in self._file.execute("SELECT sweep FROM sweeps ORDER BY sweep")]
 
     def rows(self, sweep: str | None = None) -> Iterator[Swept]:
         """Yield the points of a sweep, or of all, in their order."""

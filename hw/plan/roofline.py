@@ -2,7 +2,7 @@
 
 import io
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -26,11 +26,12 @@ def roofline(plan: Mapping[str, Any]) -> bytes:
         Of `whole_plan`, of two memories. Layers without products are left out.
     """
     pages = [plan, plan["beside"]]
-    limits = sorted({one["limit"] for page in pages for one in page["layers"] if one["products"]})
-    colours = dict(zip(limits, itertools.cycle(_COLOURS)))
+    colours = limits_of(pages)
     figure = Figure(figsize=(10, 4.5), layout="constrained")
     for panel, page in zip(figure.subplots(1, 2, sharey=True), pages, strict=True):
-        _draw(panel, plan, page, colours)
+        draw_roofline(panel, plan, page, colours)
+        rate, fps = _rate(plan, page), plan["clock_hz"] / page["cycles"]
+        panel.set_title(f"{rate:g} bytes a cycle: {fps:,.1f} frames a second (*)")
     panel.legend(fontsize="small", title="limited by", loc="lower right")
     parameters = plan["parameters"]
     shares = ", ".join(f"{share:.0%}" for share in _SHARES)
@@ -44,11 +45,37 @@ def roofline(plan: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _draw(
-    panel: Axes, plan: Mapping[str, Any], page: Mapping[str, Any], colours: Mapping[str, str]
+def limits_of(pages: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return a colour for each limit of the layers of ``pages``."""
+    limits = sorted({one["limit"] for page in pages for one in page["layers"] if one["products"]})
+    return dict(zip(limits, itertools.cycle(_COLOURS)))
+
+
+def draw_roofline(
+    panel: Axes,
+    plan: Mapping[str, Any],
+    page: Mapping[str, Any],
+    colours: Mapping[str, str],
+    *,
+    ink: str = "black",
 ) -> None:
+    """Draw a network's layers on a memory.
+
+    Parameters
+    ----------
+    panel
+        Where to.
+    plan
+        ``parameters`` (``tile``, ``data_bits``) and ``products`` of a frame.
+    page
+        ``memory`` (``bytes_per_cycle``, or 0), ``layers`` and ``cycles`` of a frame.
+    colours
+        Of `limits_of`.
+    ink
+        Of the roof.
+    """
     most = plan["parameters"]["tile"] ** 2
-    rate = page["memory"]["bytes_per_cycle"] or plan["parameters"]["data_bits"] // 8
+    rate = _rate(plan, page)
     layers = [one for one in page["layers"] if one["products"] and one["cycles"]]
     intensity, speed = (
         np.array([one["products"] / over(one) for one in layers])
@@ -62,18 +89,23 @@ def _draw(
             intensity[of_limit], speed[of_limit], s=area, c=colour, alpha=0.7, label=limit
         )
     ends = np.geomspace(intensity.min() / 2, max(intensity.max() * 2, 2 * most / rate), 100)
-    panel.plot(ends, np.minimum(most, rate * ends), "k-", linewidth=1)
+    panel.plot(ends, np.minimum(most, rate * ends), color=ink, linewidth=1)
     moved = sum(map(_moved, page["layers"]))
-    panel.plot(plan["products"] / moved, plan["products"] / page["cycles"], "k*", markersize=12)
-    fps = plan["clock_hz"] / page["cycles"]
+    all_of_it = (plan["products"] / moved, plan["products"] / page["cycles"])
+    panel.plot(*all_of_it, "*", color=ink, markersize=12)
     panel.set(
         xscale="log",
         yscale="log",
         xlabel="products a byte of memory's",
         ylabel="products a cycle",
-        title=f"{rate:g} bytes a cycle: {fps:,.1f} frames a second (*)",
     )
     panel.grid(visible=True, which="major", alpha=0.3)
+
+
+def _rate(plan: Mapping[str, Any], page: Mapping[str, Any]) -> float:
+    """Return bytes a cycle of a memory; of one without a limit, the bus's."""
+    rate: float = page["memory"]["bytes_per_cycle"] or plan["parameters"]["data_bits"] // 8
+    return rate
 
 
 def _moved(layer: Mapping[str, Any]) -> int:

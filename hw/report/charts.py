@@ -15,6 +15,8 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import MaxNLocator
 
 from golden.numbers.interval import Integers
+from hw.plan.roofline import draw_roofline, limits_of
+from hw.report.certificate import NodeRange
 from hw.report.structure import Structure, Unit, short
 
 _INK = "#010203"
@@ -33,6 +35,8 @@ _STYLE: dict[Any, Any] = {
 }
 _BOX = (1.7, 0.62)
 _STEP = (2.4, 1.0)
+_MOST_NAMED = 24
+"""Maps in memory, up to which each is named."""
 _COLUMNS = 6
 """Units beside each other before a diagram goes on below."""
 
@@ -235,17 +239,69 @@ def weights(values: Integers, name: str) -> str:
     return svg(figure, name, "Weights a channel: range, middle half and median")
 
 
-def timeline(layers: Sequence[tuple[str, float, float]], name: str) -> str:
-    """Return layers one behind the other: how many cycles each takes, and its multipliers' use."""
+def timeline(layers: Sequence[tuple[str, float, float, bool]], name: str) -> str:
+    """Return layers one behind the other.
+
+    How many cycles each takes, its multipliers' use, and whether it waits for memory.
+    """
     figure, axes = _figure(8, 0.8 + 0.16 * len(layers))
-    begins = np.cumsum([0.0, *(cycles for _, cycles, _ in layers)])[:-1]
-    for row, (begin, (_, cycles, use)) in enumerate(zip(begins, layers, strict=True)):
-        axes.broken_barh([(begin, cycles)], (row - 0.4, 0.8), color=COLOURS[5], alpha=0.5)
+    begins = np.cumsum([0.0, *(cycles for _, cycles, _, _ in layers)])[:-1]
+    for row, (begin, (_, cycles, use, waits)) in enumerate(zip(begins, layers, strict=True)):
+        colour = COLOURS[1] if waits else COLOURS[5]
+        axes.broken_barh([(begin, cycles)], (row - 0.4, 0.8), color=colour, alpha=0.5)
         axes.broken_barh([(begin, cycles * min(use, 1))], (row - 0.4, 0.8), color=COLOURS[0])
-    axes.set_yticks(range(len(layers)), [one for one, _, _ in layers], fontsize=7)
-    axes.set_xlabel("cycles; blue: as many as the products alone would take of the multipliers")
+    axes.set_yticks(range(len(layers)), [one for one, *_ in layers], fontsize=7)
+    axes.set_xlabel("cycles")
     axes.invert_yaxis()
     return svg(figure, name, "Layers as they follow, and how long the multipliers are busy")
+
+
+def ranges(nodes: Mapping[str, NodeRange], name: str) -> str:
+    """Return the range of each node, in bits to either side, and where its own bits end."""
+    figure, axes = _figure(7, 0.8 + 0.22 * len(nodes))
+    for row, node in enumerate(nodes.values()):
+        low, high = (np.sign(end) * np.log2(1 + abs(float(end))) for end in (node.low, node.high))
+        axes.barh(row, high - low, left=low, height=0.6, color=COLOURS[0], alpha=0.7)
+        axes.plot([1 - node.bits, node.bits - 1], [row, row], "|", color=COLOURS[1], markersize=9)
+    axes.axvline(0, color=_INK, linewidth=0.8)
+    axes.set_yticks(range(len(nodes)), list(nodes), fontsize=7)
+    axes.set_xlabel("bits of the magnitude, negative to the left")
+    axes.invert_yaxis()
+    return svg(figure, name, "Proved range of each node, and the bits that it has")
+
+
+def roofline(plan: Mapping[str, Any], page: Mapping[str, Any], name: str) -> str:
+    """Return a network's layers under the roofline of array and memory: see `hw.plan.roofline`."""
+    figure, axes = _figure(6.5, 4.2)
+    draw_roofline(axes, plan, page, limits_of([page]), ink=_INK)
+    legend = {"fontsize": 7, "title": "limited by", "title_fontsize": 7, "markerscale": 0.6}
+    axes.legend(loc="lower right", **legend)
+    return svg(figure, name, "Products a cycle of each layer against products a byte of memory's")
+
+
+def memory_map(stays: Sequence[Mapping[str, Any]], name: str) -> str:
+    """Return which map is where in memory, and from when to when."""
+    figure, axes = _figure(8, 3.6)
+    for number, stay in enumerate(stays):
+        colour = matplotlib.colormaps["tab20"](number % 20)
+        begin, cycles = stay["begin"], stay["end"] - stay["begin"]
+        place = (stay["address"] / 1024, stay["bytes"] / 1024)
+        axes.broken_barh([(begin, cycles)], place, color=colour, alpha=0.8)
+        if len(stays) <= _MOST_NAMED:
+            axes.text(begin, place[0] + place[1] / 2, stay["name"], fontsize=6, va="center")
+    axes.set(xlabel="cycle of a frame", ylabel="address, KiB", ylim=(0, None))
+    axes.margins(x=0.02)
+    return svg(figure, name, "Maps in the scratch region of memory, over a frame")
+
+
+def front(dots: Sequence[tuple[float, float, bool]], name: str, axes_of: tuple[str, str]) -> str:
+    """Return points of a sweep: two figures, and whether it is one of the best."""
+    figure, axes = _figure(6.5, 4)
+    for chosen, colour, size in ((False, COLOURS[5], 10), (True, COLOURS[1], 28)):
+        values = np.array([(x, y) for x, y, best in dots if best == chosen]).reshape(-1, 2)
+        axes.scatter(values[:, 0], values[:, 1], s=size, color=colour, linewidths=0, alpha=0.8)
+    axes.set(xlabel=axes_of[0], ylabel=axes_of[1])
+    return svg(figure, name, f"{axes_of[1]} against {axes_of[0]}, a dot a point")
 
 
 def critical_path(path: Mapping[str, Any], name: str) -> str:

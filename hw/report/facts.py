@@ -7,24 +7,10 @@ from typing import Any
 
 from hw.report.subject import Subject
 from hw.targets.registry import devices
+from hw.targets.titles import TITLES
 
 FAR_OFF = 0.1
 """From this part of it on, a prediction's difference from what was measured is marked."""
-
-_TITLES = {
-    "multipliers": "multipliers",
-    "dsp": "multipliers",
-    "block_rams": "block RAMs",
-    "block_ram": "block RAMs",
-    "lut4_equivalents": "LUT4-equivalents",
-    "lut": "LUTs",
-    "carry": "carry cells",
-    "ff": "flip-flops",
-    "distributed_ram": "distributed RAM",
-    "cells": "cells",
-    "area": "area",
-    "macs_per_cycle": "multiply-accumulates a cycle",
-}
 
 
 class Origin(StrEnum):
@@ -102,7 +88,7 @@ def _predicted(manifest: Mapping[str, Any]) -> Iterator[Fact]:
     if "multipliers" in manifest:
         yield Fact("multipliers", manifest["multipliers"], Origin.PREDICTED, target)
     for key, value in prediction.items():
-        yield Fact(_TITLES.get(key, key.replace("_", " ")), value, Origin.PREDICTED, target)
+        yield Fact(TITLES.get(key, key.replace("_", " ")), value, Origin.PREDICTED, target)
 
 
 def _certified(certificate: Mapping[str, Any], of: str = "") -> Iterator[Fact]:
@@ -123,11 +109,11 @@ def _measured(
     device: str, entry: Mapping[str, Any], prediction: Mapping[str, Any]
 ) -> Iterator[Fact]:
     origin = Origin.PLACED if "placed" in str(entry["how"]) else Origin.SYNTHESISED
-    known = {_TITLES.get(key, key): value for key, value in prediction.items()}
+    known = {TITLES.get(key, key): value for key, value in prediction.items()}
     known_device = devices().get(device)
     same = known_device is not None and known_device.target == prediction.get("target")
     for key, value in entry["resources"].items():
-        title = _TITLES.get(key, key)
+        title = TITLES.get(key, key)
         yield Fact(title, value, origin, device, known.get(title) if same else None)
     if entry.get("fmax_mhz") is not None:
         seeds = len(entry.get("seeds", ()))

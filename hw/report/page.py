@@ -1,7 +1,6 @@
 """A page: what each build is, what is known of it, and builds beside each other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,10 @@ import jinja2
 import numpy as np
 
 from hw.report import charts
+from hw.report.certificate import ranges_of
 from hw.report.facts import FAR_OFF, Fact, Origin, facts_of
+from hw.report.networks import add_program
+from hw.report.part import Grid, Part, Picture, as_text
 from hw.report.structure import structure_of
 from hw.report.subject import Subject
 from hw.simulate.waves import can_simulate, waves_of
@@ -18,50 +20,12 @@ from hw.simulate.waves import can_simulate, waves_of
 _MOST_CHANNELS = 64
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A plot and what it says."""
-
-    heading: str
-    svg: str
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table."""
-
-    heading: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]
-    text: str = ""
-
-
-@dataclass
-class Part:
-    """A build's part of a page."""
-
-    subject: Subject
-    facts: list[Fact]
-    pictures: list[Picture] = field(default_factory=list)
-    tables: list[Grid] = field(default_factory=list)
-
-
-def render(subjects: Sequence[Subject], *, simulate: Path | None) -> str:
-    """Return the page.
-
-    Parameters
-    ----------
-    subjects
-        Builds.
-    simulate
-        Where simulations are kept; None to do without them.
-    """
-    parts = [_part(subject, f"b{number}", simulate) for number, subject in enumerate(subjects)]
+def render(parts: Sequence[Part]) -> str:
+    """Return the page of ``parts``, each of another name."""
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters["number"] = _number
+    environment.filters["number"] = as_text
     template = environment.from_string(
         files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
     )
@@ -69,20 +33,27 @@ def render(subjects: Sequence[Subject], *, simulate: Path | None) -> str:
     return template.render(parts=parts, comparison=comparison, far_off=FAR_OFF)
 
 
-def _number(value: object) -> str:
-    """Return a number as people read it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
-    return str(value)
+def build_part(subject: Subject, key: str, simulate: Path | None) -> Part:
+    """Return the part of a build.
 
-
-def _part(subject: Subject, key: str, simulate: Path | None) -> Part:
+    Parameters
+    ----------
+    subject
+        The build.
+    key
+        What ids of its plots begin with.
+    simulate
+        Where simulations are kept; None to do without them.
+    """
     waves = waves_of(subject.built, simulate) if simulate and can_simulate(subject.built) else None
-    part = Part(subject, facts_of(subject, waves.timing if waves else {}))
+    manifest = subject.manifest
+    part = Part(
+        subject.name,
+        _about(subject),
+        facts_of(subject, waves.timing if waves else {}),
+        subject.template,
+        prediction=manifest.get("prediction", {}),
+    )
     structure = structure_of(subject.built)
     part.pictures.append(
         Picture(
@@ -90,23 +61,31 @@ def _part(subject: Subject, key: str, simulate: Path | None) -> Part:
             charts.diagram(structure, f"{key}-blocks"),
             "Drawn from the Verilog: units, how many multipliers and block memories each has, and "
             f"the bits that run between them; links of less than {structure.least_bits} bits "
-            "are left out. " + _rates(subject.manifest),
+            "are left out. " + _rates(manifest),
         )
     )
-    _certificate(part, key)
-    _weights(part, key)
+    _certificate(part, manifest, key)
+    _weights(part, subject, key)
     if waves is not None:
         drawn = charts.waveform(waves.signals, waves.cycles, f"{key}-waves")
         part.pictures.append(Picture("First transactions", drawn))
-    _layers(part, key)
-    for number, device in enumerate(subject.measured):
-        _placement(part, device, f"{key}-{number}")
+    _layers(part, subject, key)
+    for number, (device, entry) in enumerate(subject.measured.items()):
+        _placement(part, device, entry, f"{key}-{number}")
     return part
 
 
-def _placement(part: Part, device: str, key: str) -> None:
+def _about(subject: Subject) -> str:
+    told = [
+        f"{key.replace('_', ' ')} {as_text(value)}"
+        for key, value in subject.manifest.get("parameters", {}).items()
+        if value is not None and not isinstance(value, Mapping)
+    ]
+    return f"{subject.kind}: {', '.join(told)}." if told else f"{subject.kind}."
+
+
+def _placement(part: Part, device: str, entry: Mapping[str, Any], key: str) -> None:
     """Add what place and route left."""
-    entry = part.subject.measured[device]
     if entry.get("critical_path"):
         drawn = charts.critical_path(entry["critical_path"], f"{key}-path")
         part.pictures.append(Picture(f"Critical path on {device}", drawn, str(entry["how"])))
@@ -131,16 +110,20 @@ def _rates(manifest: Mapping[str, Any]) -> str:
     return ""
 
 
-def _certificate(part: Part, key: str) -> None:
-    certificate = part.subject.manifest.get("certificate", {})
+def _certificate(part: Part, manifest: Mapping[str, Any], key: str) -> None:
+    certificate = manifest.get("certificate", {})
+    if ranges := ranges_of(certificate):
+        drawn = charts.ranges(ranges, f"{key}-ranges")
+        text = "Proved over every input; ticks stand where the bits of a node end."
+        part.pictures.append(Picture("Ranges of the nodes", drawn, text))
     if "error_bound" in certificate:
         drawn = charts.error_bounds(certificate, f"{key}-bounds")
         text = "Bounds hold of every input and of the worst channel (docs/formats.md)."
         part.pictures.append(Picture("Certificate", drawn, text))
 
 
-def _weights(part: Part, key: str) -> None:
-    weight = part.subject.weights.get("weight")
+def _weights(part: Part, subject: Subject, key: str) -> None:
+    weight = subject.weights.get("weight")
     if weight is None or weight.ndim < 2 or len(weight) < 2:
         return
     drawn = charts.weights(weight.astype(np.int64), f"{key}-weights")
@@ -149,31 +132,17 @@ def _weights(part: Part, key: str) -> None:
     part.pictures.append(Picture("Weights", drawn, text))
 
 
-def _layers(part: Part, key: str) -> None:
-    """Add a network's layers: as a timeline, and as a table."""
-    manifest = part.subject.manifest
+def _layers(part: Part, subject: Subject, key: str) -> None:
+    """Add a network's layers, with cycles as `hw.run --layers` saw them where it did."""
+    manifest = subject.manifest
     multipliers = manifest.get("multipliers") or manifest.get("prediction", {}).get("multipliers")
-    run = {one["name"]: one["cycles"] for one in part.subject.run.get("layers", ())}
+    seen = {
+        one["name"]: one["measured"] for one in subject.run.get("layers", ()) if "measured" in one
+    }
     for number, program in enumerate(manifest.get("programs", ())):
-        layers = [
-            {**one, "cycles": run.get(one["name"], one.get("cycles"))}
-            for one in program.get("layers", ())
-        ]
-        if not layers or any(one["cycles"] is None for one in layers):
-            continue
-        model = str(program.get("model", ""))
-        uses = [one["products"] / max(one["cycles"], 1) / (2 * multipliers) for one in layers]
-        drawn = charts.timeline(
-            [(one["name"], one["cycles"], use) for one, use in zip(layers, uses, strict=True)],
-            f"{key}-layers{number}",
-        )
-        part.pictures.append(Picture(f"Layers of {model}", drawn))
-        columns = ["layer", "cycles", "products", "products a multiplier a cycle"]
-        rows = [
-            [one["name"], one["cycles"], one["products"], round(2 * use, 3)]
-            for one, use in zip(layers, uses, strict=True)
-        ]
-        part.tables.append(Grid(f"Layers of {model}", columns, rows))
+        if program.get("layers"):
+            keys = f"{key}-program{number}"
+            add_program(part, program, manifest["parameters"], multipliers, keys, seen)
 
 
 def _comparison(parts: Sequence[Part]) -> tuple[Grid, list[Picture]]:
@@ -194,12 +163,12 @@ def _comparison(parts: Sequence[Part]) -> tuple[Grid, list[Picture]]:
         for name in names
         if sum(name in known for known in columns) > 1
     ]
-    grid = Grid("Beside each other", ["", *(part.subject.name for part in parts)], rows)
+    grid = Grid("Beside each other", ["", *(part.name for part in parts)], rows)
     points = {}
     for part in parts:
-        prediction = part.subject.manifest.get("prediction", {})
+        prediction = part.prediction
         if {"multipliers", "lut4_equivalents"} <= prediction.keys():
-            points[part.subject.name] = (
+            points[part.name] = (
                 float(prediction["multipliers"]),
                 float(prediction["lut4_equivalents"]),
             )

@@ -77,3 +77,12 @@ def load_subject(manifest: Path) -> Subject:
     use = manifest.with_suffix(".veo")
     template = use.read_text(encoding="utf-8").strip() if use.exists() else ""
     return Subject(built, measured, run, weights, template)
+
+
+def is_plan(said: object) -> bool:
+    """Whether a JSON file is a plan of `hw.plan`."""
+    return (
+        isinstance(said, dict)
+        and "frames_per_second" in said
+        and bool({"units", "layers"} & said.keys())
+    )

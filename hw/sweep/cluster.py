@@ -55,14 +55,14 @@ def _cluster(options: ClusterOptions) -> Any:
         return LocalCluster(
             n_workers=options.workers or os.cpu_count(),
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address=":0",
         )
     from dask_jobqueue import SLURMCluster
 
     # Queue, account, time limit and directives are dask's configuration's, jobqueue.slurm.
     memory = dask.config.get("jobqueue.slurm.memory", None) or _MEMORY
     cluster = SLURMCluster(
-        cores=1, processes=1, memory=memory, scheduler_options={"dashboard_address": None}
+        cores=1, processes=1, memory=memory, scheduler_options={"dashboard_address": ":0"}
     )
     # Jobs that end, by their time limit or otherwise, are made up for.
     jobs = options.workers or 1

@@ -62,7 +62,8 @@ def main(
             results.forget((FAILED, TIMEOUT))
         entries = [point.entry for point in wanted.points]
         keys = [[task.key for task in own] for own in tasks]
-        results.name_points(spec.stem, list(zip(entries, keys, strict=True)))
+        best = (wanted.least, wanted.most)
+        results.name_points(spec.stem, list(zip(entries, keys, strict=True)), best)
         paths = [str(path.resolve()) for path in (builds, cache, builds / "simulations")]
         where = Folders(paths[0], paths[1], paths[2], keep=bool(wanted.steps))
         left = open_tasks(tasks, results.known(), builds)

@@ -23,6 +23,13 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+PLOTS = {
+    *("Block diagram", "Ranges of the nodes", "Certificate", "Weights"),
+    *("Critical path on lfe5u-85f-6", "Floorplan on lfe5u-85f-6", "Slack on lfe5u-85f-6"),
+    *("Layers of the network", "Roofline of the network", "Memory of the network"),
+    *("Units", "Best points", "Cost, predicted"),
+}
+"""Headings above plots."""
 
 
 @pytest.fixture
@@ -44,8 +51,11 @@ def test_a_page_in_a_browser(browser, page, builds):
         "return [...document.querySelectorAll('figure')].map(f => ["
         "f.querySelectorAll('svg path, svg use').length, f.querySelector('svg title').textContent])"
     )
-    assert len(plots) >= 6
     assert all(marks > 3 and title for marks, title in plots)
+    above = (
+        "[...document.querySelectorAll('figure')].map(f => f.previousElementSibling.textContent)"
+    )
+    assert set(run(f"return {above}")) == PLOTS
 
     rows = run(
         "return [...document.querySelectorAll('#numbers-0 tbody tr')].map(r => "

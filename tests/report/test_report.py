@@ -8,12 +8,13 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from hw.report.certificate import NodeRange, ranges_of
 from hw.report.command import main
 from hw.report.facts import Fact, Origin, facts_of
 from hw.report.structure import structure_of
 from hw.report.subject import load_subject
 from hw.simulate.waves import waves_of
-from tests.report.conftest import DIRECT, FFT
+from tests.report.conftest import DIRECT, FFT, of_page
 
 
 def test_an_fft_is_drawn_as_its_pipeline(builds):
@@ -65,12 +66,21 @@ def test_all_ids_are_different(page):
 
 def test_a_page_is_the_same_again(page, builds):
     again = builds / "again.html"
-    names = [str(builds / f"{name}.json") for name in (FFT, DIRECT)]
-    CliRunner().invoke(main, [*names, "--no-simulation", "-o", str(again)], catch_exceptions=False)
+    words = [*of_page(builds), "--no-simulation", "-o", str(again)]
+    CliRunner().invoke(main, words, catch_exceptions=False)
     assert again.read_bytes() == page.read_bytes()
 
 
-@pytest.mark.parametrize("names", [["nothing.json"], [f"{FFT}.json", f"{FFT}.json"]])
+def test_ranges_are_of_every_node_with_a_width():
+    layer = {"sum_low": -9, "sum_high": 8, "sum_bits": 5, "max_error": 0}
+    certificate = {"exact": True, "sum_bits": 5, "layers": {"conv": layer}}
+    assert ranges_of(certificate) == {"conv: sum": NodeRange(-9, 8, 5)}
+    assert ranges_of({"error_bound": 3}) == {}
+
+
+@pytest.mark.parametrize(
+    "names", [["nothing.json"], [f"{FFT}.json", f"{FFT}.json"], ["nothing.sqlite"]]
+)
 def test_bad_builds_are_refused_in_a_line(builds, names):
     out = builds / "refused.html"
     done = subprocess.run(

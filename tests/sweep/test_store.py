@@ -48,10 +48,11 @@ def test_a_writer_that_is_killed_leaves_whole_transactions(tmp_path):
 def test_a_point_is_what_its_steps_came_to(store):
     store.record({"a": Result(DONE, seconds=1, figures={"x": 1}), "c": Result(REFUSED, "no")})
     store.name_points("one", [({"n": 1}, ["a"]), ({"n": 2}, ["a", "b"]), ({"n": 3}, ["c", "b"])])
-    store.name_points("two", [({"n": 4}, ["a"])])
+    store.name_points("two", [({"n": 4}, ["a"])], (["x"], ["y"]))
     states = [(row.point["n"], row.state, row.why) for row in store.rows("one")]
     assert states == [(1, DONE, ""), (2, OPEN, ""), (3, REFUSED, "no")]
     assert store.sweeps() == ["one", "two"]
+    assert (store.best("one"), store.best("two")) == (([], []), (["x"], ["y"]))
     store.name_points("one", [({"n": 5}, ["a"])])
     assert [row.point["n"] for row in store.rows()] == [5, 4]
     store.forget([REFUSED])

@@ -13,7 +13,9 @@ from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.accelerator.external.accelerator import ExternalAccelerator
 from hw.accelerator.external.depthwise import LOW_BITS
 from hw.accelerator.external.driver import check_driver_name, drivers
-from hw.accelerator.external.layers import predicted
+from hw.accelerator.external.layers import begins_of, layers_of
+from hw.accelerator.external.places import stays
+from hw.accelerator.external.timing import EVERY_CYCLE
 from hw.accelerator.generate import ends, model_files, verilog_files, versions
 from hw.accelerator.predict import post
 from hw.emit.axi import MemoryWrapper, PortNames, memory_port_names
@@ -127,7 +129,8 @@ def _entry(network: Network, program: ExternalProgram, model: str, offset: int) 
     """Return what the manifest says of a program."""
     multipliers = multipliers_of(program.capacity)
     beat = program.capacity.beat_bytes
-    cycles, layers = predicted(network, program)
+    begins = begins_of(program)
+    layers = layers_of(network, program, EVERY_CYCLE, begins)
     return {
         "model": model,
         "offset": offset,
@@ -137,9 +140,10 @@ def _entry(network: Network, program: ExternalProgram, model: str, offset: int) 
         "packing": asdict(program.packing),
         "output_bytes": program.output * beat,
         "scratch_bytes": program.scratch * beat,
-        "cycles": cycles,
+        "cycles": begins[-1],
         "products": network.products,
         "layers": [layer.described(multipliers) for layer in layers],
+        "scratch": stays(program, begins),
         **ends(network, program.capacity.sizes),
         "certificate": network.certificate(),
     }

@@ -99,13 +99,18 @@ def cycles_by_layer(program: ExternalProgram, begins: Sequence[int]) -> dict[str
     return cycles
 
 
+def begins_of(program: ExternalProgram, memory: MemoryPace = EVERY_CYCLE) -> list[int]:
+    """Return when each descriptor begins, and when a frame ends."""
+    timeline = ExternalTimeline(program, memory)
+    return [*timeline.begins, timeline.cycles]
+
+
 def predicted(
     network: Network, program: ExternalProgram, memory: MemoryPace = EVERY_CYCLE
 ) -> tuple[int, list[LayerCycles]]:
     """Return the cycles of a frame, and its layers."""
-    timeline = ExternalTimeline(program, memory)
-    begins = [*timeline.begins, timeline.cycles]
-    return timeline.cycles, layers_of(network, program, memory, begins)
+    begins = begins_of(program, memory)
+    return begins[-1], layers_of(network, program, memory, begins)
 
 
 def layer_rows(layers: Sequence[Mapping[str, Any]]) -> list[list[str]]:
