@@ -11,6 +11,7 @@ import numpy.typing as npt
 from golden.inputs.write import arrays_archive
 from golden.network.files import CONFIG, read_network
 from golden.network.network import Network
+from hw import convert
 
 ROOT = Path(__file__).resolve().parents[1]
 Images = npt.NDArray[np.float32]
@@ -41,9 +42,10 @@ def converted(out: Path, model: str, shown: Images, options: Sequence[str] = ())
         (out / IMAGES).write_bytes(arrays_archive({"x": shown}))
         height, width = shown.shape[2:]
         given = [f"--input-size={height}x{width}", f"--calibration={out / IMAGES}"]
-        command = [sys.executable, "-m", "hw.convert", model, "--whole", *given, f"--out={out}"]
+        # By its own name, which is another one in the wheel.
+        command = [sys.executable, "-m", convert.__name__, model, "--whole", *given, f"--out={out}"]
         command += options
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
         if done.returncode:
             raise RuntimeError(done.stderr)
     return read_network(out / CONFIG)
