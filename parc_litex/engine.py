@@ -65,8 +65,9 @@ class ParcEngine(BuildModule):
         Registers go on the bus, at ``origin`` or where there is room: firmware finds NAME_BASE in
         mem.h. `sink` and `source` are joined to LiteX's DMA, NAME_reader and NAME_writer of csr.h,
         that are masters on the bus. Samples lie in memory as arrays of integers, as `given` and
-        `made` have them. A transfer is a whole number of groups, and of words of the bus; where it
-        is not enabled the writer takes nothing, and either forgets what it has of a word or group.
+        `made` have them. A transfer is a whole number of groups, and words of the bus: the reader
+        forgets what it has of a group when it is enabled, the writer what it has of a word while it
+        is not, and takes nothing then.
 
         Parameters
         ----------
@@ -94,9 +95,13 @@ class ParcEngine(BuildModule):
         reset = ResetInserter()
         self.given_beats = beats = reset(stream.Converter(bus_bits, self.given.memory_bits))
         place = Signal(max=length)
+        # A driver may take `enable` back once all is asked for, and before all is here.
+        enabled, starts = Signal(), Signal()
+        self.sync += enabled.eq(self.reader.enable)
         self.comb += [
+            starts.eq(self.reader.enable & ~enabled),
             self.reader.source.connect(beats.sink),
-            beats.reset.eq(~self.reader.enable),
+            beats.reset.eq(starts),
             self.sink.valid.eq(beats.source.valid),
             beats.source.ready.eq(self.sink.ready),
             self.sink.last.eq(place == length - 1),
@@ -105,7 +110,7 @@ class ParcEngine(BuildModule):
         self.sync += [
             If(self.sink.valid & self.sink.ready, place.eq(place + 1)),
             If(self.sink.valid & self.sink.ready & self.sink.last, place.eq(0)),
-            If(~self.reader.enable, place.eq(0)),
+            If(starts, place.eq(0)),
         ]
 
     def _write(self, bus_bits: int) -> None:

@@ -99,7 +99,7 @@ def convolving(engine: ParcEngine, lines: Integers, weights: Sequence[int] = ())
     engine
         As it is in the SoC.
     lines
-        Lines ``[L, N]``, whole groups of them.
+        Lines ``[L, N]``, whole groups of them, for two transfers of as many.
     weights
         Beats of w_axis that are written to registers before.
     """
@@ -121,6 +121,7 @@ def convolving(engine: ParcEngine, lines: Integers, weights: Sequence[int] = ())
         ),
         f"#define BEATS {len(beats)}",
         f"#define WORDS {len(words)}u",
+        f"#define GIVEN {len(samples)}u",
         f"#define MADE {groups.shape[0] * groups.shape[1] * made.stride}u",
         f"typedef {made.type} made;",
         f"static const {given.type} lines[] __attribute__((aligned(8))) = {{",

@@ -120,7 +120,7 @@ def on_processors(
             text, found = simulate(manifest, frames, Path(made), cache, sdram=sdram)
         click.echo("".join(line for line in text.splitlines(True) if line.startswith("PARC")))
         assert [one.output for one in found] == expected
-        # What LiteDRAM's model of the chip says of commands that come too early.
+        # What LiteDRAM's model of the chip says of commands too early and refresh too late.
         assert "violation" not in text, text
         memory = "SDRAM" if sdram else "memory inside"
         click.echo(f"processor, {memory}: {len(frames)} outputs are the model's")

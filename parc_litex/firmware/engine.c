@@ -1,7 +1,8 @@
-/* Lines through an engine by LiteX's DMA, and what comes of them on the UART; needs no library.
+/* Lines through an engine by LiteX's DMA, in two transfers, and what comes of them on the UART; needs
+ * no library.
  *
- * lines.h, made with the build: LINE_NAME for each of its registers, lines as `given`, beats of
- * weights in words, the type of a `made`, GROUPS and how many samples each array has. */
+ * lines.h, made with the build: LINE_NAME for each of its registers, lines, GIVEN samples of them,
+ * BEATS of weights in WORDS each, the type `made` of a result, and MADE of them. */
 #include <stdint.h>
 
 #include <generated/csr.h>
@@ -39,7 +40,7 @@ extern unsigned char _free[];
 
 int main(void) {
     made *results = (made *)(((uintptr_t)_free + 63) & ~(uintptr_t)63);
-    uint32_t index;
+    uint32_t index, part;
     print("PARC begins\n");
     if (get(LINE_ID) != LINE_ID_RESET || get(LINE_LENGTH) != LINE_LENGTH_RESET) {
         print("PARC wrong engine\n");
@@ -47,13 +48,19 @@ int main(void) {
 #if BEATS
         load();
 #endif
-        parc_writer_base_write((uintptr_t)results);
-        parc_writer_length_write(MADE * sizeof(made));
-        parc_writer_enable_write(1);
-        parc_reader_base_write((uintptr_t)lines);
-        parc_reader_length_write(sizeof(lines));
-        parc_reader_enable_write(1);
-        while (!parc_writer_done_read()) {
+        for (part = 0; part < 2; ++part) {
+            parc_writer_base_write((uintptr_t)(results + part * (MADE / 2)));
+            parc_writer_length_write(MADE / 2 * sizeof(made));
+            parc_writer_enable_write(1);
+            parc_reader_base_write((uintptr_t)(lines + part * (GIVEN / 2)));
+            parc_reader_length_write(sizeof(lines) / 2);
+            parc_reader_enable_write(1);
+            while (!parc_reader_done_read()) {
+            }
+            parc_reader_enable_write(0);
+            while (!parc_writer_done_read()) {
+            }
+            parc_writer_enable_write(0);
         }
         sync(0, results, MADE * sizeof(made));
         print("PARC counts");
