@@ -10,6 +10,7 @@ from golden.accelerator.sizes import DATA_BITS
 from hw.accelerator.feed import feed
 from hw.accelerator.largest import Largest
 from hw.accelerator.layout import layouts_of
+from hw.accelerator.maps import Maps
 from hw.accelerator.post import PostUnit
 from hw.accelerator.reader import ADDRESS_STAGES, Reader
 from hw.accelerator.sequencer import Sequencer
@@ -18,7 +19,6 @@ from hw.matrix.unit import MatrixUnit
 from hw.parts.delay import delay_valid
 from hw.parts.ports import Stream, StreamComponent
 from hw.parts.streams import OutputBuffer, connect_streams
-from hw.primitives.memory import Memory
 
 TAKES_AFTER = ADDRESS_STAGES + 2
 """Cycles from the beginning of a descriptor that takes words to the first one."""
@@ -61,15 +61,12 @@ class Accelerator(StreamComponent):
         m.submodules.loader = loader = WeightsLoader(layouts)
         m.submodules.matrix = matrix = MatrixUnit(sizes.matrix)
         m.submodules.post = post = PostUnit(layouts)
-        m.submodules.maps = maps = Memory(
-            depth=layouts.map_words, width=DATA_BITS * sizes.tile, target=sizes.target
-        )
+        m.submodules.maps = maps = Maps(sizes, layouts.map_words)
         told = sequencer.told
         m.d.comb += [
             *(unit.told.eq(told) for unit in (reader, loader)),
             reader.go.eq(sequencer.go & (told.kind != Kind.TAKE)),
             loader.go.eq(sequencer.bring),
-            maps.r_en.eq(1),
             maps.r_addr.eq(reader.r_addr),
             reader.r_data.eq(maps.r_data),
             sequencer.done.eq(post.done),
@@ -86,7 +83,7 @@ class Accelerator(StreamComponent):
         self._read(m, sequencer, largest.o, loader, matrix)
         return m
 
-    def _take(self, m: Module, sequencer: Sequencer, maps: Memory, post: PostUnit) -> Value:
+    def _take(self, m: Module, sequencer: Sequencer, maps: Maps, post: PostUnit) -> Value:
         """Write the words taken, and those computed; return whether any are to be taken."""
         told = sequencer.told
         go = sequencer.go & (told.kind == Kind.TAKE)

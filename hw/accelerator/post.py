@@ -20,7 +20,7 @@ from hw.accelerator.normal import NormalLane, latency_of
 from hw.accelerator.sequencer import MOST_PENDING
 from hw.accelerator.statistics import Statistics
 from hw.matrix.unit import result_layout
-from hw.parts.counter import Counter
+from hw.parts.counter import Countdown, Counter
 from hw.parts.delay import delay, delay_valid
 from hw.parts.fabric_multiplier import FabricMultiplier
 from hw.parts.ports import Component, Stream, View, view
@@ -193,7 +193,7 @@ class PostUnit(Component):
         self._began: list[Value] = [load]
         for cycle in range(self._latency()):
             self._began.append(delay_valid(m, self._began[-1], 1, name=f"began_{cycle}"))
-        last = self._count(m, position_ends)
+        last = self._count(m, position_ends, load)
         m.d.comb += [
             step.eq(self.i.valid & open_),
             part.step.eq(step),
@@ -219,7 +219,8 @@ class PostUnit(Component):
 
     def _may(self, m: Module, load: Value) -> Value:
         """Return whether the next descriptor's sums may be begun with."""
-        recent = Cat(*self._began[1 : interval(self._sizes)]).any()
+        recent = Signal()
+        m.d.sync += recent.eq(Cat(*self._began[: interval(self._sizes) - 1]).any())
         abilities = self._layouts.abilities
         if not (abilities.norm or abilities.addition):
             return ~recent
@@ -250,18 +251,17 @@ class PostUnit(Component):
             told = copy
         return told
 
-    def _count(self, m: Module, step: Value) -> Value:
+    def _count(self, m: Module, step: Value, load: Value) -> Value:
         """Count positions; return whether this one is the descriptor's last."""
-        told = self._now
-        column = Signal.like(told.last_column, name="column")
-        row = Signal.like(told.last_row, name="row")
-        self._row_ends = Signal()
-        m.d.comb += self._row_ends.eq(column == told.last_column)
-        with m.If(step):
-            m.d.sync += column.eq(Mux(self._row_ends, 0, column + 1))
-            with m.If(self._row_ends):
-                m.d.sync += row.eq(Mux(row == told.last_row, 0, row + 1))
-        ends: Value = self._row_ends & (row == told.last_row)
+        told, coming = self._now, self.told.payload
+        column, row = (Countdown(told[f"last_{name}"], name=name) for name in ("column", "row"))
+        self._row_ends = column.last
+        column.count(m, step)
+        row.count(m, step & column.last)
+        with m.If(load):
+            column.begin(m, coming.last_column)
+            row.begin(m, coming.last_row)
+        ends: Value = column.last & row.last
         return ends
 
     def _statistics(
@@ -551,7 +551,7 @@ class PostUnit(Component):
         with m.If(self._began[cycles]):
             m.d.sync += [self.w_addr.eq(target), of_row.eq(target)]
         m.d.comb += [
-            self.w_en.eq(valid & last),
+            self.w_en.eq(delay_valid(m, step & part.last, cycles, name="whole")),
             self.w_data.eq(Cat(*moved)),
             self.done.eq(delay_valid(m, step & ends, cycles, name="done") | self._statistics_done),
         ]

@@ -11,14 +11,17 @@ from golden.accelerator.descriptor import Kind, Lanes
 from golden.accelerator.program import OUTSIDE
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS
 from hw.accelerator.layout import Layouts
+from hw.accelerator.maps import MAPS_LATENCY
+from hw.parts.counter import Countdown
 from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Component, Stream, View, flipped, view
 from hw.parts.streams import OutputBuffer, connect_streams
-from hw.primitives.memory import READ_LATENCY
 
+BEGINS = 2
+"""Cycles from a descriptor's beginning to its first step."""
 ADDRESS_STAGES = 2
 """Cycles from a step to its address: around the map's end, and added up."""
-IN_FLIGHT = ADDRESS_STAGES + READ_LATENCY + 1
+IN_FLIGHT = ADDRESS_STAGES + MAPS_LATENCY + 1
 """Cycles from a step to its samples before the buffer; the last takes off the zero point."""
 BUFFER = OutputBuffer.depth_for(IN_FLIGHT)
 LATENCY = IN_FLIGHT + OutputBuffer.latency_of(BUFFER)
@@ -57,9 +60,9 @@ class Reader(Component):
     Members
     -------
     go : In
-        Begin, with the next cycle.
+        Begin, `BEGINS` cycles later.
     told : In
-        Fields of the descriptor, with `go`.
+        Fields of the descriptor, in the cycle after `go`.
     free : Out
         Whether it may begin: its last address is on its way.
     hold : In
@@ -67,7 +70,7 @@ class Reader(Component):
     wants : Out
         Whether it would read, `ADDRESS_STAGES` cycles later, unless it is held.
     r_en, r_addr, r_data : Out, In
-        A map's word is there `READ_LATENCY` cycles after its address; `r_en` is whether it matters.
+        A map's word is there `MAPS_LATENCY` cycles after its address; `r_en` is whether it matters.
     o : Out, stream of positions
     """
 
@@ -106,16 +109,22 @@ class Reader(Component):
         self._now = view(self._layouts.read, name="now")
         busy = Signal()
         step = Signal()
+        # `begins` drives many registers; whether it may begin is known by one of its own.
+        self._begins = begins = Signal()
+        occupied = Signal()
+        m.d.sync += begins.eq(self.go)
         m.d.comb += [
             self.wants.eq(busy & buffer.credit),
             step.eq(self.wants & ~self.hold),
             buffer.take.eq(step),
-            self.free.eq(~busy),
+            self.free.eq(~occupied),
         ]
         ends = self._count(m, step)
         with m.If(step & ends["tile"]):
-            m.d.sync += busy.eq(0)
+            m.d.sync += [busy.eq(0), occupied.eq(0)]
         with m.If(self.go):
+            m.d.sync += occupied.eq(1)
+        with m.If(begins):
             m.d.sync += [busy.eq(1), self._now.eq(self.told)]
         inside = self._address(m, step)
         x = self._centre(m, inside)
@@ -139,7 +148,7 @@ class Reader(Component):
         passes = Signal.like(now.last_pass, name="passes")
         with m.If(step & ends["row"] & ~largest):
             m.d.sync += passes.eq(passes + 1)
-        with m.If(self.go):
+        with m.If(self._begins):
             m.d.sync += passes.eq(0)
         return {
             "last": ends["row"],
@@ -160,12 +169,13 @@ class Reader(Component):
         inner: Value = step
         all_last: Value = Value.cast(1)
         for name in ("column", "row", "kernel_column", "kernel_row", "tile"):
-            limit = self._now[f"last_{name}"]
-            count = Signal.like(limit, name=f"count_{name}")
+            limit = self.told[f"last_{name}"]
+            loop = Countdown(self._now[f"last_{name}"], name=name)
             last = Signal(name=f"last_{name}")
-            m.d.comb += last.eq(all_last & (count == limit))
-            with m.If(inner):
-                m.d.sync += count.eq(Mux(count == limit, 0, count + 1))
+            m.d.comb += last.eq(all_last & loop.last)
+            loop.count(m, inner)
+            with m.If(self._begins):
+                loop.begin(m, limit)
             inner, all_last = step & last, last
             ends[name] = last
         self._walk(m, step, ends)
@@ -201,7 +211,7 @@ class Reader(Component):
                 self._next(m, line, ends["kernel_row"])
             with m.If(ends["kernel_row"]):
                 m.d.sync += self._base.eq(self._base + told.plane)
-        with m.If(self.go):
+        with m.If(self._begins):
             m.d.sync += self._base.eq(self.told.base)
             for (place, began, *_), start in zip(places, _STARTS, strict=True):
                 m.d.sync += [s.eq(self.told[start]) for s in (place, began)]
@@ -232,7 +242,7 @@ class Reader(Component):
         ]
         matters = delay(m, inside, ADDRESS_STAGES - 1, name="matters")
         m.d.comb += self.r_en.eq(matters & delay_valid(m, step, ADDRESS_STAGES, name="reads"))
-        return delay(m, inside, 1 + READ_LATENCY, name="inside")
+        return delay(m, inside, 1 + MAPS_LATENCY, name="inside")
 
     def _later(self, m: Module, cycles: int) -> View:
         """Return what is told of samples, for those of a step so many cycles ago."""
@@ -247,7 +257,7 @@ class Reader(Component):
     def _centre(self, m: Module, inside: Value) -> View:
         """Return the samples less their zero point; outside the map 0, or less than any."""
         layout = data.ArrayLayout(signed(CENTRED_BITS), self._tile)
-        told = self._later(m, ADDRESS_STAGES + READ_LATENCY)
+        told = self._later(m, ADDRESS_STAGES + MAPS_LATENCY)
         nothing = Mux(told.largest, OUTSIDE, 0)
         x = view(layout, name="x", reset_less=True)
         for lane in range(self._tile):

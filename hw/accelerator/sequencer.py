@@ -86,7 +86,7 @@ class Sequencer(Component):
         m.submodules.queue = queue = OutputBuffer(
             shape=self._layouts.finish, depth=_QUEUE, target=self._layouts.sizes.target
         )
-        now = view(self._layouts.whole, name="now")
+        now = view(self._layouts.whole, name="now", reset_less=True)
         held = Signal()  # a descriptor is there and has not begun
         load = Signal()
         m.d.comb += self.told.eq(now.read)
@@ -96,7 +96,7 @@ class Sequencer(Component):
         with m.If(self.go):
             m.d.sync += held.eq(0)
         brought = self._bring(m, now, held)
-        self._begin(m, now, held & brought, queue)
+        self._begin(m, now, held, brought, queue)
         connect_streams(m, queue.o, flipped(self.finish))
         return m
 
@@ -131,6 +131,8 @@ class Sequencer(Component):
         brought = Signal()
         gains = Signal()  # a gain is on its way
         computes = read.kind == Kind.COMPUTE
+        others = Signal()  # of a descriptor that has been there for a cycle
+        m.d.sync += others.eq(~computes)
         m.d.comb += self.bring.eq(
             held
             & computes
@@ -146,21 +148,20 @@ class Sequencer(Component):
             m.d.sync += brought.eq(0)
             with m.If(read.kind == Kind.GAIN):
                 m.d.sync += gains.eq(1)
-        there: Value = brought | ~computes
+        there: Value = brought | others
         return there
 
-    def _begin(self, m: Module, now: View, ready: Value, queue: OutputBuffer) -> None:
+    def _begin(self, m: Module, now: View, held: Signal, ready: Value, queue: OutputBuffer) -> None:
         """Begin a descriptor once what it reads is written, and its sums have a place."""
         read = now.read
         pending = Signal(range(MOST_PENDING + 1))
         finishes = Signal()
+        # Of a descriptor that has been there for a cycle; what it waits for once over stays over.
+        may, stands = Signal(), Signal()
+        written = (pending == 0) | (~read.waits & (pending != MOST_PENDING))
+        m.d.sync += [may.eq(written & self._may(m, now)), stands.eq(held & ~self.go)]
         m.d.comb += [
-            self.go.eq(
-                ready
-                & self.free
-                & ((pending == 0) | (~read.waits & (pending != MOST_PENDING)))
-                & self._may(m, now)
-            ),
+            self.go.eq(stands & ready & self.free & may),
             finishes.eq(self.go & read.final & (read.kind == Kind.COMPUTE)),
             queue.take.eq(finishes),
             queue.i.valid.eq(finishes),

@@ -151,21 +151,21 @@ class Timeline:
 
         Less what there is from one that takes words to its first one.
         """
-        return 1 + reader.LATENCY + GIVEN - TAKES_AFTER
+        return reader.BEGINS + reader.LATENCY + GIVEN - TAKES_AFTER
 
     def _walk(self) -> Iterator[Step]:
         """Yield all steps, and the first one of the next frame."""
-        fetched, free, bring = 0, 0, 0
+        fetched, free, bring = -1, 0, 0
         descriptors = self._program.descriptors
         for one in (*descriptors, descriptors[0]):
-            begins = max(fetched, free)
+            begins = max(fetched + 1, free)
             if one.kind == Kind.COMPUTE:
                 gain = self._kept + 1 if one.weights == Weights.GAIN else 0
                 bring = max(fetched, self._rows.made + 1, bring, gain)
                 begins = max(begins, bring + 1)
             # Sums that are neither finished nor written hold up who waits, or comes too soon.
             before = self._written[-1:] if one.waits else self._written[: 1 - MOST_PENDING]
-            begins = max([begins, *(cycle + 1 for cycle in before[-1:])])
+            begins = max([begins, *(cycle + 2 for cycle in before[-1:])])
             ends, written = self._run(one, begins, bring)
             if written is not None:
                 self._written.append(written)
@@ -180,11 +180,11 @@ class Timeline:
         count = one.windows.positions
         if one.kind == Kind.TAKE:
             return begins + TAKES_AFTER + count - 1, None
-        there = max(self._reader.taken + 1, begins + 1 + reader.LATENCY)
+        there = max(self._reader.taken + 1, begins + reader.BEGINS + reader.LATENCY)
         if one.kind != Kind.COMPUTE:
             self._reader.take(there, count)
             self._kept = self._reader.taken
-            return self._reader.make(begins + 1, count), None
+            return self._reader.make(begins + reader.BEGINS, count), None
         taps = one.windows.taps if one.windows.largest else 1
         if taps > 1:
             self._reader.take(there, taps - 1)
@@ -198,7 +198,7 @@ class Timeline:
             # Behind a few positions, whose sums are on their way to where they are kept.
             self._opened = there + max(group.ADD_STAGE + 1 - count, 0)
         self._rows.make(bring + 1, self._tile * one.windows.passes)
-        ends = self._reader.make(begins + 1, count * taps * one.windows.passes)
+        ends = self._reader.make(begins + reader.BEGINS, count * taps * one.windows.passes)
         return ends, self._finish(one, begins, first, taps) if one.final else None
 
     def _finish(self, one: Descriptor, begins: int, first: int, taps: int) -> int:

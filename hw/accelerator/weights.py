@@ -85,11 +85,12 @@ class WeightsLoader(Component):
         step = Signal()
         left = Signal.like(self.told.last_pass, name="left")
         self._kind = Signal.like(self.told.weights, name="kind")
+        full, self._gains = Signal(), Signal()  # of the kind
         used = Signal()
         m.d.comb += [
             buffer.take.eq(step),
             rows.step.eq(step),
-            used.eq(step & (rows.last | (self._kind == Weights.FULL))),
+            used.eq(step & (rows.last | full)),
             self.free.eq(~busy),
         ]
         if self._rom is None:
@@ -110,6 +111,8 @@ class WeightsLoader(Component):
                 busy.eq(1),
                 left.eq(self.told.last_pass),
                 self._kind.eq(self.told.weights),
+                full.eq(self.told.weights == Weights.FULL),
+                self._gains.eq(self.told.weights == Weights.GAIN),
             ]
         m.d.comb += [
             buffer.i.valid.eq(delay_valid(m, step, IN_FLIGHT, name="step")),
@@ -135,13 +138,12 @@ class WeightsLoader(Component):
     def _taken(self, m: Module, used: Value) -> tuple[Value, View]:
         """Return whether a row is there where one is wanted, and a row as late as a ROM's."""
         words = self.rows.payload
-        gains = self._kind == Weights.GAIN
-        m.d.comb += self.rows.ready.eq(used & ~gains)
+        m.d.comb += self.rows.ready.eq(used & ~self._gains)
         read = view(self._row, name="read", reset_less=True)
         for lane in range(self._tile):
             large = self._kind == LARGE_DIAGONAL
             m.d.sync += read[lane].eq(Mux(large, words[lane], words[lane].as_signed()))
-        there: Value = self.rows.valid | gains
+        there: Value = self.rows.valid | self._gains
         return there, delay(m, read, Table.latency - 1, name="read_late")
 
     def _chosen(self, m: Module, read: View, row: Value) -> View:

@@ -7,7 +7,7 @@ from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from golden.matrix.design import RAISED_BITS, MatrixDesign
-from hw.parts.delay import delay, delay_valid
+from hw.parts.delay import copied, delay, delay_valid
 from hw.parts.ports import Component, View, view
 from hw.primitives.memory import READ_LATENCY, Memory
 from hw.primitives.multiplier import SharedMultiplier
@@ -160,8 +160,11 @@ class MatrixGroup(Component):
         before = delay(m, self.row, 1, name="row_in")
         working = []
         for output in range(self._design.group):
-            # Each output has its own copies of the enables: one for all would be a long net.
-            loads, changes = self._copies(m, output)
+            # Each output has its own copies of the enables.
+            loads, changes = (
+                copied(m, getattr(self, name), name=f"{name}_{output}")
+                for name in ("load", "change")
+            )
             waiting = view(self._rows, name=f"waiting_{output}", reset_less=True)
             works = view(self._rows, name=f"weights_{output}", reset_less=True)
             with m.If(loads):
@@ -172,15 +175,6 @@ class MatrixGroup(Component):
             before = waiting
         m.d.comb += self.row_on.eq(before)
         return working
-
-    def _copies(self, m: Module, output: int) -> list[Signal]:
-        """Return registers of `load` and `change` that synthesis does not make one of."""
-        copies = []
-        for name in ("load", "change"):
-            copy = Signal(name=f"{name}_{output}", attrs={"keep": 1})
-            m.d.sync += copy.eq(getattr(self, name))
-            copies.append(copy)
-        return copies
 
     def _multiply(self, m: Module, output: int, x: View, weights: View) -> Value:
         """Return the sum of an output's pairs of products."""

@@ -1,6 +1,6 @@
 """Counting: the place of a step in nested loops."""
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
@@ -67,6 +67,45 @@ class Counter(Component):
             with m.If(self.last):
                 m.d.sync += count.eq(0)
         return m
+
+
+class Countdown:
+    """A loop whose number of steps is told when it begins; whether one is the last is a register.
+
+    Parameters
+    ----------
+    limit
+        Steps less one, and ``lowest``: it stands from the cycle after `begin` on.
+    lowest
+        What is counted down to.
+    name
+        Of its registers.
+
+    Attributes
+    ----------
+    last
+        Whether the step at hand is the last one.
+    """
+
+    def __init__(self, limit: Value, *, lowest: int = 0, name: str) -> None:
+        self._limit = limit
+        self._lowest = lowest
+        self._left = Signal(len(limit), name=f"left_{name}")
+        self._single = Signal(name=f"single_{name}")
+        self.last = Signal(name=f"is_last_{name}")
+
+    def count(self, m: Module, step: Value) -> None:
+        """Go on with ``step``."""
+        with m.If(step):
+            m.d.sync += [
+                self._left.eq(Mux(self.last, self._limit, self._left - 1)),
+                self.last.eq(Mux(self.last, self._single, self._left == self._lowest + 1)),
+            ]
+
+    def begin(self, m: Module, limit: Value) -> None:
+        """Begin, after `count` in the order of statements, with steps told in this cycle."""
+        single = limit == self._lowest
+        m.d.sync += [self._left.eq(limit), self._single.eq(single), self.last.eq(single)]
 
 
 class Odometer(Component):

@@ -22,6 +22,16 @@ def delay(m: Module, signal: AnySignal, cycles: int, *, name: str) -> AnySignal:
     return signal
 
 
+def copied(m: Module, signal: Value, *, name: str) -> Signal:
+    """Return ``signal`` as it was a cycle ago, in a register that is made one with no other.
+
+    One for all that look at it would drive a long net.
+    """
+    copy = Signal(signal.shape(), name=name, attrs={"keep": 1})
+    m.d.sync += copy.eq(signal)
+    return copy
+
+
 def delay_valid(m: Module, signal: Value, cycles: int, *, name: str) -> Value:
     """`delay` for a bit that must be low from the first cycle of a reset."""
     for cycle in range(1, cycles + 1):

@@ -1,6 +1,8 @@
 """Registers behind the channels of an AXI4-Lite port."""
 
 from enum import IntEnum
+from functools import reduce
+from operator import or_
 
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
 from amaranth.lib import data, stream
@@ -40,7 +42,9 @@ def fields_layout(registers: RegisterMap, access: Access) -> data.StructLayout:
 
 
 class RegisterBlock(Component):
-    """Registers that a driver reads and writes; one access at a time, answered in the cycle after.
+    """Registers that a driver reads and writes; an access a cycle at most.
+
+    A write is answered in the cycle after, a read in the one after that.
 
     Bytes without a strobe stay as they are; the two lowest bits of an address are not looked at.
     Where no register is, or none that is written, the answer is SLVERR and nothing happens. A write
@@ -156,20 +160,24 @@ class RegisterBlock(Component):
                 words[register.at] |= Value.cast(view[name]) << field.low
         for _, register, field in self._registers.fields(Access.CONSTANT):
             words[register.at] |= field.reset << field.low
+        asked = Signal()
+        chosen = {at: Signal(name=f"reads_{at:x}") for at in words}
         free = ~self.r.valid | self.r.ready
-        m.d.comb += self.ar.ready.eq(free)
+        m.d.comb += self.ar.ready.eq(~asked | free)
         with m.If(self.r.ready):
             m.d.sync += self.r.valid.eq(0)
-        with m.If(self.ar.valid & free):
+        with m.If(asked & free):
+            there = Cat(*chosen.values()).any()
             m.d.sync += [
+                asked.eq(0),
                 self.r.valid.eq(1),
-                self.r.payload.data.eq(0),
-                self.r.payload.response.eq(AxiResponse.SLVERR),
+                self.r.payload.data.eq(
+                    reduce(or_, (Mux(chosen[at], word, 0) for at, word in words.items()))
+                ),
+                self.r.payload.response.eq(Mux(there, AxiResponse.OKAY, AxiResponse.SLVERR)),
             ]
-            with m.Switch(self.ar.payload[2:]):
-                for at, word in words.items():
-                    with m.Case(at >> 2):
-                        m.d.sync += [
-                            self.r.payload.data.eq(word),
-                            self.r.payload.response.eq(AxiResponse.OKAY),
-                        ]
+        with m.If(self.ar.valid & self.ar.ready):
+            m.d.sync += [
+                asked.eq(1),
+                *(one.eq(self.ar.payload[2:] == at >> 2) for at, one in chosen.items()),
+            ]

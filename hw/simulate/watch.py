@@ -64,7 +64,7 @@ def map_ports(verilog: str, words: Sequence[int]) -> list[Port]:
     """Return where the buffer of maps is written: memories of so many words, one after another."""
     ports, first = [], 0
     for number, depth in enumerate(words):
-        unit = rf"memory\w* maps{f'_{number}' if len(words) > 1 else ''}"
+        unit = rf"maps\w* maps{f'_{number}' if len(words) > 1 else ''}"
         names = [rf"w(?:rite_)?_{signal}" for signal in ("en", "addr", "data")]
         module, (enable, address, word) = _connected(verilog, unit, names)
         ports.append(Port(module, enable, address, word, first))

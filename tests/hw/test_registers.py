@@ -192,7 +192,7 @@ def test_an_access_a_cycle_each(simulate):
     async def testbench(ctx):
         for signal in (dut.ar.valid, dut.r.ready, dut.aw.valid, dut.w.valid, dut.b.ready):
             ctx.set(signal, 1)
-        await ctx.tick()
+        await ctx.tick().repeat(2)
         for _ in range(8):
             for signal in (dut.r.valid, dut.b.valid, dut.ar.ready, dut.aw.ready, dut.w.ready):
                 assert ctx.get(signal)

@@ -56,7 +56,8 @@ class BurstSplitter(Component):
         left = Signal(self._capacity.beats_bits)
         length = Signal(LENGTH_BITS)
         sized = Signal()
-        busy = left != 0
+        busy = Signal()
+        ends = Signal()  # it is the block's last burst
         to_end = Signal(range(burst + 1))
         m.d.comb += [
             to_end.eq(burst - (address & (burst - 1))),
@@ -66,17 +67,26 @@ class BurstSplitter(Component):
             self.o.payload.length.eq(length),
         ]
         with m.If(busy & ~sized):
-            m.d.sync += [sized.eq(1), length.eq(Mux(left < to_end, left, to_end) - 1)]
+            m.d.sync += [
+                sized.eq(1),
+                length.eq(Mux(left < to_end, left, to_end) - 1),
+                ends.eq(left <= to_end),
+            ]
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += [
                 sized.eq(0),
+                busy.eq(~ends),
                 address.eq(address + length + 1),
                 left.eq(left - length - 1),
             ]
         with m.If(self.block.valid & self.block.ready):
-            m.d.sync += [address.eq(self.block.payload.address), left.eq(self.block.payload.beats)]
+            m.d.sync += [
+                address.eq(self.block.payload.address),
+                left.eq(self.block.payload.beats),
+                busy.eq(self.block.payload.beats != 0),
+            ]
         with m.If(self.halt):
-            m.d.sync += [left.eq(0), sized.eq(0)]
+            m.d.sync += [busy.eq(0), sized.eq(0)]
         return m
 
 
@@ -128,18 +138,25 @@ class BlockReader(Component):
         )
         connect_streams(m, flipped(self.block), split.block)
         room = Signal(range(self._depth + 1), init=self._depth)
-        fits = room > split.o.payload.length
+        spent = Signal(range(self._depth + 1))
+        given = Signal()
+        # Of a burst that has been there for a cycle: all that was asked for before is counted then.
+        fits = Signal()
         asked: Value = self.address.valid & self.address.ready
-        given = buffer.o.valid & buffer.o.ready
         m.d.comb += [
             split.halt.eq(self.halt),
-            self.address.valid.eq(split.o.valid & fits),
+            self.address.valid.eq(fits),
             self.address.payload.eq(split.o.payload),
             split.o.ready.eq(self.address.ready & fits),
             buffer.take.eq(self.r.valid),
             buffer.i.valid.eq(self.r.valid),
             buffer.i.payload.eq(self.r.payload),
         ]
-        m.d.sync += room.eq(room - Mux(asked, split.o.payload.length + 1, 0) + given)
+        m.d.sync += [
+            spent.eq(Mux(asked, split.o.payload.length + 1, 0)),
+            given.eq(buffer.o.valid & buffer.o.ready),
+            room.eq(room - spent + given),
+            fits.eq(~self.halt & split.o.valid & ~asked & (room > split.o.payload.length)),
+        ]
         connect_streams(m, buffer.o, flipped(self.o))
         return m

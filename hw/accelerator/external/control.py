@@ -1,5 +1,6 @@
 """From a start to an end: header, frames, and how all that is under way comes to rest."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
@@ -13,10 +14,13 @@ from golden.accelerator.external.registers import Stop
 from hw.accelerator.external.bus import beat_signature, block_layout
 from hw.accelerator.external.prepare import CODE_BITS, NUMBER_BITS
 from hw.accelerator.external.registers import region_layout
+from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Component, Stream, View, view
 
-_CLEARS = 3
-"""Cycles of the reset between frames."""
+_CLEARS = 4
+"""Cycles of the reset between frames, of which the units see one less."""
+_CHECKS = 2
+"""Cycles after which it is known whether anything is wrong with what has been there before them."""
 
 _HEADER = {
     "magic": 32,
@@ -163,43 +167,55 @@ class Control(Component):
         self._state = state
         self._said = view(data.StructLayout(_HEADER), name="said")
         self._take(m)
-        code = Signal(CODE_BITS)
-        cleared = Signal(range(_CLEARS + 1))
+        self._waited = waited = Signal(range(_CLEARS + 1))  # in the state
+        self._checked = Signal()
         self._rests = Signal()  # the reset between frames ends
         self._regions(m)
+        code = self._why(m)
         m.d.comb += [
-            self._rests.eq((state == _State.CLEAR) & (cleared == _CLEARS)),
+            self._rests.eq((state == _State.CLEAR) & (waited == _CLEARS)),
+            self._checked.eq(waited == _CHECKS),
             self.busy.eq(state != _State.IDLE),
             self.running.eq(state == _State.RUN),
-            self.halt.eq(state == _State.DRAIN),
-            self.clear.eq(state == _State.CLEAR),
             self.taking.eq(state == _State.TAKE),
-            code.eq(self._why(m)),
         ]
+        # Both go far.
+        m.d.sync += [
+            self.halt.eq((state == _State.DRAIN) | (state == _State.CLEAR)),
+            self.clear.eq((state == _State.CLEAR) & ~self._rests),
+            waited.eq(0),
+        ]
+        # In its first cycle a burst may still be asked for, of which it is known in the next.
+        halted = delay_valid(m, self.halt, 1, name="halted")
+        number = delay(m, self.number, 1, name="number")  # as it was when ``code`` was made
         asked = Signal(2)  # of blocks: descriptors, weights
         self._ask(m, asked)
         arrived = Signal(range(self._capacity.header_beats + 1))
         with m.Switch(state):
             with m.Case(_State.IDLE), m.If(self.start):
                 self._start(m, arrived)
-            with m.Case(_State.ASK), m.If(self.header.valid & self.header.ready):
-                m.d.sync += state.eq(_State.TAKE)
+            with m.Case(_State.ASK):
+                m.d.sync += waited.eq(Mux(self._checked, waited, waited + 1))
+                with m.If(self.header.valid & self.header.ready):
+                    m.d.sync += [state.eq(_State.TAKE), waited.eq(0)]
             with m.Case(_State.TAKE), m.If(arrived == self._capacity.header_beats):
                 m.d.sync += state.eq(_State.CHECK)
             with m.Case(_State.CHECK):
-                m.d.sync += state.eq(_State.BEGIN)
+                m.d.sync += waited.eq(waited + 1)
+                with m.If(self._checked):
+                    m.d.sync += state.eq(_State.BEGIN)
             with m.Case(_State.BEGIN):
                 m.d.sync += asked.eq(asked | self._answered())
                 with m.If(asked.all()):
                     m.d.sync += [asked.eq(0), state.eq(_State.RUN)]
             with m.Case(_State.RUN), m.If(self.ends):
                 m.d.sync += state.eq(_State.DRAIN)
-            with m.Case(_State.DRAIN), m.If(self.quiet):
-                m.d.sync += [state.eq(_State.CLEAR), cleared.eq(0)]
+            with m.Case(_State.DRAIN), m.If(self.quiet & halted):
+                m.d.sync += state.eq(_State.CLEAR)
             with m.Case(_State.CLEAR):
-                m.d.sync += cleared.eq(cleared + 1)
+                m.d.sync += waited.eq(waited + 1)
                 with m.If(self._rests):
-                    self._end(m)
+                    self._end(m, code)
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += arrived.eq(arrived + 1)
         with m.If((state == _State.DRAIN) & self._late & ~self.quiet & ~self.stuck):
@@ -209,7 +225,7 @@ class Control(Component):
             failed = (self.failed != 0) & (code == self.failed)
             m.d.sync += [
                 self.code.eq(code),
-                self.stopped_at.eq(Mux(failed, self.failed_number, self.number)),
+                self.stopped_at.eq(Mux(failed, self.failed_number, number)),
                 asked.eq(0),
             ]
             with m.If(state != _State.CLEAR):
@@ -226,7 +242,7 @@ class Control(Component):
         header, weights = self.header, self.weights
         begins = state == _State.BEGIN
         m.d.comb += [
-            header.valid.eq((state == _State.ASK) | (begins & ~asked[0])),
+            header.valid.eq(((state == _State.ASK) & self._checked) | (begins & ~asked[0])),
             header.payload.address.eq(program),
             header.payload.beats.eq(capacity.header_beats),
             # A block of no beats is none: it is taken and does nothing.
@@ -259,12 +275,12 @@ class Control(Component):
             arrived.eq(0),
         ]
 
-    def _end(self, m: Module) -> None:
+    def _end(self, m: Module, code: Signal) -> None:
         """Go on to the next frame, or come to rest."""
-        well = self.code == Stop.NONE
+        well = (self.code == Stop.NONE) & (code == 0)
         done = self.frames_done + 1
         last = done >= self.frames
-        m.d.sync += self._state.eq(Mux(well & ~last, _State.BEGIN, _State.IDLE))
+        m.d.sync += self._state.eq(Mux(well & ~last, _State.CHECK, _State.IDLE))
         with m.If(well):
             m.d.sync += self.frames_done.eq(done)
         m.d.sync += self.stuck.eq(0)
@@ -303,22 +319,29 @@ class Control(Component):
                 with m.If(self._rests):
                     m.d.sync += at.eq(at + size)
 
-    def _why(self, m: Module) -> Value:
-        """Return why it must stop, or 0."""
+    def _why(self, m: Module) -> Signal:
+        """Return why it must stop, or 0, a cycle later; sizes are compared a cycle before."""
         state = self._state
         patience = Signal(self._capacity.patience)
         before = Signal.like(state, name="before")
-        moves = self.goes | (state != before) | (state == _State.IDLE)
+        moves = delay(m, self.goes, 1, name="goes") | (state != before) | (state == _State.IDLE)
         m.d.sync += [before.eq(state), patience.eq(Mux(moves, 0, patience + 1))]
         self._late = Signal()
-        m.d.comb += self._late.eq(patience.all())
-        asks, checks, begins = (state == one for one in (_State.ASK, _State.CHECK, _State.BEGIN))
+        m.d.sync += self._late.eq(patience.all() & ~moves)
+        asks = state == _State.ASK
+        checks = (state == _State.CHECK) & (self._waited == _CHECKS - 1)
+
+        def found(when: Value, bad: Sequence[tuple[Value, Stop]]) -> list[tuple[Value, Value]]:
+            return [
+                (when & delay(m, one, 1, name=f"wrong_{stop.name.lower()}"), Value.cast(int(stop)))
+                for one, stop in bad
+            ]
+
         wrong: list[tuple[Value, Value]] = [
-            *((asks & bad, Value.cast(int(stop))) for bad, stop in self._wrong_regions()),
+            *found(asks, self._wrong_regions()),
             (self.read_failed, Value.cast(int(Stop.READ))),
             (self.write_failed, Value.cast(int(Stop.WRITE))),
-            *((checks & bad, Value.cast(int(stop))) for bad, stop in self._wrong_header()),
-            (begins & self._wrong_frame(), Value.cast(int(Stop.SIZE))),
+            *found(checks, [*self._wrong_header(m), (self._wrong_frame(), Stop.SIZE)]),
             (state == _State.RUN, self.failed),
             (self._late, Value.cast(int(Stop.WATCHDOG))),
             (self.abort, Value.cast(int(Stop.ABORT))),
@@ -326,24 +349,28 @@ class Control(Component):
         why: Value = Value.cast(0)
         for bad, code in reversed(wrong):
             why = Mux(bad & (code != 0), code, why)
-        return why
+        code = Signal(CODE_BITS, name="why")
+        m.d.sync += code.eq(Mux(state == _State.IDLE, 0, why))
+        return code
 
     def _wrong_regions(self) -> list[tuple[Value, Stop]]:
         odd = Cat(*(self.regions[region].odd for region in Region)).any()
         short = self.regions[Region.PROGRAM].size < self._capacity.header_beats
         return [(odd, Stop.ALIGNMENT), (short, Stop.SIZE)]
 
-    def _wrong_header(self) -> list[tuple[Value, Stop]]:
+    def _wrong_header(self, m: Module) -> list[tuple[Value, Stop]]:
         said, capacity = self._said, self._capacity
         sizes = (said.program, said.input, said.output, said.scratch)
-        short = Cat(
+        shorts = [
             *(self.regions[region].size < size for region, size in zip(Region, sizes, strict=True)),
             said.descriptors_at + self._program_beats() > said.program,
             said.weights_at + said.weights > said.program,
             said.rows * capacity.word_beats > said.weights,
             said.descriptors == 0,
             said.descriptors >> NUMBER_BITS != 0,
-        ).any()
+        ]
+        # So they are looked at in the second cycle.
+        short = delay(m, Cat(*shorts), 1, name="short").any()
         return [
             (said.magic != MAGIC, Stop.MAGIC),
             (said.version != VERSION, Stop.VERSION),

@@ -6,7 +6,6 @@ from amaranth.lib.wiring import In, Out
 
 from golden.accelerator.descriptor import Kind, Region
 from golden.accelerator.external.capacity import Capacity
-from golden.accelerator.sizes import DATA_BITS
 from hw.accelerator.external.blocks import BlockReader
 from hw.accelerator.external.bus import ReadId, beat_signature, block_layout, burst_layout
 from hw.accelerator.external.depthwise import DepthwiseUnit
@@ -16,14 +15,14 @@ from hw.accelerator.external.sequencer import ProgramSequencer
 from hw.accelerator.external.transfers import BASE, Loads, Stores, task_layout
 from hw.accelerator.feed import feed
 from hw.accelerator.largest import Largest
+from hw.accelerator.maps import MAPS_LATENCY, Maps
 from hw.accelerator.post import PostUnit
 from hw.accelerator.reader import Reader
 from hw.accelerator.weights import WeightsLoader, row_of_bytes
 from hw.matrix.unit import MatrixUnit
-from hw.parts.delay import delay
+from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Component, Stream, View, flipped
 from hw.parts.streams import Flow, FlowSignature, OutputBuffer, connect_streams
-from hw.primitives.memory import READ_LATENCY, Memory
 
 PROGRAM_DEPTH = 64
 """Beats of descriptors that are fetched ahead."""
@@ -169,7 +168,7 @@ class ExternalCore(Component):
         connect_streams(m, sequencer.finish, post.told)
         m.d.comb += [
             *(unit.told.eq(told) for unit in (reader, loader)),
-            reader.go.eq(sequencer.go & ((told.kind == Kind.COMPUTE) | (told.kind == Kind.GAIN))),
+            reader.go.eq(sequencer.go & self._begins(m, told.kind, Kind.COMPUTE, Kind.GAIN)),
             loader.go.eq(sequencer.bring),
             sequencer.free.eq(reader.free),
             sequencer.loader_free.eq(loader.free),
@@ -193,6 +192,13 @@ class ExternalCore(Component):
         m.d.comb += moves.eq(goes)
         self._tell(m, check, sequencer, loader, moves)
         return m
+
+    @staticmethod
+    def _begins(m: Module, kind: Value, *kinds: Kind) -> Signal:
+        """Return whether a descriptor that begins is of these kinds: it has been there a cycle."""
+        begins = Signal(name=f"begins_{kinds[0].name.lower()}")
+        m.d.sync += begins.eq(Cat(*(kind == one for one in kinds)).any())
+        return begins
 
     def _fetch(self, m: Module, check: DescriptorCheck, loader: WeightsLoader) -> None:
         """Read descriptors, or the header, and weights ahead."""
@@ -246,19 +252,13 @@ class ExternalCore(Component):
         ]
         return loads, stores
 
-    def _maps(self, words: int) -> Memory:
-        """Return a memory of so many words of maps."""
-        sizes = self._capacity.sizes
-        return Memory(depth=words, width=DATA_BITS * sizes.tile, target=sizes.target)
-
     def _share(
         self, m: Module, reader: Reader, post: PostUnit, loads: Loads, stores: Stores
     ) -> None:
         """Share the maps' ports: results go before what is loaded, stores before windows."""
-        m.submodules.maps = maps = self._maps(self._capacity.map_words)
+        m.submodules.maps = maps = Maps(self._capacity.sizes, self._capacity.map_words)
         m.d.comb += [
             reader.hold.eq(stores.hold),
-            maps.r_en.eq(1),
             maps.r_addr.eq(Mux(stores.r_en, stores.r_addr, reader.r_addr)),
             reader.r_data.eq(maps.r_data),
             stores.r_data.eq(maps.r_data),
@@ -287,24 +287,34 @@ class ExternalCore(Component):
         """
         at = self._capacity.map_bits - 1
         banks = Signal(2)
-        with m.If(reader.go):
-            m.d.sync += banks.eq(sequencer.banks)
+        meet = Signal()
+        coming = Mux(reader.go, sequencer.banks, banks)
+        # The unit's stand before it reads.
+        m.d.sync += [banks.eq(coming), meet.eq((coming & unit.banks).any())]
         stored = Mux(stores.ahead[at], 0b10, 0b01)
         held = stores.hold.replicate(2) & stored
-        meets = (banks & unit.banks).any() & reader.wants
         m.d.comb += [
             reader.hold.eq((held & banks).any()),
-            unit.hold.eq((held & unit.banks).any() | meets),
+            unit.hold.eq((held & unit.banks).any() | (meet & reader.wants)),
             unit.w_ready.eq(1),
             loads.w_ready.eq(1),
         ]
         writers: tuple[PostUnit | DepthwiseUnit | Loads, ...] = (post, unit, loads)
         readers: tuple[Reader | Stores | DepthwiseUnit, ...] = (reader, stores, unit)
         words = []
+        # Who writes is chosen a cycle later than who may.
+        words_in = {
+            port: [
+                delay(m, getattr(writer, port), 1, name=f"{port}_{number}")
+                for number, writer in enumerate(writers)
+            ]
+            for port in ("w_addr", "w_data")
+        }
         for half in range(2):
-            m.submodules[f"maps_{half}"] = maps = self._maps(self._capacity.map_words // 2)
+            maps = Maps(self._capacity.sizes, self._capacity.map_words // 2)
+            m.submodules[f"maps_{half}"] = maps
             words.append(maps.r_data)
-            m.d.comb += [maps.r_en.eq(1), maps.r_addr.eq(reader.r_addr)]
+            m.d.comb += maps.r_addr.eq(reader.r_addr)
             with m.If(unit.r_en & (unit.r_addr[at] == half)):
                 m.d.comb += maps.r_addr.eq(unit.r_addr)
             with m.If(stores.r_en & (stores.r_addr[at] == half)):
@@ -314,12 +324,13 @@ class ExternalCore(Component):
                 m.d.comb += unit.w_ready.eq(0)
             with m.If((writes[0] | writes[1]) & (loads.w_addr[at] == half)):
                 m.d.comb += loads.w_ready.eq(0)
-            m.d.comb += maps.w_en.eq(Cat(*writes).any())
-            for number, writer in reversed(list(enumerate(writers))):
-                with m.If(writes[number]):
-                    m.d.comb += [maps.w_addr.eq(writer.w_addr), maps.w_data.eq(writer.w_data)]
+            m.d.comb += maps.w_en.eq(delay_valid(m, Cat(*writes).any(), 1, name=f"writes_{half}"))
+            first, second = (delay(m, writes[n], 1, name=f"writes_{half}_{n}") for n in range(2))
+            for port, offered in words_in.items():
+                port_of: Signal = getattr(maps, port)
+                m.d.comb += port_of.eq(Mux(first, offered[0], Mux(second, offered[1], offered[2])))
         for number, one in enumerate(readers):
-            upper = delay(m, one.r_addr[at], READ_LATENCY, name=f"upper_{number}")
+            upper = delay(m, one.r_addr[at], MAPS_LATENCY, name=f"upper_{number}")
             m.d.comb += one.r_data.eq(Mux(upper, words[1], words[0]))
 
     def _depthwise(self, m: Module, sequencer: ProgramSequencer, loads: Loads) -> DepthwiseUnit:
@@ -329,7 +340,7 @@ class ExternalCore(Component):
         m.submodules.depthwise_queue = queue = OutputBuffer(
             shape=depthwise_layout(capacity), depth=_TASKS, target=capacity.sizes.target
         )
-        goes = sequencer.go & (sequencer.told.kind == Kind.DEPTHWISE)
+        goes = sequencer.go & self._begins(m, sequencer.told.kind, Kind.DEPTHWISE)
         fill = unit.fill
         m.d.comb += [
             sequencer.depthwise_ready.eq(queue.credit),
@@ -357,7 +368,7 @@ class ExternalCore(Component):
         layout = task_layout(self._capacity)
         queue = OutputBuffer(shape=layout, depth=_TASKS, target=self._capacity.sizes.target)
         m.submodules[f"{kind.name.lower()}_queue"] = queue
-        goes = sequencer.go & (sequencer.told.kind == kind)
+        goes = sequencer.go & self._begins(m, sequencer.told.kind, kind)
         task = queue.i.payload
         m.d.comb += [
             ready.eq(queue.credit),
@@ -377,15 +388,19 @@ class ExternalCore(Component):
         loader: WeightsLoader,
         moves: Value,
     ) -> None:
+        counted = Signal()
         m.d.comb += [
             check.sizes.eq(self.sizes),
             check.rows.eq(self.rows),
             check.count.eq(self.count),
             self.failed.eq(check.failed),
             self.failed_number.eq(check.number),
-            self.goes.eq(moves),
             self.waits.eq(sequencer.waits | loader.waits),
-            self.ends.eq(sequencer.idle & (self.number == self.count)),
+        ]
+        m.d.sync += [
+            self.goes.eq(moves),
+            counted.eq(self.number == self.count),
+            self.ends.eq(sequencer.idle & counted),
         ]
         with m.If(sequencer.go):
             m.d.sync += self.number.eq(self.number + 1)

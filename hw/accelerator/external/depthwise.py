@@ -31,12 +31,15 @@ from hw.accelerator.external.layout import depthwise_layout, kernels_layout, lay
 from hw.accelerator.layout import Layouts
 from hw.accelerator.post import PostUnit
 from hw.accelerator.reader import Reader
-from hw.parts.delay import delay, delay_valid
+from hw.parts.counter import Countdown
+from hw.parts.delay import copied, delay, delay_valid
 from hw.parts.fabric_multiplier import FabricMultiplier
+from hw.parts.operands import Operands, bits_of
 from hw.parts.ports import Component, Stream, View, view
 from hw.parts.requantize import Requantizer
 from hw.parts.streams import OutputBuffer
 from hw.parts.tables import Table
+from hw.primitives.adder import chosen_sum
 from hw.primitives.memory import READ_LATENCY, Memory
 from hw.primitives.multiplier import SharedMultiplier, multipliers_on
 
@@ -186,6 +189,7 @@ class DepthwisePost(PostUnit):
                 output_bits=CENTRED_BITS,
                 target=self._sizes.target,
                 multiplies=False,
+                right=True,
             )
             m.d.comb += [
                 requantize.i.payload[0].eq(self._product(m, total, factors.multiplier[lane], lane)),
@@ -288,23 +292,21 @@ class SlidingSums(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        late = self.latency - 1
-        told = {
+        late = self.latency - 2
+        before = {
             name: delay(m, getattr(self, name), late, name=name)
-            for name in ("fresh", "opens", "deeper", "groups")
+            for name in ("fresh", "opens", "deeper", "groups", "valid")
         }
-        valid = delay_valid(m, self.valid, late, name="valid")
         for lane in range(self._lanes):
             m.submodules[f"multiply_{lane}"] = multiply = FabricMultiplier(
                 lanes=self._taps, a_bits=CENTRED_BITS, b_bits=DATA_BITS, target=self._target
             )
             m.d.comb += [multiply.a.eq(self.x[lane]), multiply.b.eq(self.w[lane])]
-            self._add(m, lane, multiply.p, valid, told)
+            told = {n: copied(m, one, name=f"{n}_of_{lane}") for n, one in before.items()}
+            self._add(m, lane, multiply.p, told)
         return m
 
-    def _add(
-        self, m: Module, lane: int, products: View, valid: Value, told: dict[str, Value]
-    ) -> None:
+    def _add(self, m: Module, lane: int, products: View, told: dict[str, Signal]) -> None:
         """Add products to the sums at the ring's head, and move the ring on."""
         taps, places = self._taps, self._places
         ring = [
@@ -322,10 +324,18 @@ class SlidingSums(Component):
         totals = []
         for tap in range(taps):
             moved = Mux(told["opens"], 0, head[tap - 1] if tap else behind)
-            total = Signal(signed(KEPT_BITS), name=f"total_{lane}_{tap}")
-            m.d.comb += total.eq(Mux(told["fresh"], moved, head[tap]) + products[tap])
+            product = bits_of(products[tap], "product")
+            total = chosen_sum(
+                m,
+                told["fresh"],
+                Operands(product, bits_of(moved, "moved")),
+                Operands(product, bits_of(head[tap], "head")),
+                width=KEPT_BITS,
+                target=self._target,
+                name=f"total_{lane}_{tap}",
+            )
             totals.append(total)
-        with m.If(valid):
+        with m.If(told["valid"]):
             for place in range(places):
                 for tap, total in enumerate(totals):
                     following = ring[place + 1][tap] if place + 1 < places else total
@@ -410,6 +420,7 @@ class DepthwiseUnit(Component):
         starts = Signal()
         began = Signal()
         busy = Signal()
+        opened = Signal()  # heads have been read
         m.d.comb += [
             starts.eq(self.task.valid & self.task.ready),
             reader.told.eq(now.read),
@@ -429,14 +440,16 @@ class DepthwiseUnit(Component):
         )
         step = Signal()
         emits = self._count(m, now, reader, step, began)
-        kernels, heading = self._kernels(m, now, reader, step, began)
+        kernels, headed = self._kernels(m, now, reader, step, began)
         m.d.comb += [
-            reader.o.ready.eq(busy & ~began & ~heading & (~emits | sums.credit)),
+            reader.o.ready.eq(opened & (~emits | sums.credit)),
             step.eq(reader.o.valid & reader.o.ready),
             sums.take.eq(step & emits),
         ]
+        with m.If(headed):
+            m.d.sync += opened.eq(1)
         with m.If(step & reader.o.payload.ends):
-            m.d.sync += busy.eq(0)
+            m.d.sync += [busy.eq(0), opened.eq(0)]
         self._add(m, now, reader, kernels, step, emits, sums)
         owed = self._finish(m, now, kernels, starts, sums)
         m.d.comb += self.task.ready.eq(~busy & ~owed)
@@ -444,40 +457,51 @@ class DepthwiseUnit(Component):
 
     def _count(self, m: Module, now: View, reader: Reader, step: Value, began: Value) -> Value:
         """Follow the reader's steps; return whether one is the last of a window."""
-        told, apart = now.read, now.apart
-        group = Signal(range(groups_of(KERNEL_SIDE, self._capacity.depthwise)))
-        row = Signal(range(KERNEL_SIDE))
-        column = Signal.like(told.last_kernel_column, name="column")
+        told, apart, taps = now.read, now.apart, self._capacity.depthwise
+        limits = {
+            "group": told.last_column[: (groups_of(KERNEL_SIDE, taps) - 1).bit_length()],
+            "row": told.last_row[: (KERNEL_SIDE - 1).bit_length()],
+            "column": told.last_kernel_column,
+        }
+        group, row, column = loops = [Countdown(limit, name=n) for n, limit in limits.items()]
         until = Signal(len(apart.between))  # columns until a window ends
-        opens = Signal()
-        emits = Signal()
-        last_group, last_row = group == told.last_column, row == told.last_row
-        last_column = column == told.last_kernel_column
-        self._fresh, self._opens, self._deeper = row == 0, opens, ~last_group
-        m.d.comb += emits.eq((until == 0) & (group == 0) & last_row)
+        first_group, first_row, opens, closes = Signal(), Signal(), Signal(), Signal()
+        at_once, always = Signal(), Signal()  # no columns until the first, and until others
+        self._fresh, self._opens, self._deeper = first_row, opens, ~group.last
+        emits: Value = closes & first_group & row.last
+        inner: Value = step
+        for loop in loops:
+            loop.count(m, inner)
+            inner &= loop.last
         with m.If(step):
-            m.d.sync += group.eq(Mux(last_group, 0, group + 1))
-            with m.If(last_group):
-                m.d.sync += row.eq(Mux(last_row, 0, row + 1))
+            m.d.sync += first_group.eq(group.last)
+            with m.If(group.last):
+                m.d.sync += first_row.eq(row.last)
             with m.If(reader.o.payload.last):
-                following = Mux(until == 0, apart.between, until - 1)
                 m.d.sync += [
-                    column.eq(Mux(last_column, 0, column + 1)),
-                    until.eq(Mux(last_column, apart.before, following)),
-                    opens.eq(last_column),
+                    opens.eq(column.last),
+                    until.eq(until - 1),
+                    closes.eq(until == 1),
                 ]
+                with m.If(closes):
+                    m.d.sync += [until.eq(apart.between), closes.eq(always)]
+                with m.If(column.last):
+                    m.d.sync += [until.eq(apart.before), closes.eq(at_once)]
         with m.If(began):
+            for loop, limit in zip(loops, limits.values(), strict=True):
+                loop.begin(m, limit)
             m.d.sync += [
-                *(count.eq(0) for count in (group, row, column)),
+                *(first.eq(1) for first in (first_group, first_row, opens)),
                 until.eq(apart.before),
-                opens.eq(1),
+                *(one.eq(apart.before == 0) for one in (closes, at_once)),
+                always.eq(apart.between == 0),
             ]
         return emits
 
     def _kernels(
         self, m: Module, now: View, reader: Reader, step: Value, began: Value
     ) -> tuple[Memory, Value]:
-        """Keep kernels; return their memory, and whether heads are read."""
+        """Keep kernels; return their memory, and whether the last head is read."""
         fill = self.kernels
         m.submodules.kernels = kernels = Memory(
             depth=KERNEL_WORDS, width=len(fill.word), target=self._target
@@ -503,7 +527,7 @@ class DepthwiseUnit(Component):
             delay_valid(m, heading & (head == part), READ_LATENCY, name=f"head_{part}")
             for part in range(HEAD)
         ]
-        return kernels, heading
+        return kernels, head == HEAD - 1
 
     def _add(
         self,

@@ -10,7 +10,7 @@ from hw.accelerator.external.depthwise import DepthwisePost
 
 TASKS = 3
 """Descriptors that wait for the one before."""
-_TOLD = 4
+_TOLD = 5
 """Cycles from a descriptor's beginning to the unit's first address."""
 _SLID = 12
 """From a window's last word to its first sum that is scaled."""

@@ -1,6 +1,6 @@
 """The port to external memory: who reads takes turns, what is written goes in order."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
@@ -15,7 +15,7 @@ from hw.accelerator.external.bus import (
     burst_layout,
     written_layout,
 )
-from hw.parts.ports import Component, Stream, flipped
+from hw.parts.ports import Component, Stream, flipped, view
 from hw.parts.streams import Flow, FlowSignature, connect_streams
 
 MOST_WRITES = 15
@@ -95,29 +95,37 @@ class ReadPort(Component):
     def _choose(self, m: Module, readers: dict[ReadId, Stream]) -> None:
         """Take a burst into the register of the address channel: of who has waited longest."""
         free = ~self.ar.valid | self.ar.ready
-        turn = Signal(range(len(readers)))  # who is asked first
+        count = len(readers)
+        turns = Signal(count, init=1)  # who is asked first
+        some = Cat(*(reader.valid for reader in readers.values())).any()
+        granted = Signal(count)
+        for one, reader in readers.items():
+            others = [
+                turns[(one + count - before) % count]
+                & ~Cat(
+                    *(
+                        readers[ReadId((one + count - b) % count)].valid
+                        for b in range(1, before + 1)
+                    )
+                ).any()
+                for before in range(count)
+            ]
+            m.d.comb += [
+                granted[one].eq(reader.valid & Cat(*others).any()),
+                reader.ready.eq(granted[one] & free),
+            ]
         with m.If(free):
-            m.d.sync += self.ar.valid.eq(0)
-        with m.Switch(turn):
-            for first in readers:
-                order = [ReadId((first + step) % len(readers)) for step in range(len(readers))]
-                with m.Case(int(first)):
-                    self._grant(m, free, turn, [(one, readers[one]) for one in order])
-
-    def _grant(
-        self, m: Module, free: Value, turn: Signal, order: list[tuple[ReadId, Stream]]
-    ) -> None:
-        taken: Value = ~free
-        for one, reader in order:
-            m.d.comb += reader.ready.eq(~taken)
-            with m.If(reader.valid & ~taken):
+            chosen = {name: Value.cast(0) for name in self.ar.payload.shape().members}
+            for one, reader in readers.items():
+                for name in chosen:
+                    value = int(one) if name == "id" else reader.payload[name]
+                    chosen[name] |= Mux(granted[one], value, 0)
+            m.d.sync += self.ar.valid.eq(some)
+            with m.If(some):
                 m.d.sync += [
-                    self.ar.valid.eq(1),
-                    self.ar.payload.eq(reader.payload),
-                    self.ar.payload.id.eq(int(one)),
-                    turn.eq((one + 1) % len(order)),
+                    *(self.ar.payload[name].eq(value) for name, value in chosen.items()),
+                    turns.eq(Cat(granted[-1], granted[:-1])),
                 ]
-            taken = taken | reader.valid
 
 
 class BurstWriter(Component):
@@ -178,45 +186,53 @@ class BurstWriter(Component):
         m.submodules.split = split = BurstSplitter(self._capacity)
         connect_streams(m, flipped(self.block), split.block)
         left = Signal(LENGTH_BITS + 1)  # beats of the burst whose address is out
+        some, last = Signal(), Signal()  # whether there are any, and a single one
         unanswered = Signal(range(MOST_WRITES + 1))
         begins = Signal()
         free = ~self.aw.valid | self.aw.ready
         m.d.comb += [
             split.halt.eq(self.halt),
-            split.o.ready.eq(free & (left == 0) & (unanswered != MOST_WRITES)),
+            split.o.ready.eq(free & ~some & (unanswered != MOST_WRITES)),
             begins.eq(split.o.valid & split.o.ready),
             self.b.ready.eq(1),
             self.failed.eq(self.b.valid & (self.b.payload != 0)),
-            self.idle.eq(~split.o.valid & (left == 0) & (unanswered == 0) & split.block.ready),
+            self.idle.eq(~split.o.valid & ~some & (unanswered == 0) & split.block.ready),
         ]
         with m.If(free):
             m.d.sync += self.aw.valid.eq(0)
         with m.If(begins):
             m.d.sync += [self.aw.valid.eq(1), self.aw.payload.eq(split.o.payload)]
         m.d.sync += unanswered.eq(unanswered + begins - self.b.valid)
-        beat = self._beat(m, left)
+        beat = self._beat(m, some, last)
         with m.If(begins):
-            m.d.sync += left.eq(split.o.payload.length + 1)
+            length = split.o.payload.length
+            m.d.sync += [left.eq(length + 1), some.eq(1), last.eq(length == 0)]
         with m.Elif(beat):
-            m.d.sync += left.eq(left - 1)
+            m.d.sync += [left.eq(left - 1), some.eq(~last), last.eq(left == 2)]
         return m
 
-    def _beat(self, m: Module, left: Signal) -> Signal:
-        """Take a beat into the register of the channel; return whether one is taken."""
+    def _beat(self, m: Module, some: Signal, last: Signal) -> Signal:
+        """Take a beat into the register of the channel; return whether one is taken.
+
+        Or into one beside it: no path leads from the channel's `ready` to whoever gives beats.
+        """
         beat = Signal()
-        free = ~self.w.valid | self.w.ready
+        coming, beside = (view(self.w.payload.shape(), name=name) for name in ("coming", "beside"))
+        waits = Signal()  # there is one beside
         m.d.comb += [
-            beat.eq((left != 0) & free & (self.i.valid | self.halt)),
-            self.i.ready.eq(beat & ~self.halt),
+            beat.eq(some & ~waits & (self.i.valid | self.halt)),
+            self.i.ready.eq(some & ~waits & ~self.halt),
             self.written.eq(beat & ~self.halt),
+            coming.data.eq(self.i.payload),
+            coming.strobe.eq(Mux(self.halt, 0, (1 << self._capacity.beat_bytes) - 1)),
+            coming.last.eq(last),
         ]
-        with m.If(free):
-            m.d.sync += self.w.valid.eq(0)
-        with m.If(beat):
+        with m.If(~waits):
+            m.d.sync += [beside.eq(coming), waits.eq(beat)]
+        with m.If(~self.w.valid | self.w.ready):
             m.d.sync += [
-                self.w.valid.eq(1),
-                self.w.payload.data.eq(self.i.payload),
-                self.w.payload.strobe.eq(Mux(self.halt, 0, (1 << self._capacity.beat_bytes) - 1)),
-                self.w.payload.last.eq(left == 1),
+                self.w.valid.eq(waits | beat),
+                self.w.payload.eq(Mux(waits, beside, coming)),
+                waits.eq(0),
             ]
         return beat

@@ -12,8 +12,11 @@ MOST_READS = 16
 """Bursts that memory takes before it has answered, as `hw/simulate/axi_memory.h` has it."""
 _SPARED = 512
 """Bytes of bandwidth that memory has left over at most, likewise."""
-_OFFER = 2
+_OFFER = 3
 """Cycles from a block taken, and from a burst taken, to the next burst offered."""
+
+_ROOM = 3
+"""Cycles from a beat taken to a burst that has its place."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class ReadsTiming:
         full = self._asked + self._bursts[0] - self.depth
         if full <= 0:
             return self._offer
-        return max(self._offer, self.taken[full - 1] + 1) if full <= len(self.taken) else None
+        return max(self._offer, self.taken[full - 1] + _ROOM) if full <= len(self.taken) else None
 
     def grant(self, when: int) -> int:
         """Take the burst that is asked for; return its beats."""

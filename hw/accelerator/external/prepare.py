@@ -30,6 +30,7 @@ from hw.accelerator.external.layout import (
 )
 from hw.accelerator.external.products import SerialProduct, times
 from hw.accelerator.weights import LARGE_DIAGONAL
+from hw.parts.delay import delay
 from hw.parts.ports import Component, Stream, View
 
 CODE_BITS = 5
@@ -44,7 +45,12 @@ class _State(IntEnum):
     SECOND = 2
     """Products of products are begun when those are there."""
     CODE = 3
+    """What is compared is added up, compared, and told of: a cycle each."""
     OFFER = 4
+
+
+_COMPARING = 1
+"""Cycles from the sums of products to whether they are too large: registers between."""
 
 
 class DescriptorCheck(Component):
@@ -100,8 +106,8 @@ class DescriptorCheck(Component):
         state = Signal(range(len(_State)))
         whole = self._assemble(m, state)
         self._multiply(m, state)
-        done = Cat(*(one.done for one in self._products.values())).all()
         code = Signal(CODE_BITS)
+        compared = Signal(range(_COMPARING + 1))
         # What it drives is to stand in every state.
         why = self._code(m)
         with m.If(whole):
@@ -109,10 +115,12 @@ class DescriptorCheck(Component):
         with m.Switch(state):
             with m.Case(_State.FIRST):
                 m.d.sync += state.eq(_State.SECOND)
-            with m.Case(_State.SECOND), m.If(done):
-                m.d.sync += state.eq(_State.CODE)
-            with m.Case(_State.CODE), m.If(done):
-                m.d.sync += [code.eq(why), state.eq(_State.OFFER)]
+            with m.Case(_State.SECOND), m.If(self._done):
+                m.d.sync += [state.eq(_State.CODE), compared.eq(0)]
+            with m.Case(_State.CODE), m.If(self._done):
+                m.d.sync += [code.eq(why), compared.eq(compared + 1)]
+                with m.If(compared == _COMPARING):
+                    m.d.sync += state.eq(_State.OFFER)
             with m.Case(_State.OFFER):
                 m.d.sync += self.failed.eq(code)
                 m.d.comb += self.o.valid.eq(code == 0)
@@ -126,7 +134,9 @@ class DescriptorCheck(Component):
         """Take a descriptor's beats; return whether this is the last one."""
         capacity = self._capacity
         n_beats = capacity.descriptor_beats
-        beats = [Signal(capacity.data_bits, name=f"beat_{n}") for n in range(n_beats)]
+        beats = [
+            Signal(capacity.data_bits, name=f"beat_{n}", reset_less=True) for n in range(n_beats)
+        ]
         arrived = Signal(range(n_beats))
         taken = self.i.valid & self.i.ready
         whole: Value = taken & (arrived == n_beats - 1)
@@ -158,7 +168,8 @@ class DescriptorCheck(Component):
         side, line = capacity.side_bits, capacity.map_bits + 1
         double = 2 * side + 2
         far = capacity.beats_bits + len(moves.last_block)
-        again = (state == _State.SECOND) & ~self._brings
+        first, second = Signal(), Signal()  # products are begun
+        again = second
         taps = Signal(double)
         pitch = one.pitch.as_unsigned()
         rows, columns = one.last_row, one.last_column
@@ -196,63 +207,74 @@ class DescriptorCheck(Component):
         for name, (width, a, b) in factors.items():
             self._products[name] = product = SerialProduct(width=width, b_bits=max(side + 1, line))
             m.submodules[name] = product
-            m.d.comb += [product.a.eq(a), product.start.eq(state == _State.FIRST)]
-            # Of a transfer, the others are made of nothing: they would only take their time.
+            # Of a transfer, the others are not made: they would only take their time.
             used = 1 if name in ("tile_reach", "passes") else ~brings
-            m.d.comb += product.b.eq(Mux(used, b, 0))
-        done = Cat(*(product.done for product in self._products.values())).all()
+            m.d.comb += [
+                product.a.eq(a),
+                product.b.eq(b),
+                product.start.eq(first & used),
+            ]
+        self._done = done = Signal()  # not in the cycle after a start
+        ended = (state == _State.SECOND) & done
+        m.d.sync += [first.eq(state == _State.FIRST), second.eq(ended & ~brings)]
+        all_done = Cat(*(product.done for product in self._products.values())).all()
         passes = self._products["passes"]
         m.d.comb += taps.eq(passes.p)
-        with m.If(again & done):
+        started = delay(m, (state == _State.FIRST) | ended, 1, name="started")
+        m.d.sync += done.eq(all_done & (state != _State.FIRST) & ~ended & ~started)
+        with m.If(second):
             m.d.comb += passes.start.eq(1)
 
     @staticmethod
-    def _reach(first: Value, distances: Sequence[Value], after: Value) -> tuple[Value, Value]:
+    def _reach(
+        m: Module, first: Value, distances: Sequence[Value], after: Value, *, name: str
+    ) -> tuple[Value, Value]:
         """Return the least and the largest of words from ``first`` on, and so far away."""
         signs = [distance.as_signed() for distance in distances]
         low = sum((Mux(one < 0, one, 0) for one in signs), first)
         high = sum((Mux(one < 0, 0, one) for one in signs), first + after)
-        return low, high
+        return delay(m, low, 1, name=f"{name}_low"), delay(m, high, 1, name=f"{name}_high")
 
     def _code(self, m: Module) -> Value:
         """Return why the descriptor cannot be, or 0."""
         kind = self._said.kind
         computes = kind == Kind.COMPUTE
+        self._beyond = self._beyond_target(m)
         wrong = [
             (~(computes | (kind == Kind.GAIN) | self._apart | self._brings), Stop.KIND),
             *((self._brings & bad, stop) for bad, stop in self._wrong_transfer(m)),
-            *((self._apart & bad, stop) for bad, stop in self._wrong_apart()),
-            *((~self._brings & bad, stop) for bad, stop in self._wrong_windows()),
+            *((self._apart & bad, stop) for bad, stop in self._wrong_apart(m)),
+            *((~self._brings & bad, stop) for bad, stop in self._wrong_windows(m)),
             *((computes & bad, stop) for bad, stop in self._wrong_sums(m)),
         ]
         code: Value = Value.cast(Stop.NONE)
-        for bad, stop in reversed(wrong):
-            code = Mux(bad, int(stop), code)
+        for number, (bad, stop) in reversed(list(enumerate(wrong))):
+            code = Mux(delay(m, bad, 1, name=f"wrong_{number}"), int(stop), code)
         return code
 
-    def _wrong_windows(self) -> list[tuple[Value, Stop]]:
+    def _wrong_windows(self, m: Module) -> list[tuple[Value, Stop]]:
         capacity, one, products = self._capacity, self._compute, self._products
         none = (one.height == 0) | (one.width == 0)
         many = products["positions"].p > capacity.sizes.positions
         long = products["passes"].p > (1 << PASSES_BITS) - 1
         reaches = [products[name].p for name in ("tile_reach", "row_reach")]
-        low, high = self._reach(one.base, reaches, one.width - 1)
+        low, high = self._reach(m, one.base, reaches, one.width - 1, name="source")
         half = capacity.map_words // 2
-        self._banks = Cat(low < half, high >= half)
+        self._banks = delay(m, Cat(low < half, high >= half), 1, name="banks")
         beyond = (low < 0) | (high >= capacity.map_words)
         return [
             (none | (many & ~self._apart) | long, Stop.POSITIONS),
             (beyond, Stop.SOURCE),
         ]
 
-    def _beyond_target(self) -> Value:
+    def _beyond_target(self, m: Module) -> Value:
         """Whether words are written that are not there."""
         reaches = [self._products[name].p for name in ("target_row", "target_column")]
-        low, high = self._reach(self._compute.target, reaches, Value.cast(0))
+        low, high = self._reach(m, self._compute.target, reaches, Value.cast(0), name="target")
         beyond: Value = (low < 0) | (high >= self._capacity.map_words)
         return beyond
 
-    def _wrong_apart(self) -> list[tuple[Value, Stop]]:
+    def _wrong_apart(self, m: Module) -> list[tuple[Value, Stop]]:
         """Return what is wrong with windows for the depthwise unit."""
         capacity, one = self._capacity, self._compute
         if not capacity.depthwise:
@@ -260,13 +282,14 @@ class DescriptorCheck(Component):
         rows, columns = one.last_kernel_row, one.last_kernel_column
         large = (rows >= KERNEL_SIDE) | (columns >= KERNEL_SIDE) | (one.last_tile != 0)
         still = (one.row_stride <= 0) | (one.column_stride <= 0) | one.largest
-        long = self._products["walked"].p + columns >= 1 << capacity.side_bits
+        walked = delay(m, self._products["walked"].p + columns, 1, name="walked")
+        long = walked >= 1 << capacity.side_bits
         deep = groups_of(KERNEL_SIDE, capacity.depthwise)
         again = [Mux(self._groups() >= group, rows + 1, 0) for group in range(1, deep)]
-        words = sum(again, one.kernels + rows + 1)
+        words = delay(m, Value.cast(sum(again, one.kernels + rows + 1)), 1, name="kernel_words")
         return [
             (large | still | long, Stop.POSITIONS),
-            (self._beyond_target(), Stop.TARGET),
+            (self._beyond, Stop.TARGET),
             (words + HEAD > KERNEL_WORDS, Stop.CONSTANTS),
         ]
 
@@ -284,8 +307,8 @@ class DescriptorCheck(Component):
         parts = Value.cast(capacity.sizes.parts)
         if capacity.abilities.single:
             parts = parts + (one.single & one.product & ~one.early)
-        beyond = self._beyond_target()
         biases = one.bias + products["bias_row"].p + products["bias_column"].p + parts
+        biases = delay(m, biases, 1, name="biases")
         depth = capacity.constants
         beyond_constants = (biases > depth) | (one.scale + parts > depth)
         self._known = Signal(len(products["positions"].p))  # windows whose sums are kept
@@ -294,7 +317,7 @@ class DescriptorCheck(Component):
         full, diagonal = one.weights == Weights.FULL, one.weights != Weights.GAIN
         rows = Mux(full, passes * capacity.sizes.tile, Mux(diagonal, passes, 0))
         self._taken = Signal(len(rows) + 1)
-        m.d.comb += self._taken.eq(self._used + rows)
+        m.d.sync += self._taken.eq(self._used + rows)
         other = ~one.first & (self._known != products["positions"].p)
         final = one.final
         norms: list[tuple[Value, Stop]] = []
@@ -306,7 +329,7 @@ class DescriptorCheck(Component):
             norms = [(unknown | (one.norm != Norm.NONE) & wide, Stop.NORM)]
         return [
             *norms,
-            (final & beyond, Stop.TARGET),
+            (final & self._beyond, Stop.TARGET),
             (final & beyond_constants, Stop.CONSTANTS),
             (other, Stop.SUMS),
             (self._taken > self.rows, Stop.WEIGHTS),
@@ -340,8 +363,8 @@ class DescriptorCheck(Component):
                     depth.eq(KERNEL_WORDS),
                     beats.eq(times(moves.words, capacity.kernel_beats)),
                 ]
-        near_end = moves.near + products["tile_reach"].p + moves.words
-        far_end = moves.far + products["passes"].p + beats
+        near_end = delay(m, moves.near + products["tile_reach"].p + moves.words, 1, name="near")
+        far_end = delay(m, moves.far + products["passes"].p + beats, 1, name="far")
         kept = (moves.region == Region.PROGRAM) | (moves.region == Region.INPUT) | ~maps
         return [
             (moves.words == 0, Stop.POSITIONS),
@@ -367,9 +390,11 @@ class DescriptorCheck(Component):
         derived |= {
             "kind": self._said.kind,
             "waits": self._said.waits,
-            "ends": self.number == self.count - 1,
+            "ends": delay(m, self.number == self.count - 1, 1, name="ends"),
             "row_address": products["row_address"].p,
-            "last_pass": Mux(one.largest, 0, products["passes"].p - 1),
+            "last_pass": delay(
+                m, Mux(one.largest, 0, products["passes"].p - 1), 1, name="last_pass"
+            ),
         }
         windows = {
             "": (one.row_stride, one.column_stride),
@@ -416,8 +441,10 @@ class DescriptorCheck(Component):
             told.apart.between.eq(one.column_stride - 1),
         ]
         walked = self._products["walked"].p + one.last_kernel_column
+        walked = delay(m, walked, 1, name="last_walked")
+        groups = delay(m, self._groups(), 1, name="groups")
         columns = {
-            "last_column": (self._groups(), one.last_kernel_column, one.last_column),
+            "last_column": (groups, one.last_kernel_column, one.last_column),
             "column_stride": (Const(0), one.column_tap, one.column_stride),
             "last_kernel_column": (walked, one.last_column, one.last_kernel_column),
             "kernel_column_stride": (Const(1), one.column_stride, one.column_tap),

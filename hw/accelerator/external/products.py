@@ -52,14 +52,16 @@ class SerialProduct(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        term = Signal.like(self.a, name="term")
+        term, product = (
+            Signal(len(self.p), name=name, reset_less=True) for name in ("term", "product")
+        )
         left = Signal.like(self.b, name="left")
-        m.d.comb += self.done.eq(left == 0)
+        m.d.comb += [self.done.eq(left == 0), self.p.eq(product)]
         m.d.sync += [
             term.eq(term << 1),
             left.eq(left >> 1),
-            self.p.eq(self.p + Mux(left[0], term, 0)),
+            product.eq(product + Mux(left[0], term, 0)),
         ]
         with m.If(self.start):
-            m.d.sync += [term.eq(self.a), left.eq(self.b), self.p.eq(0)]
+            m.d.sync += [term.eq(self.a), left.eq(self.b), product.eq(0)]
         return m

@@ -102,8 +102,7 @@ class DriverRegisters(Component):
             connect_streams(m, getattr(block, name), flipped(getattr(self, name)))
         kept, told, pulses = block.kept, block.told, block.pulses
         m.d.comb += [
-            block.busy.eq(self.busy),
-            self.start.eq(pulses.control_run & ~self.busy),
+            block.busy.eq(self.busy | self.start),
             self.abort.eq(pulses.control_abort),
             self.frames.eq(kept.frames),
             told.status_busy.eq(self.busy & ~self.stuck),
@@ -118,6 +117,7 @@ class DriverRegisters(Component):
                 | (block.causes.interrupt_cause_stopped & kept.interrupt_enable_stopped)
             ),
         ]
+        m.d.sync += self.start.eq(pulses.control_run & ~self.busy & ~self.start)
         for name in COUNTERS:
             count = self.counts[name.lower()]
             halves = (told[name.lower()], told[f"{name.lower()}_high"])

@@ -77,7 +77,7 @@ class ProgramSequencer(Sequencer):
         )
 
     def _fetch(self, m: Module, load: Signal, held: Signal) -> View:
-        self._now = view(self._told, name="descriptor")
+        self._now = view(self._told, name="descriptor", reset_less=True)
         m.d.comb += [
             load.eq(self.i.valid & ~held),
             self.i.ready.eq(~held),
@@ -112,8 +112,8 @@ class ProgramSequencer(Sequencer):
             free += [way <= most, ~ours | ready]
             rests.append(way == 0)
         may = Signal()
-        m.d.comb += [
-            may.eq(Cat(*free).all()),
+        m.d.comb += may.eq(Cat(*free).all())
+        m.d.sync += [
             self.waits.eq(self.free & ~(self._held & may)),
             self.idle.eq(~self._held & self.free & Cat(*rests).all()),
         ]

@@ -22,11 +22,13 @@ from hw.accelerator.external.unit_timing import LoaderTiming, RowsTiming, UnitsT
 
 __all__ = ["EVERY_CYCLE", "ExternalTimeline", "MemoryPace"]
 
-_HEADER = 3
+_ASKED = 2
+"""Cycles from the beginning to the header's block."""
+_HEADER = 5
 """Cycles from the header's last beat to the blocks of descriptors and weights."""
-_CHECK = 4
+_CHECK = 9
 """Of a descriptor's check, the bits of its factors left out."""
-_END = 6
+_END = 11
 """From the last unit's rest to the end: it is seen, all answers are awaited, units are reset."""
 
 
@@ -130,7 +132,7 @@ class ExternalTimeline:
     def _begin_frame(self) -> None:
         """Read the header, then ask for descriptors and weights."""
         capacity, program = self._capacity, self._program
-        self._descriptors.add(0, 0, capacity.header_beats)
+        self._descriptors.add(_ASKED, 0, capacity.header_beats)
         while len(self._descriptors.here) < capacity.header_beats:
             self._port.grant()
         for _ in range(capacity.header_beats):
@@ -172,7 +174,7 @@ class ExternalTimeline:
                 yield
             loaded = max(self._check.offered[number], held)
             self._check.loaded.append(loaded)
-            ready = max(loaded + 1, free)
+            ready = max(loaded + 2, free)
             if one.kind == Kind.COMPUTE:
                 ready = max(ready, 1 + (yield from self._brings(one, loaded + 1)))
             begins = yield from self._may(one, ready)
@@ -208,7 +210,7 @@ class ExternalTimeline:
         """Return when a descriptor may begin: all that it waits for is over."""
         written = self._units.written
         pending = written[-1:] if one.waits else written[:-1][-1:]
-        begins = max([earliest, *(when + 1 for when in pending)])
+        begins = max([earliest, *(when + 2 for when in pending)])
         for kind, unit, left in (
             (Kind.LOAD, self._loads, one.loads),
             (Kind.STORE, self._stores, one.stores),
@@ -218,9 +220,9 @@ class ExternalTimeline:
             if left < ANY and over > 0:
                 while len(unit.done) < over:
                     yield
-                begins = max(begins, unit.done[over - 1] + 1)
+                begins = max(begins, unit.done[over - 1] + 2)
             if one.kind == kind:
                 while (room := unit.room_from) is None:
                     yield
-                begins = max(begins, room)
+                begins = max(begins, room + 1)
         return begins

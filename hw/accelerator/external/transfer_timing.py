@@ -9,9 +9,9 @@ from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.hazards import beats_of, word_beats_of
 from hw.accelerator.external.port import MOST_WRITES
 from hw.accelerator.external.port_timing import Bandwidth, MemoryPace, ReadsTiming, bursts_of
+from hw.accelerator.maps import MAPS_LATENCY
 from hw.accelerator.reader import ADDRESS_STAGES
 from hw.parts.streams import OutputBuffer
-from hw.primitives.memory import READ_LATENCY
 
 _QUEUED = 2
 """Transfers that have begun for the sequencer and not for their unit."""
@@ -19,8 +19,8 @@ _QUEUE = 2
 """Cycles from a transfer's beginning for the sequencer to its unit's."""
 _OFFER = 2
 """Cycles from a block taken, and from a burst taken, to the next burst offered."""
-_ANSWERED = 3
-"""Cycles from a last beat written to its answer counted, where memory gives it at once."""
+_ANSWERED = 4
+"""Cycles from a last beat written to the transfer's end, where memory answers at once."""
 
 
 def paid(earliest: int, before: int | None, number: int, given: list[int], depth: int) -> int:
@@ -201,7 +201,7 @@ class StoresTiming(TransfersTiming):
 class _StoredWords:
     """Words of a store on their way from the buffer of maps to the bus."""
 
-    _LATE = ADDRESS_STAGES + READ_LATENCY
+    _LATE = 1 + ADDRESS_STAGES + MAPS_LATENCY
     _DEPTH = OutputBuffer.depth_for(_LATE)
     _THERE = _LATE + OutputBuffer.latency_of(_DEPTH)
 
@@ -235,7 +235,7 @@ class _StoredWords:
         stores.written.extend([earliest + when for when in written])
         given.extend([earliest + when for when in gives])
         if holds:
-            self._held = stores.holds[-1]
+            self._held = stores.holds[-1] - 1
             self._earliest = self._held + 1
         return stores.written[-1] - 1
 
@@ -252,7 +252,7 @@ class _StoredWords:
             number = len(self._given)
             self._held = paid(self._earliest, self._held, number, self._given, self._DEPTH)
             self._earliest = self._held + 1
-            stores.holds.append(self._held)
+            stores.holds.append(self._held + 1)
         when = max(earliest, self._earliest - 1 + self._THERE)
         # In the channel's register it waits for memory.
         when = stores.bandwidth.spend(capacity.beat_bytes, when + 1) - 1

@@ -1,6 +1,6 @@
 """Transfers: blocks of words from external memory into memories inside, and maps' words back."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -11,11 +11,12 @@ from hw.accelerator.constants import fill_layout
 from hw.accelerator.external.bus import beat_signature, block_layout
 from hw.accelerator.external.layout import kernels_layout, layouts_for, transfer_layout
 from hw.accelerator.external.products import times
+from hw.accelerator.maps import MAPS_LATENCY
 from hw.accelerator.reader import ADDRESS_STAGES
+from hw.parts.counter import Countdown, Counter
 from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Component, Stream, View, flipped
 from hw.parts.streams import OutputBuffer, connect_streams
-from hw.primitives.memory import READ_LATENCY
 
 BASE = "base"
 
@@ -132,30 +133,26 @@ class WordWalk(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         moves = self.transfer
-        words, left, blocks = (
-            Signal.like(moves.words, name="words"),
-            Signal.like(moves.words, name="left"),
-            Signal.like(moves.last_block, name="blocks"),
-        )
+        kept, last_block = (Signal.like(moves[name], name=name) for name in ("words", "last_block"))
+        words, blocks = Countdown(kept, lowest=1, name="word"), Countdown(last_block, name="block")
         stride = Signal.like(moves.near_stride, name="stride")
         begins = Signal.like(self.address, name="begins")
-        m.d.comb += self.last.eq((left == 1) & (blocks == 0))
+        m.d.comb += self.last.eq(words.last & blocks.last)
+        words.count(m, self.step)
+        blocks.count(m, self.step & words.last)
         with m.If(self.step):
-            m.d.sync += [left.eq(left - 1), self.address.eq(self.address + 1)]
-            with m.If(left == 1):
+            m.d.sync += self.address.eq(self.address + 1)
+            with m.If(words.last):
                 following = begins + stride
-                m.d.sync += [
-                    left.eq(words),
-                    blocks.eq(blocks - 1),
-                    self.address.eq(following),
-                    begins.eq(following),
-                ]
+                m.d.sync += [self.address.eq(following), begins.eq(following)]
         with m.If(self.start):
+            words.begin(m, moves.words)
+            blocks.begin(m, moves.last_block)
             m.d.sync += [
-                *(signal.eq(moves.words) for signal in (words, left)),
+                kept.eq(moves.words),
+                last_block.eq(moves.last_block),
                 *(signal.eq(moves.near) for signal in (self.address, begins)),
                 stride.eq(moves.near_stride),
-                blocks.eq(moves.last_block),
             ]
         return m
 
@@ -236,42 +233,54 @@ class Loads(Component):
             m.d.sync += busy.eq(0)
         with m.If(starts):
             m.d.sync += [busy.eq(1), space.eq(self.task.payload.transfer.space)]
-        self._write(m, words, space, busy)
+        self._write(m, words, space, busy, starts)
         return m
 
-    def _write(self, m: Module, words: WordWalk, space: Signal, busy: Signal) -> None:
+    def _write(
+        self, m: Module, words: WordWalk, space: Signal, busy: Signal, starts: Value
+    ) -> None:
         """Put beats together, and write a word with the last; of a table, each byte."""
         capacity = self._capacity
-        n_beats = max(capacity.word_beats, capacity.step_beats, capacity.kernel_beats)
-        beats = Signal(capacity.data_bits * n_beats)  # the last one highest
-        have = Signal(range(max(n_beats, capacity.beat_bytes) + 1))
-        maps, tables = space == Space.MAPS, space == Space.TABLES
-        others = Mux(tables, 1, capacity.step_beats)
+        counts = {Space.MAPS: capacity.word_beats, Space.TABLES: 1}
         if capacity.depthwise:
-            others = Mux(space == Space.KERNELS, capacity.kernel_beats, others)
-        need = Mux(maps, capacity.word_beats, others)
-        full = Signal()  # a word is there
-        byte = Signal(range(capacity.beat_bytes + 1))
+            counts[Space.KERNELS] = capacity.kernel_beats
+        n_beats = max(capacity.step_beats, *counts.values())
+        beats = Signal(capacity.data_bits * n_beats)  # the last one highest
+        more, need = (Signal(range(n_beats), name=name) for name in ("more", "need"))
+        maps, tables, full = Signal(), Signal(), Signal()  # `full`: a word is there
+        m.submodules.byte = byte = Counter(capacity.beat_bytes)
         wrote = Signal()
         used = Signal()
+        goes = self.w_ready | ~maps
+        over = byte.last | ~tables
         m.d.comb += [
-            full.eq(have == need),
-            wrote.eq(busy & full & (~maps | self.w_ready)),
-            used.eq(wrote & (~tables | (byte == capacity.beat_bytes - 1))),
-            self.i.ready.eq(busy & (~full | used)),
+            wrote.eq(full & goes),
+            used.eq(full & goes & over),
+            self.i.ready.eq(busy & (~full | (goes & over))),
             self.done.eq(used & words.last),
             words.step.eq(used),
+            byte.step.eq(full & tables),
         ]
-        with m.If(wrote & tables):
-            m.d.sync += byte.eq(byte + 1)
         with m.If(used):
-            m.d.sync += [have.eq(0), byte.eq(0)]
-        with m.If(self.i.valid & self.i.ready & ~self.done):
+            m.d.sync += full.eq(0)
+        # With a transfer's last word no beat comes: the next one's are not asked for yet.
+        with m.If(self.i.valid & self.i.ready):
             m.d.sync += [
                 beats.eq(Cat(beats, self.i.payload)[capacity.data_bits :]),
-                have.eq(Mux(used, 1, have + 1)),
+                full.eq(more == 0),
+                more.eq(Mux(more == 0, need, more - 1)),
             ]
-        self._drive(m, words, space, beats, byte, wrote)
+        with m.If(starts):
+            coming = self.task.payload.transfer.space
+            others: Value = Const(capacity.step_beats - 1)
+            for one, count in counts.items():
+                others = Mux(coming == one, count - 1, others)
+            m.d.sync += [
+                *(signal.eq(others) for signal in (more, need)),
+                maps.eq(coming == Space.MAPS),
+                tables.eq(coming == Space.TABLES),
+            ]
+        self._drive(m, words, space, beats, byte.value, wrote)
 
     def _drive(
         self,
@@ -279,7 +288,7 @@ class Loads(Component):
         words: WordWalk,
         space: Signal,
         beats: Signal,
-        byte: Signal,
+        byte: Value,
         wrote: Signal,
     ) -> None:
         capacity = self._capacity
@@ -292,6 +301,9 @@ class Loads(Component):
             self.w_en.eq(wrote & (space == Space.MAPS)),
             self.w_addr.eq(words.address),
             self.w_data.eq(beats[-capacity.data_bits * capacity.word_beats :]),
+        ]
+        # Nobody looks up what is filled in a cycle after that.
+        m.d.sync += [
             fill.biases.eq(wrote & (space == Space.BIASES)),
             fill.scales.eq(wrote & (space == Space.SCALES)),
             fill.tables.eq(wrote & tables),
@@ -299,7 +311,7 @@ class Loads(Component):
             fill.word.eq(Mux(tables, entry, step)),
         ]
         if capacity.depthwise:
-            m.d.comb += [
+            m.d.sync += [
                 self.kernels.en.eq(wrote & (space == Space.KERNELS)),
                 self.kernels.addr.eq(words.address),
                 self.kernels.word.eq(beats[-capacity.data_bits * capacity.kernel_beats :]),
@@ -323,7 +335,7 @@ class Stores(Component):
     written : In
         All that was to be written is answered for.
     hold, ahead : Out
-        A map's word will be read `ADDRESS_STAGES` cycles later: no other; its address.
+        A map's word will be read `ADDRESS_STAGES` cycles later: no other; its address. Registers.
     r_en, r_addr, r_data : Out, In
         Then.
     done : Out
@@ -363,7 +375,7 @@ class Stores(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         capacity = self._capacity
-        late = ADDRESS_STAGES + READ_LATENCY
+        late = 1 + ADDRESS_STAGES + MAPS_LATENCY
         m.submodules.blocks = blocks = BlockWalk(capacity)
         m.submodules.walk = words = WordWalk(capacity)
         m.submodules.buffer = buffer = OutputBuffer(
@@ -373,6 +385,7 @@ class Stores(Component):
         )
         busy = Signal()
         reads = Signal()
+        wanted = Signal()
         left = Signal(len(self.task.payload.transfer.words) + 10)  # words that are not out yet
         starts = self.task.valid & ~busy & blocks.task.ready
         connect_streams(m, blocks.o, flipped(self.block))
@@ -383,24 +396,26 @@ class Stores(Component):
             self.task.ready.eq(~busy & blocks.task.ready),
             words.start.eq(starts),
             words.transfer.eq(self.task.payload.transfer),
-            self.hold.eq(reads & buffer.credit),
-            buffer.take.eq(self.hold),
-            words.step.eq(self.hold),
-            self.ahead.eq(words.address),
+            wanted.eq(reads & buffer.credit),
+            buffer.take.eq(wanted),
+            words.step.eq(wanted),
             self.r_en.eq(delay_valid(m, self.hold, ADDRESS_STAGES, name="reads")),
-            self.r_addr.eq(delay(m, words.address, ADDRESS_STAGES, name="address")),
-            buffer.i.valid.eq(delay_valid(m, self.hold, late, name="there")),
+            self.r_addr.eq(delay(m, self.ahead, ADDRESS_STAGES, name="address")),
+            buffer.i.valid.eq(delay_valid(m, wanted, late, name="there")),
             buffer.i.payload.eq(self.r_data),
         ]
-        with m.If(self.hold & words.last):
+        m.d.sync += [self.hold.eq(wanted), self.ahead.eq(words.address)]
+        with m.If(wanted & words.last):
             m.d.sync += reads.eq(0)
         with m.If(starts):
             m.d.sync += [busy.eq(1), reads.eq(1)]
         with m.If(self.done):
             m.d.sync += busy.eq(0)
         gone = self._split(m, buffer)
-        m.d.sync += left.eq(left + self.hold - gone)
-        m.d.comb += self.done.eq(busy & ~reads & (left == 0) & blocks.task.ready & self.written)
+        # Once all of this is so it stays so.
+        over = busy & ~reads & (left == 0) & blocks.task.ready & self.written
+        gone = delay_valid(m, gone, 1, name="gone")
+        m.d.sync += [left.eq(left + wanted - gone), self.done.eq(over & ~self.done)]
         return m
 
     def _split(self, m: Module, buffer: OutputBuffer) -> Value:

@@ -196,7 +196,7 @@ class ReaderTiming(Ahead):
 
     def begin(self, when: int, count: int) -> None:
         """Begin a descriptor of so many positions."""
-        self._begins, self._left = when + 1, count
+        self._begins, self._left = when + reader.BEGINS, count
 
     def end(self) -> int:
         """Return when the last position's address is made; all must have been taken."""

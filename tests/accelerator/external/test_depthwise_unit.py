@@ -13,6 +13,8 @@ from golden.accelerator.external.depthwise import Record, groups_of
 from golden.accelerator.sizes import Sizes
 from golden.numbers.interval import Integers
 from hw.accelerator.external.depthwise import DepthwiseUnit
+from hw.accelerator.maps import MAPS_LATENCY
+from hw.accelerator.reader import ADDRESS_STAGES
 
 _PATIENCE = 60_000
 
@@ -188,7 +190,7 @@ class Bench:
         unit = self.unit
         await self._fill(ctx)
         tasks: Iterator[dict[str, Any]] = iter(self.tasks)
-        addresses, held = [0, 0], [False, False]
+        addresses, held = [0] * MAPS_LATENCY, [False] * ADDRESS_STAGES
         written: dict[int, Integers] = {}
         task = next(tasks, None)
         for cycle in range(_PATIENCE):
@@ -211,8 +213,8 @@ class Bench:
                 self.cycles = cycle
                 break
             taken = ctx.get(unit.task.ready)
-            addresses = [addresses[1], ctx.get(unit.r_addr)]
-            held = [held[1], bool(stalls[0])]
+            addresses = [*addresses[1:], ctx.get(unit.r_addr)]
+            held = [*held[1:], bool(stalls[0])]
             await ctx.tick()
             if taken:
                 task = next(tasks, None)
