@@ -141,7 +141,7 @@ def main(
     is installed.
     """
     if manifest is None or images is None:
-        manifest, images = digits_built(Path("build") / "soak" / "system")
+        manifest, images = digits_built(ROOT / "build" / "soak" / "system")
     product, folder = load_product(manifest), manifest.resolve().parent
     facts = product.manifest
     network = network_of(facts, folder)
