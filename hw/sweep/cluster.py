@@ -3,6 +3,7 @@
 Here, on a scheduler that is there, or on Slurm.
 """
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -36,8 +37,9 @@ def client_at(options: ClusterOptions) -> Iterator["Client"]:
     ParameterError
         Where no scheduler answers.
     """
-    # Workers are few, one task each: what distributed warns of (memory, ports) is not for users.
-    with ExitStack() as stack, dask.config.set({"distributed.logging.distributed": "error"}):
+    # What distributed says of workers that go is not for users: their tasks are done by others.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with ExitStack() as stack, dask.config.set({"distributed.logging.distributed": "critical"}):
         if options.scheduler is not None:
             try:
                 client = Client(options.scheduler, timeout=_PATIENCE_S)

@@ -14,6 +14,7 @@ def test_maps_lie_apart_in_time_or_in_memory():
     begins = begins_of(program)
     found = [Stay(**one) for one in stays(program, begins)]
     assert len(found) > 1
+    assert len({stay.end for stay in found}) > 1
     assert len({stay.name for stay in found}) == len(found)
     peak = program.scratch * program.capacity.beat_bytes
     assert max(stay.address + stay.bytes for stay in found) == peak
