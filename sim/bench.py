@@ -9,10 +9,11 @@ from typing import Any
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge
 
 from golden.layer.design import LayerDesign
 from golden.line.design import LineDesign
-from sim.stream import Beat, Gaps, Hush, Pulses, Readiness, Sink, Source, Stepper, Wires
+from sim.stream import Beat, Gaps, Hush, Known, Pulses, Readiness, Sink, Source, Stepper, Wires
 
 JOB = "BENCH_JOB"
 """Environment variable that names a run's job file."""
@@ -69,6 +70,8 @@ class Bench:
         Sources of weights, by the names of their streams.
     events
         Pulses on its event ports.
+    known
+        An eye on handshakes and events, which no X may reach; it looks where it is told to.
     generator
         Random numbers for stimuli.
     """
@@ -95,13 +98,34 @@ class Bench:
         self._agents: list[Any] = [self.i, self.o, *self.loads.values(), self.events]
         taken = [getattr(dut, f"{name}_tready") for name in ("s_axis", *ports)]
         self.hush = Hush([*taken, dut.m_axis_tvalid])
-        self._stepper = Stepper(self._clock, [*self._agents, self.hush])
+        self.known = Known([*taken, dut.m_axis_tvalid, *(getattr(dut, e) for e in events)])
+        self._stepper = Stepper(self._clock, [*self._agents, self.hush, self.known])
         self.generator = np.random.default_rng(job.seed)
 
     async def start(self) -> None:
         """Start the clock and reset the build."""
-        Clock(self._clock, 2, unit="step").start(start_high=False)
+        self._start_clock()
         await self.reset()
+
+    async def start_unknown(self, cycles: int) -> None:
+        """Let ``cycles`` pass with X on all inputs, reset for one, and have `known` look."""
+        self._start_clock()
+        self._reset.value = 1 - self._reset_active
+        self.o.drive_unknown()
+        for source in (self.i, *self.loads.values()):
+            source.drive_unknown()
+        for _ in range(cycles):
+            await RisingEdge(self._clock)
+        self._reset.value = self._reset_active
+        for agent in self._agents:
+            agent.reset()
+        await RisingEdge(self._clock)
+        self._reset.value = 1 - self._reset_active
+        self.known.looks = True
+        await self.run(1)
+
+    def _start_clock(self) -> None:
+        Clock(self._clock, 2, unit="step").start(start_high=False)
 
     async def reset(
         self,

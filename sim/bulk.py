@@ -66,7 +66,7 @@ def run_bulk(
     SimulationError
         With the first difference.
     """
-    frame = _frame_of(design)
+    frame = frame_of(design)
     files = generate(design, PortNames())
     manifest = json.loads(files[f"{design.name}.json"])
     slots = [manifest["streams"][s]["slot_bits"] // 8 for s in ("s_axis", "m_axis")]
@@ -95,8 +95,8 @@ def run_bulk(
                 shape = (now, *frame.shape)
                 maps = generator.integers(data.low, data.high, shape, endpoint=True)
                 bench.stdin.write(np.uint32(maps.size // design.lanes).tobytes())
-                bench.stdin.write(_pack(maps, design.lanes, slots[0]))
-                bench.stdin.write(_pack(frame.model(maps), design.lanes, slots[1]))
+                bench.stdin.write(pack(maps, design.lanes, slots[0]))
+                bench.stdin.write(pack(frame.model(maps), design.lanes, slots[1]))
                 sent += maps.size
                 progress(maps.size)
         except BrokenPipeError:
@@ -110,7 +110,7 @@ def run_bulk(
 
 
 @dataclass(frozen=True)
-class _Frame:
+class Frame:
     """What comes in order, from channel 0 on: lines, the last axis, in groups of lanes.
 
     Parameters
@@ -128,20 +128,21 @@ class _Frame:
     model: Callable[[Integers], Integers]
 
 
-def _frame_of(design: LineDesign | LayerDesign) -> _Frame:
+def frame_of(design: LineDesign | LayerDesign) -> Frame:
+    """Return what a design takes in order."""
     if isinstance(design, LayerDesign):
         shape = (design.channels, design.height, design.width)
-        return _Frame(shape, design.frame_beats, design.model)
+        return Frame(shape, design.frame_beats, design.model)
     length = design.length
     lines = (design.channels * design.lines_per_channel, length)
 
     def model(maps: Integers) -> Integers:
         return design.model(maps.reshape(-1, length))
 
-    return _Frame(lines, length, model)
+    return Frame(lines, length, model)
 
 
-def _pack(maps: Integers, lanes: int, slot_bytes: int) -> bytes:
+def pack(maps: Integers, lanes: int, slot_bytes: int) -> bytes:
     """Return beats as tdata's bytes, the lowest first."""
     length = maps.shape[-1]
     beats = maps.reshape(-1, lanes, length).transpose(0, 2, 1)

@@ -106,6 +106,8 @@ class Source:
     ----------
     taken
         Cycles of the handshakes, in order.
+    hides
+        Whether data of beats is X too.
     """
 
     def __init__(self, wires: Wires, *, seed: int, unknown: bool = False) -> None:
@@ -121,6 +123,7 @@ class Source:
         self._gaps: Gaps = repeat(0)
         self._gap: int | None = None
         self._presents = False
+        self.hides = False
         self.taken: list[int] = []
         self._wires.valid.value = 0
         self._drive_garbage()
@@ -153,11 +156,16 @@ class Source:
             return
         self._gap = None
         beat = self._beats.popleft()
-        wires.data.value = beat.data
+        wires.data.value = "X" * self._bits if self.hides else beat.data
         wires.last.value = beat.last
         if not self._presents:
             wires.valid.value = 1
             self._presents = True
+
+    def drive_unknown(self) -> None:
+        """Drive X on all wires, until the next reset."""
+        wires = self._wires
+        wires.valid.value, wires.data.value, wires.last.value = "X", "X" * self._bits, "X"
 
     def _present_nothing(self) -> None:
         if self._presents:
@@ -184,6 +192,8 @@ class Sink:
         What was taken, in order.
     taken
         Cycles of the handshakes.
+    blind
+        Whether data may be X: it is taken as 0.
     """
 
     def __init__(self, wires: Wires) -> None:
@@ -195,7 +205,12 @@ class Sink:
         self.beats: list[Beat] = []
         self.taken: list[int] = []
         self._stalled: Beat | None = None
+        self.blind = False
         self.set_pace(always)
+
+    def drive_unknown(self) -> None:
+        """Drive X, until the next reset."""
+        self._wires.ready.value = "X"
 
     def set_pace(self, ready: Readiness) -> None:
         """Keep to another pace from the next cycle on."""
@@ -208,7 +223,8 @@ class Sink:
         wires = self._wires
         waits = bool(wires.valid.value)  # raises at X, as do the conversions of the payload
         if waits:
-            beat = Beat(int(wires.data.value), bool(wires.last.value))
+            data = 0 if self.blind else int(wires.data.value)
+            beat = Beat(data, bool(wires.last.value))
             assert self._stalled in (None, beat), f"{beat} must stay {self._stalled} until taken"
             if self._ready:
                 self._stalled = None
@@ -246,6 +262,26 @@ class Hush:
             self.cycles += 1
             loud = [wire._name for wire in self._wires if wire.value]
             assert not loud, f"{', '.join(loud)} must be low in reset (cycle {cycle})"
+
+
+class Known:
+    """Holds wires to 0 and 1 in every cycle in which it is told to look.
+
+    Attributes
+    ----------
+    looks
+        Whether it is.
+    """
+
+    def __init__(self, wires: Sequence[Any]) -> None:
+        self._wires = wires
+        self.looks = False
+
+    def step(self, cycle: int) -> None:
+        """See `Agent`."""
+        if self.looks:
+            unknown = [wire._name for wire in self._wires if not wire.value.is_resolvable]
+            assert not unknown, f"{', '.join(unknown)} must be 0 or 1 (cycle {cycle})"
 
 
 class Pulses:

@@ -11,4 +11,20 @@ def _fuzz() -> Part:
     return Fuzz()
 
 
-PARTS: dict[str, Callable[[], Part]] = {"fuzz": _fuzz}
+def _unknown() -> Part:
+    from sim.campaign.unknown import Unknown
+
+    return Unknown()
+
+
+def _mutants() -> Part:
+    from sim.campaign.faults.mutants import Mutants
+
+    return Mutants()
+
+
+PARTS: dict[str, Callable[[], Part]] = {
+    "fuzz": _fuzz,
+    "unknown": _unknown,
+    "mutants": _mutants,
+}

@@ -1,0 +1,112 @@
+"""From Verilog to Verilog with an input `FAULT`, whose value chooses what is wrong; 0 is nothing.
+
+One netlist has all faults, so that one build of it serves them all.
+"""
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hw.emit.yosys import YosysError, run_yosys
+
+FAULT, _BITS = "fault", 20
+"""Name of the input, and its width."""
+_DESIGN = ["read_verilog -nolatches design.v"]
+_PROVED = ["equiv_simple -undef", "equiv_induct -undef -seq 2", "equiv_status -assert"]
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """A netlist of faults.
+
+    Parameters
+    ----------
+    verilog
+        Whose input `FAULT` chooses.
+    faults
+        What each is, a command of Yosys; the first has the number 1.
+    """
+
+    verilog: str
+    faults: list[str]
+
+
+def with_mutants(verilog: str, top: str, number: int, seed: int) -> Faulty:
+    """Return ``number`` mutants that Yosys spreads over all modules and cells of ``top``."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        (folder / "design.v").write_text(verilog, encoding="utf-8")
+        chosen = f"mutate -list {number} -seed {seed} -o faults.ys -ctrl {FAULT} {_BITS} 1"
+        before = [*_DESIGN, f"hierarchy -top {top}", "proc", "memory_collect", "opt_clean"]
+        run_yosys([*before, chosen, "script faults.ys", "write_verilog faulty.v"], folder)
+        faults = (folder / "faults.ys").read_text(encoding="utf-8").splitlines()
+        return Faulty((folder / "faulty.v").read_text(encoding="utf-8"), faults)
+
+
+def with_upsets(verilog: str, top: str) -> Faulty:
+    """Return ``top``, flat, with every register bit's next value turned over by its number."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        (folder / "design.v").write_text(verilog, encoding="utf-8")
+        flat = [
+            *(*_DESIGN, f"hierarchy -top {top}", "proc", "flatten", "memory_collect"),
+            *("opt_expr", "opt_clean", "dffunmap"),
+        ]
+        run_yosys([*flat, "write_json flat.json", "write_rtlil flat.il"], folder)
+        faults = _turned_over(json.loads((folder / "flat.json").read_bytes()), top)
+        (folder / "faults.ys").write_text("\n".join(faults) + "\n", encoding="utf-8")
+        run_yosys(["read_rtlil flat.il", "script faults.ys", "write_verilog faulty.v"], folder)
+        return Faulty((folder / "faulty.v").read_text(encoding="utf-8"), faults)
+
+
+def _turned_over(netlist: Any, top: str) -> list[str]:
+    """Return a command of Yosys for every bit that a register of ``top`` takes."""
+    commands: list[str] = []
+    for name, cell in netlist["modules"][top]["cells"].items():
+        if cell["type"] != "$dff":
+            continue
+        for bit in range(len(cell["connections"]["D"])):
+            own = f"-module {top} -cell {_escaped(name)} -port D -portbit {bit}"
+            number = len(commands) + 1
+            commands.append(f"mutate -mode inv -ctrl {FAULT} {_BITS} {number} {own}")
+    return commands
+
+
+def _escaped(name: str) -> str:
+    return name if name.startswith("$") else f"\\{name}"
+
+
+def module_of(fault: str) -> str:
+    """Return the name of the module that a mutant is in."""
+    words = fault.split()
+    return words[words.index("-module") + 1].removeprefix("\\")
+
+
+def is_equivalent(verilog: str, fault: str) -> bool:
+    """Whether SAT proves that a mutant changes nothing of its module, what is inside it included.
+
+    By the names of registers: each has the same next value, and outputs are the same.
+    """
+    module = module_of(fault)
+    words = fault.split()
+    place = words.index("-ctrl")
+    alone = " ".join(words[:place] + words[place + 4 :])
+    flat = [f"hierarchy -top {module}", "flatten", "memory_map", "opt_clean"]
+    sides = [("gold", []), ("gate", [alone])]
+    commands = [*_DESIGN, "proc", "memory_collect", "opt_clean", "design -save base"]
+    for side, change in sides:
+        commands += ["design -load base", *change, *flat, f"rename {module} {side}"]
+        commands += [f"design -stash {side}"]
+    commands += [f"design -copy-from {side} -as {side} {side}" for side, _ in sides]
+    commands += ["equiv_make gold gate equiv", "hierarchy -top equiv", *_PROVED]
+    with tempfile.TemporaryDirectory() as made:
+        (Path(made) / "design.v").write_text(verilog, encoding="utf-8")
+        try:
+            run_yosys(commands, Path(made))
+        except YosysError as error:
+            if "unproven" not in str(error):
+                raise
+            return False
+    return True

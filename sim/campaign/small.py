@@ -1,0 +1,102 @@
+"""Small builds of every kind, for trials of each cycle and each bit."""
+
+from pathlib import Path
+from typing import Any
+
+from golden.layer.design import LayerDesign
+from golden.line.design import LineDesign, Requantization
+from golden.line.example import example_weights
+from hw.engines import ENGINES
+from hw.layer.config import read_layer
+
+LINES: dict[str, dict[str, Any]] = {
+    "direct": {"length": 3, "channels": 2},
+    "direct-folded-requantized": {"length": 5, "macs": 2, "lanes": 2, "requantized": True},
+    "direct-paired": {"length": 6, "channels": 2, "lanes": 2, "macs": 6, "paired": True},
+    "direct-loaded": {"length": 3, "channels": 2, "port": True, "target": "ecp5"},
+    "direct-folded-loaded": {"length": 4, "macs": 3, "port": True, "requantized": True},
+    "fft": {"length": 4, "lanes": 2, "target": "ecp5"},
+    "fft-of-other-length": {"length": 3, "lanes": 2},
+    "fft-loaded": {"length": 4, "lanes": 2, "port": True},
+    "fermat": {"length": 4, "channels": 2, "target": "ecp5"},
+    "fermat-loaded": {"length": 4, "port": True, "requantized": True},
+}
+AXES = """
+    channels = 2
+    height = 3
+    width = 4
+    engines.height.engine = "direct"
+    engines.width.engine = "direct"
+"""
+LAYERS = {
+    "serial": f'form = "serial"\ntarget = "ecp5"\n{AXES}',
+    "parallel": f'form = "parallel"\n{AXES}',
+    "metaformer": f"""
+        form = "metaformer"
+        weights_port = true
+        residual = {{multiplier = 99999, shift = 17, zero_point = -4}}
+        between = {{}}
+        output = {{}}
+        {AXES}
+    """,
+    "shared": f"""
+        form = "serial"
+        shared_engine = true
+        between = {{}}
+        output = {{}}
+        {AXES.replace("width = 4", "width = 3")}
+    """,
+    "dense": f'form = "dense"\nout_channels = 2\n{AXES.replace("width = 4", "width = 3")}',
+    "dense-streamed": """
+        form = "dense"
+        weights_port = true
+        streamed = true
+        axis = "width"
+        channels = 2
+        out_channels = 2
+        height = 2
+        width = 4
+        engines.width.engine = "fft"
+    """,
+    "linear": f"""
+        form = "linear"
+        between = {{}}
+        kernels.height.taps = 3
+        kernels.width.taps = 3
+        {AXES}
+    """,
+    "depthwise": """
+        form = "depthwise"
+        channels = 2
+        height = 3
+        width = 3
+        kernel = 3
+        engines.plane.engine = "fermat"
+    """,
+}
+
+
+def line_of(case: str) -> LineDesign:
+    """Return the engine of `LINES`."""
+    options = dict(LINES[case])
+    port, requantized = (options.pop(key, False) for key in ("port", "requantized"))
+    requantization = Requantization() if requantized else None
+    formats = {"length": options["length"], "channels": options.get("channels", 1)}
+    weights = example_weights(
+        **formats,
+        data_bits=8,
+        weight_bits=8,
+        requantized=requantization.clip if requantization else None,
+    )
+    return ENGINES[case.split("-")[0]].design(
+        name="engine",
+        weights=None if port else weights,
+        requantization=requantization,
+        **options,
+    )
+
+
+def layer_of(case: str, folder: Path) -> LayerDesign:
+    """Return the layer of `LAYERS`, whose file is written to ``folder``."""
+    (folder / "layer.toml").write_text(LAYERS[case], encoding="utf-8")
+    return read_layer(folder / "layer.toml")
