@@ -22,6 +22,8 @@ _PRIOR_MHZ, _PRIOR = 150.0, 0.5
 _DEVICE, _ENGINE, _SIZE, _BOTH = 0.8, 0.1, 0.2, 0.15
 _NOISE, _REACH = 0.05, 16.0
 _NINE_OF_TEN = 1.645
+_SIZES = {"length": 16, "lanes": 1, "data_bits": 8, "weight_bits": 8, "tile": 8}
+"""Parameters that builds are apart in, and what stands for one that is not told."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Measured:
     engine, device
         Of the build.
     parameters
-        Numbers by name: ``length``, ``lanes``, ...
+        Numbers by name, of which ``length``, ``lanes``, ``data_bits``, ``weight_bits`` and ``tile``
+        count.
     mhz
         Its Fmax.
     """
@@ -98,7 +101,7 @@ class Clocks:
     """Clocks that measured builds let expect: regression by a Gaussian process over log Fmax.
 
     A device, an engine and an engine on a device each have a factor of their own; sizes change it
-    the further they are apart, in octaves summed over the parameters that both builds tell.
+    the further they are apart, in octaves summed over the parameters.
     The scales of these are fixed: those that told docs/benchmarks.json's points best, each from
     all others.
 
@@ -147,8 +150,11 @@ def _spread(middle: float, variance: float) -> Expected:
 
 def _alike(a: Measured, b: Measured) -> float:
     """Return the covariance of two builds' log Fmax."""
-    shared = a.parameters.keys() & b.parameters.keys()
-    apart = sum(abs(math.log2(a.parameters[key] / b.parameters[key])) for key in shared)
+    # The same parameters for every pair: or else this is no covariance.
+    apart = sum(
+        abs(math.log2(a.parameters.get(key, default) / b.parameters.get(key, default)))
+        for key, default in _SIZES.items()
+    )
     near = math.exp(-apart / _REACH)
     device, engine = a.device == b.device, a.engine == b.engine
     return (

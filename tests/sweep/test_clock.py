@@ -31,6 +31,14 @@ def test_more_points_nearby_narrow_the_spread():
     assert Clocks([]).expected("fft", "d", {}) is None
 
 
+def test_points_that_tell_less_stand_beside_those_that_tell_all():
+    less = [Measured("direct", "lfe5u-85f-6", {"length": n}, 290.0) for n in (4, 4, 8, 8)]
+    clocks = Clocks([*measured_in(MEASURED), *less])
+    spread = [clocks.expected("fermat", "lfe5u-85f-6", {"length": 16, "lanes": n}) for n in (1, 16)]
+    assert all(150 < one.mhz < 230 for one in spread)
+    assert spread[1].high / spread[1].low > spread[0].high / spread[0].low
+
+
 def test_a_sweep_tells_clocks(tmp_path):
     path = tmp_path / "store.sqlite"
     with Store(path) as store:
