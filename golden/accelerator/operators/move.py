@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from golden.accelerator.operators.sums import ONE, SMALL, Sums, zeros
+from golden.accelerator.descriptor import Windows
+from golden.accelerator.operators.sums import ONE, SMALL, Sums, Term, zeros
 from golden.accelerator.sizes import Sizes
 from golden.matrix.design import tiles
+from golden.network.move import Select
 from golden.network.operator import Operator
 from golden.numbers.interval import Integers, Interval
 
@@ -93,6 +95,27 @@ class Moves:
 
     moves: tuple[Move, ...]
     sums: Sums
+
+
+def sliced(op: Select, names: tuple[str, ...]) -> Sums | None:
+    """Return evenly spaced rows and columns of all channels as windows, which go row by row.
+
+    None where they are something else.
+    """
+    data = op.takes[0]
+    starts, steps = [], []
+    for places in (op.rows, op.columns):
+        step = int(places[1] - places[0]) if len(places) > 1 else 1
+        if step < 1 or np.any(np.diff(places) != step):
+            return None
+        starts.append(int(places[0]))
+        steps.append(step)
+    if not np.array_equal(op.channels, np.arange(data.channels)):
+        return None
+    windows = Windows(row=starts[0], column=starts[1], row_stride=steps[0], column_stride=steps[1])
+    term = Term(names[0], np.ones((data.channels, 1, 1, 1), np.int64), windows, apart=True)
+    gives = op.gives
+    return Sums((term,), zeros(gives.channels), ONE, gives.range, gives.zero_point)
 
 
 def moves(op: Operator, names: tuple[str, ...], sizes: Sizes) -> Moves:

@@ -8,7 +8,7 @@ from golden.accelerator.operators.arithmetic import add, multiply
 from golden.accelerator.operators.constant import constant
 from golden.accelerator.operators.kernels import circular, convolution
 from golden.accelerator.operators.layer_norm import Normal, layer_norm
-from golden.accelerator.operators.move import Moves, moves
+from golden.accelerator.operators.move import Moves, moves, sliced
 from golden.accelerator.operators.pointwise import pointwise
 from golden.accelerator.operators.pool import average, maximum
 from golden.accelerator.operators.resize import resize
@@ -37,7 +37,7 @@ SUMS: Mapping[type, Callable[[Any, tuple[str, ...]], Sums]] = {
     Constant: constant,
 }
 """What operators are as sums of products."""
-MOVES = (Select, Concatenate, Arrange)
+MOVES = (Concatenate, Arrange)
 """What only moves samples."""
 
 
@@ -49,6 +49,9 @@ def lower(node: Node, sizes: Sizes) -> Sums | Moves | Normal:
     ParameterError
         Where the accelerator does not do it.
     """
+    if isinstance(node.stage, Select):
+        rows = sliced(node.stage, node.sources)
+        return rows or moves(node.stage, node.sources, sizes)
     if isinstance(node.stage, MOVES):
         return moves(node.stage, node.sources, sizes)
     if isinstance(node.stage, Resize):

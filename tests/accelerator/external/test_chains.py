@@ -148,3 +148,13 @@ def test_a_band_a_row_short_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     b, network = bottlenecks()
     program = compile_external(network, SMALL)
     assert any(different(b, network, program).values())
+
+
+def test_slices_of_maps_beyond_the_buffer_go_row_by_row() -> None:
+    b = Builder((20, 31, 24), seed=5)
+    x = b.convolution("image", 20, 1)
+    x = b.select(x, list(range(20)), list(range(1, 31, 2)), list(range(0, 24, 3)))
+    network = b.network(b.convolution(x, 9, 1))
+    words = 3 * 31 * 24
+    assert words > SMALL.map_words
+    assert not any(different(b, network, compile_external(network, SMALL)).values())
