@@ -334,12 +334,13 @@ class Cut:
         """What all bands of each run take."""
         efforts = []
         for run in self.chain.runs:
-            effort = Effort()
-            for rows, count in self._samples:
-                for work in run:
-                    if made := rows.made[work.name]:
-                        effort += work.cost(len(made)) * count
-            efforts.append(effort)
+            parts = [
+                (work.cost(len(made)), count)
+                for rows, count in self._samples
+                for work in run
+                if (made := rows.made[work.name])
+            ]
+            efforts.append(Effort.sum(parts))
         return efforts
 
     @cached_property

@@ -81,11 +81,16 @@ class Homes:
     def place(self, cut: Cut, spills: Sequence[str], limit: int) -> Placement | None:
         """Return how a chain is done in ``limit`` words; None where it has no place."""
         held = {name: place for name, place in self.near.items() if name not in spills}
+        wanted = list(self._wanted(cut, held))
+        taken = sum(size for _, size in held.values())
+        taken += sum(cut.chain.made[name].words for name in cut.near)
+        if taken + sum(shape.count * shape.words for _, shape in wanted) > limit:
+            return None
         memory = MapMemory(held=held)
         targets, slots = {}, {}
         for name in sorted(cut.near):
             targets[name] = memory.put(name, cut.chain.made[name].words)
-        for name, shape in self._wanted(cut, held):
+        for name, shape in wanted:
             beside = any(work.beside for work in cut.chain.users.get(name, ()))
             slots[name] = tuple(
                 memory.put_last(f"{name} {n}", shape.words, limit)

@@ -42,6 +42,17 @@ class Effort(NamedTuple):
     def __add__(self, other: "Effort") -> "Effort":  # type: ignore[override]  # not a tuple's
         return Effort(*(a + b for a, b in zip(self, other, strict=True)))
 
+    @classmethod
+    def sum(cls, parts: Sequence[tuple["Effort", int]]) -> "Effort":
+        """Return what parts take of which each is there so many times."""
+        cycles = beside = weights = descriptors = 0
+        for one, count in parts:
+            cycles += one.cycles * count
+            beside += one.beside * count
+            weights += one.weights * count
+            descriptors += one.descriptors * count
+        return cls(cycles, beside, weights, descriptors)
+
     def __mul__(self, count: int) -> "Effort":  # type: ignore[override]  # not a tuple's
         return Effort(*(value * count for value in self))
 
