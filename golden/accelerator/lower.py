@@ -221,7 +221,7 @@ class Lowering:
         """Return a tile of outputs of sums."""
         size = self._sizes.tile
         outputs = slice(tile * size, min((tile + 1) * size, len(sums.start)))
-        parts = [self._part(term, outputs, tile) for term in sums.terms]
+        parts = [self._part(term, outputs, tile) for term in _used(sums.terms, outputs)]
         constant = np.zeros(size, np.int64)
         for part in parts:
             constant = (constant << RAISED_BITS if part.raised else constant) + part.constant
@@ -482,6 +482,14 @@ class Lowering:
             low=sums.clip.low,
             high=sums.clip.high,
         )
+
+
+def _used(terms: Sequence[Term], outputs: slice) -> Sequence[Term]:
+    """Return those of some terms that add something to some outputs: one at least."""
+    if len(terms) == 1:
+        return terms
+    used = [one for one in terms if one.raised or one.gain or one.weight[outputs].any()]
+    return used or terms[:1]
 
 
 def _narrowed(multiplier: Integers, shift: Integers, bits: int) -> tuple[Integers, Integers]:

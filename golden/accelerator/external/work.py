@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.depthwise import groups_of
 from golden.accelerator.lower import Lowered
@@ -205,7 +207,7 @@ class Work:
         for term in terms:
             w = term.windows
             taps = w.kernel_rows * w.kernel_columns if w.largest else term.weight[0, 0].size
-            deep = 1 if term.apart else tiles(term.weight.shape[1], sizes.tile)
+            deep = self._depth(term)
             passes = taps * deep
             each = 0 if term.gain else 1 if term.apart else sizes.tile
             cycles += max(positions * passes, bands * (sizes.tile + 1) * passes)
@@ -213,6 +215,25 @@ class Work:
             descriptors += bands * (1 if term.gain is None else 2)
         cycles = max(cycles, positions * sizes.parts) + descriptors * _BEGIN
         return Effort(cycles, 0, weights, descriptors)
+
+    def _depth(self, term: Term) -> int:
+        """Return how many tiles of inputs a tile of outputs takes, about."""
+        if term.apart:
+            return 1
+        known = self._depths.get(id(term))
+        if known is None:
+            tile = self.sizes.tile
+            used = np.abs(term.weight).max(axis=(2, 3))
+            spans = []
+            for first in range(0, len(used), tile):
+                inputs = np.flatnonzero(used[first : first + tile].any(axis=0)) // tile
+                spans.append(int(inputs[-1] - inputs[0]) + 1 if inputs.size else 0)
+            known = self._depths[id(term)] = max(1, round(sum(spans) / len(spans)))
+        return known
+
+    @cached_property
+    def _depths(self) -> dict[int, int]:
+        return {}
 
     def _sliding(self, rows: int) -> Effort:
         """Return what the depthwise unit takes for so many rows: it reads columns of windows."""

@@ -14,7 +14,7 @@ from golden.accelerator.descriptor import Windows
 from golden.accelerator.operators.sums import ONE, SMALL, Sums, Term, zeros
 from golden.accelerator.sizes import Sizes
 from golden.matrix.design import tiles
-from golden.network.move import Select
+from golden.network.move import Concatenate, Select
 from golden.network.operator import Operator
 from golden.numbers.interval import Integers, Interval
 
@@ -98,31 +98,51 @@ class Moves:
 
 
 def sliced(op: Select, names: tuple[str, ...]) -> Sums | None:
-    """Return evenly spaced rows and columns of all channels as windows, which go row by row.
+    """Return evenly spaced rows and columns of channels in a row as windows, made row by row.
 
     None where they are something else.
     """
-    data = op.takes[0]
     starts, steps = [], []
-    for places in (op.rows, op.columns):
+    for places in (op.channels, op.rows, op.columns):
         step = int(places[1] - places[0]) if len(places) > 1 else 1
         if step < 1 or np.any(np.diff(places) != step):
             return None
         starts.append(int(places[0]))
         steps.append(step)
-    if not np.array_equal(op.channels, np.arange(data.channels)):
+    if steps[0] > 1:
         return None
-    windows = Windows(row=starts[0], column=starts[1], row_stride=steps[0], column_stride=steps[1])
-    term = Term(names[0], np.ones((data.channels, 1, 1, 1), np.int64), windows, apart=True)
+    windows = Windows(row=starts[1], column=starts[2], row_stride=steps[1], column_stride=steps[2])
+    return _still(op, [_chosen(names[0], op.takes[0].channels, op.channels, windows)])
+
+
+def stacked(op: Concatenate, names: tuple[str, ...]) -> Sums | None:
+    """Return channels behind each other as a term each, made row by row; None along a side."""
+    if op.axis:
+        return None
+    begins = np.cumsum([0, *(data.channels for data in op.takes)])
+    terms = []
+    for name, data, begin in zip(names, op.takes, begins, strict=False):
+        which = np.arange(op.gives.channels) - begin
+        terms.append(_chosen(name, data.channels, which, Windows()))
+    return _still(op, terms)
+
+
+def _chosen(name: str, count: int, which: Integers, windows: Windows) -> Term:
+    """Return the term of those channels of ``count`` that there are."""
+    if np.array_equal(which, np.arange(count)):
+        return Term(name, np.ones((count, 1, 1, 1), np.int64), windows, apart=True)
+    weight = (which[:, None] == np.arange(count)).astype(np.int64)
+    return Term(name, weight[..., None, None], windows)
+
+
+def _still(op: Operator, terms: Sequence[Term]) -> Sums:
     gives = op.gives
-    return Sums((term,), zeros(gives.channels), ONE, gives.range, gives.zero_point)
+    return Sums(tuple(terms), zeros(gives.channels), ONE, gives.range, gives.zero_point)
 
 
 def moves(op: Operator, names: tuple[str, ...], sizes: Sizes) -> Moves:
     """Return what an operator does that only moves samples."""
-    gives = op.gives
-    still = Sums((), zeros(gives.channels), ONE, gives.range, gives.zero_point)
-    return Moves(tuple(_moves(op, names, sizes)), still)
+    return Moves(tuple(_moves(op, names, sizes)), _still(op, ()))
 
 
 def _moves(op: Operator, names: tuple[str, ...], sizes: Sizes) -> Iterator[Move]:

@@ -8,7 +8,7 @@ from golden.accelerator.operators.arithmetic import add, multiply
 from golden.accelerator.operators.constant import constant
 from golden.accelerator.operators.kernels import circular, convolution
 from golden.accelerator.operators.layer_norm import Normal, layer_norm
-from golden.accelerator.operators.move import Moves, moves, sliced
+from golden.accelerator.operators.move import Moves, moves, sliced, stacked
 from golden.accelerator.operators.pointwise import pointwise
 from golden.accelerator.operators.pool import average, maximum
 from golden.accelerator.operators.resize import resize
@@ -37,8 +37,13 @@ SUMS: Mapping[type, Callable[[Any, tuple[str, ...]], Sums]] = {
     Constant: constant,
 }
 """What operators are as sums of products."""
-MOVES = (Concatenate, Arrange)
+MOVES = (Select, Concatenate, Arrange)
 """What only moves samples."""
+_ROW_BY_ROW: Mapping[type, Callable[[Any, tuple[str, ...]], Sums | None]] = {
+    Select: sliced,
+    Concatenate: stacked,
+}
+"""Those that may be sums."""
 
 
 def lower(node: Node, sizes: Sizes) -> Sums | Moves | Normal:
@@ -49,11 +54,10 @@ def lower(node: Node, sizes: Sizes) -> Sums | Moves | Normal:
     ParameterError
         Where the accelerator does not do it.
     """
-    if isinstance(node.stage, Select):
-        rows = sliced(node.stage, node.sources)
-        return rows or moves(node.stage, node.sources, sizes)
     if isinstance(node.stage, MOVES):
-        return moves(node.stage, node.sources, sizes)
+        row_by_row = _ROW_BY_ROW.get(type(node.stage))
+        sums = row_by_row(node.stage, node.sources) if row_by_row else None
+        return sums or moves(node.stage, node.sources, sizes)
     if isinstance(node.stage, Resize):
         return resize(node.stage, node.sources, sizes)
     if isinstance(node.stage, LayerNorm):
