@@ -23,8 +23,15 @@ def _mutants() -> Part:
     return Mutants()
 
 
+def _upsets() -> Part:
+    from sim.campaign.faults.upsets import Upsets
+
+    return Upsets()
+
+
 PARTS: dict[str, Callable[[], Part]] = {
     "fuzz": _fuzz,
     "unknown": _unknown,
     "mutants": _mutants,
+    "upsets": _upsets,
 }

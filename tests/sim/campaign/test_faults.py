@@ -4,8 +4,9 @@ import pytest
 
 from sim.campaign.faults.mutants import survivors
 from sim.campaign.faults.netlist import module_of
-from sim.campaign.faults.run import Subject
+from sim.campaign.faults.run import Subject, Verdict
 from sim.campaign.faults.tops import top_of
+from sim.campaign.faults.upsets import HANG, LASTING, MASKED, PASSING, class_of
 
 
 @pytest.mark.bench
@@ -18,3 +19,17 @@ def test_mutants_are_told() -> None:
 
 def test_mutants_are_named_by_their_module() -> None:
     assert module_of("mutate -mode inv -module engine__core -cell $add$1 -port A") == "engine__core"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [
+        (Verdict("right", 0, 0, -1, False), MASKED),
+        (Verdict("value", 3, 2, 59, False), PASSING),
+        (Verdict("value", 3, 9, 60, False), LASTING),
+        (Verdict("missing", 3, 1, 89, False), LASTING),
+        (Verdict("value", 3, 9, 20, True), HANG),
+    ],
+)
+def test_upsets_are_told_apart_by_the_last_third(verdict: Verdict, expected: str) -> None:
+    assert class_of(verdict, 90) == expected
