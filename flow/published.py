@@ -1,5 +1,6 @@
 """`docs/published.md`: published networks on one accelerator, from what was simulated of them."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,8 +8,14 @@ from typing import Any
 
 from golden.accelerator.abilities import ALL
 from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.sizes import Sizes
 from golden.inputs.read import read_json
+from golden.network.circular import Circular
+from golden.network.network import Network
+from hw.accelerator.external.generate import multipliers_of
+from hw.accelerator.external.layers import LayerCycles, done_in, predicted
+from hw.accelerator.external.timing import MemoryPace
 
 FIGURES = Path(__file__).resolve().parents[1] / "docs" / "published.json"
 """What `scripts/soak_published.py` measured."""
@@ -76,27 +83,28 @@ at 85 % of its peak where the clock is 150 MHz (`python scripts/soak_published.p
 EfficientNet-Lite0 and the directions of texts are trained, others have random parameters, which no
 cycle depends on. Every word that was written to the buffer of maps was compared with the program's
 model, and what comes out with the network's: *differ* counts samples. *Predicted* are the cycles
-that `hw.build` says; *waiting* is what the accelerator itself counts as waiting for memory. ParC is
-the share of cycles of layers that are circular. Frames a second are at 150 MHz, which is given: the
-accelerator was not placed at it.
+that `hw.build` says, all that there is where a frame was not simulated; *waiting* is what the
+accelerator itself counts as waiting for memory. ParC is the share of cycles of layers in which ParC
+is done, where it was counted. Frames a second are at 150 MHz, which is given: the accelerator was
+not placed at it. The script does ten networks at three sizes each; here is what was done so far.
 
-## Simulated
+## Frames
 """
 _BESIDE = """
 ## Beside published accelerators
 
 MobileNetV2 at 224 x 224, batch 1. What this table cannot tell:
 
-- Peers' figures are those of their papers, as surveyed, and were measured on boards; ours are
-  cycles of a simulation at a clock that is given.
+- Peers' figures are those of their papers, as surveyed, most of them measured on boards; ours are
+  cycles, simulated or predicted as the line says, at a clock that is given.
 - A DSP48E2 and a block of an Arria 10 do two products of 8 bits in one, a MULT18X18D one of 18;
   two products a multiplier are made here by pairs (docs/accelerator.md). Each block counts as one.
-- Jiang keeps all maps and weights inside (a ZCU102, 8 bits), one network a bitstream; Bai has 16
-  bits. Here weights come from memory, and the network is a program.
+- Jiang's (a ZCU102, 8 bits) is a dataflow made for one network; Bai's (an Arria 10) has 16 bits.
+  Here the network is a program, and its weights come from memory.
 - The clock of a peer is what its two figures come to: {products:,} products a frame.
 """
 _FRAME_COLUMNS = (
-    *("network", "size", "products", "cycles", "predicted", "waiting", "MB read", "MB written"),
+    *("network", "size", "products", "predicted", "cycles", "waiting", "MB read", "MB written"),
     *("products a multiplier and cycle", "frames/s", "ParC", "limited by", "differ"),
 )
 _PEER_COLUMNS = (
@@ -116,6 +124,46 @@ def options() -> list[str]:
     }
     words = [(f"--{name.replace('_', '-')}", str(value)) for name, value in given.items()]
     return ["--memory", "axi", *(word for pair in words for word in pair)]
+
+
+def foreseen(
+    network: Network, program: ExternalProgram, pace: MemoryPace
+) -> tuple[Frame, list[LayerCycles]]:
+    """Return what is known of a frame before it is simulated, and of its layers.
+
+    Parameters
+    ----------
+    network, program
+        Which, and compiled for `CAPACITY`.
+    pace
+        Of memory.
+    """
+    cycles, layers = predicted(network, program, pace)
+    return {
+        "multipliers": multipliers_of(program.capacity),
+        "products": network.products,
+        "predicted": cycles,
+        "read_bytes": program.read_bytes,
+        "written_bytes": program.written_bytes,
+        "descriptors": len(program.descriptors),
+        "samples": sum(math.prod(data.shape) for data in network.maps.values()),
+        **spent(network, {layer.name: layer.cycles for layer in layers}, layers),
+    }, layers
+
+
+def spent(
+    network: Network, cycles: Mapping[str, int], layers: Sequence[LayerCycles]
+) -> dict[str, Any]:
+    """Return what the cycles of each layer went to: to ParC, and to what limits them."""
+    limits: dict[str, int] = {}
+    for layer in layers:
+        limits[layer.limit] = limits.get(layer.limit, 0) + cycles[layer.name]
+    circular = (name for name, one in network.operators.items() if one.kind == Circular.kind)
+    done = {done_in(network, name, cycles) for name in circular}
+    return {
+        "circular_cycles": sum(cycles[name] for name in done),
+        "limits": dict(sorted(limits.items(), key=lambda item: -item[1])),
+    }
 
 
 def read_frames() -> list[Frame]:
@@ -140,9 +188,15 @@ def _table(columns: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[st
         yield f"| {' | '.join(row)} |"
 
 
+def cycles_of(one: Frame) -> int:
+    """Return a frame's cycles: simulated, or else predicted."""
+    cycles: int = one.get("cycles", one["predicted"])
+    return cycles
+
+
 def _use(one: Frame) -> float:
     """Return products a multiplier and cycle."""
-    use: float = one["products"] / (one["cycles"] * one["multipliers"])
+    use: float = one["products"] / (cycles_of(one) * one["multipliers"])
     return use
 
 
@@ -150,26 +204,30 @@ def _frame_row(one: Frame) -> Sequence[str]:
     if "refused" in one:
         empty = [""] * (len(_FRAME_COLUMNS) - 3)
         return one["network"], one["size"], *empty, one["refused"]
-    limits = [f"{name} {cycles / one['cycles']:.0%}" for name, cycles in one["limits"].items()]
-    circular = one["circular_cycles"]
+    cycles, circular = cycles_of(one), one.get("circular_cycles")
+    limits = [f"{name} {share / cycles:.0%}" for name, share in one["limits"].items()]
+    simulated = [f"{one[key]:,}" if key in one else "-" for key in ("cycles", "waiting")]
+    differ = f"{one['mismatches']} of {one['samples']:,}" if "cycles" in one else "-"
     return (
         one["network"],
         one["size"].replace("x", " x "),
-        *(f"{one[key]:,}" for key in ("products", "cycles", "predicted", "waiting")),
+        *(f"{one[key]:,}" for key in ("products", "predicted")),
+        *simulated,
         *(f"{one[key] / 1e6:.2f}" for key in ("read_bytes", "written_bytes")),
         f"{_use(one):.2f}",
-        f"{CLOCK / one['cycles']:,.1f}",
-        f"{circular / one['cycles']:.1%}" if circular else "-",
+        f"{CLOCK / cycles:,.1f}",
+        f"{circular / cycles:.1%}" if circular else "-",
         ", ".join(limits[:2]),
-        f"{one['mismatches']} of {one['samples']:,}",
+        differ,
     )
 
 
 def _beside(frames: Sequence[Frame]) -> Iterator[Sequence[str]]:
     for one in frames:
         if one["network"] == "mobilenetv2" and one["size"] == "224x224":
-            fps = CLOCK / one["cycles"] / one["multipliers"]
-            yield "this, simulated", *_rates(fps, _use(one), CLOCK)
+            fps = CLOCK / cycles_of(one) / one["multipliers"]
+            how = "simulated" if "cycles" in one else "predicted"
+            yield f"this, {how}", *_rates(fps, _use(one), CLOCK)
     for peer in PEERS:
         yield peer.name, *_rates(peer.fps, peer.products, peer.clock)
 

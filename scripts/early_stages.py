@@ -4,10 +4,12 @@ Networks with every depthwise layer replaced are converted, compiled for the acc
 docs/published.md, and their cycles predicted, beside those of the networks as they are.
 """
 
+import json
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from flow.converted import converted
 from flow.early import cost_rows, costs, plot
-from flow.published import CAPACITY, CLOCK
+from flow.published import CAPACITY, CLOCK, foreseen
 from golden.accelerator.external.compile import compile_external
 from golden.inputs.errors import ParameterError
-from hw.accelerator.external.layers import predicted
+from golden.network.circular import Circular
 from hw.accelerator.external.timing import MemoryPace
 from hw.emit.files import write_files
 from nets import zoo
@@ -26,12 +28,11 @@ from nets.settle import images
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "early"
-PAIRS = (
-    (zoo.mobilenetv2, zoo.mobilenetv2_parc, zoo.mobilenetv2_all_parc),
-    (zoo.convnext_xt, zoo.convnext_xt_parc, zoo.convnext_xt_all_parc),
-)
-"""Without ParC, with it where it was published, and with it everywhere."""
-SIZES = (224, 112)
+NETWORKS = {
+    (zoo.mobilenetv2, zoo.mobilenetv2_parc, zoo.mobilenetv2_all_parc): (224, 112, 64),
+    (zoo.convnext_xt, zoo.convnext_xt_parc, zoo.convnext_xt_all_parc): (224, 112),
+}
+"""Without ParC, with it where it was published, and with it everywhere; sizes of images."""
 _PACE = MemoryPace(40, 9.1)
 _COLUMNS = ("network", "size", "products", "cycles", "of them ParC", "frames/s", "with an engine")
 
@@ -56,7 +57,7 @@ options, kernels loaded), by the array and by the depthwise unit of the accelera
   look-up tables that docs/benchmarks.md says.
 - A direct engine's chain takes half a multiplier a tap and sample, a transform's logarithm hardly
   grows, and modulo 2^b + 1 only the products of spectra take multipliers: from 14 samples on the
-  fast ones are cheaper in multipliers, from 56 and 112 on in LUTs too.
+  fast ones are cheaper in multipliers; in LUTs too fft is from 56 on, Fermat at 224.
 
 ## Whole networks
 
@@ -69,29 +70,39 @@ does ParC's samples one after the other while nothing else is done; it is not bu
 _LANES = 4
 
 
-def row(name: str, size: int) -> Sequence[str]:
+def _place(name: str, size: int) -> Path:
+    return FOLDER / f"{name}_{size}.json"
+
+
+def kept(name: str, size: int) -> dict[str, Any]:
+    """Return what is foreseen of a network, found unless it was before."""
+    path = _place(name, size)
+    if not path.exists():
+        shown = images((size, size), 2).numpy()
+        network = converted(FOLDER / f"{name}_{size}", f"nets.zoo:{name}", shown)
+        found: dict[str, Any] = {"name": name, "size": size, "products": network.products}
+        operators = network.operators
+        circular = (n for n, one in operators.items() if one.kind == Circular.kind)
+        found["circular_samples"] = sum(math.prod(network.maps[n].shape) for n in circular)
+        try:
+            program = compile_external(network, CAPACITY, packs=True)
+            found |= foreseen(network, program, _PACE)[0]
+        except ParameterError as refused:
+            found["refused"] = str(refused)
+        path.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    kept_before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return kept_before
+
+
+def row(one: Mapping[str, Any]) -> Sequence[str]:
     """Return a network's line of the table, or why the compiler has none."""
-    shown = images((size, size), 2).numpy()
-    network = converted(FOLDER / f"{name}_{size}", f"nets.zoo:{name}", shown)
-    square = f"{size} x {size}"
-    try:
-        program = compile_external(network, CAPACITY, packs=True)
-    except ParameterError as refused:
-        return name, square, f"{network.products:,}", f"refused: {refused}", "", "", ""
-    cycles, layers = predicted(network, program, _PACE)
-    operators = network.operators
-    circular = {n for n, operator in operators.items() if operator.kind == "circular"}
-    taken = sum(layer.cycles for layer in layers if layer.name in circular)
-    samples = sum(math.prod(network.maps[n].shape) for n in circular)
-    left = cycles - taken + samples // _LANES
-    return (
-        name,
-        square,
-        *(f"{number:,}" for number in (network.products, cycles)),
-        f"{taken / cycles:.0%}",
-        f"{CLOCK / cycles:,.1f}",
-        f"{left:,}" if circular else "-",
-    )
+    name, size, products = one["name"], f"{one['size']} x {one['size']}", f"{one['products']:,}"
+    if "refused" in one:
+        return name, size, products, f"refused: {one['refused']}", "", "", ""
+    cycles, taken = one["predicted"], one.get("circular_cycles")
+    left = f"{cycles - taken + one['circular_samples'] // _LANES:,}" if taken else "-"
+    share, speed = f"{taken / cycles:.0%}" if taken else "-", f"{CLOCK / cycles:,.1f}"
+    return name, size, products, f"{cycles:,}", share, speed, left
 
 
 def _table(rows: Iterator[Sequence[str]]) -> str:
@@ -100,22 +111,24 @@ def _table(rows: Iterator[Sequence[str]]) -> str:
     return "\n".join([*lines, *(f"| {' | '.join(one)} |" for one in rows)])
 
 
-def networks() -> Iterator[Sequence[str]]:
-    """Yield the table of networks, heads first."""
+def networks(*, again: bool) -> Iterator[Sequence[str]]:
+    """Yield the table of networks, heads first; if ``again``, of those that are kept."""
     yield _COLUMNS
-    for factories in PAIRS:
-        for size in SIZES:
+    for factories, sizes in NETWORKS.items():
+        for size in sizes:
             for factory in factories:
-                click.echo(f"{factory.__name__} {size}")
-                yield row(factory.__name__, size)
+                name = factory.__name__
+                if not again or _place(name, size).exists():
+                    yield row(kept(name, size))
 
 
 @click.command()
-def main() -> None:
+@click.option("--again", is_flag=True, help="Only write anew what is kept.")
+def main(again: bool) -> None:
     """Write docs/early-stages.md and its plot."""
     found = costs()
     head = _HEAD.replace("{costs}", _table(cost_rows(found))).replace("{lanes}", str(_LANES))
-    text = f"{head}\n{_table(networks())}\n"
+    text = f"{head}\n{_table(networks(again=again))}\n"
     files = {"early-stages.md": text.encode(), "early-stages.svg": plot(found)}
     write_files(files, ROOT / "docs")
 

@@ -46,6 +46,9 @@ _HEAD = f"""# Networks
 
 <!-- Written by scripts/networks.py. -->
 
+Whole networks on one accelerator: [published.md](published.md); ParC in all of their layers:
+[early-stages.md](early-stages.md).
+
 What the planner makes of the ParC layers of published networks, the other layers left out:
 
     python -m hw.plan parcnet-s --device lfe5u-85f-6 --clock 150 --fps 30 -o build/plan

@@ -10,7 +10,6 @@ docs/networks.md are written with ``--figures``.
 import hashlib
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,14 +23,11 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from flow.converted import Images, converted
-from flow.published import FIGURES, NAME, options
+from flow.published import CAPACITY, FIGURES, NAME, Frame, foreseen, options, spent
 from golden.accelerator.external.compile import compile_external
 from golden.network.files import CONFIG
 from golden.network.network import Network
 from hw import build
-from hw.accelerator.built import capacity_of
-from hw.accelerator.external.generate import multipliers_of
-from hw.accelerator.external.layers import predicted
 from hw.accelerator.external.timing import MemoryPace
 from hw.command import table
 from hw.emit.product import Built, load_product
@@ -161,59 +157,48 @@ def accelerator() -> Built:
     return load_product(manifest)
 
 
-def frame(product: Built, network: Network, image: Images, memory: str) -> dict[str, Any]:
+def frame(
+    product: Built, network: Network, image: Images, memory: str, *, simulate: bool
+) -> dict[str, Any]:
     """Return what comes of a frame: cycles, traffic, what differs."""
-    capacity = capacity_of(product.manifest)
-    program = compile_external(network, capacity, packs=True)
+    program = compile_external(network, CAPACITY, packs=True)
     model = parse_memory(memory)
-    pace = MemoryPace(model.latency, model.thousandths / 1000)
-    cycles, layers = predicted(network, program, pace)
-    entries = [layer.described(multipliers_of(capacity)) for layer in layers]
+    known, layers = foreseen(network, program, MemoryPace(model.latency, model.thousandths / 1000))
+    found = {**known, "memory": memory, "program": hashlib.sha256(program.image).hexdigest()[:16]}
+    if not simulate:
+        return found
+    entries = [layer.described(known["multipliers"]) for layer in layers]
     request = RunOptions(layers=True, memory=model)
-    began = time.monotonic()
     run = Outside(product, network, program, {"layers": entries}, CACHE, request)
-    with click.progressbar(length=cycles, label="running", file=sys.stderr) as bar:
+    with click.progressbar(length=known["predicted"], label="running", file=sys.stderr) as bar:
         (ran,) = run.run(image.astype(np.float64), bar.update)
-    measured = [{**one, "measured": ran.layers[one["name"]]} for one in entries]
-    circular = sum(
-        one["measured"]
-        for one in measured
-        if one["name"] in network.operators and network.operators[one["name"]].kind == "circular"
-    )
     return {
-        "memory": memory,
-        "multipliers": multipliers_of(capacity),
-        "products": network.products,
+        **found,
         "cycles": ran.cycles,
-        "predicted": cycles,
         "waiting": ran.waiting,
         "read_bytes": ran.read_bytes,
         "written_bytes": ran.written_bytes,
-        "circular_cycles": circular,
-        "descriptors": len(program.descriptors),
-        "samples": sum(data.channels * data.height * data.width for data in network.maps.values()),
+        **spent(network, ran.layers, layers),
         "mismatches": sum(ran.different.values()),
         "class": ran.chosen,
-        "program": hashlib.sha256(program.image).hexdigest()[:16],
-        "seconds": round(time.monotonic() - began),
-        "layers": measured,
+        "layers": [{**one, "measured": ran.layers[one["name"]]} for one in entries],
     }
 
 
-def kept(name: str, place: str, memory: str) -> dict[str, Any]:
-    """Return what comes of a network's frame, simulated unless it was before."""
+def kept(name: str, place: str, memory: str, *, simulate: bool) -> dict[str, Any]:
+    """Return what comes of a network's frame, unless it was before."""
     size = NETWORKS[name].sizes()[place]
     product = accelerator()
     digest = hashlib.sha256(product.sources[f"{NAME}.v"]).hexdigest()[:16]
     path = FOLDER / "frames" / f"{name}_{_told(size)}_{memory}.json"
     if path.exists():
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if found["verilog"] == digest:
+        if found["verilog"] == digest and ("cycles" in found or not simulate):
             return found
     click.echo(f"{name}, {_told(size)}, {memory}")
     network, image = integers(name, size)
     found = {"network": name, "size": _told(size), "place": place, "verilog": digest}
-    found |= frame(product, network, image, memory)
+    found |= frame(product, network, image, memory, simulate=simulate)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text(json.dumps(found, indent=1), encoding="utf-8")
@@ -221,41 +206,34 @@ def kept(name: str, place: str, memory: str) -> dict[str, Any]:
     return found
 
 
-def rows(frames: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
+def rows(frames: Sequence[Frame]) -> Iterator[list[str]]:
     """Yield the table of frames."""
-    yield ["network", "cycles", "predicted", "waiting", "MB", "a multiplier and cycle", "differ"]
+    yield ["network", "predicted", "cycles", "waiting", "differ"]
     for one in frames:
-        moved = (one["read_bytes"] + one["written_bytes"]) / 1e6
-        use = one["products"] / (one["cycles"] * one["multipliers"])
-        numbers = [f"{one[key]:,}" for key in ("cycles", "predicted", "waiting")]
         name = f"{one['network']} {one['size']}"
-        yield [name, *numbers, f"{moved:.2f}", f"{use:.2f}", str(one["mismatches"])]
-
-
-def _summed(one: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a frame's figures without its layers', but what limits them."""
-    limits: dict[str, int] = {}
-    for layer in one["layers"]:
-        limits[layer["limit"]] = limits.get(layer["limit"], 0) + layer["measured"]
-    left = {key: value for key, value in one.items() if key not in ("layers", "seconds")}
-    return left | {"limits": dict(sorted(limits.items(), key=lambda item: -item[1]))}
+        keys = ("predicted", "cycles", "waiting", "mismatches")
+        yield [name, *(f"{one[key]:,}" if key in one else "-" for key in keys)]
 
 
 @click.command()
 @click.option("--network", "names", multiple=True, type=click.Choice(list(NETWORKS)))
 @click.option("--at", multiple=True, type=click.Choice(PLACES), help="Which sizes.  [all]")
 @click.option("--memory", default="40,9.1", show_default=True, help="As hw.run has it.")
+@click.option("--foresee", is_flag=True, help="Only predict.")
 @click.option("--figures", is_flag=True, help=f"Write {FIGURES.name} in docs.")
-def main(names: Sequence[str], at: Sequence[str], memory: str, figures: bool) -> None:
+def main(
+    names: Sequence[str], at: Sequence[str], memory: str, foresee: bool, figures: bool
+) -> None:
     """Simulate a frame of each network at each size; exit where a sample differs."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    one_frame = partial(kept, memory=memory)
+    one_frame = partial(kept, memory=memory, simulate=not foresee)
     frames = [one_frame(name, place) for place in at or PLACES for name in names or NETWORKS]
     click.echo(table(list(rows(frames))))
     if figures:
-        text = json.dumps({"frames": [_summed(one) for one in frames]}, indent=1)
+        told = [{key: one[key] for key in one if key != "layers"} for one in frames]
+        text = json.dumps({"frames": told}, indent=1)
         FIGURES.write_text(text + "\n", encoding="utf-8")
-    if any(one["mismatches"] for one in frames):
+    if any(one.get("mismatches") for one in frames):
         sys.exit(1)
 
 

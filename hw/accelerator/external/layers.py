@@ -81,7 +81,7 @@ def layers_of(
     """
     layers = {name: LayerCycles(name) for name in dict.fromkeys(program.names)}
     for name, operator in network.operators.items():
-        layers[_done_in(network, name, layers)].products += operator.products
+        layers[done_in(network, name, layers)].products += operator.products
     rate = memory.rate or program.capacity.beat_bytes
     for number, (name, one) in enumerate(zip(program.names, program.descriptors, strict=True)):
         layer = layers[name]
@@ -124,7 +124,7 @@ def layer_rows(layers: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     return rows
 
 
-def _done_in(network: Network, name: str, layers: Mapping[str, LayerCycles]) -> str:
+def done_in(network: Network, name: str, layers: Mapping[str, object]) -> str:
     """Return the layer that an operator is done in: its own, or one behind it."""
     while name not in layers:
         name = network.users[name][0].name
