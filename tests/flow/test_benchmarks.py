@@ -15,8 +15,8 @@ from hw.measured.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-WRITTEN = {"benchmarks.md", "networks.md", "published.md"}
-"""By `make bench`, `scripts/networks.py` and `scripts/published.py`: figures are nowhere else."""
+WRITTEN = {"benchmarks.md", "early-stages.md", "networks.md", "published.md"}
+"""By `make bench`, and by scripts of their names: figures that are nowhere else."""
 FIGURE = re.compile(
     r"\d(?!\d) ?(LUTs?|LUT4s?|LUT4-equivalents|flip-flops|MHz|Msample/s)\b"
     r"|(?<! x )\b\d{2,} multipliers\b"
