@@ -35,7 +35,7 @@ def test_plan(
     capacity = Capacity(
         sizes=Sizes(tile=8, scalers=2, target="ecp5"), map_bytes=found["parameters"]["map_bytes"]
     )
-    cycles, layers = predicted(network, compile_external(network, capacity))
+    cycles, layers = predicted(network, compile_external(network, capacity, packs=True))
     assert found["cycles"] == cycles == sum(layer["cycles"] for layer in found["layers"])
     assert found["products"] == network.products == sum(layer.products for layer in layers)
     assert found["frames_per_second"] == pytest.approx(150e6 / cycles)

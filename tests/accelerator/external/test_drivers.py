@@ -64,9 +64,10 @@ def made(tmp_path_factory):
     options = [f"--{key.replace('_', '-')}={value}" for key, value in OPTIONS.items()]
     build_network(network, folder, "--single", *options)
     assert capacity_of(load_product(folder / f"{NAME}.json").manifest) == CAPACITY
-    program = compile_external(network, CAPACITY)
+    program = compile_external(network, CAPACITY, packs=True)
     assert program.scratch
-    frames = frames_as_bytes(builder.images(FRAMES, network), CAPACITY.sizes)
+    images = program.packing.maps(builder.images(FRAMES, network))
+    frames = frames_as_bytes(images, CAPACITY.sizes)
     return folder, frames, [program.run(frame) for frame in frames]
 
 
