@@ -10,10 +10,13 @@ from sim.campaign.part import Outcome
 
 NUMBER = 1000
 """Of mutants of a top."""
+_BEATS = 150
+"""Results of an experiment, at the least: more than a buffer and the way to it hold."""
 
 
-def experiments(subject: Subject, n_frames: int) -> list[Experiment]:
+def experiments(subject: Subject) -> list[Experiment]:
     """Return what the benches do: full pace in promised cycles, all paces, resets, wrong tlast."""
+    n_frames = 1 + -(-_BEATS // subject.beats_given(Experiment(subject.samples(1, 0))))
     made = [Experiment(subject.samples(n_frames, 0), timed=True)]
     made += [
         Experiment(subject.samples(n_frames, seed), stalls)
@@ -27,12 +30,10 @@ def experiments(subject: Subject, n_frames: int) -> list[Experiment]:
     return [*made, Experiment(subject.samples(n_frames, 9), (200, 200), misplaced=1)]
 
 
-def survivors(
-    subject: Subject, number: int, seed: int, n_frames: int
-) -> tuple[list[str], Counter[str]]:
+def survivors(subject: Subject, number: int, seed: int) -> tuple[list[str], Counter[str]]:
     """Return which of ``number`` mutants nothing tells, and how many each kind of failure told."""
     faulty = with_mutants(subject.verilog, subject.design.name, number, seed)
-    tried = experiments(subject, n_frames)
+    tried = experiments(subject)
     every = range(len(tried))
     for index, verdict in enumerate(
         subject.run(faulty, tried, ((0, e, ALWAYS) for e in every), goes_on=False)
@@ -65,7 +66,7 @@ class Mutants:
         """See `Part`."""
         top, number, seed = point.split()
         subject = Subject(top_of(top))
-        left, told = survivors(subject, int(number), int(seed), n_frames=4)
+        left, told = survivors(subject, int(number), int(seed))
         equivalent = [fault for fault in left if is_equivalent(subject.verilog, fault)]
         return {
             "mutants": int(number),

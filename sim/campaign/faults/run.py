@@ -24,7 +24,7 @@ from sim.stimulus import random_lines
 _SOURCE = Path(__file__).with_name("bench.cpp")
 ALWAYS = -1
 """In place of the cycle in which a fault strikes."""
-PACES = [(0, 0), (0, 0), (300, 0), (0, 500), (300, 300), (800, 100), (50, 900)]
+PACES = [(0, 0), (0, 0), (300, 0), (0, 500), (300, 300), (800, 100), (50, 900), (0, 980)]
 """Stalls of source and sink per mille."""
 RIGHT = "right"
 

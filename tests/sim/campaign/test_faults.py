@@ -11,7 +11,7 @@ from sim.campaign.faults.upsets import HANG, LASTING, MASKED, PASSING, class_of
 
 @pytest.mark.bench
 def test_mutants_are_told() -> None:
-    left, told = survivors(Subject(top_of("direct")), 60, 1, n_frames=4)
+    left, told = survivors(Subject(top_of("direct")), 60, 1)
     assert sum(told.values()) == 60 - len(left)
     assert len(left) <= 5
     assert {"value", "event", "last", "late"} <= told.keys()
