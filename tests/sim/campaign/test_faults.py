@@ -14,7 +14,7 @@ def test_mutants_are_told() -> None:
     left, told = survivors(Subject(top_of("direct")), 60, 1)
     assert sum(told.values()) == 60 - len(left)
     assert len(left) <= 5
-    assert {"value", "event", "last", "late"} <= told.keys()
+    assert {"value", "event", "last", "hang"} <= told.keys()
 
 
 def test_mutants_are_named_by_their_module() -> None:
