@@ -10,9 +10,8 @@ import numpy as np
 from flow.bitstream import board_device
 from flow.cache import Cache
 from flow.progress import progress
-from golden.accelerator.words import frames_of
 from golden.inputs.errors import check_range
-from hw.accelerator.built import network_of, sizes_of
+from hw.accelerator.built import external_program_of, network_of
 from hw.emit.files import write_files
 from hw.emit.product import load_product
 from hw.run import load_images
@@ -68,4 +67,4 @@ def _frames(manifest: Path, options: dict[str, Any]) -> list[bytes]:
     network = network_of(facts, manifest.parent)
     images, _ = load_images(options["images"], network)
     maps = network.quantize(images[: options["count"]].astype(np.float64))
-    return [(frame & 255).astype(np.uint8).tobytes() for frame in frames_of(maps, sizes_of(facts))]
+    return external_program_of(facts, network, manifest.parent, 0).frames(maps)

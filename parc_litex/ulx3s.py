@@ -25,6 +25,7 @@ N_STEPS = 4
 _TOP = "ulx3s"
 _ROM = 1 << 16
 _FAMILY = "ecp5"
+_COMMENTS = re.MULTILINE | re.DOTALL
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,9 @@ class Ulx3sSoC(BaseSoC):
             sys_clk_freq=CLOCK_MHZ * 1e6,
             l2_size=0,
             integrated_rom_size=_ROM,
+            # No time of day, nor in the BIOS, so that the same is built again.
             ident_version=False,
         )
-        # No time of day anywhere, so that the same is built again.
-        self.add_constant("CONFIG_BIOS_NO_BUILD_TIME")
         ParcAccelerator(self.platform, manifest).attach(self)  # as self.parc
 
 
@@ -91,11 +91,10 @@ def board_files(soc: Ulx3sSoC, out: Path, frames: Sequence[bytes] = ()) -> Board
     with tools_on_path():
         builder.build(build_name=_TOP, run=False)
     folder, accelerator = Path(builder.gateware_dir), soc.parc
-    # LiteX's comments have the time of day.
-    verilog = re.sub(rb"^//.*", b"", (folder / f"{_TOP}.v").read_bytes(), flags=re.MULTILINE)
-    sources = {f"{_TOP}.v": verilog}
-    for path, *_ in soc.platform.sources:
-        sources[Path(path).name] = Path(path).read_bytes()
+    sources = {Path(path).name: Path(path).read_bytes() for path, *_ in soc.platform.sources}
+    # LiteX's comments have the time of day, and are not in the same order each time.
+    verilog = (folder / f"{_TOP}.v").read_bytes()
+    sources[f"{_TOP}.v"] = re.sub(rb"^//[^\n]*|/\*.*?\*/", b"", verilog, flags=_COMMENTS)
     program = None
     if frames:
         does = classifying(accelerator.folder, accelerator.manifest, frames)

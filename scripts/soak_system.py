@@ -18,10 +18,9 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from golden.accelerator.words import frames_of
 from golden.inputs.read import read_arrays
 from golden.inputs.write import arrays_archive
-from hw.accelerator.built import external_program_of, network_of, sizes_of
+from hw.accelerator.built import external_program_of, network_of
 from hw.accelerator.external.driver import c_header
 from hw.accelerator.external.drivers import parc
 from hw.emit.product import Built, load_product
@@ -147,10 +146,8 @@ def main(
     network = network_of(facts, folder)
     arrays = read_arrays(images, "images")
     maps = network.quantize(arrays["x"][:count].astype(np.float64))
-    frames = [
-        (frame & 255).astype(np.uint8).tobytes() for frame in frames_of(maps, sizes_of(facts))
-    ]
     program = external_program_of(facts, network, folder, 0)
+    frames = program.frames(maps)
     expected = [program.run(frame) for frame in frames]
     assert in_c(product, folder, frames, cache) == 2 * expected
     click.echo(f"parc.c: {2 * count} outputs are the model's")

@@ -2,23 +2,23 @@
 
 import json
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
 
 pytest.importorskip("litex", reason="LiteX must be installed: make .venv/litex")
 
-from golden.accelerator.words import frames_of
 from golden.line.example import example_weights
 from golden.line.weights import check_weights
-from hw.accelerator.built import external_program_of, network_of, sizes_of
+from hw.accelerator.built import external_program_of, network_of
 from hw.build import run
 from hw.emit.manifest import design_of
 from hw.emit.product import load_product
 from hw.package.beats import field_beats
 from hw.package.vectors import known_lines
 from parc_hdl.command import run as parc
-from parc_litex import ParcAccelerator, ParcEngine
+from parc_litex import ParcAccelerator, ParcEngine, ulx3s
 from parc_litex.simulation import BEGINS, ENDS, simulate, simulate_engine
 from sim.runner import CACHE
 from tests.accelerator.networks import build_network, metaformer
@@ -34,12 +34,9 @@ def made(tmp_path_factory):
     builder, network = metaformer()
     build_network(network, folder, *OPTIONS, "--name=acc")
     manifest = json.loads((folder / "acc.json").read_text())
-    frames = [
-        (frame & 255).astype(np.uint8).tobytes()
-        for frame in frames_of(builder.images(2, network), sizes_of(manifest))
-    ]
     network = network_of(manifest, folder)
     program = external_program_of(manifest, network, folder, 0)
+    frames = program.frames(builder.images(2, network))
     return folder / "acc.json", frames, [program.run(frame) for frame in frames]
 
 
@@ -127,6 +124,21 @@ def test_what_is_no_build_is_refused(made, tmp_path):
     with pytest.raises(ValueError, match=r"^Manifest must be of hw.build network --memory axi, "):
         ParcAccelerator(platform, changed)
     assert platform.sources == []
+
+
+@needs_compiler
+def test_a_boards_files_are_the_same_again(made, tmp_path, monkeypatch):
+    """But for the BIOS, which takes a minute to compile."""
+    manifest, frames, _ = made
+    monkeypatch.setattr(ulx3s, "Builder", partial(ulx3s.Builder, compile_software=False))
+    first, second = (
+        ulx3s.board_files(ulx3s.Ulx3sSoC(manifest), tmp_path / name, frames)
+        for name in ("first", "second")
+    )
+    assert first == second
+    assert {"acc.v", "VexRiscv.v", "ulx3s.v"} <= first.product.sources.keys()
+    assert b'LOCATE COMP "sdram_clock"' in first.pins
+    assert len(first.program) > 1000
 
 
 def test_a_board_that_is_none_is_refused_in_a_line(made, capsys):
