@@ -3,6 +3,7 @@
 from amaranth.hdl import Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from golden.accelerator.external.capacity import Capacity
 from hw.accelerator.external.bus import (
@@ -52,15 +53,16 @@ class BurstSplitter(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         burst = self._capacity.burst
+        low = exact_log2(burst)
         address = Signal(self._capacity.beats_bits)
         left = Signal(self._capacity.beats_bits)
         length = Signal(LENGTH_BITS)
         sized = Signal()
         busy = Signal()
         ends = Signal()  # it is the block's last burst
-        to_end = Signal(range(burst + 1))
+        to_end = Signal(range(burst + 1))  # beats to the next multiple
+        fits = left <= to_end
         m.d.comb += [
-            to_end.eq(burst - (address & (burst - 1))),
             self.block.ready.eq(~busy),
             self.o.valid.eq(sized & ~self.halt),
             self.o.payload.address.eq(address),
@@ -69,19 +71,22 @@ class BurstSplitter(Component):
         with m.If(busy & ~sized):
             m.d.sync += [
                 sized.eq(1),
-                length.eq(Mux(left < to_end, left, to_end) - 1),
-                ends.eq(left <= to_end),
+                length.eq(Mux(fits, left[: len(to_end)], to_end) - 1),
+                ends.eq(fits),
             ]
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += [
                 sized.eq(0),
                 busy.eq(~ends),
-                address.eq(address + length + 1),
-                left.eq(left - length - 1),
+                # Where it goes on, it goes on at the next multiple.
+                address.eq((address[low:] + 1) << low),
+                left.eq(left - to_end),
+                to_end.eq(burst),
             ]
         with m.If(self.block.valid & self.block.ready):
             m.d.sync += [
                 address.eq(self.block.payload.address),
+                to_end.eq(burst - self.block.payload.address[:low]),
                 left.eq(self.block.payload.beats),
                 busy.eq(self.block.payload.beats != 0),
             ]
