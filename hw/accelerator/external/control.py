@@ -167,7 +167,8 @@ class Control(Component):
         self._state = state
         self._said = view(data.StructLayout(_HEADER), name="said")
         self._take(m)
-        self._waited = waited = Signal(range(_CLEARS + 1))  # in the state
+        waited = Signal(range(_CLEARS + 1))  # in the state
+        self._waited = waited
         self._checked = Signal()
         self._rests = Signal()  # the reset between frames ends
         self._regions(m)
