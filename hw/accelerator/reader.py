@@ -110,7 +110,8 @@ class Reader(Component):
         busy = Signal()
         step = Signal()
         # `begins` drives many registers; whether it may begin is known by one of its own.
-        self._begins = begins = Signal()
+        begins = Signal()
+        self._begins = begins
         occupied = Signal()
         m.d.sync += begins.eq(self.go)
         m.d.comb += [

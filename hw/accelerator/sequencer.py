@@ -157,7 +157,8 @@ class Sequencer(Component):
         pending = Signal(range(MOST_PENDING + 1))
         finishes = Signal()
         # Of a descriptor that has been there for a cycle; what it waits for once over stays over.
-        may, stands = Signal(), Signal()
+        may = Signal()
+        stands = Signal()
         written = (pending == 0) | (~read.waits & (pending != MOST_PENDING))
         m.d.sync += [may.eq(written & self._may(m, now)), stands.eq(held & ~self.go)]
         m.d.comb += [

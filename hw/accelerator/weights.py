@@ -85,7 +85,8 @@ class WeightsLoader(Component):
         step = Signal()
         left = Signal.like(self.told.last_pass, name="left")
         self._kind = Signal.like(self.told.weights, name="kind")
-        full, self._gains = Signal(), Signal()  # of the kind
+        full = Signal()  # of the kind
+        self._gains = Signal()  # likewise
         used = Signal()
         m.d.comb += [
             buffer.take.eq(step),

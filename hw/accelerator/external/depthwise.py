@@ -465,8 +465,12 @@ class DepthwiseUnit(Component):
         }
         group, row, column = loops = [Countdown(limit, name=n) for n, limit in limits.items()]
         until = Signal(len(apart.between))  # columns until a window ends
-        first_group, first_row, opens, closes = Signal(), Signal(), Signal(), Signal()
-        at_once, always = Signal(), Signal()  # no columns until the first, and until others
+        first_group = Signal()
+        first_row = Signal()
+        opens = Signal()
+        closes = Signal()
+        at_once = Signal()  # no columns until the first
+        always = Signal()  # nor until others
         self._fresh, self._opens, self._deeper = first_row, opens, ~group.last
         emits: Value = closes & first_group & row.last
         inner: Value = step

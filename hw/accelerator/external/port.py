@@ -186,7 +186,8 @@ class BurstWriter(Component):
         m.submodules.split = split = BurstSplitter(self._capacity)
         connect_streams(m, flipped(self.block), split.block)
         left = Signal(LENGTH_BITS + 1)  # beats of the burst whose address is out
-        some, last = Signal(), Signal()  # whether there are any, and a single one
+        some = Signal()  # there are any
+        last = Signal()  # there is a single one
         unanswered = Signal(range(MOST_WRITES + 1))
         begins = Signal()
         free = ~self.aw.valid | self.aw.ready

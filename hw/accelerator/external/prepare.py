@@ -168,7 +168,8 @@ class DescriptorCheck(Component):
         side, line = capacity.side_bits, capacity.map_bits + 1
         double = 2 * side + 2
         far = capacity.beats_bits + len(moves.last_block)
-        first, second = Signal(), Signal()  # products are begun
+        first = Signal()  # products are begun
+        second = Signal()
         again = second
         taps = Signal(double)
         pitch = one.pitch.as_unsigned()
@@ -214,7 +215,8 @@ class DescriptorCheck(Component):
                 product.b.eq(b),
                 product.start.eq(first & used),
             ]
-        self._done = done = Signal()  # not in the cycle after a start
+        done = Signal()  # not in the cycle after a start
+        self._done = done
         ended = (state == _State.SECOND) & done
         m.d.sync += [first.eq(state == _State.FIRST), second.eq(ended & ~brings)]
         all_done = Cat(*(product.done for product in self._products.values())).all()

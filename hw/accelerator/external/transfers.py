@@ -247,7 +247,9 @@ class Loads(Component):
         n_beats = max(capacity.step_beats, *counts.values())
         beats = Signal(capacity.data_bits * n_beats)  # the last one highest
         more, need = (Signal(range(n_beats), name=name) for name in ("more", "need"))
-        maps, tables, full = Signal(), Signal(), Signal()  # `full`: a word is there
+        maps = Signal()
+        tables = Signal()
+        full = Signal()  # a word is there
         m.submodules.byte = byte = Counter(capacity.beat_bytes)
         wrote = Signal()
         used = Signal()
