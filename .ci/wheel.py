@@ -30,7 +30,7 @@ BUILDS = (
 USERS = ("boards", "flow", "golden", "hw", "nets", "scripts", "sim", "tests")
 
 # Every module is imported, but those of extras that no environment here borrows.
-EXTRAS = ("litedram", "litex", "litex_boards", "migen")
+EXTRAS = ("dask", "distributed", "litedram", "litex", "litex_boards", "migen")
 
 WALK = f"""
 import importlib, pkgutil, sys
