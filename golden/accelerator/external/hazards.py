@@ -29,7 +29,7 @@ BESIDE = (*MOVES, Kind.DEPTHWISE)
 
 
 @dataclass(frozen=True)
-class _Access:
+class Access:
     """What a descriptor reads and writes, and whether it is the depthwise unit that does."""
 
     reads: tuple[Place, ...] = ()
@@ -37,12 +37,13 @@ class _Access:
     own: bool = False
 
 
-def _meet(some: Sequence[Place], others: Sequence[Place]) -> bool:
-    return any(
-        one[0] is other[0] and one[1] < other[2] and other[1] < one[2]
-        for one in some
-        for other in others
-    )
+def meet(some: Sequence[Place], others: Sequence[Place]) -> bool:
+    """Return whether any of ``some`` places have words in common with any of the others."""
+    for space, low, high in some:
+        for other, first, after in others:
+            if low < after and first < high and space is other:
+                return True
+    return False
 
 
 def _box(first: int, reaches: Sequence[int]) -> tuple[int, int]:
@@ -66,18 +67,18 @@ def beats_of(transfer: Transfer, capacity: Capacity) -> int:
     return transfer.words * word_beats_of(transfer.space, capacity)
 
 
-def _transfer(one: Descriptor, capacity: Capacity) -> _Access:
+def _transfer(one: Descriptor, capacity: Capacity) -> Access:
     moves = one.transfer
     last = moves.blocks - 1
     inside: Place = (moves.space, *_box(moves.near, (last * moves.near_stride, moves.words - 1)))
     beats = beats_of(moves, capacity)
     outside: Place = (moves.region, *_box(moves.far, (last * moves.far_stride, beats - 1)))
     if one.kind == Kind.LOAD:
-        return _Access((outside,), (inside,))
-    return _Access((inside,), (outside,))
+        return Access((outside,), (inside,))
+    return Access((inside,), (outside,))
 
 
-def _compute(one: Descriptor, capacity: Capacity) -> _Access:
+def _compute(one: Descriptor, capacity: Capacity) -> Access:
     source, windows, finish = one.source, one.windows, one.finish
     reaches = (
         (source.height - 1) * source.row_words,
@@ -87,7 +88,7 @@ def _compute(one: Descriptor, capacity: Capacity) -> _Access:
     reads: list[Place] = [(Space.MAPS, *_box(source.base, reaches))]
     if not finishes(one):
         # Statistics are the post unit's own, which takes descriptors in their order.
-        return _Access(tuple(reads))
+        return Access(tuple(reads))
     parts = capacity.sizes.parts + finish.adds
     rows, columns = windows.rows - 1, windows.columns - 1
     table = capacity.table_beats
@@ -103,13 +104,12 @@ def _compute(one: Descriptor, capacity: Capacity) -> _Access:
         ]
     target = (rows * finish.target_row, columns * finish.target_column)
     written = ((Space.MAPS, *_box(finish.target, target)),)
-    return _Access(tuple(reads), written, one.kind == Kind.DEPTHWISE)
+    return Access(tuple(reads), written, one.kind == Kind.DEPTHWISE)
 
 
-def access_of(one: Descriptor, capacity: Capacity) -> tuple[Sequence[Place], Sequence[Place]]:
-    """Return what a descriptor reads and what it writes."""
-    access = (_transfer if one.kind in MOVES else _compute)(one, capacity)
-    return access.reads, access.writes
+def access_of(one: Descriptor, capacity: Capacity) -> Access:
+    """Return what a descriptor reads and what it writes; of a transfer, one place each."""
+    return (_transfer if one.kind in MOVES else _compute)(one, capacity)
 
 
 @dataclass
@@ -117,15 +117,15 @@ class _Order:
     """What may be under way."""
 
     capacity: Capacity
-    unwritten: deque[_Access] = field(default_factory=lambda: deque(maxlen=UNWRITTEN))
-    others: dict[Kind, deque[_Access]] = field(
+    unwritten: deque[Access] = field(default_factory=lambda: deque(maxlen=UNWRITTEN))
+    others: dict[Kind, deque[Access]] = field(
         default_factory=lambda: {kind: deque(maxlen=UNDER_WAY) for kind in BESIDE}
     )
 
     def add(self, one: Descriptor) -> Descriptor:
         """Return a descriptor that waits for what it must."""
         beside = one.kind in self.others
-        access = (_transfer if one.kind in MOVES else _compute)(one, self.capacity)
+        access = access_of(one, self.capacity)
         waits = any(self._unwritten(one, access, other) for other in self.unwritten)
         left = {
             kind: ANY if kind == one.kind and kind in MOVES else self._left(one, access, others)
@@ -146,20 +146,20 @@ class _Order:
         )
 
     @staticmethod
-    def _unwritten(one: Descriptor, access: _Access, other: _Access) -> bool:
+    def _unwritten(one: Descriptor, access: Access, other: Access) -> bool:
         """Whether a descriptor meets words that may not be written, or constants in use."""
         if one.kind == Kind.LOAD:
-            return _meet(access.writes, (*other.reads[1:], *other.writes))
+            return meet(access.writes, (*other.reads[1:], *other.writes))
         writes = access.writes if one.kind == Kind.DEPTHWISE else ()
-        return _meet((*access.reads, *writes), other.writes)
+        return meet((*access.reads, *writes), other.writes)
 
     @staticmethod
-    def _left(one: Descriptor, access: _Access, others: Sequence[_Access]) -> int:
+    def _left(one: Descriptor, access: Access, others: Sequence[Access]) -> int:
         """Return how many of the last of a kind may be under way."""
         for later, other in enumerate(reversed(others)):
             # What is written by the same unit is written in order, after all before is read.
             writes = () if one.kind == Kind.DEPTHWISE and other.own else access.writes
-            if _meet(access.reads, other.writes) or _meet(writes, (*other.reads, *other.writes)):
+            if meet(access.reads, other.writes) or meet(writes, (*other.reads, *other.writes)):
                 return later
         return ANY
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from golden.accelerator.descriptor import Descriptor, Kind, Norm, Region, Space
 from golden.accelerator.external.capacity import STATISTICS, Capacity
 from golden.accelerator.external.depthwise import groups_of
-from golden.accelerator.external.hazards import BESIDE, Place, access_of, beats_of
+from golden.accelerator.external.hazards import BESIDE, Access, Place, access_of, beats_of, meet
 from golden.accelerator.external.steps import Step
 
 _AHEAD = 48
@@ -81,22 +81,22 @@ class _Task:
     @cached_property
     def reads(self) -> list[Place]:
         """What it reads of maps."""
-        return _places(place for reads, _ in self._accesses for place in reads)
+        return _places(place for access in self._accesses for place in access.reads)
 
     @cached_property
     def writes(self) -> list[Place]:
         """What it writes of maps."""
-        return _places(place for _, writes in self._accesses for place in writes)
+        return _places(place for access in self._accesses for place in access.writes)
 
     @cached_property
-    def _accesses(self) -> list[tuple[Sequence[Place], Sequence[Place]]]:
+    def _accesses(self) -> list[Access]:
         return [access_of(step.descriptor, self.capacity) for step in self.steps]
 
     def behind(self, other: "_Task") -> int | None:
         """Return when it may begin for another's sake, once that is known; None: whenever."""
-        if _meet(self.reads, other.writes) or _meet(self.writes, other.writes):
+        if meet(self.reads, other.writes) or meet(self.writes, other.writes):
             return other.over
-        if _meet(self.writes, other.reads):
+        if meet(self.writes, other.reads):
             return other.read
         if self.norm and other.norm:
             return other.over if other.statistics else other.read
@@ -106,14 +106,6 @@ class _Task:
 def _places(places: Iterator[Place]) -> list[Place]:
     """Return those of maps, in the accelerator and in memory."""
     return [one for one in set(places) if one[0] is Space.MAPS or isinstance(one[0], Region)]
-
-
-def _meet(some: Sequence[Place], others: Sequence[Place]) -> bool:
-    for space, low, high in some:
-        for other, first, after in others:
-            if low < after and first < high and space is other:
-                return True
-    return False
 
 
 def _cycles(one: Descriptor, capacity: Capacity) -> int:

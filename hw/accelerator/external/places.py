@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from golden.accelerator.descriptor import Kind, Region, Transfer
+from golden.accelerator.descriptor import Descriptor, Kind, Region
 from golden.accelerator.external.capacity import Capacity
-from golden.accelerator.external.hazards import beats_of
+from golden.accelerator.external.hazards import MOVES, access_of
 from golden.accelerator.external.program import ExternalProgram
 
 
@@ -44,9 +44,9 @@ def stays(program: ExternalProgram, begins: Sequence[int]) -> list[dict[str, Any
     found: list[Stay] = []
     there: list[Stay] = []
     for number, (name, one) in enumerate(zip(program.names, program.descriptors, strict=True)):
-        if one.transfer.region != Region.SCRATCH or one.kind not in (Kind.LOAD, Kind.STORE):
+        if one.transfer.region != Region.SCRATCH or one.kind not in MOVES:
             continue
-        first, last = _span(one.transfer, program.capacity)
+        first, last = _span(one, program.capacity)
         over = [s for s in there if s.address < last and first < s.address + s.bytes]
         if one.kind == Kind.LOAD:
             for stay in over:
@@ -66,8 +66,8 @@ def stays(program: ExternalProgram, begins: Sequence[int]) -> list[dict[str, Any
     return [asdict(stay) for stay in found]
 
 
-def _span(transfer: Transfer, capacity: Capacity) -> tuple[int, int]:
-    """Return the bytes that a transfer reaches: the first, and the one behind the last."""
-    beats = (transfer.blocks - 1) * transfer.far_stride + beats_of(transfer, capacity)
-    first = transfer.far * capacity.beat_bytes
-    return first, first + beats * capacity.beat_bytes
+def _span(one: Descriptor, capacity: Capacity) -> tuple[int, int]:
+    """Return the bytes outside that a transfer reaches: the first, and the one behind the last."""
+    access = access_of(one, capacity)
+    ((_, first, last),) = access.reads if one.kind == Kind.LOAD else access.writes
+    return first * capacity.beat_bytes, last * capacity.beat_bytes

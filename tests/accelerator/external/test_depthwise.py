@@ -74,18 +74,23 @@ def outputs_of(network: Network, program: ExternalProgram, output: bytes) -> lis
     return found
 
 
+def assert_right(builder: Builder, network: Network, program: ExternalProgram) -> None:
+    """Hold what a program gives for a frame to what the network does."""
+    images = builder.images(1, network)
+    expected = network.run({network.input: images})
+    (frame,) = frames_as_bytes(images, program.capacity.sizes)
+    found = outputs_of(network, program, program.run(frame))
+    for output, result in zip(network.outputs, found, strict=True):
+        np.testing.assert_array_equal(result, expected[output])
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("capacity", CAPACITIES)
 def test_program_does_what_the_network_does(name: str, capacity: Capacity) -> None:
     builder, network = NETWORKS[name]()
     program = compile_external(network, capacity)
     assert any(one.kind == Kind.DEPTHWISE for one in program.descriptors)
-    images = builder.images(1, network)
-    expected = network.run({network.input: images})
-    (frame,) = frames_as_bytes(images, capacity.sizes)
-    found = outputs_of(network, program, program.run(frame))
-    for output, result in zip(network.outputs, found, strict=True):
-        np.testing.assert_array_equal(result, expected[output])
+    assert_right(builder, network, program)
 
 
 @pytest.mark.parametrize("taps", TAPS)

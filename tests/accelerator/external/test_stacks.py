@@ -2,15 +2,14 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.stacks import stacks_of
 from golden.network.network import Network
-from tests.accelerator.external.bench import CAPACITY, frames_as_bytes
-from tests.accelerator.external.test_depthwise import outputs_of
+from tests.accelerator.external.bench import CAPACITY
+from tests.accelerator.external.test_depthwise import assert_right
 from tests.accelerator.networks import Builder
 
 
@@ -37,12 +36,7 @@ def test_program_does_what_the_network_does(channels: int, capacity: Capacity) -
     program = compile_external(network, capacity)
     selected = [name for name in network.operators if name in set(program.names)]
     assert len(selected) == (3 if whole else 7)
-    images = builder.images(1, network)
-    expected = network.run({network.input: images})
-    (frame,) = frames_as_bytes(images, capacity.sizes)
-    found = outputs_of(network, program, program.run(frame))
-    for output, result in zip(network.outputs, found, strict=True):
-        np.testing.assert_array_equal(result, expected[output])
+    assert_right(builder, network, program)
 
 
 def test_what_else_is_taken_stays() -> None:
