@@ -1,6 +1,5 @@
 """`docs/benchmarks.md` and its plots, from what `flow.bench` measured."""
 
-import io
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from matplotlib.axes import Axes
 
 from flow.bench import CAPACITY, DEVICE, OTHER_LENGTH, PEERS, SINGLES, LayerResult, Result
 from golden.inputs.read import read_json
+from hw.emit.svg import as_svg
 from hw.targets.device import USABLE
 from hw.targets.titles import TITLES
 
@@ -257,11 +257,10 @@ def plots(results: Sequence[Result]) -> dict[str, bytes]:
         ),
     }
     matplotlib.use("svg")
-    with plt.rc_context({"svg.hashsalt": "benchmarks"}):
-        return {
-            f"benchmarks-{name}.svg": _plot(title, here, ours, peers, theirs)
-            for name, (title, ours, theirs) in figures.items()
-        }
+    return {
+        f"benchmarks-{name}.svg": _plot(title, here, ours, peers, theirs)
+        for name, (title, ours, theirs) in figures.items()
+    }
 
 
 def _plot(
@@ -286,11 +285,8 @@ def _plot(
     axes.set_xticks(lengths, [str(length) for length in lengths])
     axes.grid(visible=True, which="both", alpha=0.3)
     axes.legend()
-    buffer = io.BytesIO()
-    # No date: the same figures give the same file.
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
     plt.close(figure)
-    return buffer.getvalue()
+    return as_svg(figure, "benchmarks")
 
 
 def _line(axes: Axes, points: Sequence[tuple[int, Any]], label: str, style: str) -> None:

@@ -1,16 +1,15 @@
 """ParC in early stages: what a sample costs against the length of its line, by every means."""
 
-import io
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from flow.published import CAPACITY
 from golden.accelerator.external.capacity import KERNEL_SIDE
 from golden.inputs.errors import ParameterError
+from hw.emit.svg import as_svg
 from hw.engines import ENGINES
 from hw.line.candidates import Lines
 
@@ -107,7 +106,4 @@ def plot(found: Mapping[str, list[Cost]]) -> bytes:
         panel.grid(visible=True, alpha=0.3)
     panels[0].legend(fontsize="x-small")
     figure.suptitle("times cycles, a sample of a depthwise layer")
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "early", "svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+    return as_svg(figure, "early", outlines=False)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from flow.markdown import table_lines
 from golden.accelerator.abilities import ALL
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.program import ExternalProgram
@@ -175,17 +176,10 @@ def read_frames() -> list[Frame]:
 def markdown(frames: Sequence[Frame]) -> str:
     """Return the document."""
     head = _HEAD.format(multipliers=frames[0]["multipliers"], options=" ".join(options()))
-    lines = [head, *_table(_FRAME_COLUMNS, map(_frame_row, frames))]
+    lines = [head, *table_lines(_FRAME_COLUMNS, map(_frame_row, frames))]
     lines += [_BESIDE.format(products=MOBILENETV2_PRODUCTS)]
-    lines += _table(_PEER_COLUMNS, _beside(frames))
+    lines += table_lines(_PEER_COLUMNS, _beside(frames))
     return "\n".join(lines) + "\n"
-
-
-def _table(columns: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(columns)} |"
-    yield "|---|" + "--:|" * (len(columns) - 1)
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
 
 
 def cycles_of(one: Frame) -> int:

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from flow.converted import converted
 from flow.early import cost_rows, costs, plot
+from flow.markdown import table_lines
 from flow.published import CAPACITY, CLOCK, foreseen
 from golden.accelerator.external.compile import compile_external
 from golden.inputs.errors import ParameterError
@@ -89,7 +90,7 @@ def kept(name: str, size: int) -> dict[str, Any]:
             found |= foreseen(network, program, _PACE)[0]
         except ParameterError as refused:
             found["refused"] = str(refused)
-        path.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        write_files({path.name: json.dumps(found, indent=1).encode()}, path.parent)
     kept_before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return kept_before
 
@@ -106,9 +107,7 @@ def row(one: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _table(rows: Iterator[Sequence[str]]) -> str:
-    heads = next(rows)
-    lines = [f"| {' | '.join(heads)} |", "|---|" + "--:|" * (len(heads) - 1)]
-    return "\n".join([*lines, *(f"| {' | '.join(one)} |" for one in rows)])
+    return "\n".join(table_lines(next(rows), rows))
 
 
 def networks(*, again: bool) -> Iterator[Sequence[str]]:

@@ -4,7 +4,7 @@ Each is converted, compiled for the same Verilog, and one frame of it simulated 
 the network gives, at its own size, at another and at one that is not square; every word that is
 written to the buffer of maps is compared with the model's, outputs with the network's. What came of
 a frame is kept in a file of its own: the same again goes on where it was stopped. Figures for
-docs/networks.md are written with ``--figures``.
+docs/published.md are written with ``--figures``.
 """
 
 import hashlib
@@ -30,6 +30,7 @@ from golden.network.network import Network
 from hw import build
 from hw.accelerator.external.timing import MemoryPace
 from hw.command import table
+from hw.emit.files import write_files
 from hw.emit.product import Built, load_product
 from hw.run import CACHE, Outside, RunOptions, parse_memory
 from nets.photographs import centre, crops, photographs
@@ -199,10 +200,7 @@ def kept(name: str, place: str, memory: str, *, simulate: bool) -> dict[str, Any
     network, image = integers(name, size)
     found = {"network": name, "size": _told(size), "place": place, "verilog": digest}
     found |= frame(product, network, image, memory, simulate=simulate)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    part.replace(path)
+    write_files({path.name: json.dumps(found, indent=1).encode()}, path.parent)
     return found
 
 
@@ -232,7 +230,7 @@ def main(
     if figures:
         told = [{key: one[key] for key in one if key != "layers"} for one in frames]
         text = json.dumps({"frames": told}, indent=1)
-        FIGURES.write_text(text + "\n", encoding="utf-8")
+        write_files({FIGURES.name: f"{text}\n".encode()}, FIGURES.parent)
     if any(one.get("mismatches") for one in frames):
         sys.exit(1)
 

@@ -1,16 +1,15 @@
 """The picture of a plan: what frames a second cost, and where each engine is the best."""
 
-import io
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from golden.inputs.errors import ParameterError
+from hw.emit.svg import as_svg
 from hw.engines import ENGINES
 from hw.plan.goal import Plan
 from hw.plan.search import Planner
@@ -58,10 +57,7 @@ def picture(planner: Planner, plan: Plan) -> bytes:
     device, clock = planner.goal.device, planner.goal.clock / 1e6
     predicted = f"predicted{reservation(device.target)}"
     figure.suptitle(f"{planner.network.name} on {device.name} at {clock:g} MHz ({predicted})")
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "plan"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+    return as_svg(figure, "plan")
 
 
 def _points(planner: Planner) -> list[list[_Point]]:

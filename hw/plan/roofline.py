@@ -1,14 +1,14 @@
 """The roofline of a plan: what each layer does a cycle, beside what array and memory allow."""
 
-import io
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from hw.emit.svg import as_svg
 
 _COLOURS = ("tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "0.5")
 _SHARES = (0.01, 0.04, 0.16)
@@ -39,10 +39,7 @@ def roofline(plan: Mapping[str, Any]) -> bytes:
         f"{plan['products']:,} products, a tile of {parameters['tile']}: predicted; dots grow "
         f"at {shares} of the cycles"
     )
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "roofline", "svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+    return as_svg(figure, "roofline", outlines=False)
 
 
 def limits_of(pages: Sequence[Mapping[str, Any]]) -> dict[str, str]:
