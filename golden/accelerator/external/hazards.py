@@ -29,7 +29,7 @@ BESIDE = (*MOVES, Kind.DEPTHWISE)
 
 
 @dataclass(frozen=True)
-class Access:
+class Footprint:
     """What a descriptor reads and writes, and whether it is the depthwise unit that does."""
 
     reads: tuple[Place, ...] = ()
@@ -67,18 +67,18 @@ def beats_of(transfer: Transfer, capacity: Capacity) -> int:
     return transfer.words * word_beats_of(transfer.space, capacity)
 
 
-def _transfer(one: Descriptor, capacity: Capacity) -> Access:
+def _transfer(one: Descriptor, capacity: Capacity) -> Footprint:
     moves = one.transfer
     last = moves.blocks - 1
     inside: Place = (moves.space, *_box(moves.near, (last * moves.near_stride, moves.words - 1)))
     beats = beats_of(moves, capacity)
     outside: Place = (moves.region, *_box(moves.far, (last * moves.far_stride, beats - 1)))
     if one.kind == Kind.LOAD:
-        return Access((outside,), (inside,))
-    return Access((inside,), (outside,))
+        return Footprint((outside,), (inside,))
+    return Footprint((inside,), (outside,))
 
 
-def _compute(one: Descriptor, capacity: Capacity) -> Access:
+def _compute(one: Descriptor, capacity: Capacity) -> Footprint:
     source, windows, finish = one.source, one.windows, one.finish
     reaches = (
         (source.height - 1) * source.row_words,
@@ -88,7 +88,7 @@ def _compute(one: Descriptor, capacity: Capacity) -> Access:
     reads: list[Place] = [(Space.MAPS, *_box(source.base, reaches))]
     if not finishes(one):
         # Statistics are the post unit's own, which takes descriptors in their order.
-        return Access(tuple(reads))
+        return Footprint(tuple(reads))
     parts = capacity.sizes.parts + finish.adds
     rows, columns = windows.rows - 1, windows.columns - 1
     table = capacity.table_beats
@@ -104,10 +104,10 @@ def _compute(one: Descriptor, capacity: Capacity) -> Access:
         ]
     target = (rows * finish.target_row, columns * finish.target_column)
     written = ((Space.MAPS, *_box(finish.target, target)),)
-    return Access(tuple(reads), written, one.kind == Kind.DEPTHWISE)
+    return Footprint(tuple(reads), written, one.kind == Kind.DEPTHWISE)
 
 
-def access_of(one: Descriptor, capacity: Capacity) -> Access:
+def footprint_of(one: Descriptor, capacity: Capacity) -> Footprint:
     """Return what a descriptor reads and what it writes; of a transfer, one place each."""
     return (_transfer if one.kind in MOVES else _compute)(one, capacity)
 
@@ -117,26 +117,26 @@ class _Order:
     """What may be under way."""
 
     capacity: Capacity
-    unwritten: deque[Access] = field(default_factory=lambda: deque(maxlen=UNWRITTEN))
-    others: dict[Kind, deque[Access]] = field(
+    unwritten: deque[Footprint] = field(default_factory=lambda: deque(maxlen=UNWRITTEN))
+    others: dict[Kind, deque[Footprint]] = field(
         default_factory=lambda: {kind: deque(maxlen=UNDER_WAY) for kind in BESIDE}
     )
 
     def add(self, one: Descriptor) -> Descriptor:
         """Return a descriptor that waits for what it must."""
         beside = one.kind in self.others
-        access = access_of(one, self.capacity)
-        waits = any(self._unwritten(one, access, other) for other in self.unwritten)
+        footprint = footprint_of(one, self.capacity)
+        waits = any(self._unwritten(one, footprint, other) for other in self.unwritten)
         left = {
-            kind: ANY if kind == one.kind and kind in MOVES else self._left(one, access, others)
+            kind: ANY if kind == one.kind and kind in MOVES else self._left(one, footprint, others)
             for kind, others in self.others.items()
         }
         if waits:
             self.unwritten.clear()
         if beside:
-            self.others[one.kind].append(access)
+            self.others[one.kind].append(footprint)
         elif one.kind == Kind.COMPUTE and one.final:
-            self.unwritten.append(access)
+            self.unwritten.append(footprint)
         return replace(
             one,
             waits=waits,
@@ -146,20 +146,20 @@ class _Order:
         )
 
     @staticmethod
-    def _unwritten(one: Descriptor, access: Access, other: Access) -> bool:
+    def _unwritten(one: Descriptor, footprint: Footprint, other: Footprint) -> bool:
         """Whether a descriptor meets words that may not be written, or constants in use."""
         if one.kind == Kind.LOAD:
-            return meet(access.writes, (*other.reads[1:], *other.writes))
-        writes = access.writes if one.kind == Kind.DEPTHWISE else ()
-        return meet((*access.reads, *writes), other.writes)
+            return meet(footprint.writes, (*other.reads[1:], *other.writes))
+        writes = footprint.writes if one.kind == Kind.DEPTHWISE else ()
+        return meet((*footprint.reads, *writes), other.writes)
 
     @staticmethod
-    def _left(one: Descriptor, access: Access, others: Sequence[Access]) -> int:
+    def _left(one: Descriptor, footprint: Footprint, others: Sequence[Footprint]) -> int:
         """Return how many of the last of a kind may be under way."""
         for later, other in enumerate(reversed(others)):
             # What is written by the same unit is written in order, after all before is read.
-            writes = () if one.kind == Kind.DEPTHWISE and other.own else access.writes
-            if meet(access.reads, other.writes) or meet(writes, (*other.reads, *other.writes)):
+            writes = () if one.kind == Kind.DEPTHWISE and other.own else footprint.writes
+            if meet(footprint.reads, other.writes) or meet(writes, (*other.reads, *other.writes)):
                 return later
         return ANY
 

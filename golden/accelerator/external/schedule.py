@@ -12,7 +12,14 @@ from functools import cached_property
 from golden.accelerator.descriptor import Descriptor, Kind, Norm, Region, Space
 from golden.accelerator.external.capacity import STATISTICS, Capacity
 from golden.accelerator.external.depthwise import groups_of
-from golden.accelerator.external.hazards import BESIDE, Access, Place, access_of, beats_of, meet
+from golden.accelerator.external.hazards import (
+    BESIDE,
+    Footprint,
+    Place,
+    beats_of,
+    footprint_of,
+    meet,
+)
 from golden.accelerator.external.steps import Step
 
 _AHEAD = 48
@@ -81,16 +88,16 @@ class _Task:
     @cached_property
     def reads(self) -> list[Place]:
         """What it reads of maps."""
-        return _places(place for access in self._accesses for place in access.reads)
+        return _places(place for footprint in self._footprints for place in footprint.reads)
 
     @cached_property
     def writes(self) -> list[Place]:
         """What it writes of maps."""
-        return _places(place for access in self._accesses for place in access.writes)
+        return _places(place for footprint in self._footprints for place in footprint.writes)
 
     @cached_property
-    def _accesses(self) -> list[Access]:
-        return [access_of(step.descriptor, self.capacity) for step in self.steps]
+    def _footprints(self) -> list[Footprint]:
+        return [footprint_of(step.descriptor, self.capacity) for step in self.steps]
 
     def behind(self, other: "_Task") -> int | None:
         """Return when it may begin for another's sake, once that is known; None: whenever."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from golden.accelerator.descriptor import Descriptor, Kind, Region
 from golden.accelerator.external.capacity import Capacity
-from golden.accelerator.external.hazards import MOVES, access_of
+from golden.accelerator.external.hazards import MOVES, footprint_of
 from golden.accelerator.external.program import ExternalProgram
 
 
@@ -68,6 +68,6 @@ def stays(program: ExternalProgram, begins: Sequence[int]) -> list[dict[str, Any
 
 def _span(one: Descriptor, capacity: Capacity) -> tuple[int, int]:
     """Return the bytes outside that a transfer reaches: the first, and the one behind the last."""
-    access = access_of(one, capacity)
-    ((_, first, last),) = access.reads if one.kind == Kind.LOAD else access.writes
+    footprint = footprint_of(one, capacity)
+    ((_, first, last),) = footprint.reads if one.kind == Kind.LOAD else footprint.writes
     return first * capacity.beat_bytes, last * capacity.beat_bytes
