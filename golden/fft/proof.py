@@ -150,6 +150,34 @@ def analyse(
     return LinearPart(ahead + back, deviation, power)
 
 
+def deviations(
+    flow: TransformFlow,
+    spectrum: Complexes,
+    wanted: Floats,
+    *,
+    entry: Integers,
+    outputs: Integers,
+) -> Complexes:
+    """Return the rows of an engine's error as quantised, no rounding done, ``[N, results]``.
+
+    Samples that follow their signs bring a result as far off as quantisation can. Of two lines in
+    one, the second's samples add to the first's results with the imaginary part, negated.
+
+    Parameters
+    ----------
+    flow, entry, outputs
+        As of `analyse`.
+    spectrum
+        ``[size]``, as it is stored.
+    wanted
+        ``[N, results]``, what samples should add.
+    """
+    _, bins = reach_ahead(flow, entry, Interval(0, 0), paired=False)
+    behind = range(flow.middle + 1, len(flow.sections))
+    results = _pass(flow, bins * spectrum, behind, _sums(flow), paired=False)
+    return np.asarray(results[:, outputs] - wanted)
+
+
 def analyse_bands(
     flow: TransformFlow,
     spectra: Complexes,

@@ -29,9 +29,16 @@ def _upsets() -> Part:
     return Upsets()
 
 
+def _certificates() -> Part:
+    from sim.campaign.certificates import Certificates
+
+    return Certificates()
+
+
 PARTS: dict[str, Callable[[], Part]] = {
     "fuzz": _fuzz,
     "unknown": _unknown,
     "mutants": _mutants,
     "upsets": _upsets,
+    "certificates": _certificates,
 }

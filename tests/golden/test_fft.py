@@ -24,6 +24,7 @@ from golden.line.example import example_weights
 from golden.line.weights import LineWeights, correlate
 from golden.numbers.fixed import SQ, Fixed
 from golden.numbers.interval import Interval
+from sim.campaign.certificates import Certified, climb
 
 
 def design_of(length, *, kernel=None, **options):
@@ -229,41 +230,14 @@ def test_a_search_comes_near_the_bound_and_never_past(length, tightness):
     design = design_of(length)
     bound = design.max_abs_error
     assert time.perf_counter() - started < 5
-    found = climb(design, np.random.default_rng(length), rounds=12 if length < 256 else 3)
-    print(f"N = {length}: {found} found, {bound} proved")
-    assert bound / tightness <= found <= bound
 
-
-def climb(design, generator, *, rounds, kept=8, tries=24):
-    """Change samples of the worst pairs as long as that makes them worse."""
-
-    def worst(pairs):
+    def off(pairs):
         return np.abs(errors(design, pairs)).reshape(len(pairs), -1).max(axis=1)
 
-    ends = [design.data.low, design.data.high]
-    shape = (400, 2, design.length)
-    pairs = np.concatenate(
-        [
-            generator.integers(ends[0], ends[1], shape, endpoint=True),
-            generator.choice(ends, shape),
-        ]
-    )
-    error = worst(pairs)
-    best = np.argsort(error)[-kept:]
-    pairs, error = pairs[best], error[best]
-    for _ in range(rounds):
-        changed = np.repeat(pairs, tries, axis=0)
-        flat = changed.reshape(len(changed), -1)
-        where = generator.integers(flat.shape[1], size=(2, len(flat)))
-        values = generator.integers(ends[0], ends[1], (2, len(flat)), endpoint=True)
-        flat[np.arange(len(flat)), where] = values
-        errors_now = worst(changed).reshape(kept, tries)
-        choice = errors_now.argmax(axis=1)
-        better = errors_now.max(axis=1) > error
-        candidates = changed.reshape(kept, tries, 2, design.length)[np.arange(kept), choice]
-        pairs[better] = candidates[better]
-        error = np.maximum(error, errors_now.max(axis=1))
-    return int(error.max())
+    one = Certified(bound, off, (2, length), design.data)
+    found = climb(one, 6 if length < 256 else 1, np.random.default_rng(length))
+    print(f"N = {length}: {found} found, {bound} proved")
+    assert bound / tightness <= found <= bound
 
 
 @pytest.mark.parametrize("length", [4, 7, 12, 13, 16, 56, 64])
