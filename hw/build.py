@@ -36,6 +36,7 @@ from hw.command import run_command, table
 from hw.emit.axi import PortNames
 from hw.emit.files import write_product
 from hw.emit.generate import generate
+from hw.emit.harden import CONTROL
 from hw.engines import ENGINES
 from hw.entry import Engine
 from hw.layer.capacity import check_capacity
@@ -64,6 +65,11 @@ PORT_OPTIONS = [
     click.option("--clock", default="clk", help="Name of the clock.  [clk]"),
     click.option("--reset", default="rst", help="Name of the synchronous reset.  [rst]"),
     click.option("--reset-active", default="high", help="high or low.  [high]"),
+    click.option(
+        "--harden",
+        type=click.Choice([CONTROL]),
+        help="Registers that reset reaches in threes, against upsets.",
+    ),
 ]
 OUT_OPTION = click.option(
     "-o", "--out", type=Path, default=Path("build"), help="Folder to write to.  [build]"
@@ -353,12 +359,13 @@ def _accelerator(
 ) -> tuple[dict[str, bytes], Callable[[], Vectors]]:
     """Return an accelerator's files, and what gives a test bench's image."""
     first = networks[0]
+    hardened = options["harden"] is not None
     if options["memory"] == "axi":
         capacity = capacity_for(networks, options)
-        files = generate_external(networks, capacity, name, names)
+        files = generate_external(networks, capacity, name, names, hardened=hardened)
         return files, lambda: memory_vectors(first, capacity, json.loads(files[f"{name}.json"]))
     sizes = sizes_for(first, options)
-    files = generate_network(first, sizes, name, names)
+    files = generate_network(first, sizes, name, names, hardened=hardened)
     return files, lambda: network_vectors(first, sizes, json.loads(files[f"{name}.json"]))
 
 
@@ -486,7 +493,14 @@ def finish_build(
         return line_vectors(design, manifest)
 
     registers = options.get("registers", False)
-    files = generate(design, names, example=example, command=_command(), registers=registers)
+    files = generate(
+        design,
+        names,
+        example=example,
+        command=_command(),
+        registers=registers,
+        hardened=options["harden"] is not None,
+    )
     made = packaged(files, design.name, options["package"], vectors, options["mhz"])
     out = options["out"]
     write_product(made, f"{design.name}.json", out, inputs=inputs)

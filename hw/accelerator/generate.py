@@ -16,6 +16,7 @@ from hw.accelerator.predict import predict
 from hw.accelerator.timing import Timeline
 from hw.emit.axi import AxiWrapper, MemoryWrapper, PortNames
 from hw.emit.files import with_manifest
+from hw.emit.harden import told_of
 from hw.emit.manifest import SCHEMA
 from hw.emit.template import instantiation
 from hw.emit.toml import to_toml
@@ -27,7 +28,7 @@ MODEL = ".model.toml"
 
 
 def generate_network(
-    network: Network, sizes: Sizes, name: str, names: PortNames
+    network: Network, sizes: Sizes, name: str, names: PortNames, *, hardened: bool = False
 ) -> dict[str, bytes]:
     """Return the files of an accelerator for ``network``, by name.
 
@@ -41,6 +42,8 @@ def generate_network(
         Of the module.
     names
         Of clock and reset.
+    hardened
+        As of `hw.emit.generate.generate`.
 
     Raises
     ------
@@ -50,7 +53,7 @@ def generate_network(
     names.check_apart(name, [])
     program = compile_network(network, sizes)
     wrapper = AxiWrapper(Accelerator(program), names)
-    files, manifest = verilog_files(wrapper, name, names)
+    files, manifest = verilog_files(wrapper, name, names, hardened=hardened)
     manifest |= describe(network, program, name)
     files |= model_files(network, name)
     files[f"{name}.veo"] = instantiation(wrapper, manifest, explain(manifest)).encode()
@@ -58,7 +61,7 @@ def generate_network(
 
 
 def verilog_files(
-    wrapper: AxiWrapper | MemoryWrapper, name: str, names: PortNames
+    wrapper: AxiWrapper | MemoryWrapper, name: str, names: PortNames, *, hardened: bool
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
     """Return a module's Verilog with the models of primitives, and the manifest's beginning.
 
@@ -67,7 +70,7 @@ def verilog_files(
     ParameterError
         Where a primitive has the module's name.
     """
-    verilog = to_verilog(wrapper, name, wrapper.ports)
+    verilog = to_verilog(wrapper, name, wrapper.ports, hardened=hardened)
     models = models_for(verilog)
     if f"{name}.v" in models:
         raise ParameterError("name", "another name than a primitive's", repr(name))
@@ -81,6 +84,7 @@ def verilog_files(
         "reset": {"name": names.reset, "active": names.reset_active},
         "files": list(simulated),
         "models": list(models),
+        **told_of(hardened=hardened),
     }
     return {file: text.encode() for file, text in simulated.items()}, manifest
 

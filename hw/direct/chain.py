@@ -39,8 +39,8 @@ class Broadcast:
         return type(self)(**later)
 
 
-_STEPS = ("new_kernel", "new", "old")
-"""Of what taps see, what must be low from the first cycle of a reset."""
+_STEPS = ("new_kernel", "last_kernel", "new", "old")
+"""Of what taps see, what must be low from the first cycle of a reset, or decides whose they are."""
 
 
 class TapChain(Component):
@@ -175,7 +175,7 @@ class TapChain(Component):
         next_reached = Signal(name=f"reached_{tap + 1}")
         with m.If(bus.new_kernel):
             m.d.sync += next_reached.eq(reached & ~bus.last_kernel)
-        owned = Signal(name=f"owned_{tap}", reset_less=True)
+        owned = Signal(name=f"owned_{tap}")
         enable = Signal(name=f"enable_{tap}")
         m.d.sync += owned.eq(reached)
         m.d.comb += enable.eq(Mux(owned, bus.new, bus.old))

@@ -110,7 +110,7 @@ class DirectCore(Core):
         m.d.comb += [
             chain.new.eq(delay_valid(m, sequence.new, KERNEL_STAGE, name="new")),
             chain.old.eq(delay_valid(m, sequence.old, KERNEL_STAGE, name="old")),
-            chain.last.eq(delay(m, sequence.last_position, KERNEL_STAGE, name="last")),
+            chain.last.eq(delay_valid(m, sequence.last_position, KERNEL_STAGE, name="last")),
             chain.weight.eq(self._fetch_weight(m, sequence)),
             chain.x_new.eq(delay(m, samples, DATA_STAGE - READ_LATENCY, name="x_new")),
         ]

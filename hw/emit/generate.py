@@ -11,6 +11,7 @@ from golden.line.design import LineDesign
 from golden.line.weights import Arrays
 from hw.emit.axi import AxiWrapper, PortNames, register_port_names
 from hw.emit.files import with_manifest
+from hw.emit.harden import told_of
 from hw.emit.manifest import describe_layer, describe_line
 from hw.emit.rdl import described_registers, to_rdl
 from hw.emit.template import explain_layer, explain_line, header, instantiation
@@ -28,6 +29,7 @@ def generate(
     example: bool = False,
     command: str | None = None,
     registers: bool = False,
+    hardened: bool = False,
 ) -> dict[str, bytes]:
     """Return the files of ``design`` by name.
 
@@ -43,6 +45,8 @@ def generate(
         What the Verilog says that it was made by.
     registers
         Whether a line engine has registers around it: `hw.line.registered`.
+    hardened
+        Whether registers of control are in threes: `hw.emit.harden`.
 
     Raises
     ------
@@ -65,10 +69,11 @@ def generate(
         describe, explain = partial(describe_line, design), partial(explain_line, design)
         arrays = None if design.weights is None else design.weights.arrays()
     wrapper = AxiWrapper(component, names)
-    verilog = to_verilog(wrapper, design.name, wrapper.ports)
+    verilog = to_verilog(wrapper, design.name, wrapper.ports, hardened=hardened)
     models = models_for(verilog)
     simulated = {f"{design.name}.v": verilog} | models
     manifest = describe(component, names, simulated, models=list(models))
+    manifest |= told_of(hardened=hardened)
     if registers:
         manifest["registers"] = described_registers(design.name, component.registers)
     simulated[f"{design.name}.v"] = header(manifest, explain(manifest), command) + verilog

@@ -12,6 +12,7 @@ from amaranth.back import rtlil  # type: ignore[attr-defined] # not in the stubs
 from amaranth.hdl import Elaboratable, Module, Value
 from amaranth.hdl import _ir as ir
 
+from hw.emit.harden import KEPT_APART, harden
 from hw.emit.lint import with_waivers
 from hw.emit.modules import ModuleKind, with_shared_modules
 from hw.emit.yosys import YosysError, run_yosys
@@ -82,8 +83,10 @@ def _rtlil_of(fragment: Any, name: str, ports: Ports) -> str:
     return str(text)
 
 
-def to_verilog(component: Elaboratable, name: str, ports: Ports) -> str:
+def to_verilog(component: Elaboratable, name: str, ports: Ports, *, hardened: bool = False) -> str:
     """Return ``component`` as a Verilog-2001 module ``name`` with its submodules.
+
+    ``hardened`` puts registers of control in threes: `hw.emit.harden`.
 
     No name in it is escaped, modules that are the same are one, named after the class of their
     component, and that class's first line of documentation stands above each.
@@ -94,6 +97,8 @@ def to_verilog(component: Elaboratable, name: str, ports: Ports) -> str:
         Where a part is missing of what Yosys wrote.
     """
     fragment = _fragment(component)
+    if hardened:
+        harden(fragment)
     kinds = dict(_kinds(fragment, (name,)))
     text, said = with_shared_modules(
         _rtlil_of(fragment, name, ports), name, lambda path: _kind_of(path, kinds)
@@ -123,6 +128,7 @@ def _written(text: str, name: str) -> str:
                 # Modules whose instances nothing needed any more would be further tops.
                 f"hierarchy -top {name}",
                 "memory_collect",
+                *KEPT_APART,
                 f"attrmap {attributes}",
                 f"attrmap -modattr {attributes}",
                 "write_verilog design.v",

@@ -41,6 +41,7 @@ GIVEN = {
     "reset_active": "low",
     "name": "other",
     "registers": True,
+    "harden": "control",
     "package": "litex",
     "mhz": 33,
     "out": "elsewhere",
@@ -97,7 +98,7 @@ class Builds:
         arrays = {} if design.weights is None else design.weights.arrays()
         manifest = describe_line(design, LineEngine(design), names, {}, models=[])
         held = {key: array.tolist() for key, array in arrays.items()}
-        asked = [str(options[key]) for key in ("out", "registers", "package", "mhz")]
+        asked = [str(options[key]) for key in ("out", "registers", "harden", "package", "mhz")]
         return json.dumps([manifest, held, *asked, str(inputs)]), None
 
 

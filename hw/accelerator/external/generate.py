@@ -29,7 +29,12 @@ PAGE = 4096
 
 
 def generate_external(
-    networks: Sequence[Network], capacity: Capacity, name: str, names: PortNames
+    networks: Sequence[Network],
+    capacity: Capacity,
+    name: str,
+    names: PortNames,
+    *,
+    hardened: bool = False,
 ) -> dict[str, bytes]:
     """Return the files of an accelerator, and of programs for ``networks`` on it, by name.
 
@@ -45,6 +50,8 @@ def generate_external(
         Of the module.
     names
         Of clock and reset.
+    hardened
+        As of `hw.emit.generate.generate`.
 
     Raises
     ------
@@ -60,7 +67,7 @@ def generate_external(
         data_bits=capacity.data_bits,
         address_bits=capacity.address_bits,
     )
-    files, manifest = verilog_files(wrapper, name, names)
+    files, manifest = verilog_files(wrapper, name, names, hardened=hardened)
     image, entries = bytearray(), []
     for number, (network, program) in enumerate(zip(networks, programs, strict=True)):
         stem = name if number == 0 else f"{name}.{number}"

@@ -82,6 +82,8 @@ class Subject:
     ----------
     design
         With its weights in ROM.
+    hardened
+        As of `hw.emit.generate.generate`.
 
     Attributes
     ----------
@@ -93,9 +95,9 @@ class Subject:
         Of a group of lines, or of a layer's frame.
     """
 
-    def __init__(self, design: LineDesign | LayerDesign) -> None:
+    def __init__(self, design: LineDesign | LayerDesign, *, hardened: bool = False) -> None:
         self.design = design
-        files = generate(design, PortNames())
+        files = generate(design, PortNames(), hardened=hardened)
         manifest = json.loads(files[f"{design.name}.json"])
         text = files[f"{design.name}.v"].decode()
         self.verilog = text + "".join(models_for(text).values())

@@ -13,6 +13,7 @@ from sim.campaign.part import Outcome
 NUMBER = 5000
 """Of upsets of a top."""
 MASKED, PASSING, LASTING, HANG = CLASSES = ("masked", "wrong, then right", "wrong for ever", "hang")
+HARDENED = "hardened"
 _STALLS = (100, 100)
 _SEED = 1
 
@@ -52,7 +53,8 @@ class Upsets:
 
     def points(self) -> Iterator[str]:
         """See `Part`."""
-        yield from (f"{top} {NUMBER}" for top in TOPS)
+        for top in TOPS:
+            yield from (f"{top} {NUMBER}", f"{top} {NUMBER} {HARDENED}")
 
     def sample(self) -> Iterator[str]:
         """See `Part`."""
@@ -60,22 +62,23 @@ class Upsets:
 
     def run(self, point: str) -> Outcome:
         """See `Part`."""
-        top, number = point.split()
-        bits, classes, places = upsets(Subject(top_of(top)), int(number))
+        top, number, *hardened = point.split()
+        bits, classes, places = upsets(Subject(top_of(top), hardened=bool(hardened)), int(number))
         worst = Counter(
             place for place, found in zip(places, classes, strict=True) if found in (LASTING, HANG)
         )
-        return {"bits": bits, "classes": Counter(classes), "worst": worst, "failures": []}
+        failures = [f"{place}: {number}" for place, number in worst.items()] if hardened else []
+        return {"bits": bits, "classes": Counter(classes), "worst": worst, "failures": failures}
 
     def figures(self, kept: Mapping[str, Outcome]) -> list[Sequence[str]]:
         """See `Part`."""
         rows: list[Sequence[str]] = []
         for point, outcome in kept.items():
-            top, number = point.split()
+            top, number, *hardened = point.split()
             counts = (
                 outcome["bits"],
                 int(number),
                 *(outcome["classes"].get(c, 0) for c in CLASSES),
             )
-            rows.append((top, *(f"{count:,}" for count in counts)))
+            rows.append((" ".join((top, *hardened)), *(f"{count:,}" for count in counts)))
         return rows

@@ -6,7 +6,15 @@ from sim.campaign.faults.mutants import survivors
 from sim.campaign.faults.netlist import module_of
 from sim.campaign.faults.run import Subject, Verdict
 from sim.campaign.faults.tops import top_of
-from sim.campaign.faults.upsets import HANG, LASTING, MASKED, PASSING, class_of
+from sim.campaign.faults.upsets import (
+    HANG,
+    HARDENED,
+    LASTING,
+    MASKED,
+    PASSING,
+    Upsets,
+    class_of,
+)
 
 
 @pytest.mark.bench
@@ -15,6 +23,12 @@ def test_mutants_are_told() -> None:
     assert sum(told.values()) == 60 - len(left)
     assert len(left) <= 5
     assert {"value", "event", "last", "hang"} <= told.keys()
+
+
+def test_no_upset_lasts_where_control_is_in_threes() -> None:
+    outcome = Upsets().run(f"direct 400 {HARDENED}")
+    assert not outcome["failures"]
+    assert outcome["classes"].keys() == {MASKED, PASSING}
 
 
 def test_mutants_are_named_by_their_module() -> None:

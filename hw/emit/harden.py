@@ -1,0 +1,113 @@
+"""Registers of control in threes, whose majority is what all else reads.
+
+Reset reaches the registers that a design's course hangs on: counters, credits, states, and what
+says that a beat is there. What passes by, samples and sums, has none, and is gone with its frame.
+"""
+
+from typing import Any
+
+from amaranth.hdl import Signal, Value
+from amaranth.hdl import _xfrm as xfrm
+
+CONTROL = "control"
+"""As ``--harden`` takes it."""
+REPLICAS = 3
+KEEP = {"keep": 1, "dont_touch": "true", "preserve": 1}
+"""What synthesis tools read: replicas are alike, and would be one else."""
+KEPT_APART = ("select -set replicas a:keep %ci:+[Q] t:$*dff* %i", "setattr -set keep 1 @replicas")
+"""Commands of Yosys that mark the flip-flops too, which it makes one of where they are alike."""
+_CLOCKED = "sync"
+
+
+def told_of(*, hardened: bool) -> dict[str, str]:
+    """Return what a manifest says of it: nothing where nothing is hardened."""
+    return {"harden": CONTROL} if hardened else {}
+
+
+def harden(fragment: Any) -> None:
+    """Put three registers, and their majority, for each of a fragment that reset reaches.
+
+    A register that is turned over is outvoted, and takes what the majority holds at the next clock,
+    whether or not it counts on then.
+
+    Parameters
+    ----------
+    fragment
+        Of Amaranth, not lowered yet; changed in place, with all inside it.
+    """
+    for inner, _, _ in fragment.subfragments:
+        harden(inner)
+    statements = fragment.statements.get(_CLOCKED)
+    if statements is None:
+        return
+    driven = [one for one in _driven(statements) if not one.reset_less]
+    if not driven:
+        return
+    replicas = [{id(one): _replica(one, number) for one in driven} for number in range(REPLICAS)]
+    fragment.statements[_CLOCKED] = type(statements)()
+    for number, replica in enumerate(replicas):
+        held = [replica[id(one)].eq(one) for one in driven]
+        fragment.add_statements(_CLOCKED, held)
+        copied: Any = _Driving(replica, others=number == 0)
+        fragment.add_statements(_CLOCKED, copied.on_statement(statements))
+    for one in driven:
+        fragment.add_statements("comb", one.eq(_majority(*(r[id(one)] for r in replicas))))
+
+
+def _driven(statements: Any) -> list[Signal]:
+    """Return the signals that statements drive, each once, in their order."""
+    found: dict[int, Signal] = {}
+    for statement in statements:
+        for one in statement._lhs_signals():
+            found.setdefault(id(one), one)
+    return sorted(found.values(), key=lambda one: one.name)
+
+
+def _replica(one: Signal, number: int) -> Signal:
+    return Signal.like(one, name=f"{one.name}_{number}", attrs=KEEP)
+
+
+def _majority(a: Signal, b: Signal, c: Signal) -> Value:
+    """Return what two of three hold, bit by bit."""
+    first, second, third = (Value.cast(one) for one in (a, b, c))
+    return (first & second) | (first & third) | (second & third)
+
+
+class _Driving(xfrm.StatementTransformer):
+    """Statements that drive replicas; with ``others``, what has none too."""
+
+    def __init__(self, replica: dict[int, Signal], *, others: bool) -> None:
+        self._target: Any = _Target(replica)
+        self._replica = replica
+        self._others = others
+
+    def on_Assign(self, stmt: Any) -> Any:  # noqa: N802 - Amaranth's name
+        if not self._others and not any(id(s) in self._replica for s in stmt._lhs_signals()):
+            return []
+        return type(stmt)(self._target.on_value(stmt.lhs), stmt.rhs)
+
+    def on_Print(self, stmt: Any) -> Any:  # noqa: N802 - Amaranth's name
+        return stmt if self._others else []
+
+    def on_Property(self, stmt: Any) -> Any:  # noqa: N802 - Amaranth's name
+        return stmt if self._others else []
+
+
+class _Target(xfrm.ValueTransformer):
+    """What is assigned to, with replicas for signals."""
+
+    def __init__(self, replica: dict[int, Signal]) -> None:
+        self._replica = replica
+
+    def on_Signal(self, value: Any) -> Any:  # noqa: N802 - Amaranth's name
+        return self._replica.get(id(value), value)
+
+    def on_Part(self, value: Any) -> Any:  # noqa: N802 - Amaranth's name
+        inner: Any = super()
+        taken = inner.on_value(value.value)
+        return type(value)(taken, value.offset, value.width, value.stride)
+
+    def on_SwitchValue(self, value: Any) -> Any:  # noqa: N802 - Amaranth's name
+        target: Any = super()
+        cases = [(patterns, target.on_value(inner)) for patterns, inner in value.cases]
+        return type(value)(value.test, cases)

@@ -1,0 +1,55 @@
+"""Registers of control in threes: one of three is outvoted, and synthesis keeps all."""
+
+import json
+
+import pytest
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl._ir import PortDirection
+from amaranth.lib.wiring import In, Out
+
+from hw.emit.harden import REPLICAS
+from hw.emit.verilog import to_verilog
+from hw.emit.yosys import run_yosys
+from hw.parts.ports import Component
+
+COUNT, LAST, PASSING = 3, 4, 4
+
+
+class Counting(Component):
+    """Counts while told to; what passes beside it has no reset."""
+
+    step: Signal
+    data: Signal
+    count: Signal
+    last: Signal
+
+    def __init__(self):
+        ports = {"step": In(1), "data": In(PASSING), "count": Out(COUNT), "last": Out(LAST)}
+        super().__init__(ports)
+
+    def elaborate(self, _platform):
+        m = Module()
+        passing = Signal(PASSING, reset_less=True)
+        with m.If(self.step):
+            m.d.sync += [self.count.eq(self.count + 1), passing.eq(self.data)]
+        with m.If(self.count[0]):
+            m.d.sync += Cat(self.last[:2], self.last[2:]).eq(passing)
+        return m
+
+
+def flip_flops(folder, family, *, hardened):
+    component = Counting()
+    inputs, outputs = ("step", "data"), ("count", "last")
+    ports = {name: (getattr(component, name), PortDirection.Input) for name in inputs}
+    ports |= {name: (getattr(component, name), PortDirection.Output) for name in outputs}
+    (folder / "x.v").write_text(to_verilog(component, "x", ports, hardened=hardened))
+    run_yosys(["read_verilog x.v", f"synth_{family} -top x", "write_json x.json"], folder)
+    cells = json.loads((folder / "x.json").read_text())["modules"]["x"]["cells"]
+    return sum("FF" in cell["type"] for cell in cells.values())
+
+
+@pytest.mark.parametrize("family", ["ecp5", "ice40"])
+def test_synthesis_keeps_all_three(family, tmp_path):
+    assert flip_flops(tmp_path, family, hardened=False) == COUNT + LAST + PASSING
+    hardened = flip_flops(tmp_path, family, hardened=True)
+    assert hardened == REPLICAS * (COUNT + LAST) + PASSING
