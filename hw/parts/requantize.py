@@ -9,9 +9,9 @@ from amaranth.lib.wiring import In, Out
 from golden.numbers.interval import Interval
 from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.parts.delay import delay, delay_valid
+from hw.parts.fabric_multiplier import FabricMultiplier
 from hw.parts.ports import Component, View
 from hw.parts.streams import Flow, FlowSignature
-from hw.primitives.logic_multiplier import LogicMultiplier
 from hw.primitives.multiplier import SharedMultiplier
 
 _FINE = 3
@@ -116,7 +116,7 @@ class Requantizer(Component):
     @classmethod
     def logic_latency(cls, factor_bits: int) -> int:
         """Cycles from an accumulator to its result, of a multiplier of look-up tables."""
-        return LogicMultiplier.latency_of(factor_bits) + cls.ROUNDING
+        return FabricMultiplier.latency_of(factor_bits) + cls.ROUNDING
 
     @property
     def latency(self) -> int:
@@ -159,11 +159,16 @@ class Requantizer(Component):
         return multiply.p
 
     def _product(self, m: Module, taken: Signal, lane: int) -> Signal:
-        m.submodules[f"multiply_{lane}"] = multiply = LogicMultiplier(
-            a_bits=self._y_bits, b_bits=self._factor_bits, target=self._target
+        m.submodules[f"multiply_{lane}"] = multiply = FabricMultiplier(
+            lanes=1,
+            a_bits=self._y_bits,
+            b_bits=self._factor_bits,
+            b_signed=False,
+            target=self._target,
         )
-        m.d.comb += [multiply.a.eq(taken), multiply.b.eq(self.multiplier)]
-        return multiply.p
+        m.d.comb += [multiply.a.eq(taken), multiply.b[0].eq(self.multiplier)]
+        product: Signal = multiply.p[0]
+        return product
 
     def _ends(self, m: Module, cycles: int) -> tuple[ValueLike, ValueLike, ValueLike]:
         """Return zero point and ends of the clip less it, ``cycles`` after they came on `i`.

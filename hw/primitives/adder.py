@@ -49,6 +49,11 @@ def plain_sum(m: Module, operands: Operands, *, width: int, target: str, name: s
     return chosen_sum(m, C(1, 1), operands, operands, width=width, target=target, name=name)
 
 
-def gated_sum(m: Module, a: Value, b: Value, gates: Value, *, target: str, name: str) -> Value:
-    """Return the sum of ``a`` and ``b``, signed, each where its bit of ``gates`` is set."""
-    return TARGETS[target].adder.gated_sum(m, a, b, gates, name=name)
+def gated_sum(
+    m: Module, a: Value, b: Value, gates: Value, *, target: str, name: str, less: bool = False
+) -> Value:
+    """Return the sum of ``a`` and ``b``, signed, each where its bit of ``gates`` is set.
+
+    Or what is left of ``a``, ``less`` that of ``b``.
+    """
+    return TARGETS[target].adder.gated_sum(m, a, b, gates, name=name, less=less)

@@ -27,8 +27,11 @@ class AdderRecipe:
             return Mux(chosen, then.sum, otherwise.sum)[:width].as_signed()
         return chosen_before(chosen, then, otherwise).sum[:width].as_signed()
 
-    def gated_sum(self, m: Module, a: Value, b: Value, gates: Value, *, name: str) -> Value:
-        """Return the sum of ``a`` and ``b``, signed, each where its bit of ``gates`` is set."""
+    def gated_sum(
+        self, m: Module, a: Value, b: Value, gates: Value, *, name: str, less: bool
+    ) -> Value:
+        """Return the sum of ``a`` and ``b``, or their difference: see `hw.primitives.adder`."""
         del m, name
-        total: Value = Mux(gates[0], a, 0) + Mux(gates[1], b, 0)
+        first, second = Mux(gates[0], a, 0), Mux(gates[1], b, 0)
+        total: Value = first - second if less else first + second
         return total

@@ -150,16 +150,23 @@ class CarryCells(AdderRecipe):
         halves = before + [_configure(bit, (a, b), (c, d)) for a, b, c, d in columns]
         return _chain(m, carry, halves, name=name)[len(before) :][:width].as_signed()
 
-    def gated_sum(self, m: Module, a: Value, b: Value, gates: Value, *, name: str) -> Value:
+    def gated_sum(
+        self, m: Module, a: Value, b: Value, gates: Value, *, name: str, less: bool
+    ) -> Value:
         width = max(len(a), len(b)) + 1
         words = to_width(width, bits_of(a, "a"), bits_of(b, "b"))
         first, second = (Bit(f"gate_{place}", False, gates[place]) for place in range(2))
-        halves = [(_GATED, (x, first, y, second)) for x, y in zip(*words, strict=True)]
-        return _chain(m, Const(0, 1), halves, name=name)[:width].as_signed()
+        pins = [((x, first), (y, second)) for x, y in zip(*words, strict=True)]
+        # What is inverted is on the pins that generate, for which the others count as 0.
+        halves = [(_GATED[less], (*b, *a) if less else (*a, *b)) for a, b in pins]
+        return _chain(m, Const(less, 1), halves, name=name)[:width].as_signed()
 
 
-_GATED = sum(1 << index for index in range(16) if (index & 3 == 3) != (index >> 2 == 3))
-"""Adds A, where B is set, and C, where D is."""
+_GATED = tuple(
+    sum(1 << index for index in range(16) if (index & 3 == 3) != (index >> 2 == 3) ^ less)
+    for less in (False, True)
+)
+"""Adds A, where B is set, and C, where D is; or the inverse of one of them."""
 
 
 def _chain(m: Module, carry: Value, halves: Sequence[tuple[int, _Pins]], *, name: str) -> Signal:

@@ -100,13 +100,18 @@ def test_difference_or_other_word(bits: int, target: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("less", [False, True])
 @pytest.mark.parametrize("bits", [1, 2, 5, 34])
-def test_sum_of_words_that_are_let_through(bits: int, target: str, tmp_path: Path) -> None:
+def test_sum_of_words_that_are_let_through(
+    bits: int, less: bool, target: str, tmp_path: Path
+) -> None:
     def cells(m: Module, c: Claim) -> Value:
-        return gated_sum(m, c.x, c.y, Cat(c.chosen, c.x[-1]), target=target, name="sum")
+        gates = Cat(c.chosen, c.x[-1])
+        return gated_sum(m, c.x, c.y, gates, target=target, name="sum", less=less)
 
     def meaning(c: Claim) -> Value:
-        return Mux(c.chosen, c.x, 0) + Mux(c.x[-1], c.y, 0)
+        first, second = Mux(c.chosen, c.x, 0), Mux(c.x[-1], c.y, 0)
+        return first - second if less else first + second
 
     prove(Claim(bits, cells, meaning), tmp_path)
 
