@@ -9,7 +9,7 @@ from pathlib import Path
 from flow.cache import Cache
 from flow.families import Part
 from flow.netlist import Netlist
-from flow.place import LIMIT_S, Placement, Segment, place
+from flow.place import Placement, Segment, effort_for, place
 from flow.progress import Progress
 from flow.report import CriticalPath, Report, Step
 from flow.synthesis import own_name, synthesise, wrap
@@ -110,8 +110,9 @@ def _placed(product: Built, device: Part, family: PlacedFamily, means: Means) ->
             means.progress(f"place and route on {device.name}, seed {runs[run]}")
     placements = [placed for run in runs if (placed := run.result()) is not None]
     unrouted = [seed for run, seed in runs.items() if run.result() is None]
+    limit_s = effort_for(wrapped, device).limit_s
     if not placements:
-        raise FlowError(f"{nextpnr.name} did not end in {LIMIT_S} s with any seed")
+        raise FlowError(f"{nextpnr.name} did not end in {limit_s:.0f} s with any seed")
     middle = _median(placements)
     counted = Netlist(netlist, product.name)
     report = Report(
@@ -123,7 +124,7 @@ def _placed(product: Built, device: Part, family: PlacedFamily, means: Means) ->
         | {kind: means.copies * n for kind, n in _counted(counted, family).items()},
         floorplan=middle.floorplan,
         remarks=_remarks(counted, family)
-        + [f"seed {seed} left out: not routed in {LIMIT_S} s" for seed in unrouted],
+        + [f"seed {seed} left out: not routed in {limit_s:.0f} s" for seed in unrouted],
     )
     if not family.timed or not middle.path:
         return report

@@ -10,6 +10,7 @@ from flow.cache import Cache, Step
 from flow.families import Part
 from flow.floorplan import PLACED, Floorplan, floorplan_of
 from flow.tools import OutOfTimeError, Program
+from hw.targets.synthesis import PlacedFamily
 
 NETLIST = "netlist.json"
 REPORT = "report.json"
@@ -21,6 +22,37 @@ CLOCK_MHZ = 500
 # Most placements route in one or two minutes. With some, of a device nearly full of multipliers,
 # the router of nextpnr 0.11 rips up the same nets for ever; its other one ends, a third slower.
 LIMIT_S = 900
+
+LARGE = 40_000
+"""Cells of a netlist that is placed and routed with what the family has for large ones.
+
+Smaller ones are placed as ever, so that figures of before and of now are of the same tools.
+"""
+LARGE_LIMIT_S = 7200
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What is spent on a netlist.
+
+    Parameters
+    ----------
+    arguments
+        Of nextpnr.
+    limit_s
+        After which it is given up.
+    """
+
+    arguments: tuple[str, ...]
+    limit_s: float
+
+
+def effort_for(netlist: bytes, device: Part) -> Effort:
+    """Return what is spent on a netlist that Yosys wrote."""
+    large = device.family.large if isinstance(device.family, PlacedFamily) else ()
+    if large and netlist.count(b'"type":') > LARGE:
+        return Effort(large, LARGE_LIMIT_S)
+    return Effort((), LIMIT_S)
 
 
 @dataclass(frozen=True)
@@ -72,10 +104,12 @@ def place(
     """Place and route ``netlist``, whose clock's port is ``clock``, with ``seed``.
 
     With ``floorplan``, where cells are is told too. None where the router has not ended after
-    `LIMIT_S`, which is kept like any result.
+    its limit, which is kept like any result.
     """
+    effort = effort_for(netlist, device)
     arguments = [
         *device.arguments,
+        *effort.arguments,
         *("--freq", str(CLOCK_MHZ), "--timing-allow-fail"),
         *("--json", NETLIST, "--report", REPORT, "--seed", str(seed)),
         *(("--write", PLACED) if floorplan else ()),
@@ -85,7 +119,7 @@ def place(
 
     def run(folder: Path) -> None:
         try:
-            nextpnr.run(arguments, folder, limit_s=LIMIT_S)
+            nextpnr.run(arguments, folder, limit_s=effort.limit_s)
         except OutOfTimeError:
             for name in (REPORT, *more):
                 (folder / name).write_text("null", encoding="utf-8")

@@ -47,12 +47,15 @@ class PlacedFamily(Family):
         For each figure that only placement knows, the kinds of site that count.
     timed
         Whether nextpnr times all that matters.
+    large
+        Arguments of nextpnr for large netlists.
     """
 
     nextpnr: str = ""
     pads: tuple[str, ...] = ()
     placed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     timed: bool = True
+    large: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

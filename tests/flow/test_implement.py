@@ -14,6 +14,7 @@ from flow.command import run
 from flow.families import families, part_named
 from flow.implement import NO_DSP
 from flow.netlist import Netlist
+from flow.place import LARGE, LARGE_LIMIT_S, LIMIT_S, Effort, effort_for
 from flow.product import build
 from flow.synthesis import synthesise, wrap
 from flow.tools import Program, Yosys
@@ -294,12 +295,21 @@ def test_a_seed_that_is_not_routed_in_time_is_left_out(
     assert again == report
 
 
+def test_large_netlists_are_placed_and_routed_as_their_family_wants() -> None:
+    ecp5, nexus = (part_named(PLACED[name]) for name in ("ecp5", "nexus"))
+    small, large = (b'{"type": "LUT4"}' * count for count in (LARGE, LARGE + 1))
+    assert effort_for(small, ecp5) == effort_for(large, nexus) == Effort((), LIMIT_S)
+    assert isinstance(ecp5.family, PlacedFamily)
+    assert effort_for(large, ecp5) == Effort(ecp5.family.large, LARGE_LIMIT_S)
+    assert "router2" in ecp5.family.large
+
+
 def test_no_seed_routed_in_time_is_one_line(
     manifest: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     need("ecp5")
-    monkeypatch.setattr("flow.place.LIMIT_S", 0.01)
+    monkeypatch.setattr("flow.place.LIMIT_S", 1)
     arguments = ["--device", PLACED["ecp5"], "--seeds", "1", "--no-cache"]
     assert implement(manifest, *arguments) == 1
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last == "implement: nextpnr-ecp5 did not end in 900 s with any seed"
+    assert last == "implement: nextpnr-ecp5 did not end in 1 s with any seed"
