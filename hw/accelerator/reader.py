@@ -12,7 +12,7 @@ from golden.accelerator.program import OUTSIDE
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS
 from hw.accelerator.layout import Layouts
 from hw.accelerator.maps import MAPS_LATENCY
-from hw.parts.counter import Countdown
+from hw.parts.counter import Nest
 from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Component, Stream, View, flipped, view
 from hw.parts.streams import OutputBuffer, connect_streams
@@ -62,7 +62,7 @@ class Reader(Component):
     go : In
         Begin, `BEGINS` cycles later.
     told : In
-        Fields of the descriptor, in the cycle after `go`.
+        Fields of the descriptor, in the cycle of `go` and the one after.
     free : Out
         Whether it may begin: its last address is on its way.
     hold : In
@@ -106,7 +106,7 @@ class Reader(Component):
         m.submodules.buffer = buffer = OutputBuffer(
             shape=read_layout(self._tile), depth=BUFFER, target=self._layouts.sizes.target
         )
-        self._now = view(self._layouts.read, name="now")
+        self._now = view(self._layouts.read, name="now", reset_less=True)
         busy = Signal()
         step = Signal()
         # `begins` drives many registers; whether it may begin is known by one of its own.
@@ -164,32 +164,27 @@ class Reader(Component):
             "squares": now.squares,
         }
 
-    def _count(self, m: Module, step: Value) -> dict[str, Value]:
+    def _count(self, m: Module, step: Value) -> Mapping[str, Value]:
         """Step through the loops; return whether a step is the last inside each."""
-        ends: dict[str, Value] = {}
-        inner: Value = step
-        all_last: Value = Value.cast(1)
-        for name in ("column", "row", "kernel_column", "kernel_row", "tile"):
-            limit = self.told[f"last_{name}"]
-            loop = Countdown(self._now[f"last_{name}"], name=name)
-            last = Signal(name=f"last_{name}")
-            m.d.comb += last.eq(all_last & loop.last)
-            loop.count(m, inner)
-            with m.If(self._begins):
-                loop.begin(m, limit)
-            inner, all_last = step & last, last
-            ends[name] = last
-        self._walk(m, step, ends)
-        return ends
+        loops = ("column", "row", "kernel_column", "kernel_row", "tile")
+        nest = Nest({name: self._now[f"last_{name}"] for name in loops})
+        nest.count(m, step)
+        nest.begin(m, self._begins, {name: self.told[f"last_{name}"] for name in loops})
+        self._walk(m, step, nest.ends)
+        return nest.ends
 
-    def _walk(self, m: Module, step: Value, ends: dict[str, Value]) -> None:
+    def _walk(self, m: Module, step: Value, ends: Mapping[str, Value]) -> None:
         """Keep the row, its address and the column of the window's tap, and where a pass began."""
         told = self._now
         span, address = self._layouts.side, signed(self._layouts.line_bits)
-        self._column, began_column = (Signal(range(-span, span), name=n) for n in ("c", "c_0"))
-        self._row, began_row = (Signal(range(-span, span), name=n) for n in ("r", "r_0"))
-        self._line, began_line = (Signal(address, name=n) for n in ("l", "l_0"))
-        self._base = Signal(address.width)
+        self._column, began_column = (
+            Signal(range(-span, span), name=n, reset_less=True) for n in ("c", "c_0")
+        )
+        self._row, began_row = (
+            Signal(range(-span, span), name=n, reset_less=True) for n in ("r", "r_0")
+        )
+        self._line, began_line = (Signal(address, name=n, reset_less=True) for n in ("l", "l_0"))
+        self._base = Signal(address.width, reset_less=True)
         places: list[tuple[Any, Any, Value, Value]] = [
             (self._column, began_column, told.column, told.kernel_column_stride),
             (self._row, began_row, told.row, told.kernel_row_stride),

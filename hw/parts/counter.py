@@ -1,5 +1,7 @@
 """Counting: the place of a step in nested loops."""
 
+from collections.abc import Mapping
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
@@ -106,6 +108,67 @@ class Countdown:
         """Begin, after `count` in the order of statements, with steps told in this cycle."""
         single = limit == self._lowest
         m.d.sync += [self._left.eq(limit), self._single.eq(single), self.last.eq(single)]
+
+
+class Nest:
+    """Nested loops whose numbers of steps are told when they begin.
+
+    Whether a step is the last inside a loop is a register: what moves on with a loop waits for no
+    other loop's end to be known.
+
+    Parameters
+    ----------
+    limits
+        Steps of each loop by name, less one, the innermost first: they stand from the cycle after
+        `begin` on.
+
+    Attributes
+    ----------
+    ends
+        Whether the step at hand is the last one of a loop and of all inside it.
+    lasts
+        Whether it is the last one of a loop.
+    """
+
+    def __init__(self, limits: Mapping[str, Value]) -> None:
+        self._limits = dict(limits)
+        self._left = {n: Signal(len(limit), name=f"left_{n}") for n, limit in limits.items()}
+        self.lasts, self._next, self._few, self.ends = (
+            {name: Signal(name=f"{what}_{name}") for name in limits}
+            for what in ("is_last", "next_is_last", "few", "ends")
+        )
+
+    def count(self, m: Module, step: Value) -> None:
+        """Go on with ``step``."""
+        inner: Value = Const(1, 1)
+        all_last: Value = Const(1, 1)
+        for name, left in self._left.items():
+            last, following = self.lasts[name], self._next[name]
+            with m.If(step & inner):
+                m.d.sync += [
+                    left.eq(Mux(last, self._limits[name], left - 1)),
+                    last.eq(following),
+                    following.eq(Mux(last, self._few[name], ~following & (left == 2))),
+                ]
+            all_last = all_last & Mux(inner, following, last)
+            with m.If(step):
+                m.d.sync += self.ends[name].eq(all_last)
+            inner = self.ends[name]
+
+    def begin(self, m: Module, begins: Value, limits: Mapping[str, Value]) -> None:
+        """Begin, after `count` in the order of statements, with what has stood for a cycle."""
+        all_single: Value = Const(1, 1)
+        for name, limit in limits.items():
+            single, few = (Signal(name=f"{what}_{name}_ahead") for what in ("single", "few"))
+            m.d.sync += [single.eq(limit == 0), few.eq(limit <= 1)]
+            all_single = all_single & single
+            with m.If(begins):
+                m.d.sync += [
+                    self._left[name].eq(limit),
+                    self.lasts[name].eq(single),
+                    *(one[name].eq(few) for one in (self._next, self._few)),
+                    self.ends[name].eq(all_single),
+                ]
 
 
 class Odometer(Component):

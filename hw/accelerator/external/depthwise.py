@@ -31,7 +31,7 @@ from hw.accelerator.external.layout import depthwise_layout, kernels_layout, lay
 from hw.accelerator.layout import Layouts
 from hw.accelerator.post import PostUnit
 from hw.accelerator.reader import Reader
-from hw.parts.counter import Countdown
+from hw.parts.counter import Nest
 from hw.parts.delay import copied, delay, delay_valid
 from hw.parts.fabric_multiplier import FabricMultiplier
 from hw.parts.operands import Operands, bits_of
@@ -458,12 +458,14 @@ class DepthwiseUnit(Component):
     def _count(self, m: Module, now: View, reader: Reader, step: Value, began: Value) -> Value:
         """Follow the reader's steps; return whether one is the last of a window."""
         told, apart, taps = now.read, now.apart, self._capacity.depthwise
+        begun = delay_valid(m, began, 1, name="begun")  # what is told has stood for a cycle
         limits = {
             "group": told.last_column[: (groups_of(KERNEL_SIDE, taps) - 1).bit_length()],
             "row": told.last_row[: (KERNEL_SIDE - 1).bit_length()],
             "column": told.last_kernel_column,
         }
-        group, row, column = loops = [Countdown(limit, name=n) for n, limit in limits.items()]
+        loops = Nest(limits)
+        group, row, column = loops.lasts.values()
         until = Signal(len(apart.between))  # columns until a window ends
         first_group = Signal()
         first_row = Signal()
@@ -471,29 +473,25 @@ class DepthwiseUnit(Component):
         closes = Signal()
         at_once = Signal()  # no columns until the first
         always = Signal()  # nor until others
-        self._fresh, self._opens, self._deeper = first_row, opens, ~group.last
-        emits: Value = closes & first_group & row.last
-        inner: Value = step
-        for loop in loops:
-            loop.count(m, inner)
-            inner &= loop.last
+        self._fresh, self._opens, self._deeper = first_row, opens, ~group
+        emits: Value = closes & first_group & row
+        loops.count(m, step)
+        loops.begin(m, begun, limits)
         with m.If(step):
-            m.d.sync += first_group.eq(group.last)
-            with m.If(group.last):
-                m.d.sync += first_row.eq(row.last)
+            m.d.sync += first_group.eq(group)
+            with m.If(group):
+                m.d.sync += first_row.eq(row)
             with m.If(reader.o.payload.last):
                 m.d.sync += [
-                    opens.eq(column.last),
+                    opens.eq(column),
                     until.eq(until - 1),
                     closes.eq(until == 1),
                 ]
                 with m.If(closes):
                     m.d.sync += [until.eq(apart.between), closes.eq(always)]
-                with m.If(column.last):
+                with m.If(column):
                     m.d.sync += [until.eq(apart.before), closes.eq(at_once)]
-        with m.If(began):
-            for loop, limit in zip(loops, limits.values(), strict=True):
-                loop.begin(m, limit)
+        with m.If(begun):
             m.d.sync += [
                 *(first.eq(1) for first in (first_group, first_row, opens)),
                 until.eq(apart.before),
