@@ -1,5 +1,6 @@
 """Registers behind the channels of an AXI4-Lite port."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 from functools import reduce
 from operator import or_
@@ -9,9 +10,12 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Member, Out
 
 from golden.registers import WORD, Access, RegisterMap
+from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Component, Stream, View
 
 WRITE_LAYOUT = data.StructLayout({"data": WORD, "strobe": WORD // 8})
+_GATHERED = 6
+"""Words of which one is chosen in a cycle."""
 READ_LAYOUT = data.StructLayout({"data": WORD, "response": 2})
 
 
@@ -44,7 +48,7 @@ def fields_layout(registers: RegisterMap, access: Access) -> data.StructLayout:
 class RegisterBlock(Component):
     """Registers that a driver reads and writes; an access a cycle at most.
 
-    A write is answered in the cycle after, a read in the one after that.
+    A write is done and answered in the cycle after, a read answered two after that.
 
     Bytes without a strobe stay as they are; the two lowest bits of an address are not looked at.
     Where no register is, or none that is written, the answer is SLVERR and nothing happens. A write
@@ -120,9 +124,17 @@ class RegisterBlock(Component):
                     if register.written:
                         with m.Case(register.at >> 2):
                             m.d.sync += self.b.payload.eq(AxiResponse.OKAY)
-        word = Value.cast(self.w.payload.data)
+        # What all registers look at is in registers beside them: the port may be far.
+        taken = delay(m, self.w.payload, 1, name="taken")
+        word = Value.cast(taken.data)
+        self._strobe = Value.cast(taken.strobe)
         writes = {
-            register.at: written & (self.aw.payload[2:] == register.at >> 2)
+            register.at: delay_valid(
+                m,
+                written & (self.aw.payload[2:] == register.at >> 2),
+                1,
+                name=f"writes_{register.at:x}",
+            )
             for register in self._registers.registers.values()
             if register.written
         }
@@ -140,7 +152,7 @@ class RegisterBlock(Component):
         return word & Value.cast(self._mask())
 
     def _mask(self) -> Value:
-        return Cat(*(bit.replicate(8) for bit in Value.cast(self.w.payload.strobe)))
+        return Cat(*(bit.replicate(8) for bit in self._strobe))
 
     def _keep(self, m: Module, writes: dict[int, Value], word: Value) -> None:
         mask = self._mask()
@@ -160,24 +172,42 @@ class RegisterBlock(Component):
                 words[register.at] |= Value.cast(view[name]) << field.low
         for _, register, field in self._registers.fields(Access.CONSTANT):
             words[register.at] |= field.reset << field.low
-        asked = Signal()
+        asked, found = Signal(), Signal()
         chosen = {at: Signal(name=f"reads_{at:x}") for at in words}
         free = ~self.r.valid | self.r.ready
-        m.d.comb += self.ar.ready.eq(~asked | free)
+        goes = asked & (~found | free)
+        m.d.comb += self.ar.ready.eq(~asked | ~found | free)
         with m.If(self.r.ready):
             m.d.sync += self.r.valid.eq(0)
-        with m.If(asked & free):
-            there = Cat(*chosen.values()).any()
+        parts, there = self._gathered(m, goes, [(chosen[at], word) for at, word in words.items()])
+        with m.If(found & free):
             m.d.sync += [
-                asked.eq(0),
+                found.eq(0),
                 self.r.valid.eq(1),
-                self.r.payload.data.eq(
-                    reduce(or_, (Mux(chosen[at], word, 0) for at, word in words.items()))
-                ),
+                self.r.payload.data.eq(reduce(or_, parts)),
                 self.r.payload.response.eq(Mux(there, AxiResponse.OKAY, AxiResponse.SLVERR)),
             ]
+        with m.If(goes):
+            m.d.sync += [asked.eq(0), found.eq(1)]
         with m.If(self.ar.valid & self.ar.ready):
             m.d.sync += [
                 asked.eq(1),
                 *(one.eq(self.ar.payload[2:] == at >> 2) for at, one in chosen.items()),
             ]
+
+    @staticmethod
+    def _gathered(
+        m: Module, goes: Value, words: Sequence[tuple[Value, Value]]
+    ) -> tuple[list[Value], Value]:
+        """Return of some words each what is chosen, and whether any is: a cycle after ``goes``."""
+        there = Signal()
+        parts: list[Value] = []
+        for first in range(0, len(words), _GATHERED):
+            some = words[first : first + _GATHERED]
+            part = Signal(WORD, name=f"part_{first}", reset_less=True)
+            with m.If(goes):
+                m.d.sync += part.eq(reduce(or_, (Mux(one, word, 0) for one, word in some)))
+            parts.append(part)
+        with m.If(goes):
+            m.d.sync += there.eq(Cat(*(one for one, _ in words)).any())
+        return parts, there

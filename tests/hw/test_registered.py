@@ -75,6 +75,7 @@ class Session:
         ctx.set(dut.s_r.ready, 1)
         await self.shake(dut.s_ar)
         await self.tick()
+        await self.tick()
         assert (ctx.get(dut.s_r.valid), ctx.get(dut.s_r.payload.response)) == (1, 0)
         value = ctx.get(dut.s_r.payload.data)
         await self.tick()

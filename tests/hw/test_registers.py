@@ -173,13 +173,16 @@ def test_a_cause_is_not_lost_to_the_write_that_clears_it(simulate):
         for same_cycle in (1, 0):
             ctx.set(dut.sets.mixed_two, 1)
             await ctx.tick()
-            ctx.set(dut.sets.mixed_two, same_cycle)
+            ctx.set(dut.sets.mixed_two, 0)
             for channel in (dut.aw, dut.w):
                 ctx.set(channel.valid, 1)
             assert ctx.get(dut.aw.ready)
             await ctx.tick()
-            for signal in (dut.sets.mixed_two, dut.aw.valid, dut.w.valid):
+            for signal in (dut.aw.valid, dut.w.valid):
                 ctx.set(signal, 0)
+            ctx.set(dut.sets.mixed_two, same_cycle)
+            await ctx.tick()
+            ctx.set(dut.sets.mixed_two, 0)
             assert ctx.get(dut.causes.mixed_two) == same_cycle
 
     simulate(dut, testbench)
@@ -192,7 +195,7 @@ def test_an_access_a_cycle_each(simulate):
     async def testbench(ctx):
         for signal in (dut.ar.valid, dut.r.ready, dut.aw.valid, dut.w.valid, dut.b.ready):
             ctx.set(signal, 1)
-        await ctx.tick().repeat(2)
+        await ctx.tick().repeat(3)
         for _ in range(8):
             for signal in (dut.r.valid, dut.b.valid, dut.ar.ready, dut.aw.ready, dut.w.ready):
                 assert ctx.get(signal)
