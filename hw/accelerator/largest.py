@@ -46,7 +46,8 @@ class Largest(Component):
         first = Signal(init=1)
         x, chooses = self.i.payload.x, self.i.payload.largest
         kept, best = (
-            view(data.ArrayLayout(x[0].shape(), self._tile), name=name) for name in ("kept", "best")
+            view(data.ArrayLayout(x[0].shape(), self._tile), name=name, reset_less=True)
+            for name in ("kept", "best")
         )
         for lane in range(self._tile):
             m.d.comb += best[lane].eq(

@@ -91,8 +91,11 @@ class Sequencer(Component):
         load = Signal()
         m.d.comb += self.told.eq(now.read)
         fetched = self._fetch(m, load, held)
+        # Taken whether it is there or not, as long as none is held: no logic drives so much.
+        with m.If(~held):
+            m.d.sync += now.eq(fetched)
         with m.If(load):
-            m.d.sync += [now.eq(fetched), held.eq(1)]
+            m.d.sync += held.eq(1)
         with m.If(self.go):
             m.d.sync += held.eq(0)
         brought = self._bring(m, now, held)

@@ -322,12 +322,12 @@ class MemoryWrapper(Elaboratable):
 
     Its channels are streams: `ar`, `r`, `aw`, `w`, `b` of the master, whose addresses are in
     beats, and the same with ``s_`` of the slave; `interrupt` is the wire `irq`. While reset is
-    active, no handshake is made.
+    active, no handshake is made; in the cycle after, none of the master's.
 
     Parameters
     ----------
     component
-        What is behind.
+        What is behind; its channels of the master may be anything in the cycle after a reset.
     names
         Of clock and reset.
     data_bits, address_bits
@@ -378,11 +378,13 @@ class MemoryWrapper(Elaboratable):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         awake = _clocked(m, self._names, self._clock, self._reset)
+        wakes = Signal(init=1, reset_less=True)
+        m.d.sync += wakes.eq(~awake)
         m.submodules.component = self._component
         for prefix, wires in self._wires.items():
             master, channel = prefix.startswith("m_"), prefix.rpartition("_")[2]
             interface = self._stream(channel if master else f"s_{channel}")
-            _shake_hands(m, prefix, wires, interface, awake)
+            _shake_hands(m, prefix, wires, interface, awake & ~wakes if master else awake)
         self._connect_master(m)
         _connect_slave(m, self._component, self._wires)
         component: Any = self._component

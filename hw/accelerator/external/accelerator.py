@@ -1,6 +1,16 @@
 """The accelerator with all in external memory, behind channels of AXI4 and AXI4-Lite."""
 
-from amaranth.hdl import Module, ResetInserter, Signal
+from typing import Any
+
+from amaranth.hdl import (
+    ClockDomain,
+    ClockSignal,
+    DomainRenamer,
+    Module,
+    ResetSignal,
+    Signal,
+    Value,
+)
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
@@ -14,6 +24,9 @@ from hw.accelerator.external.registers import COUNTER_BITS, DriverRegisters
 from hw.parts.ports import Component, Stream, flipped
 from hw.parts.registers import register_ports
 from hw.parts.streams import connect_streams
+
+_CLEARED = "cleared"
+"""The clock domain of all but registers and control."""
 
 
 class ExternalAccelerator(Component):
@@ -65,10 +78,10 @@ class ExternalAccelerator(Component):
         capacity = self.capacity
         m.submodules.registers = registers = DriverRegisters(capacity)
         m.submodules.control = control = Control(capacity)
-        m.submodules.read_port = reads = ReadPort(capacity)
-        m.submodules.write_port = writes = BurstWriter(capacity)
-        core = ExternalCore(capacity)
-        m.submodules.core = ResetInserter(control.clear)(core)
+        reads, writes, core = ReadPort(capacity), BurstWriter(capacity), ExternalCore(capacity)
+        self._cleared(m, control.clear)
+        for name, unit in (("read_port", reads), ("write_port", writes), ("core", core)):
+            m.submodules[name] = DomainRenamer(_CLEARED)(unit)
         for name in ("aw", "w", "ar"):
             connect_streams(m, flipped(getattr(self, f"s_{name}")), getattr(registers, name))
         for name in ("b", "r"):
@@ -99,6 +112,19 @@ class ExternalAccelerator(Component):
         ]
         self._count(m, registers, control, core, writes)
         return m
+
+    @staticmethod
+    def _cleared(m: Module, clear: Value) -> None:
+        """Make the clock domain of all that is reset between frames too.
+
+        Its reset is a register, a cycle later: of what drives so much nothing is made on the way.
+        So nothing may leave it in the cycle after a reset.
+        """
+        domain: Any = ClockDomain(_CLEARED)  # the stubs have neither clk nor rst
+        m.domains += domain
+        restarts = Signal(init=1, reset_less=True, attrs={"keep": 1})
+        m.d.sync += restarts.eq(ResetSignal() | clear)
+        m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(restarts)]
 
     @staticmethod
     def _control(

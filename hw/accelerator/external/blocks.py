@@ -61,7 +61,9 @@ class BurstSplitter(Component):
         busy = Signal()
         ends = Signal()  # it is the block's last burst
         to_end = Signal(range(burst + 1))  # beats to the next multiple
-        fits = left <= to_end
+        # Carries of a few bits alone: the size is chosen of two that are there.
+        low_left, less = left[: len(to_end)], Signal(low)  # beats to the next multiple, less one
+        fits = ~left[len(to_end) :].any() & (low_left <= to_end)
         m.d.comb += [
             self.block.ready.eq(~busy),
             self.o.valid.eq(sized & ~self.halt),
@@ -71,7 +73,7 @@ class BurstSplitter(Component):
         with m.If(busy & ~sized):
             m.d.sync += [
                 sized.eq(1),
-                length.eq(Mux(fits, left[: len(to_end)], to_end) - 1),
+                length.eq(Mux(fits, (low_left - 1)[:low], less)),
                 ends.eq(fits),
             ]
         with m.If(self.o.valid & self.o.ready):
@@ -82,11 +84,13 @@ class BurstSplitter(Component):
                 address.eq((address[low:] + 1) << low),
                 left.eq(left - to_end),
                 to_end.eq(burst),
+                less.eq(burst - 1),
             ]
         with m.If(self.block.valid & self.block.ready):
             m.d.sync += [
                 address.eq(self.block.payload.address),
                 to_end.eq(burst - self.block.payload.address[:low]),
+                less.eq(~self.block.payload.address[:low]),
                 left.eq(self.block.payload.beats),
                 busy.eq(self.block.payload.beats != 0),
             ]

@@ -19,7 +19,7 @@ from hw.parts.ports import Component, Stream, View, view
 
 _CLEARS = 4
 """Cycles of the reset between frames, of which the units see one less."""
-_CHECKS = 2
+_CHECKS = 4
 """Cycles after which it is known whether anything is wrong with what has been there before them."""
 
 _HEADER = {
@@ -172,16 +172,23 @@ class Control(Component):
         self._checked = Signal()
         self._rests = Signal()  # the reset between frames ends
         self._regions(m)
+        # What they are made of has stood for long when a frame ends.
+        self._done, self._last = Signal.like(self.frames_done, name="done"), Signal()
+        m.d.sync += [
+            self._done.eq(self.frames_done + 1),
+            self._last.eq(self._done >= self.frames),
+        ]
+        self._beats = delay(m, self._program_beats(), 1, name="program_beats")
         code = self._why(m)
         m.d.comb += [
             self._rests.eq((state == _State.CLEAR) & (waited == _CLEARS)),
             self._checked.eq(waited == _CHECKS),
             self.busy.eq(state != _State.IDLE),
             self.running.eq(state == _State.RUN),
-            self.taking.eq(state == _State.TAKE),
         ]
-        # Both go far.
+        # They go far.
         m.d.sync += [
+            self.taking.eq(state == _State.TAKE),  # as many beats come as are asked for
             self.halt.eq((state == _State.DRAIN) | (state == _State.CLEAR)),
             self.clear.eq((state == _State.CLEAR) & ~self._rests),
             waited.eq(0),
@@ -189,14 +196,16 @@ class Control(Component):
         # In its first cycle a burst may still be asked for, of which it is known in the next.
         halted = delay_valid(m, self.halt, 1, name="halted")
         number = delay(m, self.number, 1, name="number")  # as it was when ``code`` was made
-        asked = Signal(2)  # of blocks: descriptors, weights
-        self._ask(m, asked)
+        offers = Signal(2)  # blocks: of the header or descriptors, of weights
+        self._ask(m, offers)
         arrived = Signal(range(self._capacity.header_beats + 1))
         with m.Switch(state):
             with m.Case(_State.IDLE), m.If(self.start):
                 self._start(m, arrived)
             with m.Case(_State.ASK):
                 m.d.sync += waited.eq(Mux(self._checked, waited, waited + 1))
+                with m.If(waited == _CHECKS - 1):
+                    m.d.sync += offers.eq(0b01)
                 with m.If(self.header.valid & self.header.ready):
                     m.d.sync += [state.eq(_State.TAKE), waited.eq(0)]
             with m.Case(_State.TAKE), m.If(arrived == self._capacity.header_beats):
@@ -204,11 +213,9 @@ class Control(Component):
             with m.Case(_State.CHECK):
                 m.d.sync += waited.eq(waited + 1)
                 with m.If(self._checked):
-                    m.d.sync += state.eq(_State.BEGIN)
-            with m.Case(_State.BEGIN):
-                m.d.sync += asked.eq(asked | self._answered())
-                with m.If(asked.all()):
-                    m.d.sync += [asked.eq(0), state.eq(_State.RUN)]
+                    m.d.sync += [state.eq(_State.BEGIN), offers.eq(0b11)]
+            with m.Case(_State.BEGIN), m.If(offers == 0):
+                m.d.sync += state.eq(_State.RUN)
             with m.Case(_State.RUN), m.If(self.ends):
                 m.d.sync += state.eq(_State.DRAIN)
             with m.Case(_State.DRAIN), m.If(self.quiet & halted):
@@ -227,37 +234,38 @@ class Control(Component):
             m.d.sync += [
                 self.code.eq(code),
                 self.stopped_at.eq(Mux(failed, self.failed_number, number)),
-                asked.eq(0),
+                offers.eq(0),
             ]
             with m.If(state != _State.CLEAR):
                 m.d.sync += state.eq(_State.DRAIN)
         return m
 
-    def _answered(self) -> Value:
-        return Cat(self.header.valid & self.header.ready, self.weights.valid & self.weights.ready)
-
-    def _ask(self, m: Module, asked: Signal) -> None:
-        """Ask for the header, then for descriptors and weights."""
+    def _ask(self, m: Module, offers: Signal) -> None:
+        """Offer the header's block, then the descriptors' and the weights'."""
         capacity, said, state = self._capacity, self._said, self._state
         program = self.regions[Region.PROGRAM].base
         header, weights = self.header, self.weights
-        begins = state == _State.BEGIN
+        # Which block is offered is known long before it is.
+        headed = state >= _State.CHECK
+        descriptors, rows = (
+            delay(m, Value.cast(program + at), 1, name=name)
+            for name, at in (("descriptors_at", said.descriptors_at), ("rows_at", said.weights_at))
+        )
         m.d.comb += [
-            header.valid.eq(((state == _State.ASK) & self._checked) | (begins & ~asked[0])),
-            header.payload.address.eq(program),
-            header.payload.beats.eq(capacity.header_beats),
+            Cat(header.valid, weights.valid).eq(offers),
             # A block of no beats is none: it is taken and does nothing.
-            weights.valid.eq(begins & ~asked[1]),
-            weights.payload.address.eq(program + said.weights_at),
+            weights.payload.address.eq(rows),
             weights.payload.beats.eq(said.weights),
             self.rows.eq(said.rows),
             self.count.eq(said.descriptors),
         ]
-        with m.If(begins):
-            m.d.comb += [
-                header.payload.address.eq(program + said.descriptors_at),
-                header.payload.beats.eq(self._program_beats()),
-            ]
+        m.d.sync += [
+            header.payload.address.eq(Mux(headed, descriptors, program)),
+            header.payload.beats.eq(Mux(headed, self._beats, capacity.header_beats)),
+        ]
+        for stream_, offer in zip((header, weights), offers, strict=True):
+            with m.If(stream_.valid & stream_.ready):
+                m.d.sync += offer.eq(0)
 
     def _program_beats(self) -> Value:
         # Shifted and added: synthesis would take multipliers for a product.
@@ -279,8 +287,7 @@ class Control(Component):
     def _end(self, m: Module, code: Signal) -> None:
         """Go on to the next frame, or come to rest."""
         well = (self.code == Stop.NONE) & (code == 0)
-        done = self.frames_done + 1
-        last = done >= self.frames
+        done, last = self._done, self._last
         m.d.sync += self._state.eq(Mux(well & ~last, _State.CHECK, _State.IDLE))
         with m.If(well):
             m.d.sync += self.frames_done.eq(done)
@@ -321,7 +328,7 @@ class Control(Component):
                     m.d.sync += at.eq(at + size)
 
     def _why(self, m: Module) -> Signal:
-        """Return why it must stop, or 0, a cycle later; sizes are compared a cycle before."""
+        """Return why it must stop, or 0, a cycle later; sizes are added up two cycles before."""
         state = self._state
         patience = Signal(self._capacity.patience)
         before = Signal.like(state, name="before")
@@ -342,7 +349,7 @@ class Control(Component):
             *found(asks, self._wrong_regions()),
             (self.read_failed, Value.cast(int(Stop.READ))),
             (self.write_failed, Value.cast(int(Stop.WRITE))),
-            *found(checks, [*self._wrong_header(m), (self._wrong_frame(), Stop.SIZE)]),
+            *found(checks, [*self._wrong_header(m), (self._wrong_frame(m), Stop.SIZE)]),
             (state == _State.RUN, self.failed),
             (self._late, Value.cast(int(Stop.WATCHDOG))),
             (self.abort, Value.cast(int(Stop.ABORT))),
@@ -362,15 +369,21 @@ class Control(Component):
     def _wrong_header(self, m: Module) -> list[tuple[Value, Stop]]:
         said, capacity = self._said, self._capacity
         sizes = (said.program, said.input, said.output, said.scratch)
+        sums = (
+            said.descriptors_at + self._beats,
+            said.weights_at + said.weights,
+        )
+        descriptors_end, weights_end = (
+            delay(m, Value.cast(one), 1, name=f"end_{number}") for number, one in enumerate(sums)
+        )
         shorts = [
             *(self.regions[region].size < size for region, size in zip(Region, sizes, strict=True)),
-            said.descriptors_at + self._program_beats() > said.program,
-            said.weights_at + said.weights > said.program,
+            descriptors_end > said.program,
+            weights_end > said.program,
             said.rows * capacity.word_beats > said.weights,
             said.descriptors == 0,
             said.descriptors >> NUMBER_BITS != 0,
         ]
-        # So they are looked at in the second cycle.
         short = delay(m, Cat(*shorts), 1, name="short").any()
         return [
             (said.magic != MAGIC, Stop.MAGIC),
@@ -380,11 +393,12 @@ class Control(Component):
             (short, Stop.SIZE),
         ]
 
-    def _wrong_frame(self) -> Value:
+    def _wrong_frame(self, m: Module) -> Value:
         """Return whether this frame's input or output is not within its region."""
-        beyond = [
-            self._at[region] + self.sizes[region] > self.regions[region].size
-            for region in (Region.INPUT, Region.OUTPUT)
-        ]
+        beyond = []
+        for region in (Region.INPUT, Region.OUTPUT):
+            end = Value.cast(self._at[region] + self.sizes[region])
+            end = delay(m, end, 1, name=f"{region.name.lower()}_end")
+            beyond.append(end > self.regions[region].size)
         wrong: Value = Cat(*beyond).any()
         return wrong

@@ -52,7 +52,7 @@ class RowGather(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         capacity = self._capacity
-        beats = Signal(capacity.data_bits * capacity.word_beats)
+        beats = Signal(capacity.data_bits * capacity.word_beats, reset_less=True)
         have = Signal(range(capacity.word_beats + 1))
         full = have == capacity.word_beats
         used = self.o.valid & self.o.ready
@@ -176,21 +176,21 @@ class ExternalCore(Component):
         ]
         feed(m, sequencer, largest.o, loader, matrix, ready=Const(1))
         loads, stores = self._transfer(m, sequencer, post)
-        moves = Signal()
-        goes = (
-            sequencer.go
-            | (reader.o.valid & reader.o.ready)
-            | post.done
-            | (self.store.valid & self.store.ready)
-        )
+        goes: list[Value] = [
+            sequencer.go,
+            reader.o.valid & reader.o.ready,
+            post.done,
+            self.store.valid & self.store.ready,
+        ]
         if capacity.depthwise:
             unit = self._depthwise(m, sequencer, loads)
             self._share_halves(m, sequencer, reader, post, loads, stores, unit)
-            goes |= unit.r_en | (unit.w_en & unit.w_ready)
+            goes += [unit.r_en, unit.w_en & unit.w_ready]
         else:
             self._share(m, reader, post, loads, stores)
-        m.d.comb += moves.eq(goes)
-        self._tell(m, check, sequencer, loader, moves)
+        # They are far from each other.
+        moved = [delay(m, one, 1, name=f"goes_{number}") for number, one in enumerate(goes)]
+        self._tell(m, check, sequencer, loader, Cat(*moved).any())
         return m
 
     @staticmethod
@@ -287,6 +287,7 @@ class ExternalCore(Component):
         """
         at = self._capacity.map_bits - 1
         banks = Signal(2)
+        free = Signal(2)
         meet = Signal()
         coming = Mux(reader.go, sequencer.banks, banks)
         # The unit's stand before it reads.
@@ -297,16 +298,17 @@ class ExternalCore(Component):
             reader.hold.eq((held & banks).any()),
             unit.hold.eq((held & unit.banks).any() | (meet & reader.wants)),
             unit.w_ready.eq(1),
-            loads.w_ready.eq(1),
+            loads.w_ready.eq(Mux(loads.w_addr[at], free[1], free[0])),
         ]
         writers: tuple[PostUnit | DepthwiseUnit | Loads, ...] = (post, unit, loads)
         readers: tuple[Reader | Stores | DepthwiseUnit, ...] = (reader, stores, unit)
         words = []
-        # Who writes is chosen a cycle later than who may.
+        # Who writes is chosen a cycle later than who may; whether the others write, whom what is
+        # loaded gives way to, is known a cycle before.
         words_in = {
             port: [
-                delay(m, getattr(writer, port), 1, name=f"{port}_{number}")
-                for number, writer in enumerate(writers)
+                delay(m, getattr(writer, port), late, name=f"{port}_{number}")
+                for number, (writer, late) in enumerate(zip(writers, (2, 2, 1), strict=True))
             ]
             for port in ("w_addr", "w_data")
         }
@@ -322,10 +324,13 @@ class ExternalCore(Component):
             writes = [writer.w_en & (writer.w_addr[at] == half) for writer in writers]
             with m.If(writes[0] & (unit.w_addr[at] == half)):
                 m.d.comb += unit.w_ready.eq(0)
-            with m.If((writes[0] | writes[1]) & (loads.w_addr[at] == half)):
-                m.d.comb += loads.w_ready.eq(0)
-            m.d.comb += maps.w_en.eq(delay_valid(m, Cat(*writes).any(), 1, name=f"writes_{half}"))
-            first, second = (delay(m, writes[n], 1, name=f"writes_{half}_{n}") for n in range(2))
+            m.d.sync += free[half].eq(~(writes[0] | writes[1]))
+            first, second = (
+                delay_valid(m, one, 2, name=f"writes_{half}_{number}")
+                for number, one in enumerate(writes[:2])
+            )
+            loaded = delay_valid(m, loads.w_ready & writes[2], 1, name=f"loads_{half}")
+            m.d.comb += maps.w_en.eq(first | second | loaded)
             for port, offered in words_in.items():
                 port_of: Signal = getattr(maps, port)
                 m.d.comb += port_of.eq(Mux(first, offered[0], Mux(second, offered[1], offered[2])))

@@ -49,8 +49,8 @@ class _State(IntEnum):
     OFFER = 4
 
 
-_COMPARING = 1
-"""Cycles from the sums of products to whether they are too large: registers between."""
+_COMPARING = 2
+"""Cycles from products to whether their sums are too large: registers between."""
 
 
 class DescriptorCheck(Component):
@@ -109,7 +109,10 @@ class DescriptorCheck(Component):
         code = Signal(CODE_BITS)
         compared = Signal(range(_COMPARING + 1))
         # What it drives is to stand in every state.
-        why = self._code(m)
+        why, can = self._code(m)
+        # Registers of their own, since what takes a descriptor is large.
+        fine, offers = Signal(), Signal()
+        m.d.comb += self.o.valid.eq(offers & fine)
         with m.If(whole):
             m.d.sync += state.eq(_State.FIRST)
         with m.Switch(state):
@@ -118,14 +121,17 @@ class DescriptorCheck(Component):
             with m.Case(_State.SECOND), m.If(self._done):
                 m.d.sync += [state.eq(_State.CODE), compared.eq(0)]
             with m.Case(_State.CODE), m.If(self._done):
-                m.d.sync += [code.eq(why), compared.eq(compared + 1)]
+                m.d.sync += [code.eq(why), fine.eq(can), compared.eq(compared + 1)]
                 with m.If(compared == _COMPARING):
-                    m.d.sync += state.eq(_State.OFFER)
+                    m.d.sync += [state.eq(_State.OFFER), offers.eq(1)]
             with m.Case(_State.OFFER):
                 m.d.sync += self.failed.eq(code)
-                m.d.comb += self.o.valid.eq(code == 0)
                 with m.If(self.o.valid & self.o.ready):
-                    m.d.sync += [state.eq(_State.TAKE), self.number.eq(self.number + 1)]
+                    m.d.sync += [
+                        state.eq(_State.TAKE),
+                        offers.eq(0),
+                        self.number.eq(self.number + 1),
+                    ]
                     self._remember(m)
         self._give(m)
         return m
@@ -140,7 +146,12 @@ class DescriptorCheck(Component):
         arrived = Signal(range(n_beats))
         taken = self.i.valid & self.i.ready
         whole: Value = taken & (arrived == n_beats - 1)
-        m.d.comb += self.i.ready.eq(state == _State.TAKE)
+        takes = Signal(init=1)
+        m.d.comb += self.i.ready.eq(takes)
+        with m.If(whole):
+            m.d.sync += takes.eq(0)
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += takes.eq(1)
         with m.If(taken):
             m.d.sync += [
                 *(low.eq(high) for low, high in pairwise(beats)),
@@ -155,11 +166,13 @@ class DescriptorCheck(Component):
         self._said = common(word[: common.size])
         self._compute = compute(body[: compute.size])
         self._transfer = transfer(body[: transfer.size])
+        # In registers: they drive much, and nothing looks at them in the first cycle.
         kind = self._said.kind
-        self._brings = (kind == Kind.LOAD) | (kind == Kind.STORE)
+        self._brings = delay(m, (kind == Kind.LOAD) | (kind == Kind.STORE), 1, name="brings")
+        self._computes = delay(m, kind == Kind.COMPUTE, 1, name="computes")
         self._apart: Value = Const(0)
         if capacity.depthwise:
-            self._apart = kind == Kind.DEPTHWISE
+            self._apart = delay(m, kind == Kind.DEPTHWISE, 1, name="apart")
         return whole
 
     def _multiply(self, m: Module, state: Signal) -> None:
@@ -233,14 +246,16 @@ class DescriptorCheck(Component):
     ) -> tuple[Value, Value]:
         """Return the least and the largest of words from ``first`` on, and so far away."""
         signs = [distance.as_signed() for distance in distances]
-        low = sum((Mux(one < 0, one, 0) for one in signs), first)
-        high = sum((Mux(one < 0, 0, one) for one in signs), first + after)
+        low, high = first, delay(m, first + after, 1, name=f"{name}_after")
+        for n, one in enumerate(signs):
+            low = low + delay(m, Mux(one < 0, one, 0), 1, name=f"{name}_down_{n}")
+            high = high + delay(m, Mux(one < 0, 0, one), 1, name=f"{name}_up_{n}")
         return delay(m, low, 1, name=f"{name}_low"), delay(m, high, 1, name=f"{name}_high")
 
-    def _code(self, m: Module) -> Value:
-        """Return why the descriptor cannot be, or 0."""
+    def _code(self, m: Module) -> tuple[Value, Value]:
+        """Return why the descriptor cannot be, or 0, and whether it can."""
         kind = self._said.kind
-        computes = kind == Kind.COMPUTE
+        computes = self._computes
         self._beyond = self._beyond_target(m)
         wrong = [
             (~(computes | (kind == Kind.GAIN) | self._apart | self._brings), Stop.KIND),
@@ -250,9 +265,10 @@ class DescriptorCheck(Component):
             *((computes & bad, stop) for bad, stop in self._wrong_sums(m)),
         ]
         code: Value = Value.cast(Stop.NONE)
-        for number, (bad, stop) in reversed(list(enumerate(wrong))):
-            code = Mux(delay(m, bad, 1, name=f"wrong_{number}"), int(stop), code)
-        return code
+        found = [delay(m, bad, 1, name=f"wrong_{n}") for n, (bad, _) in enumerate(wrong)]
+        for bad, (_, stop) in reversed(list(zip(found, wrong, strict=True))):
+            code = Mux(bad, int(stop), code)
+        return code, ~Cat(*found).any()
 
     def _wrong_windows(self, m: Module) -> list[tuple[Value, Stop]]:
         capacity, one, products = self._capacity, self._compute, self._products
@@ -285,10 +301,12 @@ class DescriptorCheck(Component):
         large = (rows >= KERNEL_SIDE) | (columns >= KERNEL_SIDE) | (one.last_tile != 0)
         still = (one.row_stride <= 0) | (one.column_stride <= 0) | one.largest
         walked = delay(m, self._products["walked"].p + columns, 1, name="walked")
+        groups = delay(m, self._groups(), 1, name="more_groups")
+        more = delay(m, rows + 1, 1, name="more_rows")
         long = walked >= 1 << capacity.side_bits
         deep = groups_of(KERNEL_SIDE, capacity.depthwise)
-        again = [Mux(self._groups() >= group, rows + 1, 0) for group in range(1, deep)]
-        words = delay(m, Value.cast(sum(again, one.kernels + rows + 1)), 1, name="kernel_words")
+        again = [Mux(groups >= group, more, 0) for group in range(1, deep)]
+        words = delay(m, Value.cast(sum(again, one.kernels + more)), 1, name="kernel_words")
         return [
             (large | still | long, Stop.POSITIONS),
             (self._beyond, Stop.TARGET),
@@ -309,8 +327,9 @@ class DescriptorCheck(Component):
         parts = Value.cast(capacity.sizes.parts)
         if capacity.abilities.single:
             parts = parts + (one.single & one.product & ~one.early)
-        biases = one.bias + products["bias_row"].p + products["bias_column"].p + parts
-        biases = delay(m, biases, 1, name="biases")
+        first = delay(m, one.bias + parts, 1, name="bias_end")
+        strides = products["bias_row"].p + products["bias_column"].p
+        biases = delay(m, first + delay(m, strides, 1, name="strides"), 1, name="biases")
         depth = capacity.constants
         beyond_constants = (biases > depth) | (one.scale + parts > depth)
         self._known = Signal(len(products["positions"].p))  # windows whose sums are kept
@@ -318,6 +337,7 @@ class DescriptorCheck(Component):
         self._used = Signal(32)
         full, diagonal = one.weights == Weights.FULL, one.weights != Weights.GAIN
         rows = Mux(full, passes * capacity.sizes.tile, Mux(diagonal, passes, 0))
+        rows = delay(m, rows, 1, name="rows_of_weights")
         self._taken = Signal(len(rows) + 1)
         m.d.sync += self._taken.eq(self._used + rows)
         other = ~one.first & (self._known != products["positions"].p)
@@ -365,19 +385,24 @@ class DescriptorCheck(Component):
                     depth.eq(KERNEL_WORDS),
                     beats.eq(times(moves.words, capacity.kernel_beats)),
                 ]
-        near_end = delay(m, moves.near + products["tile_reach"].p + moves.words, 1, name="near")
-        far_end = delay(m, moves.far + products["passes"].p + beats, 1, name="far")
+        near, far = (
+            delay(m, Value.cast(one), 1, name=name)
+            for name, one in (("near", moves.near + moves.words), ("far", moves.far + beats))
+        )
+        near_end = delay(m, near + products["tile_reach"].p, 1, name="near_end")
+        far_end = delay(m, far + products["passes"].p, 1, name="far_end")
+        size = delay(m, self.sizes[moves.region], 1, name="size")
         kept = (moves.region == Region.PROGRAM) | (moves.region == Region.INPUT) | ~maps
         return [
             (moves.words == 0, Stop.POSITIONS),
             (near_end > depth, Stop.TARGET),
-            ((far_end > self.sizes[moves.region]) | (stores & kept), Stop.REGION),
+            ((far_end > size) | (stores & kept), Stop.REGION),
         ]
 
     def _remember(self, m: Module) -> None:
         """Count what a descriptor takes, and what it leaves."""
         one, products = self._compute, self._products
-        with m.If(self._said.kind == Kind.COMPUTE):
+        with m.If(self._computes):
             m.d.sync += [
                 self._used.eq(self._taken),
                 self._known.eq(Mux(one.final, 0, products["positions"].p)),
@@ -386,13 +411,14 @@ class DescriptorCheck(Component):
     def _give(self, m: Module) -> None:
         """Say all of a descriptor that units are told."""
         one, products, told = self._compute, self._products, self.o.payload
+        last = delay(m, self.count - 1, 1, name="last")
         derived: dict[str, Value] = {
             name: Const(0) for name in ABLE if name not in self._capacity.compute
         }
         derived |= {
             "kind": self._said.kind,
             "waits": self._said.waits,
-            "ends": delay(m, self.number == self.count - 1, 1, name="ends"),
+            "ends": delay(m, self.number == last, 1, name="ends"),
             "row_address": products["row_address"].p,
             "last_pass": delay(
                 m, Mux(one.largest, 0, products["passes"].p - 1), 1, name="last_pass"

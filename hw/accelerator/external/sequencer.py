@@ -91,7 +91,7 @@ class ProgramSequencer(Sequencer):
                 self.task.banks.eq(self._now.banks),
                 self.banks.eq(self._now.banks),
             ]
-        with m.If(load):
+        with m.If(~held):
             m.d.sync += self._now.eq(self.i.payload)
         self._held = held
         return cast(View, self.i.payload.whole)

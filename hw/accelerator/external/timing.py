@@ -22,11 +22,11 @@ from hw.accelerator.external.unit_timing import LoaderTiming, RowsTiming, UnitsT
 
 __all__ = ["EVERY_CYCLE", "ExternalTimeline", "MemoryPace"]
 
-_ASKED = 2
+_ASKED = 4
 """Cycles from the beginning to the header's block."""
-_HEADER = 5
+_HEADER = 7
 """Cycles from the header's last beat to the blocks of descriptors and weights."""
-_CHECK = 9
+_CHECK = 10
 """Of a descriptor's check, the bits of its factors left out."""
 _END = 11
 """From the last unit's rest to the end: it is seen, all answers are awaited, units are reset."""

@@ -245,7 +245,7 @@ class Loads(Component):
         if capacity.depthwise:
             counts[Space.KERNELS] = capacity.kernel_beats
         n_beats = max(capacity.step_beats, *counts.values())
-        beats = Signal(capacity.data_bits * n_beats)  # the last one highest
+        beats = Signal(capacity.data_bits * n_beats, reset_less=True)  # the last one highest
         more, need = (Signal(range(n_beats), name=name) for name in ("more", "need"))
         maps = Signal()
         tables = Signal()
