@@ -1,7 +1,8 @@
 """Registers of control in threes, whose majority is what all else reads.
 
 Reset reaches the registers that a design's course hangs on: counters, credits, states, and what
-says that a beat is there. What passes by, samples and sums, has none, and is gone with its frame.
+says that a beat is there. What passes by, samples and sums, has none, and is gone with its frame;
+nor has what each descriptor of an accelerator tells anew.
 """
 
 from typing import Any
@@ -16,7 +17,7 @@ KEEP = {"keep": 1, "dont_touch": "true", "preserve": 1}
 """What synthesis tools read: replicas are alike, and would be one else."""
 KEPT_APART = ("select -set replicas a:keep %ci:+[Q] t:$*dff* %i", "setattr -set keep 1 @replicas")
 """Commands of Yosys that mark the flip-flops too, which it makes one of where they are alike."""
-_CLOCKED = "sync"
+_COMBINATIONAL = "comb"
 
 
 def told_of(*, hardened: bool) -> dict[str, str]:
@@ -37,21 +38,25 @@ def harden(fragment: Any) -> None:
     """
     for inner, _, _ in fragment.subfragments:
         harden(inner)
-    statements = fragment.statements.get(_CLOCKED)
-    if statements is None:
-        return
+    for domain in [one for one in fragment.statements if one != _COMBINATIONAL]:
+        _harden(fragment, domain)
+
+
+def _harden(fragment: Any, domain: str) -> None:
+    """Harden the registers of one clock domain of a fragment, without those inside it."""
+    statements = fragment.statements[domain]
     driven = [one for one in _driven(statements) if not one.reset_less]
     if not driven:
         return
     replicas = [{id(one): _replica(one, number) for one in driven} for number in range(REPLICAS)]
-    fragment.statements[_CLOCKED] = type(statements)()
+    fragment.statements[domain] = type(statements)()
     for number, replica in enumerate(replicas):
         held = [replica[id(one)].eq(one) for one in driven]
-        fragment.add_statements(_CLOCKED, held)
+        fragment.add_statements(domain, held)
         copied: Any = _Driving(replica, others=number == 0)
-        fragment.add_statements(_CLOCKED, copied.on_statement(statements))
+        fragment.add_statements(domain, copied.on_statement(statements))
     for one in driven:
-        fragment.add_statements("comb", one.eq(_majority(*(r[id(one)] for r in replicas))))
+        fragment.add_statements(_COMBINATIONAL, one.eq(_majority(*(r[id(one)] for r in replicas))))
 
 
 def _driven(statements: Any) -> list[Signal]:
