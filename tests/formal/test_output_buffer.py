@@ -85,6 +85,7 @@ def test_shallow_buffer_keeps_its_contract(depth: int) -> None:
     BufferContract(depth).prove(timeout=TIMEOUT)
 
 
+@pytest.mark.bench
 def test_deep_buffer_keeps_its_contract(monkeypatch: pytest.MonkeyPatch) -> None:
     """The deep form, its memory and the buffer behind it as small as they can be.
 
