@@ -206,6 +206,11 @@ class Finish:
     target_column: int = 1
 
     @property
+    def pace(self) -> int:
+        """Cycles from sums that are scaled to the next: a layer norm's are multiplied twice."""
+        return 2 if self.norm == Norm.NORMAL else 1
+
+    @property
     def adds(self) -> bool:
         """Whether two samples are scaled and added in float32: see `Addition`."""
         return self.single and self.product and not self.early

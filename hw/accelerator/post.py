@@ -1,6 +1,6 @@
 """The post unit: from sums to samples, some a cycle, and into a map."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -13,20 +13,17 @@ from golden.accelerator.descriptor import Norm
 from golden.accelerator.operators.sums import EXPONENT_BITS, FIXED_BITS
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS, Sizes
 from golden.numbers.interval import Interval
-from hw.accelerator import single
+from hw.accelerator import scaler, single
 from hw.accelerator.constants import PostConstants, fill_layout
 from hw.accelerator.layout import Layouts
-from hw.accelerator.normal import NormalLane, latency_of
 from hw.accelerator.sequencer import MOST_PENDING
 from hw.accelerator.statistics import Statistics
 from hw.matrix.unit import result_layout
 from hw.parts.counter import Countdown, Counter
-from hw.parts.delay import delay, delay_valid
+from hw.parts.delay import copied, delay, delay_valid
 from hw.parts.fabric_multiplier import FabricMultiplier
 from hw.parts.ports import Component, Stream, View, view
-from hw.parts.requantize import Requantizer
 from hw.parts.tables import Table
-from hw.primitives.multiplier import SharedMultiplier
 
 _CLIP = Interval.signed(CENTRED_BITS)
 """What the requantiser clips to: more than any map's words, which the last clip is for."""
@@ -34,52 +31,21 @@ _CLIP = Interval.signed(CENTRED_BITS)
 
 def scaled_at(sizes: Sizes, abilities: Abilities) -> int:
     """Cycles from a sum to its scaled value: the ROMs, the bias, the requantiser."""
-    return _summed_at() + max(
-        requantised_at(sizes, abilities),
-        normal_at(sizes, abilities),
-        single_at(sizes, abilities),
+    return _multiplied_at(abilities) + max(
+        scaler.scaled_in(sizes, abilities), _single_in(sizes, abilities)
     )
 
 
-def requantised_at(sizes: Sizes, abilities: Abilities) -> int:
-    """Cycles from a sum with its bias to its scaled value."""
-    latencies = [_requantised_in(sizes, logic=logic) for logic in set(_logic(sizes))]
-    return product_latency(sizes, abilities) + max(latencies)
-
-
-def _logic(sizes: Sizes) -> list[bool]:
-    """Return of each scaler whether it multiplies in look-up tables."""
-    return [lane < sizes.logic_scalers for lane in range(sizes.scalers)]
-
-
-def _requantised_in(sizes: Sizes, *, logic: bool) -> int:
-    """Cycles that such a requantiser takes."""
-    if logic:
-        return Requantizer.logic_latency(sizes.factor_bits)
-    return Requantizer.latency_on(sizes.target, y_bits=SUM_BITS)
-
-
-def single_at(sizes: Sizes, abilities: Abilities) -> int:
-    """Cycles from a sum with its bias to what float32's roundings make of it, where they do."""
+def _single_in(sizes: Sizes, abilities: Abilities) -> int:
+    """Cycles from what is scaled to what float32's roundings make of it, where they do."""
     if not abilities.single:
         return 0
-    return product_latency(sizes, abilities) + single.latency_of(
-        sizes.target, addition=abilities.addition
-    )
+    return single.latency_of(sizes.target, addition=abilities.addition)
 
 
-def normal_at(sizes: Sizes, abilities: Abilities) -> int:
-    """Cycles from a difference to what a layer norm makes of it, where there are any."""
-    return latency_of(sizes.target, abilities.norm) if abilities.norm else 0
-
-
-def product_latency(sizes: Sizes, abilities: Abilities) -> int:
+def _product_in(abilities: Abilities) -> int:
     """Cycles that products of two samples take, where there are any."""
-    if not abilities.product:
-        return 0
-    block = SharedMultiplier.latency_on(sizes.target, a_bits=single.FACTOR_BITS)
-    fabric = FabricMultiplier.latency_of(single.FACTOR_BITS) if sizes.logic_scalers else 0
-    return max(block, fabric) + 1
+    return FabricMultiplier.latency_of(single.FACTOR_BITS) + 1 if abilities.product else 0
 
 
 def interval(sizes: Sizes) -> int:
@@ -90,17 +56,26 @@ def interval(sizes: Sizes) -> int:
     return sizes.tile + 1
 
 
-def _summed_at() -> int:
-    """Cycles from a sum to that with its bias."""
-    return Table.latency + 1
+def _multiplied_at(abilities: Abilities) -> int:
+    """Cycles from a sum to that with its bias, or to a product of two samples."""
+    return Table.latency + 1 + _product_in(abilities)
 
 
-def latency(sizes: Sizes, abilities: Abilities) -> int:
-    """Cycles from a sum to its sample: scaled, clipped, through a table."""
-    return scaled_at(sizes, abilities) + 1 + Table.latency
+def latency(sizes: Sizes, abilities: Abilities, *, norm: bool = False) -> int:
+    """Cycles from a sum to its sample: scaled, clipped, through a table.
+
+    A layer norm's samples pass the multipliers twice.
+    """
+    again = scaler.normalised_in(sizes, abilities) if norm else 0
+    return scaled_at(sizes, abilities) + 1 + Table.latency + again
 
 
-_Path: TypeAlias = tuple[Value, Value, Callable[[Sizes, Abilities], int]]
+def paced(cycle: int, begins: int, pace: int) -> int:
+    """Return when sums are taken that are there in a cycle: every ``pace`` ones from the first."""
+    return cycle + (begins - cycle) % pace
+
+
+_Path: TypeAlias = tuple[Value, Value, int]
 """Whether a result is meant, the result, and how late it is."""
 
 
@@ -116,7 +91,9 @@ class PostUnit(Component):
     A word is written `latency` cycles after its last sums. The next descriptor's sums follow a
     cycle after the last one's, `interval` cycles after its first at least: what is told of them
     goes along with them, `interval` stages at a time. Around a descriptor of a layer norm, whose
-    statistics take their time, and around an addition in float32, the unit runs empty.
+    statistics take their time, and around an addition in float32, the unit runs empty. So a layer
+    norm's samples may pass the multipliers twice, every other cycle: all that comes behind those
+    is as much later. See `Finish.pace`.
 
     Parameters
     ----------
@@ -190,14 +167,15 @@ class PostUnit(Component):
         load = Signal()
         position_ends = Signal()
         self._now = view(self._layouts.finish, name="now")
+        self._normal = self._paced(m, load)
         self._began: list[Value] = [load]
         for cycle in range(self._latency()):
             self._began.append(delay_valid(m, self._began[-1], 1, name=f"began_{cycle}"))
         last = self._count(m, position_ends, load)
         m.d.comb += [
-            step.eq(self.i.valid & open_),
+            step.eq(self.i.valid & open_ & self._free),
             part.step.eq(step),
-            self.i.ready.eq(open_ & part.last),
+            self.i.ready.eq(open_ & part.last & self._free),
             position_ends.eq(step & part.last),
             ends.eq(position_ends & last),
             load.eq(self.told.valid & ~open_ & self._may(m, load)),
@@ -211,11 +189,42 @@ class PostUnit(Component):
         constants = self._constants(m)
         bias = self._bias_address(m, step, position_ends, load, constants.bias_addr)
         m.d.comb += constants.bias_addr.eq(bias)
-        self._addition(m, load, part.value, constants)
+        late_part = self._late(m, part.value, name="part_late")
+        self._addition(m, load, late_part, constants)
         sums = self._begin(m, part.value, constants)
-        samples = self._scale(m, sums, part.value, constants)
+        self._again = self._comes_again(m, step)
+        samples = self._scale(m, sums, late_part, constants)
         self._write(m, samples, step, part, ends)
         return m
+
+    def _paced(self, m: Module, load: Value) -> Value:
+        """Return whether sums are a layer norm's, which are taken every other cycle."""
+        self._free: Value = Const(1)
+        if not self._layouts.abilities.norm:
+            return Const(0)
+        normal = Signal(name="normal")
+        turn = Signal()
+        m.d.comb += normal.eq(self._now.norm == Norm.NORMAL)
+        m.d.sync += turn.eq(~turn | load)
+        self._free = turn | ~normal
+        return normal
+
+    def _late(self, m: Module, value: Value, *, name: str, more: int = 0) -> Value:
+        """Return a value; of a layer norm as late as it comes again, or so much later."""
+        cycles = scaler.normalised_in(self._sizes, self._layouts.abilities)
+        if not cycles:
+            return value
+        # A bit may say that something is there.
+        late = (delay_valid if len(value) == 1 else delay)(m, value, cycles + more, name=name)
+        return Mux(self._normal, late, value)
+
+    def _comes_again(self, m: Module, step: Value) -> Value:
+        """Return whether what is normalised is multiplied in the cycle after the next."""
+        sizes, abilities = self._sizes, self._layouts.abilities
+        if not abilities.norm:
+            return Const(0)
+        cycles = _multiplied_at(abilities) + scaler.normalised_in(sizes, abilities)
+        return delay_valid(m, step & self._normal, cycles - 1, name="again")
 
     def _may(self, m: Module, load: Value) -> Value:
         """Return whether the next descriptor's sums may be begun with."""
@@ -329,7 +338,7 @@ class PostUnit(Component):
 
     def _bias_address(
         self, m: Module, step: Value, position: Value, load: Value, like: Signal
-    ) -> Signal:
+    ) -> Value:
         """Return the address of the biases of a step: the same again, or others a position."""
         told = self._now
         address, of_position, of_row = (
@@ -345,7 +354,10 @@ class PostUnit(Component):
                 m.d.sync += [s.eq(following) for s in (address, of_position, of_row)]
         with m.If(load):
             m.d.sync += [s.eq(self.told.payload.bias) for s in (address, of_position, of_row)]
-        return address
+        sizes, abilities = self._sizes, self._layouts.abilities
+        # What a layer norm adds comes behind the second product.
+        more = 1 + _product_in(abilities) + scaler.multiplied_in(sizes, abilities)
+        return self._late(m, address, name="bias_late", more=more)
 
     def _begin(self, m: Module, part: Value, constants: PostConstants) -> list[Signal]:
         """Return the sums of a step with their biases."""
@@ -361,34 +373,26 @@ class PostUnit(Component):
             total = Signal(signed(self.sum_bits), name=f"total_{lane}", reset_less=True)
             addend = bias[lane]
             if self._kept is not None:
-                normal = self._now.norm == Norm.NORMAL
-                addend = Mux(normal, self._kept.minus, addend)
+                addend = Mux(self._normal, self._kept.minus, addend)
             m.d.sync += total.eq(late + addend)
             sums.append(total)
-        self._totals = sums
         if self._layouts.abilities.product:
-            cycles = _summed_at() + product_latency(self._sizes, self._layouts.abilities) - 1
+            cycles = _multiplied_at(self._layouts.abilities) - 1
             product = self._told(m, ["product"], cycles).product
             return [self._multiply(m, total, product, lane) for lane, total in enumerate(sums)]
         return sums
 
     def _multiply(self, m: Module, total: Signal, product: Value, lane: int) -> Signal:
         """Return a sum, or the product of the two samples that are in it."""
-        bits, sizes = single.FACTOR_BITS, self._sizes
+        bits = single.FACTOR_BITS
         first, second = single.samples_of(total)
-        multiply: FabricMultiplier | SharedMultiplier
-        if _logic(sizes)[lane]:
-            multiply = FabricMultiplier(lanes=1, a_bits=bits, b_bits=bits, target=sizes.target)
-            m.d.comb += [multiply.a.eq(first), multiply.b[0].eq(second)]
-        else:
-            multiply = SharedMultiplier(lanes=1, a_bits=bits, b_bits=bits, target=sizes.target)
-            m.d.comb += [multiply.a[0].eq(first), multiply.b.eq(second)]
-        m.submodules[f"product_{lane}"] = multiply
+        m.submodules[f"product_{lane}"] = multiply = FabricMultiplier(
+            lanes=1, a_bits=bits, b_bits=bits, target=self._sizes.target
+        )
+        m.d.comb += [multiply.a.eq(first), multiply.b[0].eq(second)]
         chosen = Signal(signed(SUM_BITS), name=f"chosen_{lane}", reset_less=True)
-        cycles = product_latency(sizes, self._layouts.abilities) - 1
-        late = delay(m, total, cycles, name=f"total_{lane}_late")
-        made = delay(m, multiply.p[0], cycles - multiply.latency, name=f"product_{lane}_late")
-        m.d.sync += chosen.eq(Mux(product & ~self._adds, made, late))
+        late = delay(m, total, multiply.latency, name=f"total_{lane}_late")
+        m.d.sync += chosen.eq(Mux(product & ~self._adds, multiply.p[0], late))
         return chosen
 
     def _scale(
@@ -396,53 +400,51 @@ class PostUnit(Component):
     ) -> list[Value]:
         """Return the samples of a step's sums."""
         sizes, abilities = self._sizes, self._layouts.abilities
-        shifts, offsets = self._layouts.own_shifts, self._layouts.offsets
-        late = 1 + product_latency(sizes, abilities)
-        offset = self._told(m, ["offset"], Table.latency + late).offset
-        scaled = scaled_at(sizes, abilities)
+        multiplied, scaled = _multiplied_at(abilities), scaled_at(sizes, abilities)
+        rounded = multiplied + scaler.rounded_from(sizes, abilities)
+        offset = self._told(m, ["offset"], rounded).offset
         ends = self._told(m, ["low", "high"], scaled)
         table = self._told(m, ["table"], scaled + 1).table
         single_meant = self._told(m, ["single"], scaled).single if abilities.single else None
         zeros = self._zeros(m) if abilities.single else ()
-        factors = delay(m, constants.scales, late, name="factors")
+        factors = delay(m, constants.scales, multiplied - Table.latency, name="factors")
         samples = []
-        for lane, (total, logic) in enumerate(zip(sums, _logic(sizes), strict=True)):
-            m.submodules[f"requantize_{lane}"] = requantize = Requantizer(
-                lanes=1,
-                accumulator=Interval.signed(SUM_BITS),
-                shifts=shifts,
-                clip=_CLIP,
-                zero_points=offsets,
-                output_bits=CENTRED_BITS,
-                target=sizes.target,
-                right=True,
-                factor_bits=sizes.factor_bits,
-                logic=logic,
+        for lane, (total, logic) in enumerate(zip(sums, scaler.logic_of(sizes), strict=True)):
+            m.submodules[f"scale_{lane}"] = scales = scaler.Scaler(
+                self._layouts, _CLIP, logic=logic
             )
             m.d.comb += [
-                requantize.i.payload[0].eq(total),
-                requantize.multiplier.eq(factors.multiplier[lane]),
-                requantize.shift.eq(self._own(factors.shift[lane])),
+                scales.y.eq(total),
+                scales.multiplier.eq(factors.multiplier[lane]),
+                scales.shift.eq(self._own(factors.shift[lane])),
             ]
-            if offsets.low != offsets.high:
-                m.d.comb += requantize.zero_point.eq(offset)
-            late = requantised_at(sizes, abilities) - product_latency(sizes, abilities)
-            own = delay(
-                m,
-                requantize.o.payload[0],
-                late - _requantised_in(sizes, logic=logic),
-                name=f"requantised_{lane}",
-            )
-            paths: list[_Path] = [(Const(1), own, requantised_at)]
-            if single_meant is not None:
-                rounded = self._single(m, total, factors, zeros, lane)
-                paths.append((single_meant, rounded, single_at))
+            if self._layouts.offsets.low != self._layouts.offsets.high:
+                m.d.comb += scales.zero_point.eq(offset)
             if self._kept is not None:
-                chosen = self._now.norm == Norm.NORMAL
-                paths.append((chosen, self._normal(m, lane, constants), normal_at))
+                self._normalise(m, scales, lane, constants)
+            own = scaler.scaled_in(sizes, abilities)
+            paths: list[_Path] = [(Const(1), scales.o, own)]
+            if single_meant is not None:
+                in_float32 = self._single(m, total, factors, zeros, lane)
+                paths.append((single_meant, in_float32, _single_in(sizes, abilities)))
             value = self._choose(m, paths, lane)
             samples.append(self._look_up(m, value, lane, ends, table, constants))
         return samples
+
+    def _normalise(
+        self, m: Module, scales: scaler.Scaler, lane: int, constants: PostConstants
+    ) -> None:
+        """Tell a lane what a layer norm has more than sums."""
+        assert self._kept is not None
+        late = _multiplied_at(self._layouts.abilities) - Table.latency
+        kept = delay(m, self._kept, late, name=f"kept_{lane}")
+        m.d.comb += [
+            scales.norm.eq(self._normal),
+            scales.again.eq(copied(m, self._again, name=f"again_of_{lane}")),
+            scales.root.eq(kept.root),
+            scales.exponent.eq(kept.exponent),
+            scales.offset.eq(constants.biases[lane]),
+        ]
 
     def _own(self, shift: Value) -> Value:
         """Return a shift as what is rounded once has it: less than the largest of those."""
@@ -451,19 +453,17 @@ class PostUnit(Component):
 
     def _choose(self, m: Module, paths: Sequence[_Path], lane: int) -> Value:
         """Return what the last path gives that is meant, all as late as the latest."""
-        sizes, abilities = self._sizes, self._layouts.abilities
-        latest = max(latency_on(sizes, abilities) for *_, latency_on in paths)
-        (_, scaled, latency_on), *others = paths
-        late = latest - latency_on(sizes, abilities)
-        scaled = delay(m, scaled, late, name=f"scaled_{lane}")
-        for number, (meant, value, latency_on) in enumerate(others):
-            late = latest - latency_on(sizes, abilities)
-            scaled = Mux(meant, delay(m, value, late, name=f"path_{number}_{lane}"), scaled)
+        latest = max(cycles for *_, cycles in paths)
+        (_, value, cycles), *others = paths
+        scaled = delay(m, value, latest - cycles, name=f"scaled_{lane}")
+        for number, (meant, value, cycles) in enumerate(others):
+            late = delay(m, value, latest - cycles, name=f"path_{number}_{lane}")
+            scaled = Mux(meant, late, scaled)
         return scaled
 
     def _zeros(self, m: Module) -> Sequence[Value]:
         """Return what float32's roundings add to products, and what to what comes of them."""
-        before = _summed_at() + product_latency(self._sizes, self._layouts.abilities)
+        before = _multiplied_at(self._layouts.abilities)
         addition = self._layouts.abilities.addition
         zeros_at = single.zeros_at(self._sizes.target, addition=addition)
         zeros = []
@@ -488,24 +488,6 @@ class PostUnit(Component):
             m.d.comb += rounds.addition.eq(self._added)
         return rounds.o
 
-    def _normal(self, m: Module, lane: int, constants: PostConstants) -> Value:
-        """Return what a layer norm makes of a sum."""
-        assert self._kept is not None
-        m.submodules[f"normal_{lane}"] = normal = NormalLane(self._layouts, _CLIP)
-        kept = delay(m, self._kept, 1, name=f"kept_{lane}")
-        m.d.comb += [
-            normal.difference.eq(self._totals[lane]),
-            normal.root.eq(kept.root),
-            normal.exponent.eq(kept.exponent),
-            normal.gain.eq(delay(m, constants.scales.multiplier[lane], 1, name=f"gain_{lane}")),
-            normal.shift.eq(
-                self._own(delay(m, constants.scales.shift[lane], 1, name=f"shift_{lane}"))
-            ),
-            normal.offset.eq(delay(m, constants.biases[lane], 1, name=f"offset_{lane}")),
-            normal.zero_point.eq(self._now.offset),
-        ]
-        return normal.o
-
     @staticmethod
     def _look_up(
         m: Module, scaled: Value, lane: int, ends: View, table: Value, constants: PostConstants
@@ -528,9 +510,13 @@ class PostUnit(Component):
     ) -> None:
         """Put parts together and write a word with the last."""
         cycles = self._latency()
+        step = self._late(m, step, name="step_late")
+        part_last = self._late(m, part.last, name="part_last_late")
+        ends = self._late(m, ends, name="ends_late")
         valid = delay_valid(m, step, cycles, name="valid")
-        last = delay(m, part.last, cycles, name="part_last")
-        row_ends = delay(m, self._row_ends, cycles, name="row_ends")
+        last = delay(m, part_last, cycles, name="part_last")
+        row_ends = self._late(m, self._row_ends, name="row_ends_late")
+        row_ends = delay(m, row_ends, cycles, name="row_ends")
         told = self._told(m, ["target_row", "target_column"], cycles)
         target = self._told(m, ["target"], cycles - 1).target
         of_row = Signal.like(self.w_addr, name="w_addr_of_row")
@@ -551,7 +537,7 @@ class PostUnit(Component):
         with m.If(self._began[cycles]):
             m.d.sync += [self.w_addr.eq(target), of_row.eq(target)]
         m.d.comb += [
-            self.w_en.eq(delay_valid(m, step & part.last, cycles, name="whole")),
+            self.w_en.eq(delay_valid(m, step & part_last, cycles, name="whole")),
             self.w_data.eq(Cat(*moved)),
             self.done.eq(delay_valid(m, step & ends, cycles, name="done") | self._statistics_done),
         ]

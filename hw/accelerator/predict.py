@@ -3,13 +3,11 @@
 from golden.accelerator.abilities import Abilities
 from golden.accelerator.program import Program
 from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, SUM_BITS, Sizes
-from golden.network.layer_norm import GAIN_BITS
 from golden.network.rescale import SIGNIFICAND_BITS
 from hw.accelerator.constants import shift_bits
 from hw.accelerator.layout import layouts_of
-from hw.accelerator.normal import normal_bits
-from hw.accelerator.single import FACTOR_BITS
-from hw.accelerator.statistics import ROOT_BITS, statistics_layout
+from hw.accelerator.scaler import factor_bits
+from hw.accelerator.statistics import statistics_layout
 from hw.matrix.predict import predict as predict_matrix
 from hw.predict import product, ram, rom
 from hw.targets.cost import Cost
@@ -37,19 +35,9 @@ def predict(program: Program) -> Cost:
 
 def post(sizes: Sizes, abilities: Abilities) -> Cost:
     """Return the multipliers of a `PostUnit`."""
-    scaled = product(lanes=1, a_bits=SUM_BITS, b_bits=sizes.factor_bits + 1)
-    blocks = [scaled]
-    if abilities.product:
-        blocks.append(product(lanes=1, a_bits=FACTOR_BITS, b_bits=FACTOR_BITS))
-    lane = []
+    scaled = product(lanes=1, a_bits=SUM_BITS, b_bits=factor_bits(sizes, abilities))
+    total = scaled.times(sizes.scalers - sizes.logic_scalers)
     if abilities.single:
         half = product(lanes=1, a_bits=SIGNIFICAND_BITS + 2, b_bits=SIGNIFICAND_BITS // 2 + 1)
-        lane.append(half.times(2))
-    if channels := abilities.norm:
-        wide = normal_bits(channels)
-        lane += [
-            product(lanes=1, a_bits=SUM_BITS, b_bits=ROOT_BITS + 1),
-            product(lanes=1, a_bits=wide, b_bits=GAIN_BITS),
-        ]
-    others = sizes.scalers - sizes.logic_scalers
-    return sum(lane, Cost()).times(sizes.scalers) + sum(blocks, Cost()).times(others)
+        total += half.times(2 * sizes.scalers)
+    return total

@@ -123,7 +123,9 @@ class Timeline:
         self._program = program
         sizes = program.sizes
         self._tile = sizes.tile
-        self._post = post.latency(sizes, program.abilities)
+        self._post = {
+            norm: post.latency(sizes, program.abilities, norm=norm) for norm in (False, True)
+        }
         self._matrix = matrix.latency(sizes.matrix)
         self._reader = Ahead(reader.BUFFER)
         self._rows = Ahead(weights.BUFFER)
@@ -215,6 +217,13 @@ class Timeline:
             there = range(starts, starts + count)
             self._posted = statistics.starts_of(there, sizes, channels)[-1]
             return self._posted + statistics.cycles_of(channels)
-        last = max(starts + (count - 1) * sizes.parts, first + self._matrix + (count - 1) * taps)
-        self._posted = last + sizes.parts - 1
-        return self._posted + self._post
+        pace = one.finish.pace
+        each = sizes.parts * pace
+        # Sums are taken every so many cycles from the first that they may be.
+        starts = post.paced(starts, loaded + 1, pace)
+        last = max(
+            starts + (count - 1) * each,
+            post.paced(first + self._matrix + (count - 1) * taps, loaded + 1, pace),
+        )
+        self._posted = last + each - pace
+        return self._posted + self._post[one.finish.norm == Norm.NORMAL]

@@ -1,7 +1,5 @@
 """Requantisation: from accumulators to results of a few bits, per channel."""
 
-from collections.abc import Sequence
-
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, ValueLike, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
@@ -9,7 +7,6 @@ from amaranth.lib.wiring import In, Out
 from golden.numbers.interval import Interval
 from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.parts.delay import delay, delay_valid
-from hw.parts.fabric_multiplier import FabricMultiplier
 from hw.parts.ports import Component, View
 from hw.parts.streams import Flow, FlowSignature
 from hw.primitives.multiplier import SharedMultiplier
@@ -41,10 +38,6 @@ class Requantizer(Component):
         Width of a result.
     multiplies
         Whether there is a multiplier.
-    factor_bits
-        Of the multiplier.
-    logic
-        Whether it is made of look-up tables, and not of the target's blocks.
     right
         Whether products are shifted right.
     target
@@ -79,13 +72,9 @@ class Requantizer(Component):
         output_bits: int,
         target: str,
         multiplies: bool = True,
-        factor_bits: int = MULTIPLIER_BITS,
-        logic: bool = False,
         right: bool = False,
     ) -> None:
         self._multiplies = multiplies
-        self._factor_bits = factor_bits
-        self._logic = logic
         self._right = right
         self._lanes = lanes
         self._y_bits = accumulator.bits
@@ -100,7 +89,7 @@ class Requantizer(Component):
             "o": Out(FlowSignature(data.ArrayLayout(self._o_shape, lanes))),
         }
         if multiplies:
-            ports["multiplier"] = In(factor_bits)
+            ports["multiplier"] = In(MULTIPLIER_BITS)
         if zero_points.low != zero_points.high:
             ports["zero_point"] = In(signed(zero_points.bits))
         super().__init__(ports)
@@ -113,18 +102,11 @@ class Requantizer(Component):
         """Cycles from an accumulator of ``y_bits`` to its result on ``target``."""
         return SharedMultiplier.latency_on(target, a_bits=y_bits) + cls.ROUNDING
 
-    @classmethod
-    def logic_latency(cls, factor_bits: int) -> int:
-        """Cycles from an accumulator to its result, of a multiplier of look-up tables."""
-        return FabricMultiplier.latency_of(factor_bits) + cls.ROUNDING
-
     @property
     def latency(self) -> int:
         """Cycles from accumulator to result."""
         if not self._multiplies:
             return self.ROUNDING
-        if self._logic:
-            return self.logic_latency(self._factor_bits)
         return self.latency_on(self._target, y_bits=self._y_bits)
 
     def elaborate(self, platform: object) -> Module:
@@ -142,33 +124,19 @@ class Requantizer(Component):
             m.d.comb += self.o.payload[lane].eq(self._saturate(m, rounded, lane, *ends))
         return m
 
-    def _products(self, m: Module) -> View | Sequence[Signal]:
+    def _products(self, m: Module) -> View:
         """Return accumulators times the multiplier."""
         taken: View = self.i.payload
         if not self._multiplies:
             return taken
-        if self._logic:
-            return [self._product(m, taken[lane], lane) for lane in range(self._lanes)]
         m.submodules.multiply = multiply = SharedMultiplier(
             lanes=self._lanes,
             a_bits=self._y_bits,
-            b_bits=self._factor_bits + 1,
+            b_bits=MULTIPLIER_BITS + 1,
             target=self._target,
         )
         m.d.comb += [multiply.a.eq(taken), multiply.b.eq(self.multiplier)]
         return multiply.p
-
-    def _product(self, m: Module, taken: Signal, lane: int) -> Signal:
-        m.submodules[f"multiply_{lane}"] = multiply = FabricMultiplier(
-            lanes=1,
-            a_bits=self._y_bits,
-            b_bits=self._factor_bits,
-            b_signed=False,
-            target=self._target,
-        )
-        m.d.comb += [multiply.a.eq(taken), multiply.b[0].eq(self.multiplier)]
-        product: Signal = multiply.p[0]
-        return product
 
     def _ends(self, m: Module, cycles: int) -> tuple[ValueLike, ValueLike, ValueLike]:
         """Return zero point and ends of the clip less it, ``cycles`` after they came on `i`.
@@ -209,8 +177,8 @@ class Requantizer(Component):
         return rounded
 
     def _align(self, m: Module, product: Signal, shift: Signal, lane: int) -> Signal:
-        spare = self._multiplies and not self._logic  # a sign of the factor
-        bits = len(product) - spare + self._shifts.high - self._shifts.low
+        # Of a product there is a sign of the factor too.
+        bits = len(product) - self._multiplies + self._shifts.high - self._shifts.low
         bits = max(bits, self._shifts.high + 1)
         aligned = Signal(signed(bits), name=f"aligned_{lane}", reset_less=True)
         m.d.sync += aligned.eq(product << shift)

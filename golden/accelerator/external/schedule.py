@@ -124,7 +124,7 @@ def _cycles(one: Descriptor, capacity: Capacity) -> int:
         return w.rows * walked * w.kernel_rows * groups_of(w.kernel_columns, capacity.depthwise)
     taps = w.taps if w.largest else 1
     cycles = w.passes * max(w.positions * taps, sizes.tile + 1)
-    return max(cycles, w.positions * sizes.parts) if one.final else cycles
+    return max(cycles, w.positions * sizes.parts * one.finish.pace) if one.final else cycles
 
 
 def _tasks(steps: Sequence[Step], capacity: Capacity) -> Iterator[_Task]:

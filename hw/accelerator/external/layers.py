@@ -149,7 +149,7 @@ def _add(layer: LayerCycles, one: Descriptor, capacity: Capacity, rate: float) -
         taps = windows.taps if windows.largest else 1
         least["products"] = float(windows.passes * max(windows.positions * taps, sizes.tile + 1))
         if one.final and one.finish.norm != Norm.STATISTICS:
-            least["scaling"] = float(windows.positions * sizes.parts)
+            least["scaling"] = float(windows.positions * sizes.parts * one.finish.pace)
     if one.kind == Kind.DEPTHWISE:
         scaled = windows.positions * sizes.tile // capacity.depthwise_scalers
         least["depthwise"] = float(max(steps_of(one, capacity), scaled))

@@ -270,7 +270,9 @@ class UnitsTiming:
         self._reader = ReaderTiming(holds)
         self._writes = writes
         self._matrix = matrix.latency(sizes.matrix)
-        self._post = post.latency(sizes, capacity.abilities)
+        self._post = {
+            norm: post.latency(sizes, capacity.abilities, norm=norm) for norm in (False, True)
+        }
         self._sizes = sizes
         self._norm = capacity.abilities.norm
         self._interval = post.interval(sizes)
@@ -323,17 +325,20 @@ class UnitsTiming:
             self._posted = statistics.starts_of(there, self._sizes, self._norm)[-1]
             self.written.append(self._posted + statistics.cycles_of(self._norm))
             return
-        parts = self._parts
+        pace = one.finish.pace
+        each = self._parts * pace
         steps: list[range] = []
-        first = max(first, taken[0] + self._matrix)
-        if isinstance(taken, range) and taken.step <= parts:
-            steps.append(range(first, first + parts * len(taken), parts))
+        # A layer norm's sums are taken every so many cycles from the first that they may be.
+        begins = first
+        first = post.paced(max(first, taken[0] + self._matrix), begins, pace)
+        if isinstance(taken, range) and taken.step <= each:
+            steps.append(range(first, first + each * len(taken), each))
         else:
             for when in taken:
-                first = max(first, when + self._matrix)
-                steps.append(range(first, first + parts, parts))
-                first += parts
-        self._posted = steps[-1][-1] + parts - 1
-        late = parts - 1 + self._post
+                first = post.paced(max(first, when + self._matrix), begins, pace)
+                steps.append(range(first, first + each, each))
+                first += each
+        self._posted = steps[-1][-1] + each - pace
+        late = each - pace + self._post[one.finish.norm == Norm.NORMAL]
         self._writes.extend(range(step.start + late, step.stop + late, step.step) for step in steps)
         self.written.append(self._writes[-1][-1])
