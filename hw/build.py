@@ -213,6 +213,12 @@ def given_memory(command: Command) -> Command:
     ]
     options += [
         click.option(
+            "--product",
+            is_flag=True,
+            default=None,
+            help="With --memory axi: products of two maps.  [as networks need]",
+        ),
+        click.option(
             "--norm",
             type=int,
             help="With --memory axi: channels of the widest layer norm.  [the networks' own]",
@@ -338,7 +344,9 @@ def network(config: tuple[Path, ...], name: str, out: Path, **options: Any) -> N
     check_module_name(name)
     _check_packages(options)
     if options["memory"] == "internal":
-        _leave_out(options, (*MEMORY_OPTIONS, "norm", "single"), "left out without --memory axi")
+        _leave_out(
+            options, (*MEMORY_OPTIONS, "product", "norm", "single"), "left out without --memory axi"
+        )
         if len(config) > 1:
             raise ParameterError("config", "one without --memory axi", len(config))
     read = [read_network(one) for one in config]
@@ -395,9 +403,10 @@ def capacity_for(networks: Sequence[Network], options: Mapping[str, Any]) -> Cap
     sizes = Sizes(positions=options["positions"] or Sizes.positions, **_unit_sizes(options))
     needed = abilities_for(networks)
     norm = max(needed.norm, options["norm"] or 0)
+    product = needed.product or bool(options["product"])
     if options["single"]:
         needed = replace(needed, single=True, addition=True)
-    abilities = replace(needed, norm=norm)
+    abilities = replace(needed, norm=norm, product=product)
     return Capacity(sizes=sizes, abilities=abilities, **chosen)
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from golden.network.arithmetic import Add
+from golden.accelerator.operators.arithmetic import multiplies_maps
+from golden.network.arithmetic import Add, Multiply
 from golden.network.layer_norm import GAIN_BITS, LayerNorm
 from golden.network.network import Network
 from golden.network.rescale import SIGNIFICAND_BITS
@@ -47,8 +48,10 @@ class Abilities:
 
 
 NONE = Abilities()
-ALL = Abilities(largest=True, product=True)
+LEAST = Abilities(largest=True)
 """What every accelerator has whose programs are in memory."""
+ALL = replace(LEAST, product=True)
+"""All that networks with scales of our own take, but for layer norms."""
 
 
 def abilities_for(networks: Sequence[Network]) -> Abilities:
@@ -56,7 +59,12 @@ def abilities_for(networks: Sequence[Network]) -> Abilities:
     operators = [one for network in networks for one in network.operators.values()]
     norms = [one.takes[0].channels for one in operators if isinstance(one, LayerNorm)]
     return replace(
-        ALL,
+        LEAST,
+        product=any(
+            isinstance(node.stage, Multiply) and multiplies_maps(node.stage, node.sources)
+            for network in networks
+            for node in network.nodes
+        ),
         norm=max(norms, default=0),
         single=not all(network.own for network in networks),
         addition=any(isinstance(one, Add) and one.rescale.single for one in operators),

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from golden.accelerator.abilities import ALL, Abilities
+from golden.accelerator.abilities import LEAST, Abilities
 from golden.accelerator.compile import compile_network
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
@@ -31,7 +31,7 @@ def capacity_of(manifest: dict[str, Any]) -> Capacity:
     more = {field.name for field in fields(Abilities)} & parameters.keys()
     return Capacity(
         sizes=sizes_of(manifest),
-        abilities=replace(ALL, **{key: parameters[key] for key in more}),
+        abilities=replace(LEAST, **{key: parameters[key] for key in more}),
         **{key: parameters[key] for key in own},
     )
 

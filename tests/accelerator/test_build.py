@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from golden.accelerator.abilities import ALL
+from golden.accelerator.abilities import ALL, LEAST, abilities_for
 from golden.accelerator.compile import compile_network
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
@@ -84,16 +84,30 @@ def test_refusals(
 
 def test_abilities_are_what_networks_need_and_more() -> None:
     _, network = normed()
-    options = dict.fromkeys((*MEMORY_OPTIONS, "norm", "single", "positions", "scalers"))
+    options = dict.fromkeys((*MEMORY_OPTIONS, "product", "norm", "single", "positions", "scalers"))
     options |= {"tile": 8, "target": "generic", "logic_scalers": 0, "factor_bits": 17}
-    assert capacity_for([network], options).abilities == replace(ALL, norm=20)
-    wider = capacity_for([network], options | {"norm": 77, "single": True})
+    assert capacity_for([network], options).abilities == replace(LEAST, norm=20)
+    wider = capacity_for([network], options | {"product": True, "norm": 77, "single": True})
     assert wider.abilities == replace(ALL, norm=77, single=True, addition=True)
     with pytest.raises(ParameterError, match=r"^Norm must be from 0 to 8192, not 9000$"):
         capacity_for([network], options | {"norm": 9000})
     for abilities in (ALL, replace(ALL, norm=19)):
         with pytest.raises(ParameterError, match=r"^Operator must be a layer norm of at most"):
             compile_external(network, Capacity(abilities=abilities))
+
+
+def test_products_of_maps_are_built_where_a_network_has_one() -> None:
+    builder = Builder((3, 4, 4))
+    x, y = (builder.convolution("image", 3) for _ in range(2))
+    gain = builder.average(x, (4, 4))
+    gains, products = (builder.network(builder.times(x, one)) for one in (gain, y))
+    assert abilities_for([gains]) == LEAST
+    assert abilities_for([gains, products]) == ALL
+    assert "product" not in Capacity(abilities=LEAST).compute
+    compile_external(gains, Capacity(abilities=LEAST))
+    message = "Operator must be no product of two maps on this accelerator, not map_4"
+    with pytest.raises(ParameterError, match=rf"^{message}$"):
+        compile_external(products, Capacity(abilities=LEAST))
 
 
 def test_build_with_memory_outside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,7 +123,7 @@ def test_build_with_memory_outside(tmp_path: Path, capsys: pytest.CaptureFixture
     assert printed[1].split()[-1] == "limit"
     assert printed[-3].split()[-4:] == ["scratch,", "at", "its", "peak"]
     assert [line.split()[-1] for line in printed[-2:]] == ["0", "0"]
-    capacity = Capacity(sizes=Sizes(tile=8, scalers=2), map_bytes=4096)
+    capacity = Capacity(sizes=Sizes(tile=8, scalers=2), map_bytes=4096, abilities=LEAST)
     assert manifest["hash"] == f"{capacity.hash:016x}"
     assert capacity_of(manifest) == capacity
     image = (out / "acc.bin").read_bytes()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from golden.accelerator.abilities import abilities_for
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
 from golden.accelerator.sizes import Sizes
@@ -33,7 +34,9 @@ def test_plan(
     first = capsys.readouterr().out
     found = json.loads((tmp_path / "plan" / "plan.json").read_text())
     capacity = Capacity(
-        sizes=Sizes(tile=8, scalers=2, target="ecp5"), map_bytes=found["parameters"]["map_bytes"]
+        sizes=Sizes(tile=8, scalers=2, target="ecp5"),
+        map_bytes=found["parameters"]["map_bytes"],
+        abilities=abilities_for([network]),
     )
     cycles, layers = predicted(network, compile_external(network, capacity, packs=True))
     assert found["cycles"] == cycles == sum(layer["cycles"] for layer in found["layers"])

@@ -214,7 +214,6 @@ class Capacity:
             "signed": 1,
             "around": 1,
             "largest": 1,
-            "product": 1,
             "last_column": side,
             "last_row": side,
             "last_kernel_column": side,
@@ -233,6 +232,8 @@ class Capacity:
         }
         if self.depthwise:
             unsigned["kernels"] = (KERNEL_WORDS - 1).bit_length()
+        if self.abilities.product or self.abilities.addition:
+            unsigned["product"] = 1
         if self.abilities.single:
             unsigned |= {"single": 1, "early": 1}
         if self.abilities.norm:

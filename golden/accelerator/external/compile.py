@@ -219,6 +219,10 @@ class _ExternalCompiler:
         if isinstance(lowered, Sums) and lowered.rescale.single and not abilities.single:
             rule = "scaled by our own calibration on this accelerator"
             raise ParameterError("operator", rule, f"with scales of others ({node.name})")
+        product = isinstance(lowered, Sums) and lowered.product and lowered.addition is None
+        if product and not abilities.product:
+            rule = "no product of two maps on this accelerator"
+            raise ParameterError("operator", rule, node.name)
         if isinstance(lowered, Sums) and lowered.addition and not abilities.addition:
             rule = "no addition with scales of others on this accelerator"
             raise ParameterError("operator", rule, node.name)

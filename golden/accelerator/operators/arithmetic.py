@@ -71,6 +71,22 @@ def _add_in_float32(op: Add, names: tuple[str, ...]) -> Sums:
     )
 
 
+def multiplies_maps(op: Multiply, names: tuple[str, ...]) -> bool:
+    """Return whether products are the post unit's, and not those of a map with gains."""
+    return _gain_of(op, names) is None
+
+
+def _gain_of(op: Multiply, names: tuple[str, ...]) -> int | None:
+    """Return which of two maps is a gain for each channel of the other, if one is."""
+    for index in (1, 0):
+        gain = op.takes[index].shape == (op.gives.channels, 1, 1)
+        # With float32's roundings the zero point is added to the product, which a gain is not.
+        gain = gain and not op.rescale.single
+        if gain and op.takes[1 - index].shape == op.gives.shape and names[0] != names[1]:
+            return index
+    return None
+
+
 def multiply(op: Multiply, names: tuple[str, ...]) -> Sums:
     """Return a map with gains on the diagonal, or sums of both for the post unit to multiply."""
     start, gives = zeros(op.gives.channels), op.gives
@@ -78,15 +94,11 @@ def multiply(op: Multiply, names: tuple[str, ...]) -> Sums:
     if rescale.single and rescale.shift[0] > FAINT:
         # Below half of a step whatever the product.
         rescale = Rescale(np.zeros(1, np.int64), np.zeros(1, np.int64), single=True)
-    for index in (1, 0):
-        other = 1 - index
-        gain = op.takes[index].shape == (gives.channels, 1, 1)
-        # With float32's roundings the zero point is added to the product, which a gain is not.
-        gain = gain and not rescale.single
-        if gain and op.takes[other].shape == gives.shape and names[0] != names[1]:
-            weight = np.ones((gives.channels, 1, 1, 1), np.int64)
-            term = Term(names[other], weight, Windows(), apart=True, gain=names[index])
-            return Sums((term,), start, rescale, op.clip, gives.zero_point)
+    index = _gain_of(op, names)
+    if index is not None:
+        weight = np.ones((gives.channels, 1, 1, 1), np.int64)
+        term = Term(names[1 - index], weight, Windows(), apart=True, gain=names[index])
+        return Sums((term,), start, rescale, op.clip, gives.zero_point)
     terms = tuple(
         _spread(name, data, gives, factor)
         for name, data, factor in zip(names, op.takes, (1 << CENTRED_BITS, 1), strict=True)

@@ -109,6 +109,7 @@ def _described(
             "side_bits": capacity.side_bits,
             "patience": capacity.patience,
             "depthwise": capacity.depthwise,
+            "product": capacity.abilities.product,
             "norm": capacity.abilities.norm,
             "single": capacity.abilities.single,
             "addition": capacity.abilities.addition,

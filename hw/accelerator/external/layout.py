@@ -24,8 +24,11 @@ _TAPS = ("pitch", "row_tap", "column_tap", "kernels")
 """What other fields are made of, and what the depthwise unit is told."""
 LOOPS = ("", "kernel_")
 """Of windows, and of their taps; inside out where the largest of taps is looked for."""
-ABLE = ("squares", "half", "lanes", "single", "early", "norm", "channels", "epsilon")
-"""What layer norms and float32's roundings are told: 0 where they are not built."""
+ABLE = (
+    *("squares", "half", "lanes", "product", "single", "early"),
+    *("norm", "channels", "epsilon"),
+)
+"""What layer norms, products of maps and float32's roundings are told: 0 where none are built."""
 _COUNTS = ("last_column", "last_row")
 """Of windows: who reads is told, and who finishes."""
 

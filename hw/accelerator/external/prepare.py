@@ -325,7 +325,7 @@ class DescriptorCheck(Component):
     def _wrong_sums(self, m: Module) -> list[tuple[Value, Stop]]:
         capacity, one, products = self._capacity, self._compute, self._products
         parts = Value.cast(capacity.sizes.parts)
-        if capacity.abilities.single:
+        if capacity.abilities.addition:
             parts = parts + (one.single & one.product & ~one.early)
         first = delay(m, one.bias + parts, 1, name="bias_end")
         strides = products["bias_row"].p + products["bias_column"].p
