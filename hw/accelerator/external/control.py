@@ -171,6 +171,7 @@ class Control(Component):
         self._waited = waited
         self._checked = Signal()
         self._rests = Signal()  # the reset between frames ends
+        self._asks = Signal()  # a cycle late
         self._regions(m)
         # What they are made of has stood for long when a frame ends.
         self._done, self._last = Signal.like(self.frames_done, name="done"), Signal()
@@ -181,7 +182,6 @@ class Control(Component):
         self._beats = delay(m, self._program_beats(), 1, name="program_beats")
         code = self._why(m)
         m.d.comb += [
-            self._rests.eq((state == _State.CLEAR) & (waited == _CLEARS)),
             self._checked.eq(waited == _CHECKS),
             self.busy.eq(state != _State.IDLE),
             self.running.eq(state == _State.RUN),
@@ -191,6 +191,8 @@ class Control(Component):
             self.taking.eq(state == _State.TAKE),  # as many beats come as are asked for
             self.halt.eq((state == _State.DRAIN) | (state == _State.CLEAR)),
             self.clear.eq((state == _State.CLEAR) & ~self._rests),
+            self._rests.eq((state == _State.CLEAR) & (waited == _CLEARS - 1)),
+            self._asks.eq(state == _State.ASK),
             waited.eq(0),
         ]
         # In its first cycle a burst may still be asked for, of which it is known in the next.
@@ -321,7 +323,7 @@ class Control(Component):
                 self.bases[region].eq(self.regions[region].base + at),
                 self.sizes[region].eq(size),
             ]
-            with m.If(self._state == _State.ASK):
+            with m.If(self._asks):
                 m.d.sync += at.eq(0)
             if region in (Region.INPUT, Region.OUTPUT):
                 with m.If(self._rests):
@@ -336,7 +338,6 @@ class Control(Component):
         m.d.sync += [before.eq(state), patience.eq(Mux(moves, 0, patience + 1))]
         self._late = Signal()
         m.d.sync += self._late.eq(patience.all() & ~moves)
-        asks = state == _State.ASK
         checks = (state == _State.CHECK) & (self._waited == _CHECKS - 1)
 
         def found(when: Value, bad: Sequence[tuple[Value, Stop]]) -> list[tuple[Value, Value]]:
@@ -346,7 +347,7 @@ class Control(Component):
             ]
 
         wrong: list[tuple[Value, Value]] = [
-            *found(asks, self._wrong_regions()),
+            *found(self._asks, self._wrong_regions()),
             (self.read_failed, Value.cast(int(Stop.READ))),
             (self.write_failed, Value.cast(int(Stop.WRITE))),
             *found(checks, [*self._wrong_header(m), (self._wrong_frame(m), Stop.SIZE)]),

@@ -53,8 +53,9 @@ class RowGather(Component):
         m = Module()
         capacity = self._capacity
         beats = Signal(capacity.data_bits * capacity.word_beats, reset_less=True)
-        have = Signal(range(capacity.word_beats + 1))
-        full = have == capacity.word_beats
+        have = Signal(range(capacity.word_beats))
+        full = Signal()
+        last = have == capacity.word_beats - 1
         used = self.o.valid & self.o.ready
         m.d.comb += [
             self.o.valid.eq(full),
@@ -62,11 +63,12 @@ class RowGather(Component):
             self.i.ready.eq(~full | used),
         ]
         with m.If(used):
-            m.d.sync += have.eq(0)
+            m.d.sync += full.eq(0)
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [
                 beats.eq(Cat(beats, self.i.payload)[capacity.data_bits :]),
-                have.eq(Mux(used, 1, have + 1)),
+                have.eq(Mux(last, 0, have + 1)),
+                full.eq(last),
             ]
         return m
 

@@ -341,7 +341,7 @@ class SlidingSums(Component):
                     following = ring[place + 1][tap] if place + 1 < places else total
                     last = told["groups"] == place if place + 1 < places else 1
                     m.d.sync += ring[place][tap].eq(Mux(last, total, following))
-        m.d.sync += self.o[lane].eq(totals[-1])
+        m.d.comb += self.o[lane].eq(delay(m, totals[-1], 1, name=f"o_{lane}"))
 
 
 class DepthwiseUnit(Component):
@@ -416,7 +416,7 @@ class DepthwiseUnit(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.reader = reader = Reader(layouts_for(self._capacity))
-        now = view(self.task.payload.shape(), name="now")
+        now = view(self.task.payload.shape(), name="now", reset_less=True)
         starts = Signal()
         began = Signal()
         busy = Signal()

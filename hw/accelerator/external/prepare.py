@@ -30,7 +30,7 @@ from hw.accelerator.external.layout import (
 )
 from hw.accelerator.external.products import SerialProduct, times
 from hw.accelerator.weights import LARGE_DIAGONAL
-from hw.parts.delay import delay
+from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Component, Stream, View
 
 CODE_BITS = 5
@@ -132,7 +132,7 @@ class DescriptorCheck(Component):
                         offers.eq(0),
                         self.number.eq(self.number + 1),
                     ]
-                    self._remember(m)
+        self._remember(m, self.o.valid & self.o.ready)
         self._give(m)
         return m
 
@@ -399,14 +399,12 @@ class DescriptorCheck(Component):
             ((far_end > size) | (stores & kept), Stop.REGION),
         ]
 
-    def _remember(self, m: Module) -> None:
-        """Count what a descriptor takes, and what it leaves."""
+    def _remember(self, m: Module, goes: Value) -> None:
+        """Count what a descriptor takes, and what it leaves, in the cycle after it goes."""
         one, products = self._compute, self._products
-        with m.If(self._computes):
-            m.d.sync += [
-                self._used.eq(self._taken),
-                self._known.eq(Mux(one.final, 0, products["positions"].p)),
-            ]
+        known = delay(m, Mux(one.final, 0, products["positions"].p), 1, name="known")
+        with m.If(delay_valid(m, goes, 1, name="went") & self._computes):
+            m.d.sync += [self._used.eq(self._taken), self._known.eq(known)]
 
     def _give(self, m: Module) -> None:
         """Say all of a descriptor that units are told."""

@@ -313,11 +313,12 @@ class Loads(Component):
             fill.word.eq(Mux(tables, entry, step)),
         ]
         if capacity.depthwise:
+            word = beats[-capacity.data_bits * capacity.kernel_beats :]
             m.d.sync += [
                 self.kernels.en.eq(wrote & (space == Space.KERNELS)),
                 self.kernels.addr.eq(words.address),
-                self.kernels.word.eq(beats[-capacity.data_bits * capacity.kernel_beats :]),
             ]
+            m.d.comb += self.kernels.word.eq(delay(m, word, 1, name="kernels_word"))
 
 
 class Stores(Component):
