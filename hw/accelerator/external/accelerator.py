@@ -18,15 +18,12 @@ from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.registers import REGISTER_MAP
 from hw.accelerator.external.bus import ReadId, answer_layout, burst_layout, written_layout
 from hw.accelerator.external.control import Control
-from hw.accelerator.external.core import ExternalCore
+from hw.accelerator.external.core import CLEARED, ExternalCore
 from hw.accelerator.external.port import BurstWriter, ReadPort
 from hw.accelerator.external.registers import COUNTER_BITS, DriverRegisters
 from hw.parts.ports import Component, Stream, flipped
 from hw.parts.registers import register_ports
 from hw.parts.streams import connect_streams
-
-_CLEARED = "cleared"
-"""The clock domain of all but registers and control."""
 
 
 class ExternalAccelerator(Component):
@@ -79,9 +76,10 @@ class ExternalAccelerator(Component):
         m.submodules.registers = registers = DriverRegisters(capacity)
         m.submodules.control = control = Control(capacity)
         reads, writes, core = ReadPort(capacity), BurstWriter(capacity), ExternalCore(capacity)
-        self._cleared(m, control.clear)
+        for name in CLEARED:
+            self._cleared(m, name, control.clear)
         for name, unit in (("read_port", reads), ("write_port", writes), ("core", core)):
-            m.submodules[name] = DomainRenamer(_CLEARED)(unit)
+            m.submodules[name] = DomainRenamer(CLEARED[0])(unit)
         for name in ("aw", "w", "ar"):
             connect_streams(m, flipped(getattr(self, f"s_{name}")), getattr(registers, name))
         for name in ("b", "r"):
@@ -114,15 +112,15 @@ class ExternalAccelerator(Component):
         return m
 
     @staticmethod
-    def _cleared(m: Module, clear: Value) -> None:
-        """Make the clock domain of all that is reset between frames too.
+    def _cleared(m: Module, name: str, clear: Value) -> None:
+        """Make a clock domain of units that are reset between frames too.
 
         Its reset is a register, a cycle later: of what drives so much nothing is made on the way.
         So nothing may leave it in the cycle after a reset.
         """
-        domain: Any = ClockDomain(_CLEARED)  # the stubs have neither clk nor rst
+        domain: Any = ClockDomain(name)  # the stubs have neither clk nor rst
         m.domains += domain
-        restarts = Signal(init=1, reset_less=True, attrs={"keep": 1})
+        restarts = Signal(init=1, reset_less=True, name=f"restarts_{name}", attrs={"keep": 1})
         m.d.sync += restarts.eq(ResetSignal() | clear)
         m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(restarts)]
 

@@ -1,6 +1,6 @@
 """The units of the accelerator between its memory's ports; all that is reset between frames."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, DomainRenamer, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -24,6 +24,9 @@ from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Component, Stream, View, flipped
 from hw.parts.streams import Flow, FlowSignature, OutputBuffer, connect_streams
 
+CLEARED = ("cleared", "cleared_matrix", "cleared_depthwise", "cleared_post", "cleared_transfers")
+"""Clock domains of all that is reset between frames: of large units their own, so that each has its
+register of the reset beside it."""
 PROGRAM_DEPTH = 64
 """Beats of descriptors that are fetched ahead."""
 LOADS_DEPTH = 128
@@ -159,8 +162,9 @@ class ExternalCore(Component):
         m.submodules.reader = reader = Reader(layouts)
         m.submodules.largest = largest = Largest(layouts)
         m.submodules.loader = loader = WeightsLoader(layouts)
-        m.submodules.matrix = matrix = MatrixUnit(capacity.sizes.matrix)
-        m.submodules.post = post = PostUnit(layouts)
+        matrix, post = MatrixUnit(capacity.sizes.matrix), PostUnit(layouts)
+        m.submodules.matrix = DomainRenamer("cleared_matrix")(matrix)
+        m.submodules.post = DomainRenamer("cleared_post")(post)
         told = sequencer.told
         self._fetch(m, check, loader)
         connect_streams(m, check.o, sequencer.i)
@@ -234,9 +238,11 @@ class ExternalCore(Component):
     ) -> tuple[Loads, Stores]:
         """Bring words in and out."""
         capacity = self._capacity
-        m.submodules.loads = loads = Loads(capacity)
-        m.submodules.stores = stores = Stores(capacity)
-        m.submodules.loads_reader = block_reader = BlockReader(capacity, depth=LOADS_DEPTH)
+        loads, stores = Loads(capacity), Stores(capacity)
+        block_reader = BlockReader(capacity, depth=LOADS_DEPTH)
+        units = {"loads": loads, "stores": stores, "loads_reader": block_reader}
+        for name, unit in units.items():
+            m.submodules[name] = DomainRenamer("cleared_transfers")(unit)
         self._reads(m, ReadId.LOADS, block_reader, loads.block)
         connect_streams(m, block_reader.o, loads.i)
         connect_streams(m, stores.block, flipped(self.store_block))
@@ -343,7 +349,8 @@ class ExternalCore(Component):
     def _depthwise(self, m: Module, sequencer: ProgramSequencer, loads: Loads) -> DepthwiseUnit:
         """Let descriptors of kernels a channel go on by themselves."""
         capacity = self._capacity
-        m.submodules.depthwise = unit = DepthwiseUnit(capacity)
+        unit = DepthwiseUnit(capacity)
+        m.submodules.depthwise = DomainRenamer("cleared_depthwise")(unit)
         m.submodules.depthwise_queue = queue = OutputBuffer(
             shape=depthwise_layout(capacity), depth=_TASKS, target=capacity.sizes.target
         )
