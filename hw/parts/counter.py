@@ -144,11 +144,12 @@ class Nest:
         all_last: Value = Const(1, 1)
         for name, left in self._left.items():
             last, following = self.lasts[name], self._next[name]
+            third = left == 2 if len(left) > 1 else Const(0, 1)  # of the steps, from the end
             with m.If(step & inner):
                 m.d.sync += [
                     left.eq(Mux(last, self._limits[name], left - 1)),
                     last.eq(following),
-                    following.eq(Mux(last, self._few[name], ~following & (left == 2))),
+                    following.eq(Mux(last, self._few[name], ~following & third)),
                 ]
             all_last = all_last & Mux(inner, following, last)
             with m.If(step):
@@ -160,7 +161,7 @@ class Nest:
         all_single: Value = Const(1, 1)
         for name, limit in limits.items():
             single, few = (Signal(name=f"{what}_{name}_ahead") for what in ("single", "few"))
-            m.d.sync += [single.eq(limit == 0), few.eq(limit <= 1)]
+            m.d.sync += [single.eq(limit == 0), few.eq(~limit[1:].any() if len(limit) > 1 else 1)]
             all_single = all_single & single
             with m.If(begins):
                 m.d.sync += [

@@ -120,9 +120,11 @@ class ExternalAccelerator(Component):
         """
         domain: Any = ClockDomain(name)  # the stubs have neither clk nor rst
         m.domains += domain
-        restarts = Signal(init=1, reset_less=True, name=f"restarts_{name}", attrs={"keep": 1})
-        m.d.sync += restarts.eq(ResetSignal() | clear)
-        m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(restarts)]
+        # Units' ports are called as in the other domain, whose modules they share.
+        domain.clk = Signal(name="clk")
+        domain.rst = Signal(init=1, reset_less=True, name="rst", attrs={"keep": 1})
+        m.d.comb += domain.clk.eq(ClockSignal())
+        m.d.sync += domain.rst.eq(ResetSignal() | clear)
 
     @staticmethod
     def _control(
