@@ -92,8 +92,13 @@ class Sequencer(Component):
         m.d.comb += self.told.eq(now.read)
         fetched = self._fetch(m, load, held)
         # Taken whether it is there or not, as long as none is held: no logic drives so much.
+        self._computes, self._needs_gain = Signal(), Signal()
         with m.If(~held):
-            m.d.sync += now.eq(fetched)
+            m.d.sync += [
+                now.eq(fetched),
+                self._computes.eq(fetched.read.kind == Kind.COMPUTE),
+                self._needs_gain.eq(fetched.read.weights == Weights.GAIN),
+            ]
         with m.If(load):
             m.d.sync += held.eq(1)
         with m.If(self.go):
@@ -133,15 +138,11 @@ class Sequencer(Component):
         read = now.read
         brought = Signal()
         gains = Signal()  # a gain is on its way
-        computes = read.kind == Kind.COMPUTE
+        computes = self._computes
         others = Signal()  # of a descriptor that has been there for a cycle
         m.d.sync += others.eq(~computes)
         m.d.comb += self.bring.eq(
-            held
-            & computes
-            & ~brought
-            & self.loader_free
-            & ((read.weights != Weights.GAIN) | ~gains)
+            held & computes & ~brought & self.loader_free & ~(self._needs_gain & gains)
         )
         with m.If(self.bring):
             m.d.sync += brought.eq(1)
@@ -166,7 +167,7 @@ class Sequencer(Component):
         m.d.sync += [may.eq(written & self._may(m, now)), stands.eq(held & ~self.go)]
         m.d.comb += [
             self.go.eq(stands & ready & self.free & may),
-            finishes.eq(self.go & read.final & (read.kind == Kind.COMPUTE)),
+            finishes.eq(self.go & read.final & self._computes),
             queue.take.eq(finishes),
             queue.i.valid.eq(finishes),
             queue.i.payload.eq(now.finish),

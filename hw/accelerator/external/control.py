@@ -319,10 +319,8 @@ class Control(Component):
         for region, size in zip(Region, sizes, strict=True):
             at = Signal(34, name=f"at_{region.name.lower()}")
             self._at.append(at)
-            m.d.comb += [
-                self.bases[region].eq(self.regions[region].base + at),
-                self.sizes[region].eq(size),
-            ]
+            m.d.comb += self.sizes[region].eq(size)
+            m.d.sync += self.bases[region].eq(self.regions[region].base + at)
             with m.If(self._asks):
                 m.d.sync += at.eq(0)
             if region in (Region.INPUT, Region.OUTPUT):
