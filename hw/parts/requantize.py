@@ -212,9 +212,16 @@ class Requantizer(Component):
         shifted = Signal(self._o_shape, name=f"shifted_{lane}", reset_less=True)
         result = Signal(self._o_shape, name=f"result_{lane}", reset_less=True)
         inside = Mux(above, self._clip.high, shifted)
+        bits = max(len(Value.cast(end)) for end in (low, high)) + 1
+        near: Value = rounded
+        far, sign = Value.cast(0), rounded[-1]
+        if self._right and len(rounded) > bits:
+            # Wide ones: as many bits are compared as the ends have, others are the sign or not.
+            near = rounded[:bits].as_signed()
+            far = rounded[bits - 1 :] != sign.replicate(len(rounded) - bits + 1)
         m.d.sync += [
-            below.eq(rounded < low),
-            above.eq(rounded > high),
+            below.eq(Mux(far, sign, near < low)),
+            above.eq(Mux(far, ~sign, near > high)),
             shifted.eq(rounded + zero_point),  # what it loses shows in the two before
             result.eq(Mux(below, self._clip.low, inside)),
         ]
