@@ -27,12 +27,18 @@ from hw.parts.streams import Flow, FlowSignature, OutputBuffer, connect_streams
 CLEARED = ("cleared", "cleared_matrix", "cleared_depthwise", "cleared_post", "cleared_transfers")
 """Clock domains of all that is reset between frames: of large units their own, so that each has its
 register of the reset beside it."""
-PROGRAM_DEPTH = 64
-"""Beats of descriptors that are fetched ahead."""
+_AHEAD = 8
+"""Descriptors that are fetched ahead at least, where a shallow buffer is to hold them."""
 LOADS_DEPTH = 128
 """Beats of loads that are under way: what a memory of some 100 cycles' latency needs."""
 _TASKS = 3
 """Transfers that wait for the one before."""
+
+
+def program_depth(capacity: Capacity) -> int:
+    """Return the beats of descriptors that are fetched ahead: few need no block RAM."""
+    few = max(2 * capacity.burst, _AHEAD * capacity.descriptor_beats) < OutputBuffer.SHALLOW
+    return OutputBuffer.SHALLOW if few else 64
 
 
 class RowGather(Component):
@@ -209,7 +215,7 @@ class ExternalCore(Component):
     def _fetch(self, m: Module, check: DescriptorCheck, loader: WeightsLoader) -> None:
         """Read descriptors, or the header, and weights ahead."""
         capacity = self._capacity
-        m.submodules.program_reader = program = BlockReader(capacity, depth=PROGRAM_DEPTH)
+        m.submodules.program_reader = program = BlockReader(capacity, depth=program_depth(capacity))
         depth = capacity.weight_bytes // capacity.beat_bytes
         m.submodules.weights_reader = weights = BlockReader(capacity, depth=depth)
         m.submodules.gather = gather = RowGather(capacity)

@@ -3,7 +3,7 @@
 from golden.accelerator.external.capacity import KERNEL_WORDS, TABLE, Capacity
 from golden.accelerator.sizes import DATA_BITS, SUM_BITS
 from hw.accelerator.constants import shift_bits
-from hw.accelerator.external.core import LOADS_DEPTH, PROGRAM_DEPTH
+from hw.accelerator.external.core import LOADS_DEPTH, program_depth
 from hw.accelerator.predict import post
 from hw.accelerator.statistics import statistics_layout
 from hw.matrix.predict import predict as predict_matrix
@@ -29,7 +29,7 @@ def predict_external(capacity: Capacity) -> Cost:
         ram(depth=capacity.tables * TABLE, width=DATA_BITS).times(sizes.scalers),
         *(
             buffer(depth=depth, width=capacity.data_bits)
-            for depth in (PROGRAM_DEPTH, weights, LOADS_DEPTH)
+            for depth in (program_depth(capacity), weights, LOADS_DEPTH)
         ),
     ]
     if capacity.depthwise:

@@ -14,7 +14,7 @@ from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.format import common_fields, compute_fields
 from golden.accelerator.external.program import ExternalProgram
 from hw.accelerator.external.bus import ReadId
-from hw.accelerator.external.core import LOADS_DEPTH, PROGRAM_DEPTH
+from hw.accelerator.external.core import LOADS_DEPTH, program_depth
 from hw.accelerator.external.depthwise_timing import DepthwiseTiming
 from hw.accelerator.external.port_timing import EVERY_CYCLE, MemoryPace, PortTiming, ReadsTiming
 from hw.accelerator.external.transfer_timing import LoadsTiming, StoresTiming
@@ -103,7 +103,8 @@ class ExternalTimeline:
         self._capacity = capacity
         weights_depth = capacity.weight_bytes // capacity.beat_bytes
         descriptors, weights, loads = (
-            ReadsTiming(capacity, depth) for depth in (PROGRAM_DEPTH, weights_depth, LOADS_DEPTH)
+            ReadsTiming(capacity, depth)
+            for depth in (program_depth(capacity), weights_depth, LOADS_DEPTH)
         )
         self._descriptors = descriptors
         self._weights = weights
