@@ -152,6 +152,17 @@ class Fusion:
         users = self.users.get(name, [])
         return any(user.beside for user in users) or (work is not None and work.beside)
 
+    def sampled(self, height: int, near: frozenset[str]) -> "Sampled":
+        """Return what is known of bands of a height, with maps ``near``."""
+        known = self._sampled.get((height, near))
+        if known is None:
+            known = self._sampled[height, near] = Sampled(self, height, near)
+        return known
+
+    @cached_property
+    def _sampled(self) -> dict[tuple[int, frozenset[str]], "Sampled"]:
+        return {}
+
     def bands(self, height: int) -> list[range]:
         """Return the rows of the last map, so many at a time."""
         return [range(row, min(row + height, self.height)) for row in range(0, self.height, height)]
@@ -210,6 +221,16 @@ class Fusion:
 
     def tiled(self, name: str) -> bool:
         """Whether a map can be there a tile at a time."""
+        known = self._tiled.get(name)
+        if known is None:
+            known = self._tiled[name] = self._can_be_tiled(name)
+        return known
+
+    @cached_property
+    def _tiled(self) -> dict[str, bool]:
+        return {}
+
+    def _can_be_tiled(self, name: str) -> bool:
         users = self.users.get(name, [])
         work = self.made.get(name)
         if work is not None and not work.by_tiles:
@@ -244,6 +265,83 @@ def _union(spans: Sequence[range]) -> range:
 
 
 @dataclass(frozen=True, eq=False)
+class Sampled:
+    """What bands of a chain take, whatever is loaded ahead.
+
+    Parameters
+    ----------
+    chain, height, near
+        As of `Cut`.
+    """
+
+    chain: "Fusion"
+    height: int
+    near: frozenset[str]
+
+    @cached_property
+    def samples(self) -> list[tuple[Rows, int]]:
+        """Bands of which each stands for so many: the ends, and some between."""
+        chain = self.chain
+        bands = chain.bands(self.height)
+        count = len(bands)
+        places = sorted({0, 1, count // 2, count - 2, count - 1} & set(range(count)))
+        return [
+            (
+                chain.rows(bands[at], self.height if at else 0, self.near),
+                count - len(places) + 1 if at == count // 2 else 1,
+            )
+            for at in places
+        ]
+
+    def parts(self, name: str) -> tuple[int, bool]:
+        """Return the most rows of a map in a band, and whether bands have others of it."""
+        known = self._parts.get(name)
+        if known is None:
+            of_name = [
+                (rows.made if name in rows.made else rows.taken)[name] for rows, _ in self.samples
+            ]
+            most = max(len(rows) for rows in of_name)
+            known = self._parts[name] = most, len(set(of_name)) > 1
+        return known
+
+    @cached_property
+    def _parts(self) -> dict[str, tuple[int, bool]]:
+        return {}
+
+    @cached_property
+    def efforts(self) -> list[Effort]:
+        """What all bands of each run take."""
+        efforts = []
+        for run in self.chain.runs:
+            parts = [
+                (work.cost(len(made)), count)
+                for rows, count in self.samples
+                for work in run
+                if (made := rows.made[work.name])
+            ]
+            efforts.append(Effort.sum(parts))
+        return efforts
+
+    @cached_property
+    def cost(self) -> Effort:
+        """What all of it takes."""
+        return sum(self.efforts, Effort())
+
+    @cached_property
+    def loaded(self) -> dict[str, int]:
+        """Words that are loaded of each source, were it in memory."""
+        moved = {}
+        for name, data in self.chain.sources.items():
+            n_tiles = tiles(data.channels, self.chain.works[0].sizes.tile)
+            parts = [(rows.taken[name], count) for rows, count in self.samples]
+            whole = len({rows for rows, _ in parts}) == 1
+            if whole and not self.chain.tiled(name):
+                parts = [(parts[0][0], 1)]
+            moved[name] = sum(len(rows) * count for rows, count in parts) * data.width * n_tiles
+        return moved
+
+
+@dataclass(frozen=True, eq=False)
 class Cut:
     """A chain in bands, and what it takes.
 
@@ -275,25 +373,15 @@ class Cut:
         return made
 
     @cached_property
-    def _samples(self) -> list[tuple[Rows, int]]:
-        """Bands of which each stands for so many: the ends, and some between."""
-        chain = self.chain
-        bands = chain.bands(self.height)
-        count = len(bands)
-        places = sorted({0, 1, count // 2, count - 2, count - 1} & set(range(count)))
-        return [
-            (
-                chain.rows(bands[at], self.height if at else 0, self.near),
-                count - len(places) + 1 if at == count // 2 else 1,
-            )
-            for at in places
-        ]
+    def sampled(self) -> Sampled:
+        """What bands take, with any number of turns."""
+        return self.chain.sampled(self.height, self.near)
 
     @cached_property
     def inner(self) -> dict[str, Slots]:
         """Places for maps between operators, and for those that go to memory."""
         return {
-            name: self._slots(name, [rows.made[name] for rows, _ in self._samples], work.gives)
+            name: self._slots(name, work.gives)
             for name, work in self.chain.made.items()
             if name not in self.near
         }
@@ -301,10 +389,7 @@ class Cut:
     @cached_property
     def outer(self) -> dict[str, Slots]:
         """Places for sources, where those are in memory."""
-        return {
-            name: self._slots(name, [rows.taken[name] for rows, _ in self._samples], data)
-            for name, data in self.chain.sources.items()
-        }
+        return {name: self._slots(name, data) for name, data in self.chain.sources.items()}
 
     @property
     def ahead(self) -> int:
@@ -315,42 +400,24 @@ class Cut:
         """Return how many bands a run is behind the first."""
         return self.chain.lags[run] if self.turns > _PAIRED else 0
 
-    def _slots(self, name: str, parts: Sequence[range], data: Map) -> Slots:
+    def _slots(self, name: str, data: Map) -> Slots:
         chain = self.chain
-        size = max(len(rows) for rows in parts) * data.width
+        rows, others = self.sampled.parts(name)
+        size = rows * data.width
         ahead = self.ahead
         moved = name in chain.leaves or name in chain.sources
         if chain.tiled(name):
             # One is loaded or stored meanwhile; what is stored waits for the next to be made.
             more = chain.span(name) + moved + (name in chain.leaves) + chain.waited(name)
             return Slots(1 + ahead * more, size, True)
-        several = moved and len(set(parts)) > 1
+        several = moved and others
         n_tiles = tiles(data.channels, chain.works[0].sizes.tile)
         behind = chain.reach(name) if self.turns > _PAIRED else 0
         return Slots(1 + ahead * several + behind, size * n_tiles, False)
 
-    @cached_property
-    def efforts(self) -> list[Effort]:
-        """What all bands of each run take."""
-        efforts = []
-        for run in self.chain.runs:
-            parts = [
-                (work.cost(len(made)), count)
-                for rows, count in self._samples
-                for work in run
-                if (made := rows.made[work.name])
-            ]
-            efforts.append(Effort.sum(parts))
-        return efforts
-
-    @cached_property
-    def cost(self) -> Effort:
-        """What all of it takes."""
-        return sum(self.efforts, Effort())
-
     def cycles(self, *, apart: bool) -> float:
         """Return how long it takes, maps of both units lying ``apart`` in the buffer or not."""
-        whole = self.cost
+        whole = self.sampled.cost
         if not apart or self.turns == 1:
             return whole.cycles + whole.beside
         if self.turns > _PAIRED:
@@ -359,18 +426,5 @@ class Cut:
             return max(whole.cycles, whole.beside) + first
         return sum(
             max(one.cycles, one.beside) + min(one.cycles, one.beside) / run[0].n_tiles
-            for run, one in zip(self.chain.runs, self.efforts, strict=True)
+            for run, one in zip(self.chain.runs, self.sampled.efforts, strict=True)
         )
-
-    @cached_property
-    def loaded(self) -> dict[str, int]:
-        """Words that are loaded of each source, were it in memory."""
-        moved = {}
-        for name, data in self.chain.sources.items():
-            n_tiles = tiles(data.channels, self.chain.works[0].sizes.tile)
-            parts = [(rows.taken[name], count) for rows, count in self._samples]
-            whole = len({rows for rows, _ in parts}) == 1
-            if whole and not self.chain.tiled(name):
-                parts = [(parts[0][0], 1)]
-            moved[name] = sum(len(rows) * count for rows, count in parts) * data.width * n_tiles
-        return moved

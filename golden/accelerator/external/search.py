@@ -188,8 +188,10 @@ class Search:
         spilled = [name for name in done.spills if name not in homes.far]
         loaded = [name for name in chain.sources if name in done.slots]
         stored = [*spilled, *(chain.leaves - set(done.targets))]
-        words = sum(cut.loaded[name] for name in loaded) + sum(self._words[n] for n in stored)
-        own = cut.cost
+        words = sum(cut.sampled.loaded[name] for name in loaded) + sum(
+            self._words[n] for n in stored
+        )
+        own = cut.sampled.cost
         beats = own.descriptors * capacity.descriptor_beats
         others = own.weights * tile + beats * capacity.beat_bytes
         alone = 2 if cut.turns == 1 else 1

@@ -50,10 +50,11 @@ class Bandwidth:
         if not self.rate:
             return earliest
         self._earn(earliest)
-        while self._spare < size:
-            self._earn(self._counted + 1)
-        self._spare -= size
-        return max(earliest, self._counted)
+        spare, counted, rate = self._spare, self._counted, self.rate
+        while spare < size:
+            spare, counted = min(spare + rate, _SPARED), counted + 1
+        self._spare, self._counted = spare - size, counted
+        return counted
 
     def owe(self, size: int, when: int) -> None:
         """Take bytes that somebody else had."""
@@ -206,10 +207,12 @@ class PortTiming:
     def _paced(self, first: int, beats: int) -> list[int]:
         """Return when beats come as far as there is bandwidth."""
         size, come = self._capacity.beat_bytes, list[int]()
+        written, bandwidth = self._written, self._bandwidth
         for _ in range(beats):
-            while self._owed < len(self._written) and self._written[self._owed] <= first:
-                self._bandwidth.owe(size, self._written[self._owed])
+            while self._owed < len(written) and written[self._owed] <= first:
+                bandwidth.owe(size, written[self._owed])
                 self._owed += 1
-            come.append(self._bandwidth.spend(size, first))
-            first = come[-1] + 1
+            first = bandwidth.spend(size, first)
+            come.append(first)
+            first += 1
         return come

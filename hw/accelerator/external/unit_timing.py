@@ -38,10 +38,13 @@ class RowsTiming:
 
     def gather(self) -> None:
         """Go on as far as beats are known."""
-        beats, reads, used = self.capacity.word_beats, self.reads, self.used
+        reads, used = self.reads, self.used
         taken, here = reads.taken, reads.here
-        number = len(taken)
-        while number < len(here):
+        number, known = len(taken), len(here)
+        if number == known:
+            return
+        beats = self.capacity.word_beats
+        while number < known:
             row, beat = divmod(number, beats)
             earliest = here[number]
             if not beat and row:
@@ -131,26 +134,26 @@ class LoaderTiming:
 
     def _step(self, count: int, earliest: int) -> Iterator[None]:
         """Bring rows, of which so many are fetched, one by one."""
-        rows, stepped, tile = self._rows, self._stepped, self._tile
+        rows, stepped, loaded, tile = self._rows, self._stepped, self._loaded, self._tile
         used, whole = rows.used, rows.whole
+        before = stepped[-1] if stepped else None
         for row in range(tile):
             if row < count:
                 while len(used) >= len(whole):
                     yield
                 earliest = max(earliest, whole[len(used)])
             number = len(stepped)
-            while number - weights.BUFFER + 1 >= len(self._loaded):
+            while number - weights.BUFFER + 1 >= len(loaded):
                 self.take()
-                if number - weights.BUFFER + 1 >= len(self._loaded):
+                if number - weights.BUFFER + 1 >= len(loaded):
                     if self._streams(number, earliest):
                         break
                     yield
-            before = stepped[-1] if stepped else None
-            step = paid(earliest, before, number, self._loaded, weights.BUFFER)
-            stepped.append(step)
-            earliest = step + 1
+            before = paid(earliest, before, number, loaded, weights.BUFFER)
+            stepped.append(before)
+            earliest = before + 1
             if row < count - 1 or (count and row == tile - 1):
-                used.append(step)
+                used.append(before)
                 rows.gather()
 
     def _streams(self, number: int, earliest: int) -> bool:
