@@ -51,9 +51,10 @@ options, kernels loaded), by the array and by the depthwise unit of the accelera
 
 {{costs}}
 
-- On the array each channel keeps to the diagonal: one of 16 products is of use. That is what the
-  compiler does. As a circulant, a line's samples as channels, all would be but for lengths that 16
-  does not divide; it is not built.
+- On the array's diagonal each channel keeps to itself: one of 16 products is of use. As a
+  circulant, a line's samples as channels, all are but for lengths that 16 does not divide. The
+  compiler takes what is done sooner, with what memory brings: the circulant from 14 samples on.
+  Beside its products the depthwise unit turns lines, two words a position and tile of channels.
 - The depthwise unit's products are in carry chains: it has multipliers for scaling alone, and the
   look-up tables that docs/benchmarks.md says.
 - A direct engine's chain takes half a multiplier a tap and sample, a transform's logarithm hardly

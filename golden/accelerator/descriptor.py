@@ -60,6 +60,21 @@ class Norm(IntEnum):
     """To bring sums to their position's mean and deviation, and scale them by gains."""
 
 
+class Turning(IntEnum):
+    """Whether the depthwise unit swaps channels with positions of lines, and along what these lie.
+
+    Of each window's row, a line, a tile of positions is read: the channels of those become the
+    lanes of the first ``columns`` words, one a channel, that are written.
+    """
+
+    NONE = 0
+    """It does not: it adds up windows."""
+    COLUMNS = 1
+    """Positions lie in a row, and lines below each other."""
+    ROWS = 2
+    """Positions lie below each other, and lines beside each other."""
+
+
 @dataclass(frozen=True)
 class Source:
     """Where windows are read.
@@ -296,6 +311,8 @@ class Descriptor:
         Whether neighbouring lanes' products stay in the sums, with `lanes` each lane's square.
     lanes
         Which are read.
+    turn
+        Of `DEPTHWISE`, whether words are turned: nothing is added up then.
     finish
         How; where they are finished.
     last
@@ -323,3 +340,4 @@ class Descriptor:
     raised: bool = False
     squares: bool = False
     lanes: Lanes = Lanes.ALL
+    turn: Turning = Turning.NONE

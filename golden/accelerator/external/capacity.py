@@ -231,7 +231,7 @@ class Capacity:
             "target": address,
         }
         if self.depthwise:
-            unsigned["kernels"] = (KERNEL_WORDS - 1).bit_length()
+            unsigned |= {"kernels": (KERNEL_WORDS - 1).bit_length(), "turn": 2}
         if self.abilities.product or self.abilities.addition:
             unsigned["product"] = 1
         if self.abilities.single:

@@ -15,6 +15,7 @@ import numpy as np
 from golden.accelerator.constants import Constants
 from golden.accelerator.descriptor import Descriptor, Kind, Region, Source, Transfer
 from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.external.circulant import CirculantLowering
 from golden.accelerator.external.constants import ConstantsLoader
 from golden.accelerator.external.depthwise import DepthwiseLowering
 from golden.accelerator.external.fusion import Rows
@@ -114,6 +115,7 @@ class _ExternalCompiler:
         self._views: dict[str, MapPlace] = {}
         self._lowering = Lowering(capacity.sizes, self._constants, self._views.__getitem__)
         self._depthwise = DepthwiseLowering(capacity, self._constants, self._views.__getitem__)
+        self._circulant = CirculantLowering(capacity, self._constants, self._views.__getitem__)
         self._steps: list[Step] = []
         self._stored: dict[str, int] = {}
         self._behind: list[Step] = []
@@ -131,7 +133,11 @@ class _ExternalCompiler:
         works = self._works()
         uses = self._uses(works)
         words = {name: self._words(name) for name in uses}
-        found = Search(works, uses, words, capacity).placements(network.input)
+        found = self._placements(works, uses, words)
+        if isinstance(found, int):
+            # What is turned needs room.
+            works = [replace(work, turned=False) for work in works]
+            found = self._placements(works, uses, words)
         if isinstance(found, int):
             rule = f"of operators that a buffer of {capacity.map_bytes} bytes does"
             raise ParameterError("network", rule, f"{works[found].name}, which needs more")
@@ -143,6 +149,15 @@ class _ExternalCompiler:
         for name in network.outputs:
             self._give(name)
         return self._program()
+
+    def _placements(
+        self, works: Sequence[Work], uses: dict[str, list[int]], words: dict[str, int]
+    ) -> tuple[Placement, ...] | int:
+        """Return how to do all operators, or which one has no place."""
+        capacity = self._capacity
+        room = max((self._circulant.room(w.lowered) for w in works if w.turned), default=0)
+        limit = capacity.map_words - room
+        return Search(works, uses, words, capacity, limit).placements(self._network.input)
 
     def _program(self) -> ExternalProgram:
         """Return the program of all steps."""
@@ -189,7 +204,8 @@ class _ExternalCompiler:
                 whole = Source(0, data.height, data.width, data.signed, data.zero_point)
                 self._views[source] = MapPlace(whole)
             beside = self._depthwise.does(lowered.operator, lowered.gives)
-            works.append(Work(name, lowered, sources, self._capacity, beside))
+            turned = not beside and self._circulant.does(lowered.operator, lowered.gives)
+            works.append(Work(name, lowered, sources, self._capacity, beside, turned))
         return works
 
     def _uses(self, works: Sequence[Work]) -> dict[str, list[int]]:
@@ -317,13 +333,18 @@ class _ExternalCompiler:
             n_tiles = tiles(data.channels, self._tile)
             self._views[name] = band.place(name, data, of_tiles.start, n_tiles)
         target = band.target(work, of_tiles.start)
-        unit = self._depthwise if work.beside else self._lowering
-        for one in unit.part(work.lowered, rows, of_tiles, target):
+        for one in self._unit(work).part(work.lowered, rows, of_tiles, target):
             self._steps.append(Step(one, work.name))
         # What was made last is still being written: stores come behind the next part.
         self._store_now()
         if work.name in self._stored:
             self._store_part(work, of_tiles, band)
+
+    def _unit(self, work: Work) -> DepthwiseLowering | CirculantLowering | Lowering:
+        """Return what makes descriptors of an operator."""
+        if work.beside:
+            return self._depthwise
+        return self._circulant if work.turned else self._lowering
 
     def _store_part(self, work: Work, of_tiles: range, band: _Band) -> None:
         """Store what was made and is not in memory yet."""

@@ -119,6 +119,7 @@ def compute_fields(one: Descriptor, *, large: bool = False) -> dict[str, int]:
         "scale": finish.scale,
         "table": finish.table,
         "target": finish.target,
+        "turn": one.turn,
         "kernels": one.weight_address if one.kind == Kind.DEPTHWISE else 0,
         "zero_point": source.zero_point,
         "row": windows.row,

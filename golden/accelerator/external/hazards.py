@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from golden.accelerator.descriptor import ANY, Descriptor, Kind, Region, Space, Transfer
+from golden.accelerator.descriptor import ANY, Descriptor, Kind, Region, Space, Transfer, Turning
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.depthwise import record_of
 from golden.accelerator.program import finishes
@@ -89,8 +89,12 @@ def _compute(one: Descriptor, capacity: Capacity) -> Footprint:
     if not finishes(one):
         # Statistics are the post unit's own, which takes descriptors in their order.
         return Footprint(tuple(reads))
-    parts = capacity.sizes.parts + finish.adds
     rows, columns = windows.rows - 1, windows.columns - 1
+    target = (rows * finish.target_row, columns * finish.target_column)
+    written = ((Space.MAPS, *_box(finish.target, target)),)
+    if one.turn != Turning.NONE:
+        return Footprint(tuple(reads), written, own=True)
+    parts = capacity.sizes.parts + finish.adds
     table = capacity.table_beats
     reads.append((Space.TABLES, finish.table * table, (finish.table + 1) * table))
     if one.kind == Kind.DEPTHWISE:
@@ -102,8 +106,6 @@ def _compute(one: Descriptor, capacity: Capacity) -> Footprint:
             (Space.BIASES, *_box(finish.bias, biases)),
             (Space.SCALES, finish.scale, finish.scale + parts),
         ]
-    target = (rows * finish.target_row, columns * finish.target_column)
-    written = ((Space.MAPS, *_box(finish.target, target)),)
     return Footprint(tuple(reads), written, one.kind == Kind.DEPTHWISE)
 
 

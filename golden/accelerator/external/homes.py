@@ -100,12 +100,13 @@ class Homes:
             )
         if memory.words > limit:
             return None
-        apart = self._apart(cut.chain, {**self.near, **memory.held}, limit // 2)
+        apart = self._apart(cut.chain, {**self.near, **memory.held})
         return Placement(cut, tuple(spills), targets, slots, apart)
 
     @staticmethod
-    def _apart(chain: Fusion, held: Mapping[str, tuple[int, int]], half: int) -> bool:
+    def _apart(chain: Fusion, held: Mapping[str, tuple[int, int]]) -> bool:
         """Whether the depthwise unit reads another half of the buffer than the matrix unit."""
+        half = chain.works[0].capacity.map_words // 2
         if not any(work.beside for work in chain.works):
             return True
         halves: dict[bool, set[int]] = {True: set(), False: set()}

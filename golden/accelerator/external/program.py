@@ -1,13 +1,13 @@
 """A program in external memory: its bytes, and what they do, bit for bit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from golden.accelerator.descriptor import Descriptor, Kind, Region, Space, Transfer
+from golden.accelerator.descriptor import Descriptor, Kind, Region, Space, Transfer, Turning
 from golden.accelerator.external.capacity import KERNEL_WORDS, SLOT_BYTES, TABLE, Capacity
 from golden.accelerator.external.depthwise import BIASED_BITS, Record, record_of
 from golden.accelerator.external.format import Header, pack_descriptor, pack_rows, padded, scales_of
@@ -215,12 +215,31 @@ class ExternalRun(ProgramRun):
             fill(near, content)
 
     def _depthwise(self, one: Descriptor) -> None:
+        if one.turn != Turning.NONE:
+            self._turn(one)
+            return
         rows = self._rom.kernels[one.weight_address :][: len(record_of(one, self._capacity))]
         record = Record.unpacked(rows, one.windows, self._capacity)
         kernel = record.kernel.reshape(self._tile, -1)
         total = sum(x * kernel[:, tap] for tap, x in enumerate(self._taps(one)))
         sums = wrap(total + record.bias, BIASED_BITS)
         self._write(one, exactly(sums, record.multiplier, record.shift, one.finish))
+
+    def _turn(self, one: Descriptor) -> None:
+        """Write channels of a tile of positions of each line, one behind the other."""
+        w, rows = one.windows, one.turn == Turning.ROWS
+        lines = replace(
+            w,
+            rows=1 if rows else w.rows,
+            columns=w.rows if rows else 1,
+            kernel_rows=self._tile if rows else 1,
+            kernel_columns=1 if rows else self._tile,
+        )
+        read = np.stack(list(self._taps(replace(one, windows=lines))), axis=1)
+        words = np.swapaxes(read, 1, 2)[:, : w.columns].reshape(-1, self._tile) & 255
+        self._maps[places_of(one)] = words
+        self.made.append(wrap(words, 8))
+        self._note(places_of(one), self.made[-1])
 
     def _write(self, one: Descriptor, y: Integers) -> None:
         super()._write(one, y)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from golden.accelerator.descriptor import Descriptor, Kind, Norm, Region, Space
+from golden.accelerator.descriptor import Descriptor, Kind, Norm, Region, Space, Turning
 from golden.accelerator.external.capacity import STATISTICS, Capacity
 from golden.accelerator.external.depthwise import groups_of
 from golden.accelerator.external.hazards import (
@@ -61,6 +61,11 @@ class _Task:
     def kind(self) -> Kind:
         """Which unit does it."""
         return self.steps[-1].descriptor.kind
+
+    @property
+    def turns(self) -> bool:
+        """Whether words are turned: the next ones' turn may go before those are turned back."""
+        return self.steps[-1].descriptor.turn != Turning.NONE
 
     @cached_property
     def cycles(self) -> int:
@@ -119,6 +124,8 @@ def _cycles(one: Descriptor, capacity: Capacity) -> int:
     w, sizes = one.windows, capacity.sizes
     if one.kind in (Kind.LOAD, Kind.STORE):
         return _BEAT * beats_of(one.transfer, capacity) * one.transfer.blocks
+    if one.turn != Turning.NONE:
+        return w.rows * sizes.tile
     if one.kind == Kind.DEPTHWISE:
         walked = (w.columns - 1) * w.column_stride + w.kernel_columns
         return w.rows * walked * w.kernel_rows * groups_of(w.kernel_columns, capacity.depthwise)
@@ -204,9 +211,10 @@ def _first(waiting: Sequence[_Task], clock: _Clock) -> _Task:
     best: tuple[int, bool, int] | None = None
     for number, task in enumerate(waiting):
         beside = task.kind in BESIDE
-        if not task.before and not (beside and task.kind in kinds):
+        if not task.before and (task.turns or not (beside and task.kind in kinds)):
             key = (clock.begins(task), not beside, number)
             best = key if best is None else min(best, key)
-        kinds.add(task.kind)
+        if not task.turns:
+            kinds.add(task.kind)
     assert best is not None
     return waiting[best[2]]

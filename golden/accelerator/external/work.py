@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.external.circulant import along, turned_of
 from golden.accelerator.external.depthwise import groups_of
 from golden.accelerator.lower import Lowered
 from golden.accelerator.operators.layer_norm import Normal
@@ -75,6 +76,8 @@ class Work:
         Of the accelerator.
     beside
         Whether the depthwise unit does it, beside the matrix unit.
+    turned
+        Whether lines are turned: see `golden.accelerator.external.circulant`.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Work:
     sources: Mapping[str, Map]
     capacity: Capacity
     beside: bool = False
+    turned: bool = False
 
     @property
     def sizes(self) -> Sizes:
@@ -185,6 +189,8 @@ class Work:
             return self._moving
         if self.beside:
             return self._sliding(rows)
+        if self.turned:
+            return self._turning(rows)
         if self.whole:
             (data,) = self.sources.values()
             passes = data.height * data.width
@@ -234,6 +240,18 @@ class Work:
     @cached_property
     def _depths(self) -> dict[int, int]:
         return {}
+
+    def _turning(self, rows: int) -> Effort:
+        """Return what so many rows take whose lines are turned, and turned back."""
+        operator, gives = self.lowered.operator, self.gives
+        assert isinstance(operator, Sums | Stack)
+        each = []
+        for tile in range(self.n_tiles):
+            sums = operator.of(tile)[0] if isinstance(operator, Stack) else operator
+            turned = turned_of(along(sums), rows, gives, self.capacity)
+            effort = Effort(turned.cycles, turned.beside, turned.weights, turned.descriptors)
+            each.append((effort, 1))
+        return Effort.sum(each)
 
     def _sliding(self, rows: int) -> Effort:
         """Return what the depthwise unit takes for so many rows: it reads columns of windows."""

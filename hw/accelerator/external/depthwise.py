@@ -28,6 +28,7 @@ from golden.numbers.interval import Interval
 from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.accelerator.constants import PostConstants, fill_layout
 from hw.accelerator.external.layout import depthwise_layout, kernels_layout, layouts_for
+from hw.accelerator.external.turn import LineTurn
 from hw.accelerator.layout import Layouts
 from hw.accelerator.post import PostUnit
 from hw.accelerator.reader import Reader
@@ -48,7 +49,9 @@ _SKEWED = 4
 _PRODUCT_BITS = BIASED_BITS + MULTIPLIER_BITS
 _SUMS = 17
 """Sums that wait to be scaled: at least those on their way."""
-_WORDS = 17
+_WAY = 16
+"""More descriptors than are on their way from where they begin to their last word."""
+WORDS = 17
 """Words that wait to be written."""
 LOW_BITS = 17
 """Of a sum, unsigned, that one multiplier takes; the others are multiplied in carry chains."""
@@ -439,21 +442,46 @@ class DepthwiseUnit(Component):
             shape=sums_layout(self._tile), depth=_SUMS, target=self._target
         )
         step = Signal()
+        turns = now.apart.turns
         emits = self._count(m, now, reader, step, began)
-        kernels, headed = self._kernels(m, now, reader, step, began)
+        kernels, headed = self._kernels(m, now, reader, step, began & ~turns)
+        m.submodules.turn = turn = LineTurn(self._capacity)
+        adds = opened & (~emits | sums.credit)
         m.d.comb += [
-            reader.o.ready.eq(opened & (~emits | sums.credit)),
-            step.eq(reader.o.valid & reader.o.ready),
+            reader.o.ready.eq(Mux(turns, turn.i.ready, adds)),
+            step.eq(reader.o.valid & adds & ~turns),
             sums.take.eq(step & emits),
         ]
         with m.If(headed):
             m.d.sync += opened.eq(1)
-        with m.If(step & reader.o.payload.ends):
+        with m.If(reader.o.valid & reader.o.ready & reader.o.payload.ends):
             m.d.sync += [busy.eq(0), opened.eq(0)]
         self._add(m, now, reader, kernels, step, emits, sums)
-        owed = self._finish(m, now, kernels, starts, sums)
-        m.d.comb += self.task.ready.eq(~busy & ~owed)
+        self._turn(m, now, reader, turn, began)
+        owed = self._finish(m, now, kernels, starts, sums, turn)
+        # Words are written in order: none may be on its way from what is added up to a turn.
+        way = Signal(range(_WAY))
+        alone = way == 0
+        turning = Signal()
+        m.d.sync += way.eq(way + starts - self.done)
+        with m.If(self.done):
+            m.d.sync += turning.eq(0)
+        with m.If(starts):
+            m.d.sync += turning.eq(self.task.payload.apart.turns)
+        others = alone | ~self.task.payload.apart.turns
+        m.d.comb += self.task.ready.eq(~busy & ~owed & ~turning & others)
         return m
+
+    def _turn(self, m: Module, now: View, reader: Reader, turn: LineTurn, began: Value) -> None:
+        """Bring words to the corner turn."""
+        lanes = (reader.o.payload.x[lane] for lane in range(self._tile))
+        m.d.comb += [
+            turn.begin.eq(began & now.apart.turns),
+            turn.told.eq(now.finish),
+            turn.i.valid.eq(reader.o.valid & now.apart.turns),
+            turn.i.payload.word.eq(Cat(*(Value.cast(lane)[:DATA_BITS] for lane in lanes))),
+            turn.i.payload.ends.eq(reader.o.payload.ends),
+        ]
 
     def _count(self, m: Module, now: View, reader: Reader, step: Value, began: Value) -> Value:
         """Follow the reader's steps; return whether one is the last of a window."""
@@ -578,11 +606,12 @@ class DepthwiseUnit(Component):
         kernels: Memory,
         starts: Value,
         sums: OutputBuffer,
+        turn: LineTurn,
     ) -> Value:
         """Scale sums and write words; return whether a descriptor is not handed over yet."""
         m.submodules.post = post = DepthwisePost(self._capacity)
         m.submodules.words = words = OutputBuffer(
-            shape=self._word, depth=_WORDS, target=self._target
+            shape=self._word, depth=WORDS, target=self._target
         )
         shape = head_layout(self._tile)
         coming, head = (view(shape, name=name, reset_less=True) for name in ("coming", "head"))
@@ -599,7 +628,7 @@ class DepthwiseUnit(Component):
         with m.If(hands):
             m.d.sync += [head.eq(coming), there.eq(0), owed.eq(0)]
         with m.If(starts):
-            m.d.sync += owed.eq(1)
+            m.d.sync += owed.eq(~self.task.payload.apart.turns)
         told = post.told.payload
         m.d.comb += [
             told.eq(now.finish),
@@ -610,11 +639,12 @@ class DepthwiseUnit(Component):
             post.i.payload.eq(sums.o.payload),
             post.i.valid.eq(sums.o.valid & words.credit),
             sums.o.ready.eq(post.i.ready & words.credit),
-            words.take.eq(post.i.valid & post.i.ready),
-            words.i.valid.eq(post.w_en),
-            words.i.payload.addr.eq(post.w_addr),
-            words.i.payload.data.eq(post.w_data),
-            words.i.payload.last.eq(post.done),
+            turn.credit.eq(words.credit),
+            words.take.eq((post.i.valid & post.i.ready) | turn.take),
+            words.i.valid.eq(post.w_en | turn.o_valid),
+            words.i.payload.addr.eq(Mux(turn.o_valid, turn.o_addr, post.w_addr)),
+            words.i.payload.data.eq(Mux(turn.o_valid, turn.o_data, post.w_data)),
+            words.i.payload.last.eq(Mux(turn.o_valid, turn.o_last, post.done)),
             self.w_en.eq(words.o.valid),
             self.w_addr.eq(words.o.payload.addr),
             self.w_data.eq(words.o.payload.data),

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from golden.accelerator.descriptor import Descriptor
+from golden.accelerator.descriptor import Descriptor, Turning
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.depthwise import groups_of
 from hw.accelerator import reader
-from hw.accelerator.external.depthwise import DepthwisePost
+from hw.accelerator.external import turn
+from hw.accelerator.external.depthwise import WORDS, DepthwisePost
+from hw.parts.streams import OutputBuffer
 
 TASKS = 3
 """Descriptors that wait for the one before."""
@@ -14,6 +16,8 @@ _TOLD = 5
 """Cycles from a descriptor's beginning to the unit's first address."""
 _SLID = 12
 """From a window's last word to its first sum that is scaled."""
+_WRITTEN = turn.LATENCY + OutputBuffer.latency_of(WORDS)
+"""From a word's step out of the corner turn until it is written."""
 
 
 @dataclass
@@ -36,6 +40,7 @@ class DepthwiseTiming:
     done: list[int] = field(default_factory=list)
     _taken: list[int] = field(default_factory=list)
     _free: int = 0
+    _turned: int = 0
     _scaled: int = 0
 
     @property
@@ -46,7 +51,10 @@ class DepthwiseTiming:
     def begin(self, begins: int, one: Descriptor) -> None:
         """Follow a descriptor."""
         capacity, windows = self.capacity, one.windows
-        start = max(begins + _TOLD, self._free)
+        if one.turn != Turning.NONE:
+            self._turn(begins, one)
+            return
+        start = max(begins + _TOLD, self._free, self._turned)
         positions = windows.positions * (capacity.sizes.tile // capacity.depthwise_scalers)
         read = start + reader.LATENCY + steps_of(one, capacity)
         last = max(read + _SLID, max(start + reader.LATENCY, self._scaled) + positions)
@@ -57,10 +65,22 @@ class DepthwiseTiming:
         self.begun.append(begins)
         self.done.append(last + DepthwisePost.latency_on(capacity.sizes.target))
 
+    def _turn(self, begins: int, one: Descriptor) -> None:
+        """Follow words that are turned: when all before are written, until all of them are."""
+        over = self.done[-1] + _TOLD - 1 if self.done else 0
+        start = max(begins + _TOLD, over)
+        read = start + reader.LATENCY + steps_of(one, self.capacity)
+        self._taken.append(start)
+        self._turned = read - 1 + one.windows.columns + _WRITTEN
+        self.begun.append(begins)
+        self.done.append(self._turned)
+
 
 def steps_of(one: Descriptor, capacity: Capacity) -> int:
     """Return how many words the unit reads for a descriptor."""
     windows = one.windows
+    if one.turn != Turning.NONE:
+        return windows.rows * capacity.sizes.tile
     walked = (windows.columns - 1) * windows.column_stride + windows.kernel_columns
     column = windows.kernel_rows * groups_of(windows.kernel_columns, capacity.depthwise)
     return windows.rows * walked * column

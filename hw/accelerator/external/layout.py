@@ -20,7 +20,7 @@ _FINISH = (
     *("target", "target_row", "target_column"),
     *("single", "early", "norm", "channels", "epsilon"),
 )
-_TAPS = ("pitch", "row_tap", "column_tap", "kernels")
+_TAPS = ("pitch", "row_tap", "column_tap", "kernels", "turn")
 """What other fields are made of, and what the depthwise unit is told."""
 LOOPS = ("", "kernel_")
 """Of windows, and of their taps; inside out where the largest of taps is looked for."""
@@ -89,13 +89,15 @@ def layouts_for(capacity: Capacity) -> Layouts:
 def apart_layout(capacity: Capacity) -> data.StructLayout:
     """Return the layout of what only the depthwise unit is told.
 
-    Where its record is; columns before the first that ends a window, and between two that do.
+    Where its record is; columns before the first that ends a window, and between two that do;
+    whether words are turned.
     """
     return data.StructLayout(
         {
             "kernels": range(KERNEL_WORDS),
             "before": range(KERNEL_SIDE),
             "between": capacity.side_bits + 1,
+            "turns": 1,
         }
     )
 

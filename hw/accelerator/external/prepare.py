@@ -1,6 +1,6 @@
 """Descriptors out of memory: put together, completed with products, checked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from itertools import pairwise
 
@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from golden.accelerator.descriptor import Kind, Norm, Region, Space, Weights
+from golden.accelerator.descriptor import Kind, Norm, Region, Space, Turning, Weights
 from golden.accelerator.external.capacity import (
     KERNEL_SIDE,
     KERNEL_WORDS,
@@ -172,7 +172,10 @@ class DescriptorCheck(Component):
         self._computes = delay(m, kind == Kind.COMPUTE, 1, name="computes")
         self._apart: Value = Const(0)
         if capacity.depthwise:
-            self._apart = delay(m, kind == Kind.DEPTHWISE, 1, name="apart")
+            apart = kind == Kind.DEPTHWISE
+            self._apart = delay(m, apart, 1, name="apart")
+            turns = self._compute.turn != Turning.NONE
+            self._turns = delay(m, apart & turns, 1, name="turns")
         return whole
 
     def _multiply(self, m: Module, state: Signal) -> None:
@@ -299,6 +302,8 @@ class DescriptorCheck(Component):
             return []
         rows, columns = one.last_kernel_row, one.last_kernel_column
         large = (rows >= KERNEL_SIDE) | (columns >= KERNEL_SIDE) | (one.last_tile != 0)
+        many = (one.turn != Turning.NONE) & (one.last_column >= capacity.sizes.tile)
+        unknown = one.turn > max(Turning)
         still = (one.row_stride <= 0) | (one.column_stride <= 0) | one.largest
         walked = delay(m, self._products["walked"].p + columns, 1, name="walked")
         groups = delay(m, self._groups(), 1, name="more_groups")
@@ -308,7 +313,7 @@ class DescriptorCheck(Component):
         again = [Mux(groups >= group, more, 0) for group in range(1, deep)]
         words = delay(m, Value.cast(sum(again, one.kernels + more)), 1, name="kernel_words")
         return [
-            (large | still | long, Stop.POSITIONS),
+            (large | still | long | many | unknown, Stop.POSITIONS),
             (self._beyond, Stop.TARGET),
             (words + HEAD > KERNEL_WORDS, Stop.CONSTANTS),
         ]
@@ -437,6 +442,7 @@ class DescriptorCheck(Component):
             inside_out = one.largest | self._apart
             derived |= {field: Mux(inside_out, b, a) for field, (a, b) in pairs.items()}
         derived |= self._give_apart(m)
+        derived |= self._give_turned(m, derived)
         layouts = layouts_for(self._capacity)
         for name, _ in layouts.read:
             value = derived[str(name)] if name in derived else one[name]
@@ -465,6 +471,7 @@ class DescriptorCheck(Component):
             told.apart.kernels.eq(one.kernels),
             told.apart.before.eq(one.last_kernel_column),
             told.apart.between.eq(one.column_stride - 1),
+            told.apart.turns.eq(self._turns),
         ]
         walked = self._products["walked"].p + one.last_kernel_column
         walked = delay(m, walked, 1, name="last_walked")
@@ -479,6 +486,22 @@ class DescriptorCheck(Component):
             name: Mux(self._apart, apart, Mux(one.largest, inside_out, plain))
             for name, (apart, inside_out, plain) in columns.items()
         }
+
+    def _give_turned(self, m: Module, others: Mapping[str, Value]) -> dict[str, Value]:
+        """Return what readers are told of lines that are turned: a tile of positions of each."""
+        if not self._capacity.depthwise:
+            return {}
+        one = self._compute
+        last = self._capacity.sizes.tile - 1
+        below = delay(m, one.turn == Turning.ROWS, 1, name="below")
+        turned: dict[str, Value] = {
+            "last_row": Mux(below, last, 0),
+            "last_column": Mux(below, 0, last),
+            "last_kernel_row": Mux(below, 0, one.last_row),
+            "last_kernel_column": Mux(below, one.last_row, 0),
+            "column_stride": Const(1),
+        }
+        return {name: Mux(self._turns, value, others[name]) for name, value in turned.items()}
 
 
 assert len(Weights) == LARGE_DIAGONAL

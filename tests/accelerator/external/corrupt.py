@@ -119,6 +119,19 @@ def wrong_kernels(capacity: Capacity) -> list[Wrong]:
     ]
 
 
+def wrong_turns(capacity: Capacity) -> list[Wrong]:
+    """Return likewise what it cannot turn."""
+    words, tile, apart = capacity.map_words, capacity.sizes.tile, Kind.DEPTHWISE
+    return [
+        Wrong(Stop.POSITIONS, apart, "", {"turn": 3}),
+        Wrong(Stop.POSITIONS, apart, "windows", {"columns": tile + 1}),
+        Wrong(Stop.POSITIONS, apart, "windows", {"tiles": 2}),
+        Wrong(Stop.SOURCE, apart, "source", {"base": words - 1}),
+        Wrong(Stop.TARGET, apart, "finish", {"target": words - 1}),
+        Wrong(Stop.TARGET, apart, "finish", {"target_row": -words // 2}),
+    ]
+
+
 def broken(program: ExternalProgram, wrong: Wrong) -> tuple[bytes, int]:
     """Return an image with one wrong descriptor, and its number."""
     good = program.descriptors

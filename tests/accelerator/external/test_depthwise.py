@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from golden.accelerator.abilities import ALL
-from golden.accelerator.descriptor import ANY, Kind, Space, Windows
+from golden.accelerator.descriptor import ANY, Kind, Space, Turning, Windows
 from golden.accelerator.external.capacity import KERNEL_SIDE, KERNEL_WORDS, Capacity
 from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.depthwise import BIASED_BITS, Record
@@ -18,9 +18,17 @@ from golden.accelerator.words import maps_of
 from golden.inputs.errors import ParameterError
 from golden.network.network import Network
 from golden.numbers.interval import wrap
+from hw.accelerator.external.timing import ExternalTimeline
 from hw.simulate.external import ExternalBench
 from tests.accelerator.external.bench import CAPACITY, MEMORY, Session, built, frames_as_bytes
-from tests.accelerator.external.corrupt import broken, ends, recovers, scrambled, wrong_kernels
+from tests.accelerator.external.corrupt import (
+    broken,
+    ends,
+    recovers,
+    scrambled,
+    wrong_kernels,
+    wrong_turns,
+)
 from tests.accelerator.networks import Builder, grouped, metaformer, wide
 
 TAPS = (3, 4, 5, 7)
@@ -50,6 +58,13 @@ def many() -> tuple[Builder, Network]:
     channels = KERNEL_WORDS // 2
     b = Builder((channels, 3, 2), seed=8)
     return b, b.network(b.convolution("image", channels, KERNEL_SIDE, groups=channels))
+
+
+def lines() -> tuple[Builder, Network]:
+    """Return circular kernels along lines that are turned: more than a tile of positions."""
+    b = Builder((18, 14, 18), seed=9)
+    x = b.pointwise(b.circular("image", 0, embedding=(14, 1)))
+    return b, b.network(b.circular(x, 1, embedding=(1, 18)))
 
 
 NETWORKS = {
@@ -93,6 +108,28 @@ def test_program_does_what_the_network_does(name: str, capacity: Capacity) -> No
     assert_right(builder, network, program)
 
 
+@pytest.mark.parametrize(
+    "capacity",
+    [
+        Capacity(map_bytes=1 << 14, depthwise=3),
+        Capacity(map_bytes=1 << 15, depthwise=3),
+        Capacity(sizes=Sizes(tile=16, scalers=8), data_bits=128, map_bytes=1 << 16, depthwise=3),
+    ],
+)
+def test_lines_are_turned(capacity: Capacity) -> None:
+    builder, network = lines()
+    program = compile_external(network, capacity)
+    assert_right(builder, network, program)
+    assert {one.turn for one in program.descriptors} == set(Turning)
+
+
+def test_lines_are_not_turned_where_their_diagonal_is_done_sooner() -> None:
+    b = Builder((16, 7, 7))
+    network = b.network(b.circular("image", 0, embedding=(7, 1)))
+    program = compile_external(network, CAPACITIES[-1])
+    assert all(one.kind != Kind.DEPTHWISE for one in program.descriptors)
+
+
 @pytest.mark.parametrize("taps", TAPS)
 @pytest.mark.parametrize("rows", [1, 2, KERNEL_SIDE])
 @pytest.mark.parametrize("columns", range(1, KERNEL_SIDE + 1))
@@ -116,7 +153,7 @@ def test_record_is_what_was_packed(taps: int, rows: int, columns: int) -> None:
         np.testing.assert_array_equal(getattr(again, part), getattr(record, part))
 
 
-BUILT = replace(CAPACITY, abilities=ALL, depthwise=3)
+BUILT = replace(CAPACITY, map_bytes=1 << 15, abilities=ALL, depthwise=3)
 FUZZED = 40
 """Programs of this test; `scripts/soak_external.py` has 2,000."""
 
@@ -130,12 +167,12 @@ def bench() -> Iterator[ExternalBench]:
 
 def session_of(bench: ExternalBench, name: str) -> Session:
     """Put a program into memory."""
-    builder, network = NETWORKS[name]()
+    builder, network = {**NETWORKS, "lines": lines}[name]()
     program = compile_external(network, BUILT)
     return Session(bench, program, frames_as_bytes(builder.images(2, network), BUILT.sizes))
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [*NETWORKS, "lines"])
 def test_verilog_does_what_the_program_does(bench: ExternalBench, name: str) -> None:
     session = session_of(bench, name)
     for settings in ({}, {"latency": 7, "stall": 300, "reorder": 1}):
@@ -143,6 +180,28 @@ def test_verilog_does_what_the_program_does(bench: ExternalBench, name: str) -> 
         outcome = session.run()
         assert outcome.code == Stop.NONE
         assert session.right, settings
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_cycles_of_lines_are_predicted(bench: ExternalBench, axis: int) -> None:
+    b = Builder((16, 10, 14), seed=3)
+    network = b.network(b.circular("image", axis, embedding=((10, 1), (1, 14))[axis]))
+    program = compile_external(network, BUILT)
+    assert any(one.turn for one in program.descriptors)
+    session = Session(bench, program, frames_as_bytes(b.images(1, network), BUILT.sizes))
+    session.set()
+    assert session.run().cycles == ExternalTimeline(program).cycles
+    assert session.right
+
+
+def test_turns_that_cannot_be(bench: ExternalBench) -> None:
+    session = session_of(bench, "lines")
+    session.set()
+    for wrong in wrong_turns(BUILT):
+        image, number = broken(session.program, wrong)
+        outcome = ends(session, image)
+        assert (outcome.code, outcome.descriptor) == (wrong.stop, number), wrong
+    assert recovers(session)
 
 
 def test_wrong_descriptors(bench: ExternalBench) -> None:
@@ -155,8 +214,9 @@ def test_wrong_descriptors(bench: ExternalBench) -> None:
     assert recovers(session)
 
 
-def test_anything(bench: ExternalBench) -> None:
-    session = session_of(bench, "windows")
+@pytest.mark.parametrize("name", ["windows", "lines"])
+def test_anything(bench: ExternalBench, name: str) -> None:
+    session = session_of(bench, name)
     session.set(latency=3, reorder=1)
     generator = np.random.default_rng(14)
     for _ in range(FUZZED):
