@@ -133,11 +133,11 @@ class _ExternalCompiler:
         works = self._works()
         uses = self._uses(works)
         words = {name: self._words(name) for name in uses}
-        found = self._placements(works, uses, words)
+        found = Search(works, uses, words, capacity).placements(network.input)
         if isinstance(found, int):
             # What is turned needs room.
-            works = [replace(work, turned=False) for work in works]
-            found = self._placements(works, uses, words)
+            works = [replace(work, turned=0) for work in works]
+            found = Search(works, uses, words, capacity).placements(network.input)
         if isinstance(found, int):
             rule = f"of operators that a buffer of {capacity.map_bytes} bytes does"
             raise ParameterError("network", rule, f"{works[found].name}, which needs more")
@@ -149,15 +149,6 @@ class _ExternalCompiler:
         for name in network.outputs:
             self._give(name)
         return self._program()
-
-    def _placements(
-        self, works: Sequence[Work], uses: dict[str, list[int]], words: dict[str, int]
-    ) -> tuple[Placement, ...] | int:
-        """Return how to do all operators, or which one has no place."""
-        capacity = self._capacity
-        room = max((self._circulant.room(w.lowered) for w in works if w.turned), default=0)
-        limit = capacity.map_words - room
-        return Search(works, uses, words, capacity, limit).placements(self._network.input)
 
     def _program(self) -> ExternalProgram:
         """Return the program of all steps."""
@@ -204,7 +195,8 @@ class _ExternalCompiler:
                 whole = Source(0, data.height, data.width, data.signed, data.zero_point)
                 self._views[source] = MapPlace(whole)
             beside = self._depthwise.does(lowered.operator, lowered.gives)
-            turned = not beside and self._circulant.does(lowered.operator, lowered.gives)
+            does = not beside and self._circulant.does(lowered.operator, lowered.gives)
+            turned = self._circulant.room(lowered) if does else 0
             works.append(Work(name, lowered, sources, self._capacity, beside, turned))
         return works
 

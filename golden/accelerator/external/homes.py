@@ -81,6 +81,9 @@ class Homes:
     def place(self, cut: Cut, spills: Sequence[str], limit: int) -> Placement | None:
         """Return how a chain is done in ``limit`` words; None where it has no place."""
         held = {name: place for name, place in self.near.items() if name not in spills}
+        limit -= max(work.turned for work in cut.chain.works)
+        if any(base + size > limit for base, size in held.values()):
+            return None
         wanted = list(self._wanted(cut, held))
         taken = sum(size for _, size in held.values())
         taken += sum(cut.chain.made[name].words for name in cut.near)

@@ -46,8 +46,6 @@ class Search:
         Of each map.
     capacity
         Of the accelerator.
-    limit
-        Words of the buffer that maps have.
     """
 
     def __init__(
@@ -56,9 +54,7 @@ class Search:
         uses: Mapping[str, Sequence[int]],
         words: Mapping[str, int],
         capacity: Capacity,
-        limit: int,
     ) -> None:
-        self._limit = limit
         self._works = works
         self._uses = uses
         self._words = words
@@ -109,7 +105,7 @@ class Search:
         if any(one.beside for one in self._works[max(number - 1, 0) : number + 2]):
             return True
         words = work.words + sum(self._words[name] for name in work.sources)
-        return 2 * words > self._limit
+        return 2 * words > self._capacity.map_words
 
     def _chain_of(self, number: int, end: int) -> Fusion:
         works = tuple(self._works[number:end])
@@ -162,7 +158,9 @@ class Search:
         heights = self._candidates(chain)
 
         def placed(height: int) -> Placement | None:
-            return homes.place(self._cut(chain, height, near, turns), spills, self._limit)
+            return homes.place(
+                self._cut(chain, height, near, turns), spills, self._capacity.map_words
+            )
 
         low, high = 0, len(heights)
         while low < high:

@@ -77,7 +77,8 @@ class Work:
     beside
         Whether the depthwise unit does it, beside the matrix unit.
     turned
-        Whether lines are turned: see `golden.accelerator.external.circulant`.
+        Words at the buffer's end for lines that are turned; 0 if none are: see
+        `golden.accelerator.external.circulant`.
     """
 
     name: str
@@ -85,7 +86,7 @@ class Work:
     sources: Mapping[str, Map]
     capacity: Capacity
     beside: bool = False
-    turned: bool = False
+    turned: int = 0
 
     @property
     def sizes(self) -> Sizes:
