@@ -10,7 +10,7 @@ from boards.classifier import classifier, stored_images
 from boards.selftest import TOP, self_test
 from flow.cache import Cache, Step
 from flow.families import Part, part_named
-from flow.place import NETLIST, REPORT
+from flow.place import NETLIST, REPORT, effort_for
 from flow.progress import Progress
 from flow.synthesis import synthesise
 from flow.tools import FlowError, Yosys, ecppack, nextpnr
@@ -129,6 +129,10 @@ class PlacedClock:
     asked_mhz: float
 
 
+_LARGE = 20_000
+"""Cells of a netlist that takes hours otherwise: of boards there are no figures of before."""
+
+
 def on_pins(
     netlist: bytes,
     pins: bytes,
@@ -157,8 +161,10 @@ def on_pins(
         Of the placement.
     """
     placer, packer = nextpnr("ecp5", native), ecppack(native)
+    effort = effort_for(netlist, device, large_from=_LARGE)
     arguments = [
         *(word for word in device.arguments if word not in _WITHOUT_PINS),
+        *effort.arguments,
         *("--lpf", PINS, "--json", NETLIST, "--report", REPORT, "--textcfg", CONFIGURATION),
         *("--seed", str(seed), "--timing-allow-fail"),
     ]

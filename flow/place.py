@@ -47,10 +47,10 @@ class Effort:
     limit_s: float
 
 
-def effort_for(netlist: bytes, device: Part) -> Effort:
-    """Return what is spent on a netlist that Yosys wrote."""
+def effort_for(netlist: bytes, device: Part, *, large_from: int = LARGE) -> Effort:
+    """Return what is spent on a netlist that Yosys wrote, large where it has more cells."""
     large = device.family.large if isinstance(device.family, PlacedFamily) else ()
-    if large and netlist.count(b'"type":') > LARGE:
+    if large and netlist.count(b'"type":') > large_from:
         return Effort(large, LARGE_LIMIT_S)
     return Effort((), LIMIT_S)
 

@@ -114,7 +114,7 @@ class DenseDirectCore(DirectCore):
         self._walk_kernels(m, sequence, kernels.addr)
         new = delay_valid(m, sequence.new, KERNEL_STAGE, name="new")
         old = delay_valid(m, sequence.old, KERNEL_STAGE, name="old")
-        last = delay(m, sequence.last_position, KERNEL_STAGE, name="last")
+        last = delay_valid(m, sequence.last_position, KERNEL_STAGE, name="last")
         x_new = delay(m, samples, DATA_STAGE - READ_LATENCY, name="x_new")
         x_old = self._remember(m, sequence, samples) if design.taps > 1 else None
         chains = self._chains(m)

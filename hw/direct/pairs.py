@@ -59,7 +59,7 @@ class PairChain(TapChain):
 
     def _enter(self, m: Module) -> Broadcast:
         bus = super()._enter(m)
-        last = delay(m, self.last, 1, name="last")
+        last = delay_valid(m, self.last, 1, name="last")
         weight = Signal.like(self.weight, name="weight_before", reset_less=True)
         samples = data.ArrayLayout(signed(self._design.data_bits), self._design.lanes)
         new = view(samples, name="before_new", reset_less=True)
