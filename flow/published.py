@@ -87,7 +87,10 @@ model, and what comes out with the network's: *differ* counts samples. *Predicte
 that `hw.build` says, all that there is where a frame was not simulated; *waiting* is what the
 accelerator itself counts as waiting for memory. ParC is the share of cycles of layers in which ParC
 is done, where it was counted. Frames a second are at 150 MHz, which is given: the accelerator was
-not placed at it. The script does ten networks at three sizes each; here is what was done so far.
+not placed at it. All of these are of Verilog before lines were turned and before layer norms took
+the scalers' own multipliers, with which eight sums are scaled a cycle in as many multipliers
+(docs/accelerator.md, "Multipliers, on paper"). The script does ten networks at three sizes each;
+here is what was done so far.
 
 ## Frames
 """
