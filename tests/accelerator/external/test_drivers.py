@@ -62,7 +62,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     builder, network = small()
     options = [f"--{key.replace('_', '-')}={value}" for key, value in OPTIONS.items()]
-    build_network(network, folder, "--single", *options)
+    build_network(network, folder, "--single", "--product", *options)
     assert capacity_of(load_product(folder / f"{NAME}.json").manifest) == CAPACITY
     program = compile_external(network, CAPACITY, packs=True)
     assert program.scratch
