@@ -92,7 +92,7 @@ class Sequencer(Component):
         m.d.comb += self.told.eq(now.read)
         fetched = self._fetch(m, load, held)
         # Taken whether it is there or not, as long as none is held: no logic drives so much.
-        self._computes, self._needs_gain = Signal(), Signal()
+        self._computes, self._needs_gain = Signal(name="computes"), Signal(name="needs_gain")
         with m.If(~held):
             m.d.sync += [
                 now.eq(fetched),

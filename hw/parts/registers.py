@@ -172,7 +172,7 @@ class RegisterBlock(Component):
                 words[register.at] |= Value.cast(view[name]) << field.low
         for _, register, field in self._registers.fields(Access.CONSTANT):
             words[register.at] |= field.reset << field.low
-        asked, found = Signal(), Signal()
+        asked, found = Signal(name="asked"), Signal(name="found")
         chosen = {at: Signal(name=f"reads_{at:x}") for at in words}
         free = ~self.r.valid | self.r.ready
         goes = asked & (~found | free)

@@ -62,7 +62,8 @@ class BurstSplitter(Component):
         ends = Signal()  # it is the block's last burst
         to_end = Signal(range(burst + 1))  # beats to the next multiple
         # Carries of a few bits alone: the size is chosen of two that are there.
-        low_left, less = left[: len(to_end)], Signal(low)  # beats to the next multiple, less one
+        low_left = left[: len(to_end)]
+        less = Signal(low)  # beats to the next multiple, less one
         fits = ~left[len(to_end) :].any() & (low_left <= to_end)
         m.d.comb += [
             self.block.ready.eq(~busy),

@@ -174,7 +174,8 @@ class Control(Component):
         self._asks = Signal()  # a cycle late
         self._regions(m)
         # What they are made of has stood for long when a frame ends.
-        self._done, self._last = Signal.like(self.frames_done, name="done"), Signal()
+        self._done = Signal.like(self.frames_done, name="done")
+        self._last = Signal(name="last")
         m.d.sync += [
             self._done.eq(self.frames_done + 1),
             self._last.eq(self._done >= self.frames),

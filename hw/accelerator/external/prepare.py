@@ -111,7 +111,7 @@ class DescriptorCheck(Component):
         # What it drives is to stand in every state.
         why, can = self._code(m)
         # Registers of their own, since what takes a descriptor is large.
-        fine, offers = Signal(), Signal()
+        fine, offers = Signal(name="fine"), Signal(name="offers")
         m.d.comb += self.o.valid.eq(offers & fine)
         with m.If(whole):
             m.d.sync += state.eq(_State.FIRST)
