@@ -78,7 +78,7 @@ PAIRED_MUTANTS = {
     "the old wave forgets the line's end": (
         SLIDING,
         "pair_chain",
-        r"last_1 <= last",
+        r"last_1 <= \w+",
         "last_1 <= 1'h0",
     ),
     "products are kept too late": (SLIDING, MIDDLE[SLIDING], r"~ full", "full"),
