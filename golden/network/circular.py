@@ -80,3 +80,12 @@ class Circular(Kernels):
         wrapped = np.pad(maps, ((0, 0), (0, 0), *more), mode="wrap")
         window = Window(weight.shape[2:], (1, 1), (0, 0, 0, 0))
         return correlate(wrapped, weight, self.groups, window)
+
+
+def circulant(kernel: Integers, length: int) -> Integers:
+    """Return the matrix ``[length, length]`` that correlates a circular line with ``kernel``."""
+    matrix = np.zeros((length, length), np.int64)
+    rows = np.arange(length)
+    for tap, weight in enumerate(kernel):
+        matrix[rows, (rows + tap) % length] = weight
+    return matrix

@@ -38,8 +38,7 @@ def normal_bits(channels: int) -> int:
 
 def multiplied_in(sizes: Sizes, abilities: Abilities) -> int:
     """Cycles from a sum to its product, whichever lane's."""
-    lanes = (lane < sizes.logic_scalers for lane in range(sizes.scalers))
-    return max(_multiplied_in(sizes, abilities, logic=logic) for logic in lanes)
+    return max(_multiplied_in(sizes, abilities, logic=logic) for logic in set(logic_of(sizes)))
 
 
 def _multiplied_in(sizes: Sizes, abilities: Abilities, *, logic: bool) -> int:

@@ -15,8 +15,6 @@ CONTROL = "control"
 REPLICAS = 3
 KEEP = {"keep": 1, "dont_touch": "true", "preserve": 1}
 """What synthesis tools read: replicas are alike, and would be one else."""
-KEPT_APART = ("select -set replicas a:keep %ci:+[Q] t:$*dff* %i", "setattr -set keep 1 @replicas")
-"""Commands of Yosys that mark the flip-flops too, which it makes one of where they are alike."""
 _COMBINATIONAL = "comb"
 
 
@@ -45,7 +43,8 @@ def harden(fragment: Any) -> None:
 def _harden(fragment: Any, domain: str) -> None:
     """Harden the registers of one clock domain of a fragment, without those inside it."""
     statements = fragment.statements[domain]
-    driven = [one for one in _driven(statements) if not one.reset_less]
+    signals = sorted(statements._lhs_signals(), key=lambda one: one.name)
+    driven = [one for one in signals if not one.reset_less]
     if not driven:
         return
     replicas = [{id(one): _replica(one, number) for one in driven} for number in range(REPLICAS)]
@@ -57,15 +56,6 @@ def _harden(fragment: Any, domain: str) -> None:
         fragment.add_statements(domain, copied.on_statement(statements))
     for one in driven:
         fragment.add_statements(_COMBINATIONAL, one.eq(_majority(*(r[id(one)] for r in replicas))))
-
-
-def _driven(statements: Any) -> list[Signal]:
-    """Return the signals that statements drive, each once, in their order."""
-    found: dict[int, Signal] = {}
-    for statement in statements:
-        for one in statement._lhs_signals():
-            found.setdefault(id(one), one)
-    return sorted(found.values(), key=lambda one: one.name)
 
 
 def _replica(one: Signal, number: int) -> Signal:

@@ -12,7 +12,7 @@ from amaranth.back import rtlil  # type: ignore[attr-defined] # not in the stubs
 from amaranth.hdl import Elaboratable, Module, Value
 from amaranth.hdl import _ir as ir
 
-from hw.emit.harden import KEPT_APART, harden
+from hw.emit.harden import harden
 from hw.emit.lint import with_waivers
 from hw.emit.modules import ModuleKind, with_shared_modules
 from hw.emit.yosys import YosysError, run_yosys
@@ -43,6 +43,9 @@ module shifted (A, B, Y);
 endmodule
 """
 """Cells that would be written as what cuts bits off without saying so, as Verilator has it."""
+
+_KEPT_APART = ("select -set kept a:keep %ci:+[Q] t:$*dff* %i", "setattr -set keep 1 @kept")
+"""Commands that mark flip-flops of kept registers too: Yosys goes by that where they are alike."""
 
 
 def _emit_contents(emitter: Any, index: int, cell: Any) -> None:
@@ -128,7 +131,7 @@ def _written(text: str, name: str) -> str:
                 # Modules whose instances nothing needed any more would be further tops.
                 f"hierarchy -top {name}",
                 "memory_collect",
-                *KEPT_APART,
+                *_KEPT_APART,
                 f"attrmap {attributes}",
                 f"attrmap -modattr {attributes}",
                 "write_verilog design.v",

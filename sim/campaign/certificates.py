@@ -12,6 +12,7 @@ from golden.fft.design import FftDesign
 from golden.fft.proof import deviations
 from golden.layer.filter import GlobalFilterDesign
 from golden.line.weights import LineWeights
+from golden.network.circular import circulant
 from golden.network.layer_norm import NORMAL_F_BITS, LayerNorm
 from golden.network.map import Map
 from golden.numbers.interval import Integers, Interval
@@ -60,7 +61,14 @@ class Certified:
     starts: Integers | None = None
 
 
-def climb(one: Certified, generations: int, random: np.random.Generator) -> float:
+def climb(
+    one: Certified,
+    generations: int,
+    random: np.random.Generator,
+    *,
+    kept: int = _KEPT,
+    children: int = _CHILDREN,
+) -> float:
     """Return the most that any input found is off: the worst are changed a little, again and again.
 
     Where the worst inputs of quantisation are known, roundings climb on from those.
@@ -70,19 +78,19 @@ def climb(one: Certified, generations: int, random: np.random.Generator) -> floa
     def draw(shape: tuple[int, ...]) -> Integers:
         return random.integers(data.low, data.high, shape, endpoint=True)
 
-    spread = draw((64 * _KEPT, *one.shape))
-    ends = random.choice([data.low, data.high], (64 * _KEPT, *one.shape))
+    spread = draw((64 * kept, *one.shape))
+    ends = random.choice([data.low, data.high], (64 * kept, *one.shape))
     first = [spread, ends] if one.starts is None else [spread, ends, one.starts]
     inputs: Integers = np.concatenate(first)
     samples = int(np.prod(one.shape))
     for _ in range(generations):
         off = one.off(inputs)
-        best = inputs[np.argsort(-off, kind="stable")[:_KEPT]]
-        parents = np.repeat(best, _CHILDREN, axis=0)
+        best = inputs[np.argsort(-off, kind="stable")[:kept]]
+        parents = np.repeat(best, children, axis=0)
         rate = random.choice(_RATES) / samples
         changed = random.random(parents.shape) < rate
-        children = np.where(changed, draw(parents.shape), parents)
-        inputs = np.concatenate([best, children])
+        made = np.where(changed, draw(parents.shape), parents)
+        inputs = np.concatenate([best, made])
     return float(one.off(inputs).max())
 
 
@@ -97,8 +105,7 @@ def line(length: int, random: np.random.Generator, **widths: int) -> Certified:
     )
 
     # Below 2^53 products of matrices in float64 are exact.
-    place = np.arange(length)
-    shares = kernel[0, (place[:, None] - place) % length].astype(np.float64)
+    shares = circulant(kernel[0], length).T.astype(np.float64)
 
     def off(pairs: Integers) -> Floats:
         lines = pairs.reshape(-1, length)
@@ -112,11 +119,13 @@ def line(length: int, random: np.random.Generator, **widths: int) -> Certified:
 
 def _widths(random: np.random.Generator) -> dict[str, int]:
     """Return widths of a transform."""
-    ends = {"operand_bits": 15, "twiddle_bits": 12, "spectrum_bits": 12, "guard_bits": 0}
-    most = {"operand_bits": 18, "twiddle_bits": 17, "spectrum_bits": 18, "guard_bits": 2}
-    return {
-        name: int(random.integers(least, most[name], endpoint=True)) for name, least in ends.items()
+    ends = {
+        "operand_bits": (15, 18),
+        "twiddle_bits": (12, 17),
+        "spectrum_bits": (12, 18),
+        "guard_bits": (0, 2),
     }
+    return {name: int(random.integers(*of, endpoint=True)) for name, of in ends.items()}
 
 
 def _worst(design: FftDesign, shares: Floats) -> Integers:

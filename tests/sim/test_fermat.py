@@ -24,6 +24,7 @@ from hw.parts.operands import ONE, Bit, Operands
 from hw.simulate.verilator import SimulationError
 from sim.engine import simulate
 from sim.runner import simulators
+from tests.sim.under import runs
 
 CYCLES = {"verilator": 1500, "icarus": 100}
 """About how long each experiment of a bench lasts, unstalled."""
@@ -61,14 +62,9 @@ CASES: dict[str, Case] = {
     "port-28": {"length": 28, "channels": 2, PORT: True, "requantization": RELU},
     "port-few-start-bits": {"length": 7, "start_bits": 9, "weight_bits": 6, PORT: True},
 }
-"""Under Icarus only some of these: it is slow where words are many."""
 UNDER_ICARUS = ("2", "7", "9", "16", "port-2", "port")
-RUNS = [
-    (case, simulator)
-    for simulator in simulators()
-    for case in CASES
-    if simulator != "icarus" or case in UNDER_ICARUS
-]
+# The others take Icarus too long even for `make bench`: words are many.
+RUNS = [run for run in runs(CASES, UNDER_ICARUS) if not run.marks]
 
 
 def design_of(case: Case) -> FermatDesign:

@@ -21,9 +21,10 @@ from golden.accelerator.operators.layer_norm import Normal
 from golden.accelerator.operators.move import Moves
 from golden.accelerator.operators.sums import SMALL, Stack, Sums, Term
 from golden.matrix.design import tiles
+from golden.network.circular import circulant
 from golden.network.map import Map
 from golden.network.rescale import Rescale
-from golden.numbers.interval import Integers, Interval
+from golden.numbers.interval import Interval
 
 SETS = 2
 """Tiles of channels that have a place."""
@@ -95,7 +96,12 @@ class Turned:
         sizes = self.capacity.sizes
         room = self.capacity.map_words // (_PART * SETS * sum(self._tiles) * sizes.tile)
         most = min(room, _MOST_LINES, sizes.positions, self.lines)
-        return -(-self.lines // -(-self.lines // most)) if most else 0
+        return tiles(self.lines, tiles(self.lines, most)) if most else 0
+
+    @property
+    def _chunks(self) -> int:
+        """How often so many are turned."""
+        return tiles(self.lines, self.most)
 
     @property
     def words(self) -> int:
@@ -114,27 +120,25 @@ class Turned:
         rows = taken * sizes.tile * capacity.word_beats
         constants = 2 * sizes.parts * capacity.step_beats
         brought = int(_BEAT * (rows + constants + capacity.descriptor_beats))
-        return -(-self.lines // self.most) * sizes.tile * given * max(work, brought)
+        return self._chunks * sizes.tile * given * max(work, brought)
 
     @property
     def beside(self) -> int:
         """Cycles of the depthwise unit for a tile of channels, about."""
         turns = sum(self._tiles)
-        chunks = -(-self.lines // self.most)
-        return turns * (self.lines * self.capacity.sizes.tile + chunks * _TURNED)
+        return turns * (self.lines * self.capacity.sizes.tile + self._chunks * _TURNED)
 
     @property
     def weights(self) -> int:
         """Rows of weights for a tile of channels."""
         taken, given = self._tiles
-        chunks = -(-self.lines // self.most)
-        return chunks * taken * given * self.capacity.sizes.tile**2
+        return self._chunks * taken * given * self.capacity.sizes.tile**2
 
     @property
     def descriptors(self) -> int:
         """For a tile of channels."""
         taken, given = self._tiles
-        return -(-self.lines // self.most) * (taken + given * (1 + self.capacity.sizes.tile))
+        return self._chunks * (taken + given * (1 + self.capacity.sizes.tile))
 
 
 def turned_of(turn: Turning, rows: int, gives: Map, capacity: Capacity) -> Turned:
@@ -146,15 +150,6 @@ def turned_of(turn: Turning, rows: int, gives: Map, capacity: Capacity) -> Turne
 
 def _parts(operator: Sums | Stack) -> tuple[Sums, ...]:
     return operator.parts if isinstance(operator, Stack) else (operator,)
-
-
-def circulant(kernel: Integers, length: int) -> Integers:
-    """Return the matrix ``[length, length]`` that correlates a circular line with ``kernel``."""
-    matrix = np.zeros((length, length), np.int64)
-    rows = np.arange(length)
-    for tap, weight in enumerate(kernel):
-        matrix[rows, (rows + tap) % length] = weight
-    return matrix
 
 
 class CirculantLowering:

@@ -197,10 +197,7 @@ class Work:
             passes = data.height * data.width
             return Effort(passes * max(self.n_tiles, sizes.tile + 1), 0, passes, 1)
         if isinstance(operator, Stack):
-            ends = (*operator.firsts[1:], self.n_tiles)
-            counts = [end - first for first, end in zip(operator.firsts, ends, strict=True)]
-            each = [self._adding(sums.terms, rows) for sums in operator.parts]
-            return sum((one * n for one, n in zip(each, counts, strict=True)), Effort())
+            return Effort.sum([(self._adding(sums.terms, rows), n) for sums, n in self._parts])
         of_norm = isinstance(operator, Normal)
         return self._adding(self.terms, rows) * (self.n_tiles * (2 if of_norm else 1))
 
@@ -244,15 +241,23 @@ class Work:
 
     def _turning(self, rows: int) -> Effort:
         """Return what so many rows take whose lines are turned, and turned back."""
-        operator, gives = self.lowered.operator, self.gives
-        assert isinstance(operator, Sums | Stack)
         each = []
-        for tile in range(self.n_tiles):
-            sums = operator.of(tile)[0] if isinstance(operator, Stack) else operator
-            turned = turned_of(along(sums), rows, gives, self.capacity)
+        for sums, count in self._parts:
+            turned = turned_of(along(sums), rows, self.gives, self.capacity)
             effort = Effort(turned.cycles, turned.beside, turned.weights, turned.descriptors)
-            each.append((effort, 1))
+            each.append((effort, count))
         return Effort.sum(each)
+
+    @cached_property
+    def _parts(self) -> list[tuple[Sums, int]]:
+        """Sums, and how many tiles of the map each makes."""
+        operator = self.lowered.operator
+        assert isinstance(operator, Sums | Stack)
+        if isinstance(operator, Sums):
+            return [(operator, self.n_tiles)]
+        ends = (*operator.firsts[1:], self.n_tiles)
+        counts = (end - first for first, end in zip(operator.firsts, ends, strict=True))
+        return list(zip(operator.parts, counts, strict=True))
 
     def _sliding(self, rows: int) -> Effort:
         """Return what the depthwise unit takes for so many rows: it reads columns of windows."""

@@ -1,6 +1,6 @@
 """Kernels a channel on a unit of their own: in the model, what the network's integers are."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +22,7 @@ from hw.accelerator.external.timing import ExternalTimeline
 from hw.simulate.external import ExternalBench
 from tests.accelerator.external.bench import CAPACITY, MEMORY, Session, built, frames_as_bytes
 from tests.accelerator.external.corrupt import (
+    Wrong,
     broken,
     ends,
     recovers,
@@ -194,20 +195,15 @@ def test_cycles_of_lines_are_predicted(bench: ExternalBench, axis: int) -> None:
     assert session.right
 
 
-def test_turns_that_cannot_be(bench: ExternalBench) -> None:
-    session = session_of(bench, "lines")
+@pytest.mark.parametrize(
+    ("name", "wrong_ones"), [("windows", wrong_kernels), ("lines", wrong_turns)]
+)
+def test_wrong_descriptors(
+    bench: ExternalBench, name: str, wrong_ones: Callable[[Capacity], Sequence[Wrong]]
+) -> None:
+    session = session_of(bench, name)
     session.set()
-    for wrong in wrong_turns(BUILT):
-        image, number = broken(session.program, wrong)
-        outcome = ends(session, image)
-        assert (outcome.code, outcome.descriptor) == (wrong.stop, number), wrong
-    assert recovers(session)
-
-
-def test_wrong_descriptors(bench: ExternalBench) -> None:
-    session = session_of(bench, "windows")
-    session.set()
-    for wrong in wrong_kernels(BUILT):
+    for wrong in wrong_ones(BUILT):
         image, number = broken(session.program, wrong)
         outcome = ends(session, image)
         assert (outcome.code, outcome.descriptor) == (wrong.stop, number), wrong
