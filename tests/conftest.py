@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-NEED_TORCH = [Path(__file__).with_name(name) for name in ("convert", "nets")]
+NEED_TORCH = [
+    Path(__file__).parent / name
+    for name in ("convert", "nets", "accelerator/test_blocks.py", "sim/campaign/test_fuzz.py")
+]
 MISSING = [
     name for name in ("torch", "onnx", "onnxscript") if importlib.util.find_spec(name) is None
 ]
@@ -18,9 +21,14 @@ class LeftOut(pytest.Module):
         pytest.skip(f"{', '.join(MISSING)} of the extra 'torch' not installed")
 
 
+def needs_torch(path):
+    """Whether a module is one of those, or inside."""
+    return any(path.is_relative_to(one) for one in NEED_TORCH)
+
+
 @pytest.hookimpl
 def pytest_pycollect_makemodule(module_path, parent):
-    if MISSING and module_path.parent in NEED_TORCH:
+    if MISSING and needs_torch(module_path):
         return LeftOut.from_parent(parent, path=module_path)
     return None
 
@@ -28,7 +36,7 @@ def pytest_pycollect_makemodule(module_path, parent):
 @pytest.fixture(autouse=True)
 def _one_thread(request):
     """Give torch one thread: networks here are small, and tests run side by side."""
-    if request.path.parent in NEED_TORCH:
+    if needs_torch(request.path):
         import torch
 
         torch.set_num_threads(1)
