@@ -8,6 +8,8 @@ from litex.soc.interconnect import axi
 from litex.soc.interconnect.csr_eventmanager import EventManager, EventSourceLevel
 from migen import Signal
 
+from golden.inputs.errors import check_range
+from hw.emit.product import Built
 from parc_litex.module import BuildModule, pins_of
 
 _BURST = ("addr", "len", "size", "burst", "cache", "prot", "id")
@@ -20,6 +22,8 @@ _MEMORY = {
 }
 _ID_BITS = 2
 _MAIN = "main_ram"
+_MOST_BEATS = 256
+"""Of a burst of AXI4."""
 
 
 class ParcAccelerator(BuildModule):
@@ -39,8 +43,10 @@ class ParcAccelerator(BuildModule):
 
     TAKES = "of hw.build network --memory axi"
 
-    def __init__(self, platform: Any, manifest: str | Path) -> None:
-        super().__init__(platform, manifest)
+    def __init__(
+        self, platform: Any, manifest: str | Path, *, product: Built | None = None
+    ) -> None:
+        super().__init__(platform, manifest, product=product)
         parameters = self.manifest["parameters"]
         self.memory = axi.AXIInterface(
             data_width=parameters["data_bits"], address_width=32, id_width=_ID_BITS
@@ -67,8 +73,8 @@ class ParcAccelerator(BuildModule):
 
         Registers go on the bus, at ``origin`` or where there is room: firmware finds NAME_BASE in
         mem.h. The master goes on a port of its own of the DRAM's controller, past all caches, or
-        on the bus where memory is inside. The interrupt is connected where there is one of the
-        processor to be had.
+        on the bus where memory is inside; LiteDRAM and LiteX convert its width to theirs. The
+        interrupt is connected where there is one of the processor to be had.
 
         Parameters
         ----------
@@ -78,7 +84,14 @@ class ParcAccelerator(BuildModule):
             Of the region and of the interrupt.
         origin
             Address of the registers.
+
+        Raises
+        ------
+        ParameterError
+            Where LiteX cannot convert to the bus.
         """
+        if not hasattr(soc, "sdram"):
+            self._check_bus(soc.bus.data_width)
         self._put_into(soc, name, origin)
         if hasattr(soc, "sdram"):
             from litedram.frontend.axi import LiteDRAMAXI2Native
@@ -91,3 +104,9 @@ class ParcAccelerator(BuildModule):
         if soc.irq.enabled:
             soc.irq.add(name, use_loc_if_exists=True)
         return self
+
+    def _check_bus(self, bus_bits: int) -> None:
+        """Check that LiteX's converter leads from the master's width to the bus's."""
+        bits, burst = (self.manifest["parameters"][key] for key in ("data_bits", "burst"))
+        # LiteX 2024.12's AXIUpConverter loses the lane of what begins or ends inside a wide beat.
+        check_range("data_bits", bits, bus_bits, _MOST_BEATS // burst * bus_bits)

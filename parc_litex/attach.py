@@ -26,5 +26,6 @@ def add(soc: Any, manifest: str | Path, **options: Any) -> BuildModule:
     ParameterError
         Where it is of something else.
     """
-    kind = ParcEngine if "engine" in load_product(Path(manifest)).manifest else ParcAccelerator
-    return kind(soc.platform, manifest).attach(soc, **options)
+    product = load_product(Path(manifest))
+    kind = ParcEngine if "engine" in product.manifest else ParcAccelerator
+    return kind(soc.platform, manifest, product=product).attach(soc, **options)

@@ -8,6 +8,7 @@ from litex.soc.cores.dma import WishboneDMAReader, WishboneDMAWriter
 from litex.soc.interconnect import stream, wishbone
 from migen import Cat, If, Replicate, ResetInserter, Signal
 
+from hw.emit.product import Built
 from parc_litex.module import BuildModule, Pins
 
 
@@ -32,8 +33,10 @@ class ParcEngine(BuildModule):
 
     TAKES = "of a line engine with --registers"
 
-    def __init__(self, platform: Any, manifest: str | Path) -> None:
-        super().__init__(platform, manifest)
+    def __init__(
+        self, platform: Any, manifest: str | Path, *, product: Built | None = None
+    ) -> None:
+        super().__init__(platform, manifest, product=product)
         streams = self.manifest["streams"]
         self.given, self.made = (
             Elements(streams[name], self.manifest["parameters"]["lanes"])

@@ -36,6 +36,8 @@ class BuildModule(LiteXModule):
         Of LiteX: the Verilog is added to its sources.
     manifest
         NAME.json; NAME.v lies beside it.
+    product
+        What `load_product` has of it, where it was asked before.
 
     Attributes
     ----------
@@ -57,9 +59,11 @@ class BuildModule(LiteXModule):
     TAKES = ""
     """What the manifest must be of."""
 
-    def __init__(self, platform: Any, manifest: str | Path) -> None:
+    def __init__(
+        self, platform: Any, manifest: str | Path, *, product: Built | None = None
+    ) -> None:
         path = Path(manifest)
-        self.product: Built = load_product(path)
+        self.product: Built = product or load_product(path)
         self.manifest: dict[str, Any] = self.product.manifest
         self.folder = path.parent
         if not self.takes(self.manifest):

@@ -30,9 +30,10 @@ from hw.simulate.external import ExternalBench, compiled
 ROOT = Path(__file__).resolve().parent.parent
 _HOST = ROOT / "tests" / "accelerator" / "external" / "host.c"
 _COMPILER = "riscv64-unknown-elf-gcc"
-_SIZE, _IMAGES = 16, 200
-_OPTIONS = ("--memory=axi", "--tile=8", "--scalers=2", "--data-bits=32", "--map-bytes=16384")
-"""Of the digits' build, whose bus is as wide as LiteX's."""
+_SIZE, _IMAGES, _TILE = 16, 200, 8
+_OPTIONS = ("--memory=axi", "--scalers=2", "--map-bytes=16384")
+_WIDTHS = (32, 64, 128)
+"""Of the bus of the digits' builds: as wide as LiteX's, and such as are converted."""
 _FIRST = 1 << 16
 """Of memory that a driver is given."""
 
@@ -86,8 +87,13 @@ def _room(product: Built, frames: Sequence[bytes]) -> int:
     return 1 << int(2 * _FIRST + sizes).bit_length()
 
 
-def digits_built(folder: Path) -> tuple[Path, Path]:
-    """Convert and build the digits' ParC-MetaFormer; return its manifest, and images."""
+def digits_built(folder: Path) -> tuple[list[Path], Path]:
+    """Convert the digits' ParC-MetaFormer, and build it for each width of a bus.
+
+    Returns
+    -------
+    The manifests, and images.
+    """
     # Here, for a build of one's own needs no torch.
     from nets.digits import digits
 
@@ -97,9 +103,13 @@ def digits_built(folder: Path) -> tuple[Path, Path]:
     images.write_bytes(arrays_archive({"x": x[:_IMAGES], "y": y[:_IMAGES]}))
     network = ("nets.digits:trained_metaformer", "--whole", f"--input-size={_SIZE}x{_SIZE}")
     _call("hw.convert", *network, f"--calibration={images}", f"--out={folder}")
-    config = f"--config={folder / 'network.toml'}"
-    _call("hw.build", "network", config, *_OPTIONS, "--name=digits", f"--out={folder}")
-    return folder / "digits.json", images
+    names = []
+    for bits in _WIDTHS:
+        tile = max(_TILE, bits // 8)
+        own = (f"--data-bits={bits}", f"--tile={tile}", f"--name=digits_{bits}", f"--out={folder}")
+        _call("hw.build", "network", f"--config={folder / 'network.toml'}", *_OPTIONS, *own)
+        names.append(folder / f"digits_{bits}.json")
+    return names, images
 
 
 def _call(module: str, *arguments: str) -> None:
@@ -136,13 +146,26 @@ def main(
 ) -> None:
     """Run a build's first program, and end with the first thing that is wrong.
 
-    Without a manifest the digits' ParC-MetaFormer is built. LiteX's SoCs run where their compiler
-    is installed.
+    Without a manifest the digits' ParC-MetaFormer is built, for buses of 32, 64 and 128 bits.
+    LiteX's SoCs run where their compiler is installed.
     """
     if manifest is None or images is None:
-        manifest, images = digits_built(ROOT / "build" / "soak" / "system")
+        manifests, images = digits_built(ROOT / "build" / "soak" / "system")
+    else:
+        manifests = [manifest]
+    if processor is None:
+        processor = shutil.which(_COMPILER) is not None
+        if not processor:
+            click.echo(f"no processor: {_COMPILER} is not installed")
+    for one in manifests:
+        check(one, images, count, cache, processor=processor)
+
+
+def check(manifest: Path, images: Path, count: int, cache: Path, *, processor: bool) -> None:
+    """Run the first images through a build, behind each driver and if asked each SoC."""
     product, folder = load_product(manifest), manifest.resolve().parent
     facts = product.manifest
+    click.echo(f"{product.name}: a bus of {facts['parameters']['data_bits']} bits")
     network = network_of(facts, folder)
     arrays = read_arrays(images, "images")
     maps = network.quantize(arrays["x"][:count].astype(np.float64))
@@ -153,10 +176,8 @@ def main(
     click.echo(f"parc.c: {2 * count} outputs are the model's")
     assert in_python(product, folder, frames, cache) == expected
     click.echo(f"parc.py: {count} outputs are the model's")
-    if processor or (processor is None and shutil.which(_COMPILER)):
+    if processor:
         on_processors(manifest, frames, expected, cache)
-    elif processor is None:
-        click.echo(f"no processor: {_COMPILER} is not installed")
 
 
 if __name__ == "__main__":

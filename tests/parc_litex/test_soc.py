@@ -3,6 +3,7 @@
 import json
 import shutil
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,21 +19,25 @@ from hw.emit.product import load_product
 from hw.package.beats import field_beats
 from hw.package.vectors import known_lines
 from parc_hdl.command import run as parc
-from parc_litex import ParcAccelerator, ParcEngine, ulx3s
+from parc_litex import ParcAccelerator, ParcEngine, attach, module, ulx3s
 from parc_litex.simulation import BEGINS, ENDS, simulate, simulate_engine
 from sim.runner import CACHE
 from tests.accelerator.networks import build_network, metaformer
 
 COMPILER = "riscv64-unknown-elf-gcc"
-OPTIONS = ("--memory=axi", "--tile=8", "--scalers=2", "--data-bits=32", "--map-bytes=8192")
+OPTIONS = ("--memory=axi", "--tile=8", "--scalers=2", "--map-bytes=8192", "--name=acc")
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A build, two frames, and the bytes that come of each."""
-    folder = tmp_path_factory.mktemp("made")
+    """A build whose bus is as wide as LiteX's, two frames, and the bytes that come of each."""
+    return built(tmp_path_factory.mktemp("made"), 32)
+
+
+def built(folder, data_bits):
+    """Return a build, two frames, and the bytes that come of each."""
     builder, network = metaformer()
-    build_network(network, folder, *OPTIONS, "--name=acc")
+    build_network(network, folder, *OPTIONS, f"--data-bits={data_bits}")
     manifest = json.loads((folder / "acc.json").read_text())
     network = network_of(manifest, folder)
     program = external_program_of(manifest, network, folder, 0)
@@ -54,6 +59,17 @@ pytestmark = [
 @pytest.mark.parametrize("sdram", [False, True])
 def test_firmware_tells_what_the_model_does(made, tmp_path, sdram):
     """From ROM, memory on the bus; or behind LiteX's BIOS, from SDRAM that has a port for it."""
+    check_firmware(made, tmp_path, sdram=sdram)
+
+
+@needs_compiler
+def test_a_wide_build_on_a_bus_of_32_bits(tmp_path):
+    """By LiteX's converter; scripts/soak_system.py has 128 bits, and SDRAM of 16, by LiteDRAM's."""
+    check_firmware(built(tmp_path / "made", 64), tmp_path, sdram=False)
+
+
+def check_firmware(made, tmp_path, *, sdram):
+    """Check what the UART says of a build's frames."""
     manifest, frames, expected = made
     text, found = simulate(manifest, frames, tmp_path, CACHE, sdram=sdram)
     # What LiteDRAM's model of the chip says of commands too early and refresh too late.
@@ -124,6 +140,34 @@ def test_what_is_no_build_is_refused(made, tmp_path):
     with pytest.raises(ValueError, match=r"^Manifest must be of hw.build network --memory axi, "):
         ParcAccelerator(platform, changed)
     assert platform.sources == []
+
+
+def test_buses_that_litex_cannot_convert_to_are_refused(made):
+    manifest, _, _ = made
+    accelerator = ParcAccelerator(Platform(), manifest)
+    soc = SimpleNamespace(bus=SimpleNamespace(data_width=64))
+    with pytest.raises(ValueError, match=r"^Data bits must be from 64 to 1024, not 32$"):
+        accelerator.attach(soc)
+    accelerator.manifest["parameters"] |= {"data_bits": 256, "burst": 64}
+    soc.bus.data_width = 32
+    with pytest.raises(ValueError, match=r"^Data bits must be from 32 to 128, not 256$"):
+        accelerator.attach(soc)
+
+
+def test_a_build_is_read_once(made, monkeypatch):
+    manifest, _, _ = made
+    read = []
+
+    def load(path):
+        read.append(path)
+        return load_product(path)
+
+    for where in (attach, module):
+        monkeypatch.setattr(where, "load_product", load)
+    monkeypatch.setattr(ParcAccelerator, "attach", lambda self, _: self)
+    found = attach.add(SimpleNamespace(platform=Platform()), manifest)
+    assert isinstance(found, ParcAccelerator)
+    assert read == [manifest]
 
 
 @needs_compiler
