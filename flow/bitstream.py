@@ -17,13 +17,11 @@ from flow.tools import FlowError, Yosys, ecppack, nextpnr
 from golden.inputs.errors import ParameterError
 from golden.inputs.read import read_arrays
 from golden.line.design import LineDesign
-from golden.line.weights import check_weights
 from golden.network.network import Network
-from golden.numbers.interval import Interval
 from golden.operator.parc import Floats
 from hw.emit.axi import PortNames
 from hw.emit.generate import generate
-from hw.emit.manifest import design_of
+from hw.emit.manifest import design_of, integers_of
 from hw.emit.product import Built
 from hw.emit.template import command_of
 
@@ -46,14 +44,9 @@ def golden_design(product: Built, weights: Path) -> LineDesign:
         Where it has a weights port, or was built from other weights.
     """
     manifest = product.manifest
-    parameters = manifest["parameters"]
-    if parameters["weights"] != "rom":
+    if manifest["parameters"]["weights"] != "rom":
         raise ParameterError("board", "left out for a build with --weights-port", "given")
-    requantized = None
-    if parameters["output"] == "requantized":
-        requantized = Interval(parameters["output_low"], parameters["output_high"])
-    formats = {key: parameters[key] for key in ("length", "channels", "data_bits", "weight_bits")}
-    integers = check_weights(read_arrays(weights, "weights"), **formats, requantized=requantized)
+    integers = integers_of(manifest, read_arrays(weights, "weights"))
     design = design_of(manifest, integers)
     reset = manifest["reset"]
     names = PortNames(manifest["clock"], reset["name"], reset["active"])

@@ -17,12 +17,12 @@ from matplotlib.figure import Figure
 
 from golden.inputs.read import read_arrays, read_json
 from golden.line.design import LineDesign
-from golden.line.weights import check_weights, correlate
+from golden.line.weights import correlate
 from golden.numbers.interval import Integers
 from golden.numbers.quantize import Activation, QuantizedKernel, quantize_lines
 from golden.operator.parc import parc
 from hw.command import table
-from hw.emit.manifest import design_of
+from hw.emit.manifest import design_of, integers_of
 from hw.engines import ENGINES
 from sim import bench_map
 from sim.bench import Job
@@ -81,8 +81,7 @@ def simulate(name: str, kernel: QuantizedKernel, x: Integers) -> Run:
         stdout=subprocess.DEVNULL,
     )
     manifest = read_json(folder / f"demo_{name}.json", "manifest")
-    bits = {key: manifest["parameters"][key] for key in ("data_bits", "weight_bits")}
-    integers = check_weights(read_arrays(weights, "weights"), **formats, **bits, requantized=None)
+    integers = integers_of(manifest, read_arrays(weights, "weights"))
     design = design_of(manifest, integers)
     lines = x.reshape(-1, width)
     results, cycles = _send(design, manifest, folder, lines)

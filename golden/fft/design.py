@@ -14,12 +14,14 @@ from golden.fft.format import Factor, NodeFormats, Widths, choose_formats
 from golden.fft.norms import KernelNorms, bound_noise, bound_operator, spectrum_factor
 from golden.fft.odd import ODD_POINTS, OddTransform, odd_part
 from golden.fft.proof import Floats, LinearPart, Noise, analyse, rounding_noise, upwards
+from golden.fft.search import searchable
 from golden.inputs.errors import ParameterError, check_range
 from golden.line.design import LineDesign
 from golden.line.options import EngineOption
 from golden.line.weights import LineWeights
 from golden.numbers.fixed import SQ, Fixed
 from golden.numbers.interval import Integers
+from golden.numbers.search import Certified
 from golden.targets import FACTS
 
 MAX_PRODUCT_BITS = 62
@@ -263,9 +265,9 @@ class FftDesign(LineDesign):
     def _wanted(self, channel: int, term: int, samples: slice) -> Floats:
         """Return what ``samples`` of a line should add to each result of ``channel``."""
         assert self.weights is not None
-        return self._shares(self._kernels(self.weights)[channel, term], samples)
+        return self.shares(self._kernels(self.weights)[channel, term], samples)
 
-    def _shares(self, kernel: Integers, samples: slice) -> Floats:
+    def shares(self, kernel: Integers, samples: slice) -> Floats:
         """Return what ``samples`` add to each result under ``kernel``."""
         place = np.arange(self.length)
         return np.asarray(kernel[(place[samples, None] - place) % self.length])
@@ -415,6 +417,10 @@ class FftDesign(LineDesign):
             "error_bound_quantization": upwards(float(self.operator.deviation.max())),
             "error_bound_rounding": upwards(float(self.noise.bound.max())),
         }
+
+    def searchable(self) -> Certified | None:
+        """See `LineDesign`."""
+        return searchable(self) if self.terms == 1 else None
 
     def accumulate(self, lines: Integers, weights: LineWeights) -> Integers:
         """Return results of ``lines`` ``[L, N]`` bit for bit; no product leaves 2^62."""

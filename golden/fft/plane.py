@@ -193,7 +193,12 @@ class PlaneFft(PlaneDesign, FftDesign):
     def _kernels(self, weights: LineWeights) -> Integers:
         return weights.weight[:, None]
 
-    def _shares(self, kernel: Integers, samples: slice | Integers) -> Floats:
+    def searchable(self) -> None:
+        """See `LineDesign`: what is a bound of planes' errors is not told by lines."""
+        return
+
+    def shares(self, kernel: Integers, samples: slice | Integers) -> Floats:
+        """See `FftDesign`."""
         return self.even_plane.shares(kernel, samples)
 
     def _wanted_of_row(self, channel: int, row: int, samples: slice) -> Complexes:
@@ -202,7 +207,7 @@ class PlaneFft(PlaneDesign, FftDesign):
         places = np.arange(self.even_plane.length).reshape(-1, 2, self.plane.width)
         upper, lower = places.swapaxes(0, 1).reshape(2, -1)
         taken = (upper, lower)[row][samples]
-        shares = self._shares(self._kernels(self.weights)[channel, 0], taken)
+        shares = self.shares(self._kernels(self.weights)[channel, 0], taken)
         return np.asarray(shares[:, upper] + 1j * shares[:, lower])
 
     @cached_property

@@ -16,6 +16,7 @@ from golden.line.weights import LineWeights, check_weights
 from golden.numbers.certificate import Errors, Scaling, certified, loaded_off
 from golden.numbers.interval import Integers, Interval
 from golden.numbers.quantize import requantize
+from golden.numbers.search import Certified
 from golden.targets import check_target
 
 SLOT_UNIT = 8
@@ -434,6 +435,13 @@ class LineDesign(ABC):
         ``weights`` are as of `errors`.
         """
         return certified(self.errors(weights), self.accumulator) | self.proof
+
+    def searchable(self) -> Certified | None:
+        """Return what a search holds the bound of sums' error against, of a design with weights.
+
+        None where sums are exact, and where a line by itself is not what they are made of.
+        """
+        return None
 
     def beats_within(self, cycles: int) -> int:
         """Return the most beats that can enter in so many cycles."""

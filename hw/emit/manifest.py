@@ -7,7 +7,8 @@ from typing import Any
 from golden.layer.design import LayerDesign
 from golden.line.design import LineDesign, Requantization, slot_bits
 from golden.line.registers import registers_of
-from golden.line.weights import LineWeights
+from golden.line.weights import Arrays, LineWeights, check_weights
+from golden.numbers.interval import Interval
 from golden.registers import RegisterMap
 from hw.emit.axi import PortNames, slots_of
 from hw.engines import ENGINES
@@ -186,6 +187,16 @@ def design_of(manifest: dict[str, Any], weights: LineWeights | None) -> LineDesi
         requantization=requantization,
         **design.fields_of(parameters),
     )
+
+
+def integers_of(manifest: Mapping[str, Any], arrays: Arrays) -> LineWeights:
+    """Return the weights that the line engine which ``manifest`` is of has of a file's arrays."""
+    parameters = manifest["parameters"]
+    requantized = None
+    if parameters["output"] == "requantized":
+        requantized = Interval(parameters["output_low"], parameters["output_high"])
+    formats = {key: parameters[key] for key in ("length", "channels", "data_bits", "weight_bits")}
+    return check_weights(arrays, **formats, requantized=requantized)
 
 
 def line_registers(manifest: Mapping[str, Any]) -> RegisterMap:

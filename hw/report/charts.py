@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -191,12 +191,19 @@ def _arrow(
 
 
 def bars(
-    values: Mapping[str, float], name: str, title: str, unit: str, *, log: bool = False
+    values: Mapping[str, float],
+    name: str,
+    title: str,
+    unit: str,
+    *,
+    log: bool = False,
+    marked: Container[str] = (),
 ) -> str:
-    """Return horizontal bars, a row a name."""
+    """Return horizontal bars, a row a name, some of them in another colour."""
     figure, axes = _figure(6.5, 0.6 + 0.3 * len(values))
     names = list(values)
-    axes.barh(names, [values[one] for one in names], color=COLOURS[0], height=0.65)
+    colours = [COLOURS[one in marked] for one in names]
+    axes.barh(names, [values[one] for one in names], color=colours, height=0.65)
     axes.set_xlabel(unit)
     if log:
         axes.set_xscale("log")
@@ -214,15 +221,20 @@ def bars(
     return svg(figure, name, title)
 
 
-def error_bounds(certificate: Mapping[str, float], name: str) -> str:
-    """Return what an engine's proved error is made of."""
+def error_bounds(certificate: Mapping[str, float], name: str, found: float | None = None) -> str:
+    """Return what an engine's proved error is made of, and the largest that a search found."""
     parts = {
         "quantised factors": certificate["error_bound_quantization"],
         "roundings": certificate["error_bound_rounding"],
         "all, before rounding": certificate["error_bound"],
-        "of a result": certificate["max_output_error"],
+        "of a sum": certificate["max_abs_error"],
     }
-    return bars(parts, name, "Proved error in steps of the result", "steps at most")
+    searched = "of a sum, searched"
+    if found is not None:
+        parts[searched] = found
+    parts["of a result"] = certificate["max_output_error"]
+    title = "Proved error in steps of the result"
+    return bars(parts, name, title, "steps at most", marked=(searched,))
 
 
 def weights(values: Integers, name: str) -> str:

@@ -21,6 +21,7 @@ class Origin(StrEnum):
     PLACED = "placed"
     SIMULATED = "simulated"
     PROVED = "proved"
+    SEARCHED = "searched"
 
 
 @dataclass(frozen=True)

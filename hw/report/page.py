@@ -9,7 +9,7 @@ import jinja2
 import numpy as np
 
 from hw.report import charts
-from hw.report.certificate import ranges_of
+from hw.report.certificate import largest_found, ranges_of
 from hw.report.facts import FAR_OFF, Fact, Origin, facts_of
 from hw.report.networks import add_program
 from hw.report.part import Grid, Part, Picture, as_text
@@ -64,7 +64,7 @@ def build_part(subject: Subject, key: str, simulate: Path | None) -> Part:
             "are left out. " + _rates(manifest),
         )
     )
-    _certificate(part, manifest, key)
+    _certificate(part, subject, key)
     _weights(part, subject, key)
     if waves is not None:
         drawn = charts.waveform(waves.signals, waves.cycles, f"{key}-waves")
@@ -110,15 +110,22 @@ def _rates(manifest: Mapping[str, Any]) -> str:
     return ""
 
 
-def _certificate(part: Part, manifest: Mapping[str, Any], key: str) -> None:
-    certificate = manifest.get("certificate", {})
+def _certificate(part: Part, subject: Subject, key: str) -> None:
+    certificate = subject.manifest.get("certificate", {})
     if ranges := ranges_of(certificate):
         drawn = charts.ranges(ranges, f"{key}-ranges")
         text = "Proved over every input; ticks stand where the bits of a node end."
         part.pictures.append(Picture("Ranges of the nodes", drawn, text))
     if "error_bound" in certificate:
-        drawn = charts.error_bounds(certificate, f"{key}-bounds")
+        found = largest_found(subject)
+        drawn = charts.error_bounds(certificate, f"{key}-bounds", found)
         text = "Bounds hold of every input and of the worst channel (docs/formats.md)."
+        if found is not None:
+            part.facts.append(Fact("largest error of a sum found", found, Origin.SEARCHED))
+            text += (
+                " Orange: the largest error that a search of seconds found there, from the worst "
+                "inputs of quantisation on; what is further off was not found, or is not there."
+            )
         part.pictures.append(Picture("Certificate", drawn, text))
 
 

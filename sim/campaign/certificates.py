@@ -1,97 +1,30 @@
 """The part of the campaign that looks for inputs as far off as a certificate allows."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from golden.engines import EngineChoice
 from golden.fft.design import FftDesign
-from golden.fft.proof import deviations
+from golden.fft.search import searchable
 from golden.layer.filter import GlobalFilterDesign
 from golden.line.weights import LineWeights
-from golden.network.circular import circulant
 from golden.network.layer_norm import NORMAL_F_BITS, LayerNorm
 from golden.network.map import Map
 from golden.numbers.interval import Integers, Interval
+from golden.numbers.search import Certified, Floats, climb
 from sim.campaign.part import Outcome
-
-Floats = npt.NDArray[np.float64]
 
 LENGTHS = (14, 56, 64, 112, 256)
 FILTERS = (8, 16)
 CHANNELS = (12, 96, 768)
 DESIGNS = 20
 """Of each length, side and number of channels."""
-_KEPT = 8
-"""Inputs that others are made of."""
-_CHILDREN = 48
-_RATES = (1.5, 4.0, 12.0)
-"""Samples of an input that are changed at a time."""
 _DATA = Interval.signed(8)
 _NORM_SHIFT = 12
 _GENERATIONS = 9600
 """Times the size: a generation of a larger one takes longer."""
-
-
-@dataclass(frozen=True)
-class Certified:
-    """What is off by no more than a bound.
-
-    Parameters
-    ----------
-    bound
-        That is proved.
-    off
-        Of inputs ``[P, ...]``, the most that each is off.
-    shape
-        Of an input.
-    data
-        Range of its samples.
-    starts
-        Inputs to begin with beside random ones, ``[S, ...]``.
-    """
-
-    bound: float
-    off: Callable[[Integers], Floats]
-    shape: tuple[int, ...]
-    data: Interval
-    starts: Integers | None = None
-
-
-def climb(
-    one: Certified,
-    generations: int,
-    random: np.random.Generator,
-    *,
-    kept: int = _KEPT,
-    children: int = _CHILDREN,
-) -> float:
-    """Return the most that any input found is off: the worst are changed a little, again and again.
-
-    Where the worst inputs of quantisation are known, roundings climb on from those.
-    """
-    data = one.data
-
-    def draw(shape: tuple[int, ...]) -> Integers:
-        return random.integers(data.low, data.high, shape, endpoint=True)
-
-    spread = draw((64 * kept, *one.shape))
-    ends = random.choice([data.low, data.high], (64 * kept, *one.shape))
-    first = [spread, ends] if one.starts is None else [spread, ends, one.starts]
-    inputs: Integers = np.concatenate(first)
-    samples = int(np.prod(one.shape))
-    for _ in range(generations):
-        off = one.off(inputs)
-        best = inputs[np.argsort(-off, kind="stable")[:kept]]
-        parents = np.repeat(best, children, axis=0)
-        rate = random.choice(_RATES) / samples
-        changed = random.random(parents.shape) < rate
-        made = np.where(changed, draw(parents.shape), parents)
-        inputs = np.concatenate([best, made])
-    return float(one.off(inputs).max())
 
 
 def line(length: int, random: np.random.Generator, **widths: int) -> Certified:
@@ -103,18 +36,7 @@ def line(length: int, random: np.random.Generator, **widths: int) -> Certified:
     design = FftDesign(
         name="certified", length=length, channels=1, rows=2, weights=weights, **options
     )
-
-    # Below 2^53 products of matrices in float64 are exact.
-    shares = circulant(kernel[0], length).T.astype(np.float64)
-
-    def off(pairs: Integers) -> Floats:
-        lines = pairs.reshape(-1, length)
-        sums = design.accumulate(lines, weights.of(np.zeros(len(lines), dtype=np.int64)))
-        apart = np.abs(sums - lines @ shares)
-        return np.asarray(apart.reshape(len(pairs), -1).max(axis=1))
-
-    starts = _worst(design, shares)
-    return Certified(max(design.sum_errors), off, (2, length), _DATA, starts)
+    return searchable(design)
 
 
 def _widths(random: np.random.Generator) -> dict[str, int]:
@@ -126,18 +48,6 @@ def _widths(random: np.random.Generator) -> dict[str, int]:
         "guard_bits": (0, 2),
     }
     return {name: int(random.integers(*of, endpoint=True)) for name, of in ends.items()}
-
-
-def _worst(design: FftDesign, shares: Floats) -> Integers:
-    """Return the pairs of lines that bring each result of the first furthest off, either way."""
-    assert design.weights is not None
-    re, im = design.words(design.weights)[0] / 2.0**design.spectrum_f_bits
-    rows = deviations(
-        design.flow, re + 1j * im, shares, entry=design.entry, outputs=design.outputs
-    ).T
-    signs = np.stack([rows.real, -rows.imag], axis=1) >= 0
-    both = np.concatenate([signs, ~signs])
-    return np.where(both, _DATA.high, _DATA.low)
 
 
 def global_filter(side: int, random: np.random.Generator) -> Certified:

@@ -21,7 +21,7 @@ from golden.line.weights import LineWeights
 from golden.numbers.certificate import Scaling, loaded_off, steps_apart
 from golden.numbers.interval import Interval
 from golden.numbers.quantize import requantize
-from sim.campaign.certificates import Certified, climb
+from golden.numbers.search import Certified, climb
 
 GAINS = [(1, 0), (3, 0), (1, 1), (3, 1), (2, 2), (5, 2), (7, 3), (11, 3), (8, 3), (1, 5), (77, 5)]
 COARSE = {"engine": "fft", "operand_bits": 10, "twiddle_bits": 8, "spectrum_bits": 8}

@@ -24,7 +24,7 @@ from golden.line.example import example_weights
 from golden.line.weights import LineWeights, correlate
 from golden.numbers.fixed import SQ, Fixed
 from golden.numbers.interval import Interval
-from sim.campaign.certificates import Certified, climb
+from golden.numbers.search import Certified, climb
 
 
 def design_of(length, *, kernel=None, **options):

@@ -66,6 +66,8 @@ def test_a_page_in_a_browser(browser, page, builds):
     assert float(said["latency cycles", "predicted"]) == manifest["timing"]["latency_cycles"]
     assert float(said["multipliers", "predicted"]) == manifest["prediction"]["multipliers"]
     assert float(said["error bound", "proved"]) == manifest["certificate"]["error_bound"]
+    found = float(said["largest error of a sum found", "searched"])
+    assert 0 < found <= manifest["certificate"]["max_abs_error"]
     assert float(said["clock, MHz", "placed"]) == 200.5
 
     values = (
