@@ -1,7 +1,7 @@
 """From a network to an accelerator's files: Verilog, manifest and instantiation template."""
 
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from golden.accelerator.compile import compile_network
@@ -12,6 +12,7 @@ from golden.network.files import written
 from golden.network.map import Map
 from golden.network.network import Network
 from hw.accelerator.accelerator import Accelerator
+from hw.accelerator.places import inside
 from hw.accelerator.predict import predict
 from hw.accelerator.timing import Timeline
 from hw.emit.axi import AxiWrapper, MemoryWrapper, PortNames
@@ -102,6 +103,7 @@ def model_files(network: Network, name: str) -> dict[str, bytes]:
 def describe(network: Network, program: Program, name: str) -> dict[str, Any]:
     """Return what the manifest says of a network on an accelerator ``name``."""
     sizes, timeline, cost = program.sizes, Timeline(program), predict(program)
+    begins = begins_of(timeline)
     samples = {"slot_bits": DATA_BITS, "sample_bits": DATA_BITS, "signed": True}
     return {
         "multipliers": cost.multipliers,
@@ -126,7 +128,8 @@ def describe(network: Network, program: Program, name: str) -> dict[str, Any]:
                 "model": f"{name}{MODEL}",
                 "cycles": timeline.cycles_per_frame,
                 "products": network.products,
-                "layers": layers(network, timeline, program),
+                "layers": layers(network, begins, program),
+                "maps": inside(program, begins),
             }
         ],
         "certificate": network.certificate(),
@@ -151,9 +154,13 @@ def versions() -> dict[str, str]:
 _PACKAGES = ("amaranth", "pyosys")
 
 
-def layers(network: Network, timeline: Timeline, program: Program) -> list[dict[str, Any]]:
+def begins_of(timeline: Timeline) -> list[int]:
+    """Return when each descriptor begins, and when a frame ends."""
+    return [step.begins for step in timeline.steps] + [timeline.cycles_per_frame]
+
+
+def layers(network: Network, begins: Sequence[int], program: Program) -> list[dict[str, Any]]:
     """Return name, cycles and products of each layer: until the next one's first descriptor."""
-    begins = [step.begins for step in timeline.steps] + [timeline.cycles_per_frame]
     cycles: dict[str, int] = {}
     for name, first, after in zip(program.names, begins, begins[1:], strict=False):
         cycles[name] = cycles.get(name, 0) + after - first

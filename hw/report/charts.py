@@ -291,7 +291,7 @@ def roofline(plan: Mapping[str, Any], page: Mapping[str, Any], name: str) -> str
     return svg(figure, name, "Products a cycle of each layer against products a byte of memory's")
 
 
-def memory_map(stays: Sequence[Mapping[str, Any]], name: str) -> str:
+def memory_map(stays: Sequence[Mapping[str, Any]], name: str, title: str) -> str:
     """Return which map is where in memory, and from when to when."""
     figure, axes = _figure(8, 3.6)
     for number, stay in enumerate(stays):
@@ -303,7 +303,7 @@ def memory_map(stays: Sequence[Mapping[str, Any]], name: str) -> str:
             axes.text(begin, place[0] + place[1] / 2, stay["name"], fontsize=6, va="center")
     axes.set(xlabel="cycle of a frame", ylabel="address, KiB", ylim=(0, None))
     axes.margins(x=0.02)
-    return svg(figure, name, "Maps in the scratch region of memory, over a frame")
+    return svg(figure, name, title)
 
 
 def front(dots: Sequence[tuple[float, float, bool]], name: str, axes_of: tuple[str, str]) -> str:

@@ -26,8 +26,8 @@ def add_program(
     part
         What it is added to.
     program
-        ``layers``, ``cycles`` and ``products`` of a frame, and if need be ``model``, ``memory``
-        and ``scratch``: an entry of a manifest's, or of a plan.
+        ``layers``, ``cycles`` and ``products`` of a frame, and if need be ``model``, ``memory``,
+        ``scratch`` or ``maps``: an entry of a manifest's, or of a plan.
     parameters
         Of the accelerator.
     multipliers
@@ -56,9 +56,15 @@ def add_program(
         drawn = charts.roofline(plan, page, f"{key}-roofline")
         part.pictures.append(Picture(f"Roofline of {model}", drawn, text))
     if program.get("scratch"):
-        drawn = charts.memory_map(program["scratch"], f"{key}-memory")
+        title = "Maps in the scratch region of memory, over a frame"
+        drawn = charts.memory_map(program["scratch"], f"{key}-memory", title)
         text = "Maps that leave the chip: where each lies in the scratch region, and how long."
         part.pictures.append(Picture(f"Memory of {model}", drawn, text))
+    if program.get("maps"):
+        title = "Maps in the accelerator's own memory, over a frame"
+        drawn = charts.memory_map(program["maps"], f"{key}-inside", title)
+        text = "Where each map lies inside the chip, from its first word to the last use of it."
+        part.pictures.append(Picture(f"Memory inside, of {model}", drawn, text))
 
 
 def _add_timeline(

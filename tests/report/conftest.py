@@ -35,6 +35,7 @@ PLAN = {
         {"name": "expand", "address": 0, "bytes": 1024, "begin": 0, "end": 1000},
         {"name": "project", "address": 1024, "bytes": 512, "begin": 900, "end": 3000},
     ],
+    "maps": [{"name": "expand", "address": 0, "bytes": 256, "begin": 10, "end": 1200}],
 }
 SWEPT = {"a": (8, 400, 0.5), "b": (8, 500, 0.5), "c": (16, 900, 1.0)}
 """Multipliers, LUT4-equivalents and samples a cycle of points."""

@@ -27,6 +27,7 @@ PLOTS = {
     *("Block diagram", "Ranges of the nodes", "Certificate", "Weights"),
     *("Critical path on lfe5u-85f-6", "Floorplan on lfe5u-85f-6", "Slack on lfe5u-85f-6"),
     *("Layers of the network", "Roofline of the network", "Memory of the network"),
+    *("Memory inside, of the network",),
     *("Units", "Best points", "Cost, predicted"),
 }
 """Headings above plots."""

@@ -1,34 +1,13 @@
 """Where maps lie in memory outside, and how long."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from golden.accelerator.descriptor import Descriptor, Kind, Region
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.hazards import MOVES, footprint_of
 from golden.accelerator.external.program import ExternalProgram
-
-
-@dataclass
-class Stay:
-    """A map in the scratch region.
-
-    Attributes
-    ----------
-    name
-        Of the map.
-    address, bytes
-        Where it lies, from the region's beginning, and how much it takes.
-    begin, end
-        Cycles of the frame: from its first store, to the end of the last load of it.
-    """
-
-    name: str
-    address: int
-    bytes: int
-    begin: int
-    end: int
+from hw.accelerator.places import Stays
 
 
 def stays(program: ExternalProgram, begins: Sequence[int]) -> list[dict[str, Any]]:
@@ -41,29 +20,17 @@ def stays(program: ExternalProgram, begins: Sequence[int]) -> list[dict[str, Any
     begins
         When each descriptor begins, and when a frame ends.
     """
-    found: list[Stay] = []
-    there: list[Stay] = []
+    found = Stays()
     for number, (name, one) in enumerate(zip(program.names, program.descriptors, strict=True)):
         if one.transfer.region != Region.SCRATCH or one.kind not in MOVES:
             continue
-        first, last = _span(one, program.capacity)
-        over = [s for s in there if s.address < last and first < s.address + s.bytes]
+        first, behind = _span(one, program.capacity)
+        begin, end = begins[number : number + 2]
         if one.kind == Kind.LOAD:
-            for stay in over:
-                stay.end = begins[number + 1]
-            continue
-        mine = next((stay for stay in there if stay.name == name), None)
-        # Another map in its place: what was there is no longer wanted.
-        there = [stay for stay in there if stay not in over or stay is mine]
-        if mine is None:
-            mine = Stay(name, first, last - first, begins[number], begins[number + 1])
-            found.append(mine)
-            there.append(mine)
+            found.read(first, behind, end)
         else:
-            whole = (min(mine.address, first), max(mine.address + mine.bytes, last))
-            mine.address, mine.bytes = whole[0], whole[1] - whole[0]
-            mine.end = begins[number + 1]
-    return [asdict(stay) for stay in found]
+            found.write(name, first, behind, begin, end)
+    return found.described()
 
 
 def _span(one: Descriptor, capacity: Capacity) -> tuple[int, int]:
