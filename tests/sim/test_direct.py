@@ -17,7 +17,7 @@ from sim.engine import simulate
 from sim.runner import simulators
 from tests.sim.under import runs
 
-CYCLES = {"verilator": 1500, "icarus": 100}
+CYCLES = {"verilator": 600, "icarus": 100}
 """About how long each experiment of a bench lasts, unstalled."""
 RESETS = {"verilator": 30, "icarus": 5}
 

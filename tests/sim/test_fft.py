@@ -22,7 +22,7 @@ from sim.engine import simulate
 from sim.runner import simulators
 from tests.sim.under import runs
 
-CYCLES = {"verilator": 1500, "icarus": 200}
+CYCLES = {"verilator": 600, "icarus": 200}
 """About how long each experiment of a bench lasts, unstalled."""
 RESETS = {"verilator": 20, "icarus": 3}
 
