@@ -16,7 +16,7 @@ from hw.accelerator.reader import ADDRESS_STAGES, Reader
 from hw.accelerator.sequencer import Sequencer
 from hw.accelerator.weights import WeightsLoader
 from hw.matrix.unit import MatrixUnit
-from hw.parts.delay import delay_valid
+from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Stream, StreamComponent
 from hw.parts.streams import OutputBuffer, connect_streams
 
@@ -68,7 +68,7 @@ class Accelerator(StreamComponent):
             reader.go.eq(sequencer.go & (told.kind != Kind.TAKE)),
             loader.go.eq(sequencer.bring),
             maps.r_addr.eq(reader.r_addr),
-            reader.r_data.eq(maps.r_data),
+            reader.r_data.eq(delay(m, maps.r_data, 1, name="word")),
             sequencer.done.eq(post.done),
         ]
         connect_streams(m, reader.o, largest.i)

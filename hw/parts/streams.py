@@ -2,7 +2,7 @@
 
 from typing import Any, Union, cast
 
-from amaranth.hdl import Cat, Module, Shape, ShapeCastable, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Mux, Shape, ShapeCastable, Signal, Value, unsigned
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -61,6 +61,52 @@ def connect_streams(m: Module, source: Stream | Flow, sink: Stream | Flow) -> No
 def _shape(interface: Stream | Flow) -> object:
     payload = interface.payload
     return payload.shape() if isinstance(payload, data.View | Value) else type(payload)
+
+
+class StreamPair(Component):
+    """A stream through two registers that are filled and emptied in turns, at full rate.
+
+    What is far on either side meets few bits: `i.ready` is of registers alone, and `o.ready` moves
+    none of a payload's. A beat taken in cycle t is there in t + 1.
+
+    Parameters
+    ----------
+    shape
+        Of a beat.
+
+    Members
+    -------
+    i, o : In, Out, streams
+    """
+
+    i: Stream
+    o: Stream
+
+    def __init__(self, *, shape: AnyShape) -> None:
+        beats = stream.Signature(shape)
+        self._bits = Shape.cast(shape).width
+        super().__init__({"i": In(beats), "o": Out(beats)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        there = Signal(2)  # which of them are
+        given = Signal()  # which is given next
+        taken = Signal()  # into which the next is taken
+        kept = [Signal(self._bits, name=f"kept_{n}", reset_less=True) for n in range(2)]
+        m.d.comb += [
+            self.i.ready.eq(~there.all()),
+            self.o.valid.eq(there.any()),
+            Value.cast(self.o.payload).eq(Mux(given, kept[1], kept[0])),
+        ]
+        gives, takes = (one.valid & one.ready for one in (self.o, self.i))
+        m.d.sync += [given.eq(given ^ gives), taken.eq(taken ^ takes)]
+        for number, beat in enumerate(kept):
+            # What it keeps matters where a beat is taken into it: nothing else enables it.
+            with m.If((taken == number) & ~there[number]):
+                m.d.sync += [beat.eq(Value.cast(self.i.payload)), there[number].eq(takes)]
+            with m.If((given == number) & gives):
+                m.d.sync += there[number].eq(0)
+        return m
 
 
 class OutputBuffer(Component):

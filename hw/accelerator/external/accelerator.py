@@ -21,6 +21,7 @@ from hw.accelerator.external.control import Control
 from hw.accelerator.external.core import CLEARED, ExternalCore
 from hw.accelerator.external.port import BurstWriter, ReadPort
 from hw.accelerator.external.registers import COUNTER_BITS, DriverRegisters
+from hw.parts.delay import copied, delay_valid
 from hw.parts.ports import Component, Stream, flipped
 from hw.parts.registers import register_ports
 from hw.parts.streams import connect_streams
@@ -103,9 +104,9 @@ class ExternalAccelerator(Component):
             control.goes.eq(core.goes | self.r.valid | self.b.valid),
             control.read_failed.eq(reads.failed),
             control.write_failed.eq(writes.failed),
-            control.quiet.eq(reads.idle & writes.idle),
-            writes.halt.eq(control.halt),
-            core.written.eq(writes.idle),
+            control.quiet.eq(delay_valid(m, reads.idle & writes.idle, 1, name="quiet")),
+            writes.halt.eq(copied(m, control.halt, name="halt_writes")),
+            core.written.eq(delay_valid(m, writes.idle, 1, name="written")),
             self.interrupt.eq(registers.interrupt),
         ]
         self._count(m, registers, control, core, writes)
@@ -168,7 +169,8 @@ class ExternalAccelerator(Component):
         }
         for name, (counts, step) in steps.items():
             count = Signal(COUNTER_BITS, name=name)
-            with m.If(counts):
+            # Who counts is far, and may be so late: a driver is later.
+            with m.If(delay_valid(m, counts, 1, name=f"counts_{name}")):
                 m.d.sync += count.eq(count + step)
             with m.If(registers.start):
                 m.d.sync += count.eq(0)

@@ -166,12 +166,13 @@ class Control(Component):
         state = Signal(range(len(_State)))
         self._state = state
         self._said = view(data.StructLayout(_HEADER), name="said")
+        self._asks = Signal()  # a cycle late
         self._take(m)
         waited = Signal(range(_CLEARS + 1))  # in the state
         self._waited = waited
         self._checked = Signal()
         self._rests = Signal()  # the reset between frames ends
-        self._asks = Signal()  # a cycle late
+        self._ends_well = Signal()  # it ended, of a frame that is done
         self._regions(m)
         # What they are made of has stood for long when a frame ends.
         self._done = Signal.like(self.frames_done, name="done")
@@ -194,10 +195,14 @@ class Control(Component):
             self.clear.eq((state == _State.CLEAR) & ~self._rests),
             self._rests.eq((state == _State.CLEAR) & (waited == _CLEARS - 1)),
             self._asks.eq(state == _State.ASK),
+            self._ends_well.eq(0),
             waited.eq(0),
         ]
-        # In its first cycle a burst may still be asked for, of which it is known in the next.
-        halted = delay_valid(m, self.halt, 1, name="halted")
+        with m.If(self._ends_well):
+            m.d.sync += self.frames_done.eq(self._done)
+        # Units know of it a cycle late, and may still ask for a burst then, of which it is known in
+        # the next one, and here a cycle later.
+        halted = delay_valid(m, self.halt, 3, name="halted")
         number = delay(m, self.number, 1, name="number")  # as it was when ``code`` was made
         offers = Signal(2)  # blocks: of the header or descriptors, of weights
         self._ask(m, offers)
@@ -290,10 +295,9 @@ class Control(Component):
     def _end(self, m: Module, code: Signal) -> None:
         """Go on to the next frame, or come to rest."""
         well = (self.code == Stop.NONE) & (code == 0)
-        done, last = self._done, self._last
+        last = self._last
         m.d.sync += self._state.eq(Mux(well & ~last, _State.CHECK, _State.IDLE))
-        with m.If(well):
-            m.d.sync += self.frames_done.eq(done)
+        m.d.sync += self._ends_well.eq(well)
         m.d.sync += self.stuck.eq(0)
         with m.If(~well | last):
             m.d.sync += self.stopped.eq(1)
@@ -309,7 +313,7 @@ class Control(Component):
         with m.If(self.i.valid & self.i.ready):
             words = [self.i.payload.word_select(word, 32) for word in range(bits // 32)]
             m.d.sync += [said.eq(Cat(said, self.i.payload)[bits:]), sum_.eq(sum_ + sum(words))]
-        with m.If(self.start & ~self.busy):
+        with m.If(self._asks):
             m.d.sync += sum_.eq(0)
 
     def _regions(self, m: Module) -> None:

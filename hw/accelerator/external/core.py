@@ -20,9 +20,15 @@ from hw.accelerator.post import PostUnit
 from hw.accelerator.reader import Reader
 from hw.accelerator.weights import WeightsLoader, row_of_bytes
 from hw.matrix.unit import MatrixUnit
-from hw.parts.delay import delay, delay_valid
-from hw.parts.ports import Component, Stream, View, flipped
-from hw.parts.streams import Flow, FlowSignature, OutputBuffer, connect_streams
+from hw.parts.delay import copied, delay, delay_valid
+from hw.parts.ports import Component, Stream, View, flipped, view
+from hw.parts.streams import (
+    Flow,
+    FlowSignature,
+    OutputBuffer,
+    StreamPair,
+    connect_streams,
+)
 
 CLEARED = ("cleared", "cleared_matrix", "cleared_depthwise", "cleared_post", "cleared_transfers")
 """Clock domains of all that is reset between frames: of large units their own, so that each has its
@@ -42,7 +48,7 @@ def program_depth(capacity: Capacity) -> int:
 
 
 class RowGather(Component):
-    """Puts beats together to rows of weights, the first lowest.
+    """Puts beats together to rows of weights, the first lowest; two rows wait at most.
 
     Members
     -------
@@ -61,24 +67,17 @@ class RowGather(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         capacity = self._capacity
-        beats = Signal(capacity.data_bits * capacity.word_beats, reset_less=True)
         have = Signal(range(capacity.word_beats))
-        full = Signal()
         last = have == capacity.word_beats - 1
-        used = self.o.valid & self.o.ready
-        m.d.comb += [
-            self.o.valid.eq(full),
-            Value.cast(self.o.payload).eq(beats),
-            self.i.ready.eq(~full | used),
-        ]
-        with m.If(used):
-            m.d.sync += full.eq(0)
-        with m.If(self.i.valid & self.i.ready):
-            m.d.sync += [
-                beats.eq(Cat(beats, self.i.payload)[capacity.data_bits :]),
-                have.eq(Mux(last, 0, have + 1)),
-                full.eq(last),
-            ]
+        taken = self.i.valid & self.i.ready
+        m.submodules.pair = pair = StreamPair(shape=row_of_bytes(capacity.sizes))
+        connect_streams(m, pair.o, flipped(self.o))
+        m.d.comb += [self.i.ready.eq(pair.i.ready), pair.i.valid.eq(self.i.valid & last)]
+        before = Signal(capacity.data_bits * (capacity.word_beats - 1), reset_less=True)
+        row = Cat(before, self.i.payload)
+        m.d.comb += Value.cast(pair.i.payload).eq(row)
+        with m.If(taken):
+            m.d.sync += [before.eq(row[capacity.data_bits :]), have.eq(Mux(last, 0, have + 1))]
         return m
 
 
@@ -237,7 +236,7 @@ class ExternalCore(Component):
         connect_streams(m, blocks, reader.block)
         connect_streams(m, reader.address, flipped(address))
         connect_streams(m, flipped(getattr(self, f"{name}_r")), reader.r)
-        m.d.comb += reader.halt.eq(self.halt)
+        m.d.comb += reader.halt.eq(copied(m, self.halt, name=f"halt_{name}"))
 
     def _transfer(
         self, m: Module, sequencer: ProgramSequencer, post: PostUnit
@@ -274,8 +273,8 @@ class ExternalCore(Component):
         m.d.comb += [
             reader.hold.eq(stores.hold),
             maps.r_addr.eq(Mux(stores.r_en, stores.r_addr, reader.r_addr)),
-            reader.r_data.eq(maps.r_data),
-            stores.r_data.eq(maps.r_data),
+            reader.r_data.eq(delay(m, maps.r_data, 1, name="word_read")),
+            stores.r_data.eq(delay(m, maps.r_data, 1, name="word_stored")),
             loads.w_ready.eq(~post.w_en),
             maps.w_en.eq(post.w_en | loads.w_en),
             maps.w_addr.eq(Mux(post.w_en, post.w_addr, loads.w_addr)),
@@ -306,11 +305,15 @@ class ExternalCore(Component):
         coming = Mux(reader.go, sequencer.banks, banks)
         # The unit's stand before it reads.
         m.d.sync += [banks.eq(coming), meet.eq((coming & unit.banks).any())]
-        stored = Mux(stores.ahead[at], 0b10, 0b01)
-        held = stores.hold.replicate(2) & stored
+        # Known a cycle ahead: what a reader's step hangs on drives much.
+        stored = Mux(stores.next_ahead[at], 0b10, 0b01) & stores.next_hold.replicate(2)
+        unit_held = Signal()
+        m.d.sync += [
+            reader.hold.eq((stored & coming).any()),
+            unit_held.eq((stored & unit.banks).any()),
+        ]
         m.d.comb += [
-            reader.hold.eq((held & banks).any()),
-            unit.hold.eq((held & unit.banks).any() | (meet & reader.wants)),
+            unit.hold.eq(unit_held | (meet & reader.wants)),
             unit.w_ready.eq(1),
             loads.w_ready.eq(Mux(loads.w_addr[at], free[1], free[0])),
         ]
@@ -349,8 +352,9 @@ class ExternalCore(Component):
                 port_of: Signal = getattr(maps, port)
                 m.d.comb += port_of.eq(Mux(first, offered[0], Mux(second, offered[1], offered[2])))
         for number, one in enumerate(readers):
-            upper = delay(m, one.r_addr[at], MAPS_LATENCY, name=f"upper_{number}")
-            m.d.comb += one.r_data.eq(Mux(upper, words[1], words[0]))
+            upper = delay(m, one.r_addr[at], MAPS_LATENCY - 1, name=f"upper_{number}")
+            word = Mux(upper, words[1], words[0])
+            m.d.comb += one.r_data.eq(delay(m, word, 1, name=f"word_{number}"))
 
     def _depthwise(self, m: Module, sequencer: ProgramSequencer, loads: Loads) -> DepthwiseUnit:
         """Let descriptors of kernels a channel go on by themselves."""
@@ -366,15 +370,23 @@ class ExternalCore(Component):
             sequencer.depthwise_ready.eq(queue.credit),
             sequencer.slid.eq(unit.done),
             queue.take.eq(goes),
-            queue.i.valid.eq(goes),
-            queue.i.payload.eq(sequencer.task),
             unit.kernels.eq(loads.kernels),
             fill.tables.eq(loads.fill.tables),
             fill.addr.eq(loads.fill.addr),
             fill.word.eq(loads.fill.word),
         ]
+        self._queued(m, Kind.DEPTHWISE, goes, sequencer.task, queue.i)
         connect_streams(m, queue.o, unit.task)
         return unit
+
+    @staticmethod
+    def _queued(m: Module, kind: Kind, goes: Value, task: View, flow: Flow) -> None:
+        """Give a unit's task to its queue a cycle late: all of them begin in one place."""
+        name = kind.name.lower()
+        m.d.comb += [
+            flow.valid.eq(delay_valid(m, goes, 1, name=f"{name}_goes")),
+            Value.cast(flow.payload).eq(delay(m, Value.cast(task), 1, name=f"{name}_told")),
+        ]
 
     def _queue(
         self,
@@ -389,15 +401,15 @@ class ExternalCore(Component):
         queue = OutputBuffer(shape=layout, depth=_TASKS, target=self._capacity.sizes.target)
         m.submodules[f"{kind.name.lower()}_queue"] = queue
         goes = sequencer.go & self._begins(m, sequencer.told.kind, kind)
-        task = queue.i.payload
+        task = view(layout, name=f"{kind.name.lower()}_task")
         m.d.comb += [
             ready.eq(queue.credit),
             queue.take.eq(goes),
-            queue.i.valid.eq(goes),
             task.transfer.eq(sequencer.transfer),
             task[BASE].eq(self.bases[sequencer.transfer.region]),
-            unit.halt.eq(self.halt),
+            unit.halt.eq(copied(m, self.halt, name=f"halt_{kind.name.lower()}")),
         ]
+        self._queued(m, kind, goes, task, queue.i)
         connect_streams(m, queue.o, unit.task)
 
     def _tell(

@@ -425,7 +425,7 @@ class DepthwiseUnit(Component):
         busy = Signal()
         opened = Signal()  # heads have been read
         m.d.comb += [
-            starts.eq(self.task.valid & self.task.ready),
+            self.task.ready.eq(starts),
             reader.told.eq(now.read),
             reader.go.eq(began),
             reader.hold.eq(self.hold),
@@ -469,7 +469,9 @@ class DepthwiseUnit(Component):
         with m.If(starts):
             m.d.sync += turning.eq(self.task.payload.apart.turns)
         others = alone | ~self.task.payload.apart.turns
-        m.d.comb += self.task.ready.eq(~busy & ~owed & ~turning & others)
+        # A register, since it drives all that is told.
+        may = ~busy & ~owed & ~turning & others
+        m.d.sync += starts.eq(self.task.valid & may & ~starts)
         return m
 
     def _turn(self, m: Module, now: View, reader: Reader, turn: LineTurn, began: Value) -> None:

@@ -12,8 +12,10 @@ from hw.parts.streams import OutputBuffer
 
 TASKS = 3
 """Descriptors that wait for the one before."""
-_TOLD = 5
+_TOLD = 7
 """Cycles from a descriptor's beginning to the unit's first address."""
+_ALONE = 5
+"""From the last word written to the first address of what waits for that."""
 _SLID = 12
 """From a window's last word to its first sum that is scaled."""
 _WRITTEN = turn.LATENCY + OutputBuffer.latency_of(WORDS)
@@ -60,20 +62,21 @@ class DepthwiseTiming:
         last = max(read + _SLID, max(start + reader.LATENCY, self._scaled) + positions)
         self._taken.append(start)
         # What is kept of a tile has one place beside that which is at work.
-        self._free = max(read, self._scaled)
+        self._free = max(read, self._scaled) + 1
         self._scaled = last
         self.begun.append(begins)
         self.done.append(last + DepthwisePost.latency_on(capacity.sizes.target))
 
     def _turn(self, begins: int, one: Descriptor) -> None:
         """Follow words that are turned: when all before are written, until all of them are."""
-        over = self.done[-1] + _TOLD - 1 if self.done else 0
+        over = self.done[-1] + _ALONE if self.done else 0
         start = max(begins + _TOLD, over)
         read = start + reader.LATENCY + steps_of(one, self.capacity)
         self._taken.append(start)
-        self._turned = read - 1 + one.windows.columns + _WRITTEN
+        written = read - 1 + one.windows.columns + _WRITTEN
+        self._turned = written + 1
         self.begun.append(begins)
-        self.done.append(self._turned)
+        self.done.append(written)
 
 
 def steps_of(one: Descriptor, capacity: Capacity) -> int:

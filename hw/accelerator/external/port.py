@@ -15,8 +15,8 @@ from hw.accelerator.external.bus import (
     burst_layout,
     written_layout,
 )
-from hw.parts.ports import Component, Stream, flipped, view
-from hw.parts.streams import Flow, FlowSignature, connect_streams
+from hw.parts.ports import Component, Stream, flipped
+from hw.parts.streams import Flow, FlowSignature, StreamPair, connect_streams
 
 MOST_WRITES = 15
 """Bursts that are written and not yet answered for."""
@@ -218,22 +218,16 @@ class BurstWriter(Component):
         Or into one beside it: no path leads from the channel's `ready` to whoever gives beats.
         """
         beat = Signal()
-        coming, beside = (view(self.w.payload.shape(), name=name) for name in ("coming", "beside"))
-        waits = Signal()  # there is one beside
+        m.submodules.pair = pair = StreamPair(shape=self.w.payload.shape())
+        coming, free = pair.i.payload, pair.i.ready
+        connect_streams(m, pair.o, flipped(self.w))
         m.d.comb += [
-            beat.eq(some & ~waits & (self.i.valid | self.halt)),
-            self.i.ready.eq(some & ~waits & ~self.halt),
+            beat.eq(some & free & (self.i.valid | self.halt)),
+            pair.i.valid.eq(some & (self.i.valid | self.halt)),
+            self.i.ready.eq(some & free & ~self.halt),
             self.written.eq(beat & ~self.halt),
             coming.data.eq(self.i.payload),
             coming.strobe.eq(Mux(self.halt, 0, (1 << self._capacity.beat_bytes) - 1)),
             coming.last.eq(last),
         ]
-        with m.If(~waits):
-            m.d.sync += [beside.eq(coming), waits.eq(beat)]
-        with m.If(~self.w.valid | self.w.ready):
-            m.d.sync += [
-                self.w.valid.eq(waits | beat),
-                self.w.payload.eq(Mux(waits, beside, coming)),
-                waits.eq(0),
-            ]
         return beat

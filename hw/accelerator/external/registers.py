@@ -102,7 +102,6 @@ class DriverRegisters(Component):
             connect_streams(m, getattr(block, name), flipped(getattr(self, name)))
         kept, told, pulses = block.kept, block.told, block.pulses
         m.d.comb += [
-            block.busy.eq(self.busy | self.start),
             self.abort.eq(pulses.control_abort),
             self.frames.eq(kept.frames),
             told.status_busy.eq(self.busy & ~self.stuck),
@@ -117,7 +116,11 @@ class DriverRegisters(Component):
                 | (block.causes.interrupt_cause_stopped & kept.interrupt_enable_stopped)
             ),
         ]
-        m.d.sync += self.start.eq(pulses.control_run & ~self.busy & ~self.start)
+        m.d.sync += [
+            self.start.eq(pulses.control_run & ~self.busy & ~self.start),
+            # A register, which drives much: it is there with `start`.
+            block.busy.eq(self.busy | self.start | pulses.control_run),
+        ]
         for name in COUNTERS:
             count = self.counts[name.lower()]
             halves = (told[name.lower()], told[f"{name.lower()}_high"])

@@ -15,11 +15,11 @@ from hw.parts.streams import OutputBuffer
 
 _QUEUED = 2
 """Transfers that have begun for the sequencer and not for their unit."""
-_QUEUE = 2
+_QUEUE = 4
 """Cycles from a transfer's beginning for the sequencer to its unit's."""
 _OFFER = 2
 """Cycles from a block taken, and from a burst taken, to the next burst offered."""
-_ANSWERED = 4
+_ANSWERED = 5
 """Cycles from a last beat written to the transfer's end, where memory answers at once."""
 
 
@@ -75,7 +75,7 @@ class TransfersTiming:
     def _start(self, begun: int) -> int:
         start = begun + _QUEUE
         if self.done:
-            start = max(start, self.done[-1] + 1)
+            start = max(start, self.done[-1] + 2)
         self.started.append(start)
         return start
 

@@ -157,6 +157,13 @@ class WordWalk(Component):
         return m
 
 
+def _starts(m: Module, task: Stream, free: Value) -> Signal:
+    """Return whether a transfer starts, which takes its task: a register, which drives much."""
+    starts = Signal(name="starts")
+    m.d.sync += starts.eq(task.valid & free & ~starts)
+    return starts
+
+
 class Loads(Component):
     """Brings words from external memory, one transfer after another.
 
@@ -219,12 +226,12 @@ class Loads(Component):
         m.submodules.walk = words = WordWalk(capacity)
         busy = Signal()
         space = Signal(range(len(Space)))
-        starts = self.task.valid & ~busy & blocks.task.ready
+        starts = _starts(m, self.task, ~busy & blocks.task.ready)
         m.d.comb += [
             blocks.halt.eq(self.halt),
             blocks.task.payload.eq(self.task.payload),
-            blocks.task.valid.eq(self.task.valid & ~busy),
-            self.task.ready.eq(~busy & blocks.task.ready),
+            blocks.task.valid.eq(starts),
+            self.task.ready.eq(starts),
             words.start.eq(starts),
             words.transfer.eq(self.task.payload.transfer),
         ]
@@ -337,8 +344,10 @@ class Stores(Component):
     o : Out, stream of beats
     written : In
         All that was to be written is answered for.
-    hold, ahead : Out
-        A map's word will be read `ADDRESS_STAGES` cycles later: no other; its address. Registers.
+    next_hold, next_ahead : Out
+        A map's word will be read `ADDRESS_STAGES` + 1 cycles later: no other; its address.
+    hold : Out
+        `next_hold`, a cycle later: a register.
     r_en, r_addr, r_data : Out, In
         Then.
     done : Out
@@ -350,8 +359,9 @@ class Stores(Component):
     block: Stream
     o: Stream
     written: Signal
+    next_hold: Signal
+    next_ahead: Signal
     hold: Signal
-    ahead: Signal
     r_en: Signal
     r_addr: Signal
     r_data: Signal
@@ -366,8 +376,9 @@ class Stores(Component):
                 "block": Out(stream.Signature(block_layout(capacity))),
                 "o": Out(beat_signature(capacity)),
                 "written": In(1),
+                "next_hold": Out(1),
+                "next_ahead": Out(range(capacity.map_words)),
                 "hold": Out(1),
-                "ahead": Out(range(capacity.map_words)),
                 "r_en": Out(1),
                 "r_addr": Out(range(capacity.map_words)),
                 "r_data": In(DATA_BITS * capacity.sizes.tile),
@@ -390,24 +401,26 @@ class Stores(Component):
         reads = Signal()
         wanted = Signal()
         left = Signal(len(self.task.payload.transfer.words) + 10)  # words that are not out yet
-        starts = self.task.valid & ~busy & blocks.task.ready
+        starts = _starts(m, self.task, ~busy & blocks.task.ready)
         connect_streams(m, blocks.o, flipped(self.block))
         m.d.comb += [
             blocks.halt.eq(self.halt),
             blocks.task.payload.eq(self.task.payload),
-            blocks.task.valid.eq(self.task.valid & ~busy),
-            self.task.ready.eq(~busy & blocks.task.ready),
+            blocks.task.valid.eq(starts),
+            self.task.ready.eq(starts),
             words.start.eq(starts),
             words.transfer.eq(self.task.payload.transfer),
             wanted.eq(reads & buffer.credit),
             buffer.take.eq(wanted),
             words.step.eq(wanted),
             self.r_en.eq(delay_valid(m, self.hold, ADDRESS_STAGES, name="reads")),
-            self.r_addr.eq(delay(m, self.ahead, ADDRESS_STAGES, name="address")),
+            self.next_hold.eq(wanted),
+            self.next_ahead.eq(words.address),
+            self.r_addr.eq(delay(m, words.address, 1 + ADDRESS_STAGES, name="address")),
             buffer.i.valid.eq(delay_valid(m, wanted, late, name="there")),
             buffer.i.payload.eq(self.r_data),
         ]
-        m.d.sync += [self.hold.eq(wanted), self.ahead.eq(words.address)]
+        m.d.sync += self.hold.eq(wanted)
         with m.If(wanted & words.last):
             m.d.sync += reads.eq(0)
         with m.If(starts):

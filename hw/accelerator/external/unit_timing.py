@@ -14,13 +14,15 @@ from hw.matrix import group
 from hw.matrix import unit as matrix
 from hw.parts.streams import OutputBuffer
 
+_ROWS = 2
+"""That wait for the loader."""
 _QUEUE = OutputBuffer.latency_of(OutputBuffer.SHALLOW)
 """Cycles from a descriptor's beginning until the post unit sees it."""
 
 
 @dataclass
 class RowsTiming:
-    """The `RowGather`: rows of weights put together, each when the one before is used."""
+    """The `RowGather`: rows of weights put together, each when the last but one is used."""
 
     capacity: Capacity
     reads: ReadsTiming
@@ -29,9 +31,9 @@ class RowsTiming:
     used: list[int] = field(default_factory=list)
 
     def plenty(self, count: int) -> bool:
-        """Whether so many more rows have come, and one of them was put together."""
+        """Whether so many more rows have come, and as many of them were put together as wait."""
         reads, beats = self.reads, self.capacity.word_beats
-        ready = (len(self.used) + 1) * beats
+        ready = (len(self.used) + _ROWS) * beats
         if len(reads.taken) != ready or len(reads.here) < ready + count * beats:
             return False
         return reads.here[ready + count * beats - 1] <= reads.taken[-1] + 1
@@ -47,10 +49,10 @@ class RowsTiming:
         while number < known:
             row, beat = divmod(number, beats)
             earliest = here[number]
-            if not beat and row:
-                if row > len(used):
+            if not beat and row >= _ROWS:
+                if row - _ROWS >= len(used):
                     return
-                earliest = max(earliest, used[row - 1])
+                earliest = max(earliest, used[row - _ROWS] + 1)
             if number and taken[-1] >= earliest:
                 earliest = taken[-1] + 1
             taken.append(earliest)
@@ -118,8 +120,9 @@ class LoaderTiming:
         if follows and len(past) == weights.BUFFER and rows.plenty(count):
             # What came of the same once comes of it again.
             now = self._stepped[-1]
-            ahead = (earliest - now, rows.used[-1] - now, rows.whole[-1] - now)
-            key = (count, *ahead, rows.reads.taken[-1] - now, *[now - when for when in past])
+            ahead = [when - now for when in rows.whole[-_ROWS:]]
+            last = (earliest - now, rows.used[-1] - now, rows.reads.taken[-1] - now)
+            key = (count, *last, *ahead, *[now - when for when in past])
         if key is not None and key in self._known:
             for one_list, more in zip(lists, self._known[key], strict=True):
                 one_list.extend([now + when for when in more])
