@@ -18,6 +18,8 @@ from hw.simulate import contents
 from hw.simulate.paths import elsewhere, plain
 
 _LINES = 60
+_FILE = 100_000
+_FUNCTION = 20_000
 
 
 class SimulationError(AssertionError):
@@ -78,6 +80,9 @@ class Compiled:
         Options of the compiler.
     verilating
         Options of Verilator.
+    file, function
+        Sizes of C++ files and functions, as Verilator counts, from which it splits them: what a
+        compiler takes grows faster than a function. A small design stays one file.
     """
 
     top: str
@@ -88,6 +93,8 @@ class Compiled:
     compiling: tuple[str, ...] = ()
     linking: tuple[str, ...] = ()
     verilating: tuple[str, ...] = ()
+    file: int = _FILE
+    function: int = _FUNCTION
 
     @property
     def digest(self) -> str:
@@ -99,7 +106,8 @@ class Compiled:
             sources[module.name] = module.read_bytes()
         for name, content in sorted({**sources, **self.verilog}.items()):
             digest.update(f"{name} {len(content)} ".encode() + content)
-        digest.update(repr((self.compiling, self.linking, self.verilating)).encode())
+        sizes = (self.file, self.function)
+        digest.update(repr((self.compiling, self.linking, self.verilating, sizes)).encode())
         return digest.hexdigest()[:16]
 
     def build(self, cache: Path) -> Path:
@@ -136,10 +144,13 @@ class Compiled:
             (folder / name).write_bytes(content)
         flags = ["-CFLAGS", " ".join(("-std=c++17", *self.compiling))]
         flags += ["-LDFLAGS", " ".join(self.linking)] if self.linking else []
-        flags += ["-MAKEFLAGS", "OPT_FAST=-O2"]
+        # The wheel's makefile was made for no compiler: it does not say how GCC takes the header.
+        flags += ["-MAKEFLAGS", "OPT_FAST=-O2", "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include"]
         command = [
             *(str(root / "bin" / "verilator"), "--cc", "--exe", "--build", "-j", "1"),
-            *("--prefix", "Vtop", "--top-module", self.top, "--Mdir", ".", "--output-split", "0"),
+            *("--prefix", "Vtop", "--top-module", self.top, "--Mdir", "."),
+            *("--output-split", f"{self.file}", "--output-split-cfuncs", f"{self.function}"),
+            *("--output-groups", "0"),
             *("-O3", "--quiet", *self.verilating, *flags, *self.verilog, str(plain(self.main))),
             *(str(plain(path)) for path in self.objects),
         ]
