@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from golden.fft.flow import Rank, TransformFlow
 from golden.fft.odd import OddTransform
+from golden.inputs.errors import ParameterError
 from golden.numbers.fixed import SQ
 from golden.numbers.interval import Integers, Interval
 
@@ -241,13 +242,23 @@ def _finest(reach: Reach, nodes: _Nodes, bits: int, most: int, growth: int | Non
     """
     largest = max(np.abs(reach.low).max(), np.abs(reach.high).max(), 2.0**-62)
     f_bits = min(most, bits - int(np.floor(np.log2(largest))))
-    rows = _ALL if growth is None else _PARTS
     while True:
         off = nodes.off + 2**0.5 * Rounding.to(f_bits, nodes.grain).bound
-        raw = _raw(reach, off, f_bits, rows)
-        if (raw if growth is None else _both_ways(raw)).bits + (growth or 0) <= bits:
+        if _operand_bits(reach, off, f_bits, growth) <= bits:
             return f_bits
         f_bits -= 1
+
+
+def _operand_bits(reach: Reach, off: Floats, f_bits: int, growth: int | None) -> int:
+    """Return what operands of `_finest` take, that are ``off`` and have ``f_bits``."""
+    if growth is None:
+        return _raw(reach, off, f_bits, _ALL).bits
+    return _both_ways(_raw(reach, off, f_bits, _PARTS)).bits + growth
+
+
+def _halves(n_ranks: int, bits: int) -> list[int]:
+    """Return what is added behind each rank, so that ``bits`` cut off behind the last round."""
+    return [0] * (n_ranks - 1) + [1 << bits - 1 if bits > 0 else 0] if n_ranks else []
 
 
 def choose_formats(
@@ -268,6 +279,11 @@ def choose_formats(
         Of every product.
     widths
         What to keep to.
+
+    Raises
+    ------
+    ParameterError
+        Where samples meet the first product without an adder, wider than its operands.
     """
     nodes = _Nodes(flow.size)
     sections: list[SectionFormat] = []
@@ -287,9 +303,11 @@ def choose_formats(
         if not last:
             bits = widths.operand_bits
             operand_f_bits = _finest(levels[-1], nodes, bits, f_bits, growth)
-        half = [0] * len(section.ranks)
-        if operand_f_bits < f_bits:
-            half[-1] = 1 << f_bits - operand_f_bits - 1
+        if operand_f_bits < f_bits and not section.ranks:
+            # No adder rounds samples; behind a product, all is rounded to operands at once.
+            rule = f"at least {_operand_bits(levels[-1], nodes.off, f_bits, growth)} here"
+            raise ParameterError("operand_bits", rule, widths.operand_bits)
+        half = _halves(len(section.ranks), f_bits - operand_f_bits)
         shapes = tuple(
             SQ.holding(_raw(reach, off, f_bits, _PARTS, extra), f_bits)
             for reach, off, extra in zip(levels[1:], offs, half, strict=True)

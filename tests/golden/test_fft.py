@@ -402,3 +402,13 @@ def test_fixed_point_is_exact_until_it_is_rounded():
         SQ(1, -1)
     z = Fixed(np.array([[2], [3]]), SQ(4, 0))
     assert multiply(z, Fixed(np.array([[5], [-7]]), SQ(5, 0))).raw.tolist() == [[31], [1]]
+
+
+def test_operands_narrower_than_samples_without_an_adder_in_front():
+    """Three points are one odd transform: nothing is there that samples could be rounded by."""
+    formats = {"length": 3, "channels": 1, "data_bits": 7, "weight_bits": 2}
+    weights = example_weights(**formats, requantized=None)
+    shape = {"name": "engine", "weights": weights, "lanes": 1, **formats}
+    with pytest.raises(ParameterError, match=r"^Operand bits must be at least 9 here, not 8$"):
+        _ = FftDesign(operand_bits=8, **shape).formats
+    assert FftDesign(operand_bits=9, **shape).formats
