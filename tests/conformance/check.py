@@ -6,14 +6,13 @@ the layer as its formula has it, within the certified error.
 """
 
 import json
-import subprocess
-from pathlib import Path
 
 import numpy as np
 
+from sim.beats import Stimulus, run_beats
+
 TINY = 1e-6
 """What references lose that are no integers."""
-BENCH = Path(__file__).with_name("bench.v")
 
 
 class PromiseError(Exception):
@@ -185,40 +184,29 @@ def words_of(maps, lanes, slot):
 
 
 def simulate(manifest, folder, words, out_beats, frame, pauses, seed, work):
-    work.mkdir(exist_ok=True)
-    (work / "in.hex").write_text("".join(f"{word:x}\n" for word in words))
     streams, lanes, timing = (
         manifest["streams"],
         manifest["parameters"]["lanes"],
         manifest["timing"],
     )
-    macros = {
-        "TOP": manifest["top"],
-        "CLOCK": manifest["clock"],
-        "RESET": manifest["reset"]["name"],
-        "ACTIVE": int(manifest["reset"]["active"] == "high"),
-        "IN_BITS": lanes * streams["s_axis"]["slot_bits"],
-        "OUT_BITS": lanes * streams["m_axis"]["slot_bits"],
-        "IN_BEATS": len(words),
-        "OUT_BEATS": out_beats,
-        "FRAME": frame,
-        "PAUSE_IN": round(1000 * pauses[0]),
-        "PAUSE_OUT": round(1000 * pauses[1]),
-        "SEED": seed,
-        "PATIENCE": 4 * timing["latency_cycles"] + 4 * timing["cycles_per_frame"] + 500,
-        "SETTLE": timing["latency_cycles"] // 4 + 100,
-    }
-    sources = [str((folder / name).resolve()) for name in manifest["files"]]
-    command = ["iverilog", "-g2012", "-o", "bench.vvp", *(f"-D{k}={v}" for k, v in macros.items())]
-    subprocess.run([*command, str(BENCH), *sources], cwd=work, check=True)
-    subprocess.run(["vvp", "-n", "bench.vvp"], cwd=work, check=True, stdout=subprocess.DEVNULL)
-    *beats, end = (work / "out.txt").read_text().split("\n")[:-1]
-    taken, given, broken, events = map(int, end.split()[1:])
-    _expect(taken == len(words), f"took {taken} of {len(words)} beats")
-    _expect(given == out_beats, f"gave {given} beats, not {out_beats}")
-    _expect(not broken, f"broke the rules of streams {broken} times")
-    _expect(not events, f"showed {events} events on frames that end where they must")
-    return [beat.split() for beat in beats]
+    sent = Stimulus(
+        words=words,
+        frame=frame,
+        pauses=pauses,
+        seed=seed,
+        in_bits=lanes * streams["s_axis"]["slot_bits"],
+        out_bits=lanes * streams["m_axis"]["slot_bits"],
+        out_beats=out_beats,
+        patience=4 * timing["latency_cycles"] + 4 * timing["cycles_per_frame"] + 500,
+        settle=timing["latency_cycles"] // 4 + 100,
+    )
+    sources = [folder / name for name in manifest["files"]]
+    seen = run_beats(manifest, sources, sent, work)
+    _expect(seen.taken == len(words), f"took {seen.taken} of {len(words)} beats")
+    _expect(len(seen.beats) == out_beats, f"gave {len(seen.beats)} beats, not {out_beats}")
+    _expect(not seen.broken, f"broke the rules of streams {seen.broken} times")
+    _expect(not seen.events, f"showed {seen.events} events on frames that end where they must")
+    return seen.beats
 
 
 def _expect(holds, complaint):

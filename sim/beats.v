@@ -1,7 +1,7 @@
-// Sends beats through a layer under AXI4-Stream names, and writes down what comes out.
-// check.py defines TOP, CLOCK, RESET, ACTIVE, IN_BITS, OUT_BITS, IN_BEATS, OUT_BEATS, FRAME (beats of
+// Sends beats through a build under AXI4-Stream names, and writes down what comes out.
+// beats.py defines TOP, CLOCK, RESET, ACTIVE, IN_BITS, OUT_BITS, IN_BEATS, OUT_BEATS, FRAME (beats of
 // a frame that goes in), PAUSE_IN, PAUSE_OUT (per mille), SEED and PATIENCE, SETTLE (cycles without a beat
-// before all came, and after).
+// before all came, and after), and EVENTS where there are ports of misplaced tlast.
 // Output: a line "CYCLE LAST DATA" a beat, then "end TAKEN GIVEN BROKEN EVENTS".
 `timescale 1ns/1ps
 module bench;
@@ -18,9 +18,14 @@ module bench;
         .`CLOCK(clock), .`RESET(reset),
         .s_axis_tdata(in_data), .s_axis_tvalid(in_valid), .s_axis_tready(in_ready),
         .s_axis_tlast(in_last), .m_axis_tdata(out_data), .m_axis_tvalid(out_valid),
-        .m_axis_tready(out_ready), .m_axis_tlast(out_last),
-        .event_tlast_unexpected(unexpected), .event_tlast_missing(missing)
+        .m_axis_tready(out_ready), .m_axis_tlast(out_last)
+`ifdef EVENTS
+        , .event_tlast_unexpected(unexpected), .event_tlast_missing(missing)
+`endif
     );
+`ifndef EVENTS
+    assign {unexpected, missing} = 0;
+`endif
 
     integer seed = `SEED, file, now = 0, begun = -1, shown = 0, taken = 0, given = 0;
     integer broken = 0, events = 0, quiet = 0;
