@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import numpy as np
-
 from golden.inputs.config import Table
 from golden.inputs.errors import ParameterError
 from golden.layer.design import LayerDesign
 from golden.layer.registry import LAYERS
 from golden.numbers.interval import Interval
+from sim.dice import Dice, Thrown
 
 Options = dict[str, Any]
 
@@ -18,32 +17,13 @@ NAME = "layer"
 """Of every layer: what is built twice is built once."""
 
 
-class _Dice:
-    """Choices of one random number generator."""
-
-    def __init__(self, seed: int) -> None:
-        self._generator = np.random.default_rng(seed)
-
-    def often(self, part: float) -> bool:
-        """Return whether something happens that does in ``part`` of all cases."""
-        return bool(self._generator.random() < part)
-
-    def number(self, low: int, high: int) -> int:
-        """Return a number of both ends and what is between."""
-        return int(self._generator.integers(low, high, endpoint=True))
-
-    def one(self, *choices: Any) -> Any:
-        """Return one of ``choices``."""
-        return choices[self.number(0, len(choices) - 1)]
-
-
-def _engine(dice: _Dice, side: int) -> Options:
+def _engine(dice: Dice, side: int) -> Options:
     if dice.often(0.25):
         return {"engine": "direct", "macs": dice.number(1, side)}
     return {"engine": dice.one("direct", "fft", "fermat")}
 
 
-def _format(dice: _Dice, *, port: bool) -> Options:
+def drawn_format(dice: Dice, *, port: bool) -> Options:
     """Return a requantisation, clipped on both sides, on one, to one value, or not at all."""
     bits = dice.number(3, 10)
     full = Interval.signed(bits)
@@ -59,27 +39,27 @@ def _format(dice: _Dice, *, port: bool) -> Options:
     return entries
 
 
-def _two_passes(dice: _Dice, options: Options) -> Options:
+def _two_passes(dice: Dice, options: Options) -> Options:
     own: Options = {}
     if dice.often(0.8):
-        own["between"] = _format(dice, port=options["port"])
+        own["between"] = drawn_format(dice, port=options["port"])
     order = dice.one(list(AXES), list(AXES[::-1]))
     return own | {"order": order}
 
 
-def _serial(dice: _Dice, options: Options) -> Options:
+def _serial(dice: Dice, options: Options) -> Options:
     if dice.often(0.3):
         axis = dice.one(*AXES)
         return {"order": [axis], "engines": {axis: options["engines"][axis]}}
     return _two_passes(dice, options)
 
 
-def _parallel(dice: _Dice, options: Options) -> Options:
+def _parallel(dice: Dice, options: Options) -> Options:
     del dice, options
     return {}
 
 
-def _metaformer(dice: _Dice, options: Options) -> Options:
+def _metaformer(dice: Dice, options: Options) -> Options:
     own = _two_passes(dice, options)
     del own["order"]
     shared = options["height"] == options["width"] and dice.often(0.3)
@@ -92,7 +72,7 @@ def _metaformer(dice: _Dice, options: Options) -> Options:
     return own
 
 
-def _dense(dice: _Dice, options: Options) -> Options:
+def _dense(dice: Dice, options: Options) -> Options:
     own: Options = {"axis": dice.one("both", *AXES), "out_channels": dice.number(1, 4)}
     axes = AXES if own["axis"] == "both" else (own["axis"],)
     own["engines"] = {
@@ -104,7 +84,7 @@ def _dense(dice: _Dice, options: Options) -> Options:
     return own
 
 
-def _linear(dice: _Dice, options: Options) -> Options:
+def _linear(dice: Dice, options: Options) -> Options:
     own = _two_passes(dice, options)
     if dice.often(0.4):
         own = {"order": [dice.one(*AXES)]}
@@ -113,7 +93,7 @@ def _linear(dice: _Dice, options: Options) -> Options:
     return own
 
 
-def _taps(dice: _Dice) -> Options:
+def _taps(dice: Dice) -> Options:
     taps = dice.number(1, 9)
     return {"taps": taps, "origin": dice.number(0, taps - 1), "stride": dice.one(1, 1, 2)}
 
@@ -123,7 +103,7 @@ def _short(engine: Options) -> Options:
     return engine | {"macs": 1} if "macs" in engine else engine
 
 
-def _plane(dice: _Dice, options: Options) -> Options:
+def _plane(dice: Dice, options: Options) -> Options:
     # A map is transformed whole, and takes a simulator as long as several of other forms.
     lanes = options["lanes"]
     own: Options = {"channels": dice.number(1, 2)}
@@ -143,7 +123,7 @@ _OWN = {
 }
 
 
-def _options(dice: _Dice, form: str) -> Options:
+def _options(dice: Dice, form: str) -> Options:
     """Return a configuration, which may be one that is refused."""
     lanes = dice.one(1, 1, 2)
     sides = {axis: lanes * dice.number(*SIDES) for axis in AXES}
@@ -155,8 +135,19 @@ def _options(dice: _Dice, form: str) -> Options:
     options["engines"] = {axis: _engine(dice, sides[axis]) for axis in AXES}
     options["target"] = "ecp5" if dice.often(0.1) else "generic"
     if dice.often(0.6):
-        options["output"] = _format(dice, port=options["port"])
+        options["output"] = drawn_format(dice, port=options["port"])
     return options | _OWN[form](dice, options)
+
+
+def drawn_layer(dice: Dice) -> tuple[LayerDesign, Options]:
+    """Return a layer and its configuration, of any form.
+
+    Raises
+    ------
+    ParameterError
+        Where it is one that is refused.
+    """
+    return _made(_options(dice, dice.one(*_OWN)))
 
 
 def random_layer(seed: int) -> tuple[LayerDesign, Options]:
@@ -165,14 +156,16 @@ def random_layer(seed: int) -> tuple[LayerDesign, Options]:
     Forms take turns. What is refused is thrown again.
     """
     form = list(_OWN)[seed % len(_OWN)]
-    dice = _Dice(seed)
+    dice = Thrown(seed)
     while True:
-        options = _options(dice, form)
-        entries = {key: value for key, value in options.items() if key not in ("form", "port")}
         try:
-            design = LAYERS[form].of_table(
-                Table(entries | {"name": NAME}), None, example=not options["port"]
-            )
+            return _made(_options(dice, form))
         except ParameterError:
             continue
-        return design, options
+
+
+def _made(options: Options) -> tuple[LayerDesign, Options]:
+    entries = {key: value for key, value in options.items() if key not in ("form", "port")}
+    table = Table(entries | {"name": NAME})
+    design = LAYERS[options["form"]].of_table(table, None, example=not options["port"])
+    return design, options

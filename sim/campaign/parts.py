@@ -35,10 +35,17 @@ def _certificates() -> Part:
     return Certificates()
 
 
+def _designs() -> Part:
+    from sim.campaign.designs import Designs
+
+    return Designs()
+
+
 PARTS: dict[str, Callable[[], Part]] = {
     "fuzz": _fuzz,
     "unknown": _unknown,
     "mutants": _mutants,
     "upsets": _upsets,
     "certificates": _certificates,
+    "designs": _designs,
 }
