@@ -403,6 +403,7 @@ class Control(Component):
         for region in (Region.INPUT, Region.OUTPUT):
             end = Value.cast(self._at[region] + self.sizes[region])
             end = delay(m, end, 1, name=f"{region.name.lower()}_end")
-            beyond.append(end > self.regions[region].size)
+            bad = end > self.regions[region].size
+            beyond.append(delay(m, bad, 1, name=f"{region.name.lower()}_beyond"))
         wrong: Value = Cat(*beyond).any()
         return wrong

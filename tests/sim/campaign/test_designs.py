@@ -1,7 +1,6 @@
 """Designs drawn at random: a few of each kind, those that were wrong once, and one that is."""
 
 import gc
-import random
 import shutil
 
 import pytest
@@ -11,6 +10,8 @@ from sim.campaign.designs import again, found, try_block
 
 # What is refused while it is made leaves parts that are never elaborated.
 pytestmark = pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
+SEED, MOST = 20261127, 3
+"""Always the same: who breaks something is told of that. The campaign draws others."""
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus")
 
 
@@ -24,9 +25,8 @@ def _collected():
 @needs_icarus
 @pytest.mark.parametrize("kind", designs.TRIALS)
 def test_random_designs_keep_their_promises(kind):
-    start = random.SystemRandom().randrange(1 << 32)
-    print(f"try_block({kind!r}, 2, {start})")
-    assert not try_block(kind, 2, start)["failures"]
+    print(f"try_block({kind!r}, {MOST}, {SEED})")
+    assert not try_block(kind, MOST, SEED)["failures"]
 
 
 @needs_icarus
