@@ -188,10 +188,12 @@ class Control(Component):
             self.busy.eq(state != _State.IDLE),
             self.running.eq(state == _State.RUN),
         ]
+        halt = Signal()
         # They go far.
         m.d.sync += [
             self.taking.eq(state == _State.TAKE),  # as many beats come as are asked for
-            self.halt.eq((state == _State.DRAIN) | (state == _State.CLEAR)),
+            halt.eq((state == _State.DRAIN) | (state == _State.CLEAR)),
+            self.halt.eq(halt),
             self.clear.eq((state == _State.CLEAR) & ~self._rests),
             self._rests.eq((state == _State.CLEAR) & (waited == _CLEARS - 1)),
             self._asks.eq(state == _State.ASK),
@@ -200,8 +202,8 @@ class Control(Component):
         ]
         with m.If(self._ends_well):
             m.d.sync += self.frames_done.eq(self._done)
-        # Units know of it a cycle late, and may still ask for a burst then, of which it is known in
-        # the next one, and here a cycle later.
+        # Units know of it in registers beside them, and may still ask for a burst in that cycle, of
+        # which it is known in the next one, and here a cycle later.
         halted = delay_valid(m, self.halt, 3, name="halted")
         number = delay(m, self.number, 1, name="number")  # as it was when ``code`` was made
         offers = Signal(2)  # blocks: of the header or descriptors, of weights

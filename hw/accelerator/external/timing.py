@@ -28,7 +28,7 @@ _HEADER = 7
 """Cycles from the header's last beat to the blocks of descriptors and weights."""
 _CHECK = 10
 """Of a descriptor's check, the bits of its factors left out."""
-_END = 13
+_END = 14
 """From the last unit's rest to the end: it is seen, all answers are awaited, units are reset."""
 
 
