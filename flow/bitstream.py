@@ -122,10 +122,6 @@ class PlacedClock:
     asked_mhz: float
 
 
-_LARGE = 20_000
-"""Cells of a netlist that takes hours otherwise: of boards there are no figures of before."""
-
-
 def on_pins(
     netlist: bytes,
     pins: bytes,
@@ -154,7 +150,7 @@ def on_pins(
         Of the placement.
     """
     placer, packer = nextpnr("ecp5", native), ecppack(native)
-    effort = effort_for(netlist, device, large_from=_LARGE)
+    effort = effort_for(netlist, device, pins=True)
     arguments = [
         *(word for word in device.arguments if word not in _WITHOUT_PINS),
         *effort.arguments,

@@ -28,6 +28,8 @@ LARGE = 40_000
 
 Smaller ones are placed as ever, so that figures of before and of now are of the same tools.
 """
+LARGE_ON_PINS = 20_000
+"""The same onto a board's pins, of which there are no figures of before."""
 LARGE_LIMIT_S = 7200
 
 
@@ -47,10 +49,13 @@ class Effort:
     limit_s: float
 
 
-def effort_for(netlist: bytes, device: Part, *, large_from: int = LARGE) -> Effort:
-    """Return what is spent on a netlist that Yosys wrote, large where it has more cells."""
-    large = device.family.large if isinstance(device.family, PlacedFamily) else ()
-    if large and netlist.count(b'"type":') > large_from:
+def effort_for(netlist: bytes, device: Part, *, pins: bool = False) -> Effort:
+    """Return what is spent on a netlist that Yosys wrote, out of context or onto pins."""
+    family = device.family
+    large: tuple[str, ...] = ()
+    if isinstance(family, PlacedFamily):
+        large = family.large_on_pins if pins else family.large
+    if large and netlist.count(b'"type":') > (LARGE_ON_PINS if pins else LARGE):
         return Effort(large, LARGE_LIMIT_S)
     return Effort((), LIMIT_S)
 

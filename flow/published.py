@@ -14,8 +14,8 @@ from golden.accelerator.sizes import Sizes
 from golden.inputs.read import read_json
 from golden.network.circular import Circular
 from golden.network.network import Network
-from hw.accelerator.external.generate import multipliers_of
 from hw.accelerator.external.layers import LayerCycles, done_in, predicted
+from hw.accelerator.external.predict import predict_external
 from hw.accelerator.external.timing import MemoryPace
 
 FIGURES = Path(__file__).resolve().parents[1] / "docs" / "published.json"
@@ -144,7 +144,7 @@ def foreseen(
     """
     cycles, layers = predicted(network, program, pace)
     return {
-        "multipliers": multipliers_of(program.capacity),
+        "multipliers": predict_external(program.capacity).multipliers,
         "products": network.products,
         "predicted": cycles,
         "read_bytes": program.read_bytes,

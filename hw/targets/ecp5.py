@@ -246,10 +246,11 @@ _SYNTHESIS = PlacedFamily(
     # Each LUT4 is one, each CCU2C two, each TRELLIS_DPR16X4 four, and so are the cells that
     # placement adds where a carry chain begins or ends in the fabric.
     placed={"lut4_equivalents": ("TRELLIS_COMB",)},
-    # Of an accelerator of 26,000 cells the one placer of nextpnr 0.11 makes a fifth more clock than
-    # the other, since it draws what is far apart together at once; and the default router does not
-    # end with three times as many.
-    large=("--placer", "static", "--router", "router2"),
+    # Of an accelerator of 52,000 cells, placed so, nextpnr 0.11 expects 101 MHz; with its own
+    # weights of long ways 77, a smaller one 70 and 95.
+    large=("--placer-heap-timingweight", "100", "--placer-heap-critexp", "4"),
+    # The default router does not end with those.
+    large_on_pins=("--placer", "static", "--router", "router2"),
 )
 
 _HAS = {12: (28, 12_096, 32), 25: (28, 24_288, 56), 45: (72, 43_848, 108), 85: (156, 83_640, 208)}

@@ -301,7 +301,10 @@ def test_large_netlists_are_placed_and_routed_as_their_family_wants() -> None:
     assert effort_for(small, ecp5) == effort_for(large, nexus) == Effort((), LIMIT_S)
     assert isinstance(ecp5.family, PlacedFamily)
     assert effort_for(large, ecp5) == Effort(ecp5.family.large, LARGE_LIMIT_S)
-    assert "router2" in ecp5.family.large
+    assert "--placer-heap-timingweight" in ecp5.family.large
+    onto = effort_for(large, ecp5, pins=True)
+    assert onto == Effort(ecp5.family.large_on_pins, LARGE_LIMIT_S)
+    assert "router2" in ecp5.family.large_on_pins
 
 
 def test_no_seed_routed_in_time_is_one_line(

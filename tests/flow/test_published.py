@@ -9,7 +9,7 @@ from flow.published import (
     markdown,
     read_frames,
 )
-from hw.accelerator.external.generate import multipliers_of
+from hw.accelerator.external.predict import predict_external
 from hw.targets.registry import device_named
 
 
@@ -22,7 +22,7 @@ def test_the_document_is_what_was_simulated():
 
 def test_the_accelerator_fits_the_device():
     usable = device_named("lfe5u-85f-6").usable.multipliers
-    assert multipliers_of(CAPACITY) <= usable
+    assert predict_external(CAPACITY).multipliers <= usable
     assert all(one["multipliers"] <= usable for one in read_frames())
 
 

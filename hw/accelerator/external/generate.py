@@ -9,20 +9,17 @@ from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.external.registers import registers_of
 from golden.network.network import Network
-from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.accelerator.external.accelerator import ExternalAccelerator
-from hw.accelerator.external.depthwise import LOW_BITS
 from hw.accelerator.external.driver import check_driver_name, drivers
 from hw.accelerator.external.layers import begins_of, layers_of
 from hw.accelerator.external.places import stays
+from hw.accelerator.external.predict import predict_external
 from hw.accelerator.external.timing import EVERY_CYCLE
 from hw.accelerator.generate import ends, model_files, verilog_files, versions
-from hw.accelerator.predict import post
 from hw.emit.axi import MemoryWrapper, PortNames, memory_port_names
 from hw.emit.files import with_manifest
 from hw.emit.rdl import described_registers, to_rdl
 from hw.emit.template import instantiation
-from hw.predict import product
 
 PAGE = 4096
 """Programs begin at multiples of so many bytes of NAME.bin."""
@@ -90,7 +87,7 @@ def _described(
     """Return what the manifest says of the accelerator."""
     sizes = capacity.sizes
     return {
-        "multipliers": multipliers_of(capacity),
+        "multipliers": predict_external(capacity).multipliers,
         "parameters": {
             "memory": "axi",
             "tile": sizes.tile,
@@ -123,19 +120,9 @@ def _described(
     }
 
 
-def multipliers_of(capacity: Capacity) -> int:
-    """Return the multipliers of an accelerator, counted all."""
-    sizes = capacity.sizes
-    multipliers = sizes.matrix.multipliers + post(sizes, capacity.abilities).multipliers
-    if capacity.depthwise:
-        scaled = product(lanes=1, a_bits=LOW_BITS + 1, b_bits=MULTIPLIER_BITS + 1)
-        multipliers += scaled.multipliers * capacity.depthwise_scalers
-    return multipliers
-
-
 def _entry(network: Network, program: ExternalProgram, model: str, offset: int) -> dict[str, Any]:
     """Return what the manifest says of a program."""
-    multipliers = multipliers_of(program.capacity)
+    multipliers = predict_external(program.capacity).multipliers
     beat = program.capacity.beat_bytes
     begins = begins_of(program)
     layers = layers_of(network, program, EVERY_CYCLE, begins)

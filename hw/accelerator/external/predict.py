@@ -2,20 +2,19 @@
 
 from golden.accelerator.external.capacity import KERNEL_WORDS, TABLE, Capacity
 from golden.accelerator.sizes import DATA_BITS, SUM_BITS
+from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.accelerator.constants import shift_bits
 from hw.accelerator.external.core import LOADS_DEPTH, program_depth
+from hw.accelerator.external.depthwise import LOW_BITS
 from hw.accelerator.predict import post
 from hw.accelerator.statistics import statistics_layout
 from hw.matrix.predict import predict as predict_matrix
-from hw.predict import buffer, ram
+from hw.predict import buffer, product, ram
 from hw.targets.cost import Cost
 
 
 def predict_external(capacity: Capacity) -> Cost:
-    """Return the cost of an `ExternalAccelerator`: multipliers and block RAMs.
-
-    Its depthwise unit, where it has one, and its LUTs are not predicted.
-    """
+    """Return the cost of an `ExternalAccelerator`: multipliers and block RAMs, not LUTs."""
     sizes, abilities = capacity.sizes, capacity.abilities
     factors = sizes.scalers * (capacity.scales.bits + shift_bits(capacity.scales.shifts))
     word = DATA_BITS * sizes.tile
@@ -33,7 +32,12 @@ def predict_external(capacity: Capacity) -> Cost:
         ),
     ]
     if capacity.depthwise:
-        parts.append(ram(depth=KERNEL_WORDS, width=capacity.depthwise * word))
+        scaled = product(lanes=1, a_bits=LOW_BITS + 1, b_bits=MULTIPLIER_BITS + 1)
+        table = ram(depth=capacity.tables * TABLE, width=DATA_BITS)
+        parts += [
+            ram(depth=KERNEL_WORDS, width=capacity.depthwise * word),
+            *(one.times(capacity.depthwise_scalers) for one in (scaled, table)),
+        ]
     if abilities.norm:
         parts.append(ram(depth=sizes.positions, width=statistics_layout(abilities.norm).size))
     total = sum(parts, Cost())
