@@ -54,6 +54,12 @@ _OPTIONS = [
     click.option("--tile", type=int, help="With --memory: channels at a time.  [most]"),
     click.option("--scalers", type=int, help="With --memory: sums scaled a cycle.  [most]"),
     click.option(
+        "--depthwise",
+        type=int,
+        help="With --memory: products a cycle and channel of a unit for kernels a channel; 0 is "
+        "none.  [3 where it fits and has a use]",
+    ),
+    click.option(
         "--plot",
         type=Path,
         metavar="FILE.svg",
@@ -90,6 +96,7 @@ def main(
     memory: str | None,
     tile: int | None,
     scalers: int | None,
+    depthwise: int | None,
     plot: Path | None,
     measured: tuple[Path, ...],
     out: Path | None,
@@ -111,7 +118,7 @@ def main(
     With --memory NETWORK is a folder that hw.convert --whole wrote. All of it is planned, on the
     accelerator of `hw.build network --memory axi`.
     """
-    if _on_accelerator(Path(network), device, clock, memory, tile, scalers, plot, out):
+    if _on_accelerator(Path(network), device, clock, memory, tile, scalers, depthwise, plot, out):
         return
     goal = Goal(
         device_named(device),
@@ -146,12 +153,18 @@ def _on_accelerator(
     memory: str | None,
     tile: int | None,
     scalers: int | None,
+    depthwise: int | None,
     plot: Path | None,
     out: Path | None,
 ) -> bool:
     """Plan a whole network on an accelerator; return whether that was asked for."""
     if memory is None:
-        for name, value in (("tile", tile), ("scalers", scalers), ("plot", plot)):
+        for name, value in (
+            ("tile", tile),
+            ("scalers", scalers),
+            ("depthwise", depthwise),
+            ("plot", plot),
+        ):
             if value is not None:
                 raise ParameterError(name, "left out without --memory", value)
         return False
@@ -160,7 +173,7 @@ def _on_accelerator(
         raise ParameterError("plot", "a file .svg", repr(plot.name))
     beside = None if plot is None else memory_named(slower(memory), hertz)
     pace = memory_named(memory, hertz)
-    wanted = Planned(device_named(device), hertz, pace, tile, scalers, beside)
+    wanted = Planned(device_named(device), hertz, pace, tile, scalers, depthwise, beside)
     plan = whole_plan(folder, wanted)
     for line in told(plan):
         click.echo(line)

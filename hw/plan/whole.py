@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.sizes import Sizes
 from golden.inputs.errors import ParameterError
+from golden.network.circular import Circular
+from golden.network.convolution import Convolution
 from golden.network.files import CONFIG, WEIGHTS, read_network
 from golden.network.network import Network
 from hw.accelerator.external.layers import layer_rows, predicted
@@ -27,6 +30,8 @@ from hw.targets.registry import counted_for
 KEPT = Path("build") / "plan"
 """Where what was found of a program is kept, by the content of all that it hangs on."""
 _TILES = (32, 16, 8, 4)
+_TAPS = 3
+"""Products a cycle and channel of the depthwise unit: those of a kernel's column."""
 _MAP_BYTES = tuple(1 << bits for bits in range(20, 13, -1))
 _ROOT = Path(__file__).resolve().parents[2]
 _CODE = ("golden/accelerator", "golden/matrix", "golden/network", "hw/accelerator", "hw/matrix")
@@ -46,6 +51,9 @@ class Planned:
         Outside.
     tile, scalers
         Of the accelerator; None is the most that fits.
+    depthwise
+        Products a cycle and channel of its unit for kernels a channel; None is the unit where it
+        fits and the network has a use for it.
     beside
         A memory on which the same program is looked at too.
     """
@@ -55,25 +63,39 @@ class Planned:
     memory: MemoryPace
     tile: int | None = None
     scalers: int | None = None
+    depthwise: int | None = None
     beside: MemoryPace | None = None
 
 
 def capacities(network: Network, wanted: Planned) -> Iterator[Capacity]:
     """Yield accelerators that fit the device, the largest first."""
     usable, abilities = wanted.device.usable, abilities_for([network])
+    units = (_TAPS, 0) if _has_use(network) else (0,)
     for tile in _TILES if wanted.tile is None else (wanted.tile,):
         divisors = [n for n in range(tile, 0, -1) if tile % n == 0]
-        for scalers in divisors if wanted.scalers is None else (wanted.scalers,):
-            for map_bytes in _MAP_BYTES:
-                sizes = Sizes(tile=tile, scalers=scalers, target=wanted.device.target)
-                bits = min(8 * tile, 128 if wanted.memory.rate > 8 else 64)
-                capacity = Capacity(
-                    sizes=sizes, data_bits=bits, map_bytes=map_bytes, abilities=abilities
-                )
-                cost = predict_external(capacity)
-                within = cost.multipliers <= usable.multipliers
-                if within and cost.block_rams <= usable.block_rams:
-                    yield capacity
+        of_scalers = divisors if wanted.scalers is None else (wanted.scalers,)
+        of_depthwise = units if wanted.depthwise is None else (wanted.depthwise,)
+        for depthwise, scalers, map_bytes in product(of_depthwise, of_scalers, _MAP_BYTES):
+            capacity = Capacity(
+                sizes=Sizes(tile=tile, scalers=scalers, target=wanted.device.target),
+                data_bits=min(8 * tile, 128 if wanted.memory.rate > 8 else 64),
+                map_bytes=map_bytes,
+                depthwise=depthwise,
+                abilities=abilities,
+            )
+            cost = predict_external(capacity)
+            within = cost.multipliers <= usable.multipliers
+            if within and cost.block_rams <= usable.block_rams:
+                yield capacity
+
+
+def _has_use(network: Network) -> bool:
+    """Return whether a network has kernels a channel, or lines that the unit for them turns."""
+    return any(
+        isinstance(one, Circular)
+        or (isinstance(one, Convolution) and one.weight.shape[1] == 1 and one.weight[0].size > 1)
+        for one in network.operators.values()
+    )
 
 
 def whole_plan(folder: Path, wanted: Planned) -> dict[str, Any]:
@@ -117,6 +139,7 @@ def _planned(network: Network, capacity: Capacity, wanted: Planned) -> dict[str,
         "parameters": {
             "tile": capacity.sizes.tile,
             "scalers": capacity.sizes.scalers,
+            "depthwise": capacity.depthwise,
             "data_bits": capacity.data_bits,
             "map_bytes": capacity.map_bytes,
             "weight_bytes": capacity.weight_bytes,
@@ -148,8 +171,10 @@ def told(plan: Mapping[str, Any]) -> Iterator[str]:
     """Yield a plan as lines: a table a layer, sizes, speed and what limits it."""
     yield table(layer_rows(plan["layers"]))
     sizes, cost, usable = plan["parameters"], plan["prediction"], plan["usable"]
+    unit = f"--depthwise {sizes['depthwise']}" if sizes["depthwise"] else "no depthwise unit"
     yield (
-        f"tile {sizes['tile']}, {sizes['scalers']} scalers, a bus of {sizes['data_bits']} bits, "
+        f"tile {sizes['tile']}, {sizes['scalers']} scalers, {unit}, "
+        f"a bus of {sizes['data_bits']} bits, "
         f"{sizes['map_bytes'] >> 10} kB of maps and {sizes['weight_bytes'] >> 10} kB of weights: "
         f"{cost['multipliers']} of {usable['multipliers']} multipliers, {cost['block_rams']} of "
         f"{usable['block_rams']} block RAMs on {plan['device']}; LUTs are not predicted"

@@ -36,6 +36,7 @@ def test_plan(
     capacity = Capacity(
         sizes=Sizes(tile=8, scalers=2, target="ecp5"),
         map_bytes=found["parameters"]["map_bytes"],
+        depthwise=found["parameters"]["depthwise"],
         abilities=abilities_for([network]),
     )
     cycles, layers = predicted(network, compile_external(network, capacity, packs=True))
