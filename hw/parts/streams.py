@@ -63,6 +63,17 @@ def _shape(interface: Stream | Flow) -> object:
     return payload.shape() if isinstance(payload, data.View | Value) else type(payload)
 
 
+def taken_late(m: Module, source: Stream, free: Value) -> Signal:
+    """Take a beat the cycle after it is there and ``free``; return whether one is taken.
+
+    A register, which may drive all that a beat is kept in; every other cycle at most.
+    """
+    starts = Signal(name="starts")
+    m.d.comb += source.ready.eq(starts)
+    m.d.sync += starts.eq(source.valid & free & ~starts)
+    return starts
+
+
 class StreamPair(Component):
     """A stream through two registers that are filled and emptied in turns, at full rate.
 

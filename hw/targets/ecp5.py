@@ -246,8 +246,8 @@ _SYNTHESIS = PlacedFamily(
     # Each LUT4 is one, each CCU2C two, each TRELLIS_DPR16X4 four, and so are the cells that
     # placement adds where a carry chain begins or ends in the fabric.
     placed={"lut4_equivalents": ("TRELLIS_COMB",)},
-    # Of an accelerator of 52,000 cells, placed so, nextpnr 0.11 expects 101 MHz; with its own
-    # weights of long ways 77, a smaller one 70 and 95.
+    # Of an accelerator of 24,000 cells, placed so, nextpnr 0.11 expects 95 MHz; by its own weights
+    # of long ways 70, by its static placer 74.
     large=("--placer-heap-timingweight", "100", "--placer-heap-critexp", "4"),
     # The default router does not end with those.
     large_on_pins=("--placer", "static", "--router", "router2"),

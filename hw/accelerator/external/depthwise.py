@@ -38,7 +38,7 @@ from hw.parts.fabric_multiplier import FabricMultiplier
 from hw.parts.operands import Operands, bits_of
 from hw.parts.ports import Component, Stream, View, view
 from hw.parts.requantize import Requantizer
-from hw.parts.streams import OutputBuffer
+from hw.parts.streams import OutputBuffer, taken_late
 from hw.parts.tables import Table
 from hw.primitives.adder import chosen_sum
 from hw.primitives.memory import READ_LATENCY, Memory
@@ -420,12 +420,12 @@ class DepthwiseUnit(Component):
         m = Module()
         m.submodules.reader = reader = Reader(layouts_for(self._capacity))
         now = view(self.task.payload.shape(), name="now", reset_less=True)
-        starts = Signal()
+        may = Signal()
+        starts = taken_late(m, self.task, may)
         began = Signal()
         busy = Signal()
         opened = Signal()  # heads have been read
         m.d.comb += [
-            self.task.ready.eq(starts),
             reader.told.eq(now.read),
             reader.go.eq(began),
             reader.hold.eq(self.hold),
@@ -469,9 +469,7 @@ class DepthwiseUnit(Component):
         with m.If(starts):
             m.d.sync += turning.eq(self.task.payload.apart.turns)
         others = alone | ~self.task.payload.apart.turns
-        # A register, since it drives all that is told.
-        may = ~busy & ~owed & ~turning & others
-        m.d.sync += starts.eq(self.task.valid & may & ~starts)
+        m.d.comb += may.eq(~busy & ~owed & ~turning & others)
         return m
 
     def _turn(self, m: Module, now: View, reader: Reader, turn: LineTurn, began: Value) -> None:

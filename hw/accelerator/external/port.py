@@ -222,8 +222,8 @@ class BurstWriter(Component):
         coming, free = pair.i.payload, pair.i.ready
         connect_streams(m, pair.o, flipped(self.w))
         m.d.comb += [
-            beat.eq(some & free & (self.i.valid | self.halt)),
             pair.i.valid.eq(some & (self.i.valid | self.halt)),
+            beat.eq(pair.i.valid & free),
             self.i.ready.eq(some & free & ~self.halt),
             self.written.eq(beat & ~self.halt),
             coming.data.eq(self.i.payload),

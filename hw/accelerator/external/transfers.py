@@ -16,7 +16,7 @@ from hw.accelerator.reader import ADDRESS_STAGES
 from hw.parts.counter import Countdown, Counter
 from hw.parts.delay import delay, delay_valid
 from hw.parts.ports import Component, Stream, View, flipped
-from hw.parts.streams import OutputBuffer, connect_streams
+from hw.parts.streams import OutputBuffer, connect_streams, taken_late
 
 BASE = "base"
 
@@ -157,13 +157,6 @@ class WordWalk(Component):
         return m
 
 
-def _starts(m: Module, task: Stream, free: Value) -> Signal:
-    """Return whether a transfer starts, which takes its task: a register, which drives much."""
-    starts = Signal(name="starts")
-    m.d.sync += starts.eq(task.valid & free & ~starts)
-    return starts
-
-
 class Loads(Component):
     """Brings words from external memory, one transfer after another.
 
@@ -226,12 +219,11 @@ class Loads(Component):
         m.submodules.walk = words = WordWalk(capacity)
         busy = Signal()
         space = Signal(range(len(Space)))
-        starts = _starts(m, self.task, ~busy & blocks.task.ready)
+        starts = taken_late(m, self.task, ~busy & blocks.task.ready)
         m.d.comb += [
             blocks.halt.eq(self.halt),
             blocks.task.payload.eq(self.task.payload),
             blocks.task.valid.eq(starts),
-            self.task.ready.eq(starts),
             words.start.eq(starts),
             words.transfer.eq(self.task.payload.transfer),
         ]
@@ -401,13 +393,12 @@ class Stores(Component):
         reads = Signal()
         wanted = Signal()
         left = Signal(len(self.task.payload.transfer.words) + 10)  # words that are not out yet
-        starts = _starts(m, self.task, ~busy & blocks.task.ready)
+        starts = taken_late(m, self.task, ~busy & blocks.task.ready)
         connect_streams(m, blocks.o, flipped(self.block))
         m.d.comb += [
             blocks.halt.eq(self.halt),
             blocks.task.payload.eq(self.task.payload),
             blocks.task.valid.eq(starts),
-            self.task.ready.eq(starts),
             words.start.eq(starts),
             words.transfer.eq(self.task.payload.transfer),
             wanted.eq(reads & buffer.credit),
