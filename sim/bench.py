@@ -80,7 +80,7 @@ class Bench:
         manifest = job.manifest
         self.job = job
         self.latency: int = manifest["timing"]["latency_cycles"]
-        self._clock = getattr(dut, manifest["clock"])
+        self.clock = getattr(dut, manifest["clock"])
         self._reset = getattr(dut, manifest["reset"]["name"])
         self._reset_active = int(manifest["reset"]["active"] == "high")
         unknown = "icarus" in cocotb.SIM_NAME.lower()
@@ -99,7 +99,7 @@ class Bench:
         taken = [getattr(dut, f"{name}_tready") for name in ("s_axis", *ports)]
         self.hush = Hush([*taken, dut.m_axis_tvalid])
         self.known = Known([*taken, dut.m_axis_tvalid, *(getattr(dut, e) for e in events)])
-        self._stepper = Stepper(self._clock, [*self._agents, self.hush, self.known])
+        self._stepper = Stepper(self.clock, [*self._agents, self.hush, self.known])
         self.generator = np.random.default_rng(job.seed)
 
     async def start(self) -> None:
@@ -115,17 +115,17 @@ class Bench:
         for source in (self.i, *self.loads.values()):
             source.drive_unknown()
         for _ in range(cycles):
-            await RisingEdge(self._clock)
+            await RisingEdge(self.clock)
         self._reset.value = self._reset_active
         for agent in self._agents:
             agent.reset()
-        await RisingEdge(self._clock)
+        await RisingEdge(self.clock)
         self._reset.value = 1 - self._reset_active
         self.known.looks = True
         await self.run(1)
 
     def _start_clock(self) -> None:
-        Clock(self._clock, 2, unit="step").start(start_high=False)
+        Clock(self.clock, 2, unit="step").start(start_high=False)
 
     async def reset(
         self,

@@ -60,7 +60,9 @@ class Verilator(cocotb_tools.runner.Verilator):
         shared = [str(path) for path in _runtime_folder(self.build_dir).glob("*.o")]
         if shared:
             commands.append(["cp", *shared, str(self.build_dir)])
-        return [plain_words(words, cocotb_tools.config.share_dir) for words in (*commands, make)]
+        # Benches last some thousand cycles: optimising a design costs more than it saves.
+        commands.append([*make, "OPT_FAST=-O0"])
+        return [plain_words(words, cocotb_tools.config.share_dir) for words in commands]
 
 
 class Icarus(cocotb_tools.runner.Icarus):

@@ -73,8 +73,15 @@ def built(case, folder, capsys):
     return folder / "layer.json", folder / "layer.npz"
 
 
+LATER = (5, 17, 21)
+"""Of the grid, those that take longest, and wait for ``make bench``."""
+
+
 @needs_icarus
-@pytest.mark.parametrize("number", range(len(GRID)))
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(n, marks=[pytest.mark.bench] * (n in LATER)) for n in range(len(GRID))],
+)
 def test_layer_keeps_its_promises(number, tmp_path, capsys):
     manifest, weights = built(GRID[number], tmp_path, capsys)
     check(manifest, weights, tmp_path / "free")

@@ -143,12 +143,24 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize("options", BUILDS)
+LATER = (
+    *("direct --length 56", "fft --length 56", "fft --length 20 --lanes 4", "fermat --length 56"),
+    "fft --length 14 --channels 16 --rows 14 --output requantized",
+    *("loaded-residual", "dense-halves"),
+)
+"""Those that Yosys takes longest for wait for `make bench`."""
+
+
+def cases(names):
+    return [pytest.param(name, marks=[pytest.mark.bench] * (name in LATER)) for name in names]
+
+
+@pytest.mark.parametrize("options", cases(BUILDS))
 def test_prediction_is_what_synthesis_gives(options, tmp_path):
     check_prediction(build("e", [*options.split(), "--target", "ecp5"], tmp_path))
 
 
-@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("layer", cases(LAYERS))
 def test_prediction_of_a_layer_is_what_synthesis_gives(layer, tmp_path):
     path = tmp_path / "layer.toml"
     path.write_text(f'target = "ecp5"\n{LAYERS[layer]}')

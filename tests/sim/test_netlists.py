@@ -27,7 +27,6 @@ CASES: list[Case] = [
     # Every bit of y comes out; and requantised, which hides the low ones.
     ("direct", "ecp5", "ecp5", {"length": 4, "channels": 2}),
     ("direct", "generic", "ecp5", {"length": 3, "macs": 2, "requantization": Requantization()}),
-    ("direct", "ice40", "ice40", {"length": 3, "channels": 2}),
     ("direct", "xc7", "xc7", {"length": 3, "channels": 2, "lanes": 2}),
     # Two lanes' pairs in a DSP48E2.
     ("direct", "xcup", "xcup", {"length": 4, "lanes": 2, "data_bits": 4, "weight_bits": 4}),
