@@ -7,7 +7,13 @@ import pytest
 
 NEED_TORCH = [
     Path(__file__).parent / name
-    for name in ("convert", "nets", "accelerator/test_blocks.py", "sim/campaign/test_fuzz.py")
+    for name in (
+        "convert",
+        "nets",
+        "accelerator/test_blocks.py",
+        "accelerator/test_published.py",
+        "sim/campaign/test_fuzz.py",
+    )
 ]
 MISSING = [
     name for name in ("torch", "onnx", "onnxscript") if importlib.util.find_spec(name) is None

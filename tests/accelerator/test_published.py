@@ -1,0 +1,47 @@
+"""The smallest published network, pixels to classes, at 64 x 64, through one small Verilog."""
+
+from pathlib import Path
+
+import numpy as np
+
+from golden.accelerator.external.compile import compile_external
+from golden.accelerator.external.registers import Stop
+from golden.accelerator.words import maps_of
+from golden.network.files import CONFIG, read_network
+from golden.numbers.interval import wrap
+from hw.accelerator.external.timing import ExternalTimeline
+from hw.command import run_command
+from hw.convert import load_command
+from hw.simulate.external import ExternalBench
+from nets.settle import images
+from nets.zoo import FACTORIES
+from tests.accelerator.external.bench import MEMORY, Session, built, frames_as_bytes
+from tests.accelerator.external.test_depthwise import BUILT
+
+SIDE = 64
+NAME = "mobilenetv2-parc"
+
+
+def test_a_published_network_through_the_verilog(tmp_path: Path) -> None:
+    """Its logits are the network's; `scripts/soak_published.py` has all, at their own sizes."""
+    shown = images((SIDE, SIDE), 2, seed=7).numpy()
+    np.savez(tmp_path / "images.npz", x=shown)
+    model = f"nets.zoo:{FACTORIES[NAME].__name__}"
+    given = ["--whole", f"--input-size={SIDE}x{SIDE}", f"--calibration={tmp_path / 'images.npz'}"]
+    assert run_command(load_command(), "hw.convert", [model, *given, "-o", str(tmp_path)]) == 0
+    network = read_network(tmp_path / CONFIG)
+    program = compile_external(network, BUILT)
+    taken = network.quantize(shown[:1].astype(np.float64))
+    with ExternalBench(built(BUILT), MEMORY) as bench:
+        session = Session(bench, program, frames_as_bytes(taken, BUILT.sizes))
+        session.set()
+        outcome = session.run()
+        assert outcome.code == Stop.NONE
+        assert session.right
+    (output,) = network.outputs
+    given_words = wrap(np.frombuffer(session.expected, np.uint8).astype(np.int64), 8)
+    logits = maps_of(
+        given_words.reshape(1, -1, BUILT.sizes.tile), network.maps[output], BUILT.sizes
+    )
+    np.testing.assert_array_equal(logits, network.run({network.input: taken})[output])
+    assert abs(outcome.cycles / ExternalTimeline(program).cycles - 1) < 0.03
