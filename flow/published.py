@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from flow.markdown import table_lines
 from golden.accelerator.abilities import LEAST
 from golden.accelerator.external.capacity import Capacity
@@ -17,9 +19,18 @@ from golden.network.network import Network
 from hw.accelerator.external.layers import LayerCycles, done_in, predicted
 from hw.accelerator.external.predict import predict_external
 from hw.accelerator.external.timing import MemoryPace
+from hw.emit.svg import as_svg
+from hw.plan.roofline import draw_roofline, limits_of
 
 FIGURES = Path(__file__).resolve().parents[1] / "docs" / "published.json"
 """What `scripts/soak_published.py` measured."""
+PAGES = FIGURES.with_name("rooflines.json")
+"""What it predicts for `RATES`, layer by layer."""
+ROOFLINES = PAGES.with_suffix(".svg")
+RATES = (9.1, 3.4, 1.5)
+"""Bytes a cycle, at 150 MHz: DDR3 of 16 bits, what open controllers make of it, and SDRAM."""
+LATENCY = 40
+"""Of memory, in cycles."""
 NAME = "published"
 CAPACITY = Capacity(
     sizes=Sizes(tile=16, scalers=8, positions=256, target="ecp5"),
@@ -32,6 +43,11 @@ CLOCK = 150e6
 """In Hz: given, not placed."""
 
 Frame = Mapping[str, Any]
+Page = Mapping[str, Any]
+_DOT = ("products", "read_bytes", "written_bytes", "cycles", "limit")
+_WIDEST = 2
+_PAIRS = 2
+"""Networks beside each other in the picture."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +110,20 @@ is what was done so far.
 
 ## Frames
 """
+_MEMORIES = f"""
+## With other memories
+
+The same programs, predicted, with memories of {LATENCY} cycles and as many bytes a cycle as heads
+say; *bandwidth* is the share of it that is used.
+"""
+_ROOFLINES = """
+## Rooflines
+
+A dot a layer, a star for all of a frame; what a layer could do at most is the line. Larger dots
+have more of the cycles.
+
+![Products a cycle against products a byte, a panel a network and memory](rooflines.svg)
+"""
 _BESIDE = """
 ## Beside published accelerators
 
@@ -110,6 +140,14 @@ MobileNetV2 at 224 x 224, batch 1. What this table cannot tell:
 _FRAME_COLUMNS = (
     *("network", "size", "products", "predicted", "cycles", "waiting", "MB read", "MB written"),
     *("products a multiplier and cycle", "frames/s", "ParC", "limited by", "differ"),
+)
+_PAGE_COLUMNS = (
+    *("network", "MB a frame"),
+    *(
+        f"{rate:g}: {what}"
+        for rate in RATES
+        for what in ("products a multiplier and cycle", "frames/s", "bandwidth")
+    ),
 )
 _PEER_COLUMNS = (
     *("", "frames/s a multiplier", "products a multiplier and cycle", "MHz"),
@@ -170,18 +208,65 @@ def spent(
     }
 
 
+def pages_of(network: Network, program: ExternalProgram) -> list[Page]:
+    """Return what a frame takes with memories of `RATES`, of each layer what a roofline shows."""
+    pages: list[Page] = []
+    for rate in RATES:
+        cycles, layers = predicted(network, program, MemoryPace(LATENCY, rate))
+        described = (layer.described(1) for layer in layers)
+        dots = [[one[key] for key in _DOT] for one in described]
+        pages.append({"memory": {"bytes_per_cycle": rate}, "cycles": cycles, "layers": dots})
+    return pages
+
+
+def read_pages() -> dict[str, list[Page]]:
+    """Return by network what `pages_of` said, layers by what their values are."""
+    found: dict[str, list[Page]] = read_json(PAGES, "figures")
+    return {
+        network: [
+            {**page, "layers": [dict(zip(_DOT, dot, strict=True)) for dot in page["layers"]]}
+            for page in pages
+        ]
+        for network, pages in found.items()
+    }
+
+
+def rooflines(frames: Sequence[Frame], pages: Mapping[str, Sequence[Page]]) -> bytes:
+    """Return an SVG: a panel a network and memory, the two that are widest."""
+    shown = [one for one in frames if one["place"] == "own" and one["network"] in pages]
+    colours = limits_of([page for one in shown for page in pages[one["network"]]])
+    rows = -(-len(shown) // _PAIRS)
+    figure = Figure(figsize=(4 * _WIDEST * _PAIRS, 3.2 * rows), layout="constrained")
+    panels = figure.subplots(rows, _WIDEST * _PAIRS, sharex=True, sharey=True, squeeze=False)
+    for panel in panels.flat:
+        panel.set_visible(False)
+    parameters = {"tile": CAPACITY.sizes.tile, "data_bits": CAPACITY.data_bits}
+    for number, one in enumerate(shown):
+        plan = {"parameters": parameters, "products": one["products"]}
+        for place, page in enumerate(pages[one["network"]][:_WIDEST]):
+            panel = panels[number // _PAIRS, number % _PAIRS * _WIDEST + place]
+            panel.set_visible(True)
+            draw_roofline(panel, plan, page, colours)
+            panel.set_title(
+                f"{one['network']}, {page['memory']['bytes_per_cycle']:g} bytes a cycle"
+            )
+    panels[0, 0].legend(fontsize="small", title="limited by")
+    return as_svg(figure, "rooflines", outlines=False)
+
+
 def read_frames() -> list[Frame]:
     """Return what was simulated, in its order."""
     found: list[Frame] = read_json(FIGURES, "figures")["frames"]
     return found
 
 
-def markdown(frames: Sequence[Frame]) -> str:
+def markdown(frames: Sequence[Frame], pages: Mapping[str, Sequence[Page]]) -> str:
     """Return the document."""
     head = _HEAD.format(multipliers=frames[0]["multipliers"], options=" ".join(options()))
     lines = [head, *table_lines(_FRAME_COLUMNS, map(_frame_row, frames))]
+    lines += [_MEMORIES, *table_lines(_PAGE_COLUMNS, _page_rows(frames, pages))]
     lines += [_BESIDE.format(products=MOBILENETV2_PRODUCTS)]
-    lines += table_lines(_PEER_COLUMNS, _beside(frames))
+    lines += [*table_lines(_PEER_COLUMNS, _beside(frames)), _ROOFLINES.rstrip()]
     return "\n".join(lines) + "\n"
 
 
@@ -217,6 +302,21 @@ def _frame_row(one: Frame) -> Sequence[str]:
         ", ".join(limits[:2]),
         differ,
     )
+
+
+def _page_rows(
+    frames: Sequence[Frame], pages: Mapping[str, Sequence[Page]]
+) -> Iterator[Sequence[str]]:
+    for one in frames:
+        if one["place"] != "own" or one["network"] not in pages:
+            continue
+        moved = one["read_bytes"] + one["written_bytes"]
+        row = [one["network"], f"{moved / 1e6:.2f}"]
+        for page in pages[one["network"]]:
+            cycles, rate = page["cycles"], page["memory"]["bytes_per_cycle"]
+            row.append(f"{one['products'] / (cycles * one['multipliers']):.2f}")
+            row += [f"{CLOCK / cycles:,.1f}", f"{moved / (cycles * rate):.0%}"]
+        yield row
 
 
 def _beside(frames: Sequence[Frame]) -> Iterator[Sequence[str]]:

@@ -1,12 +1,15 @@
-"""Write docs/published.md of docs/published.json: ``python scripts/published.py``."""
+"""Write docs/published.md and its picture of what is kept: ``python scripts/published.py``."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from flow.published import FIGURES, markdown, read_frames
+from flow.published import FIGURES, ROOFLINES, markdown, read_frames, read_pages, rooflines
 from hw.emit.files import write_files
 
 if __name__ == "__main__":
-    write_files({"published.md": markdown(read_frames()).encode()}, FIGURES.parent)
+    frames, pages = read_frames(), read_pages()
+    written = {"published.md": markdown(frames, pages).encode()}
+    written[ROOFLINES.name] = rooflines(frames, pages)
+    write_files(written, FIGURES.parent)

@@ -23,7 +23,18 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from flow.converted import Images, converted
-from flow.published import CAPACITY, FIGURES, NAME, Frame, foreseen, options, spent
+from flow.published import (
+    CAPACITY,
+    FIGURES,
+    NAME,
+    PAGES,
+    Frame,
+    Page,
+    foreseen,
+    options,
+    pages_of,
+    spent,
+)
 from golden.accelerator.external.compile import compile_external
 from golden.network.files import CONFIG
 from golden.network.network import Network
@@ -204,6 +215,21 @@ def kept(name: str, place: str, memory: str, *, simulate: bool) -> dict[str, Any
     return found
 
 
+def pages(one: Frame) -> list[Page]:
+    """Return what a network's program is predicted to take with other memories; it is kept."""
+    path = FOLDER / "frames" / f"{one['network']}_pages.json"
+    if path.exists():
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if found["program"] == one["program"]:
+            known: list[Page] = found["pages"]
+            return known
+    network, _ = integers(one["network"], NETWORKS[one["network"]].size)
+    made = pages_of(network, compile_external(network, CAPACITY, packs=True))
+    text = json.dumps({"program": one["program"], "pages": made})
+    write_files({path.name: text.encode()}, path.parent)
+    return made
+
+
 def rows(frames: Sequence[Frame]) -> Iterator[list[str]]:
     """Yield the table of frames."""
     yield ["network", "predicted", "cycles", "waiting", "differ"]
@@ -230,7 +256,11 @@ def main(
     if figures:
         told = [{key: one[key] for key in one if key != "layers"} for one in frames]
         text = json.dumps({"frames": told}, indent=1)
-        write_files({FIGURES.name: f"{text}\n".encode()}, FIGURES.parent)
+        found = {one["network"]: pages(one) for one in frames if one["place"] == "own"}
+        # A network a line.
+        lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(one)}" for key, one in found.items())
+        written = {FIGURES.name: f"{text}\n", PAGES.name: f"{{\n{lines}\n}}\n"}
+        write_files({name: text.encode() for name, text in written.items()}, FIGURES.parent)
     if any(one.get("mismatches") for one in frames):
         sys.exit(1)
 

@@ -6,8 +6,10 @@ from flow.published import (
     FIGURES,
     MOBILENETV2_PRODUCTS,
     PEERS,
+    ROOFLINES,
     markdown,
     read_frames,
+    read_pages,
 )
 from hw.accelerator.external.predict import predict_external
 from hw.targets.registry import device_named
@@ -16,7 +18,11 @@ from hw.targets.registry import device_named
 def test_the_document_is_what_was_simulated():
     frames = read_frames()
     written = FIGURES.with_name("published.md").read_text(encoding="utf-8")
-    assert markdown(frames) == written, "python scripts/published.py"
+    pages = read_pages()
+    assert markdown(frames, pages) == written, "python scripts/published.py"
+    picture = ROOFLINES.read_text(encoding="utf-8")
+    assert all(f"{name}, 9.1 bytes a cycle" in picture for name in pages)
+    assert pages.keys() == {one["network"] for one in frames if one["place"] == "own"}
     assert not any(one.get("mismatches") for one in frames)
 
 
