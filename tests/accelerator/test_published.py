@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from golden.accelerator.descriptor import Kind
 from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.registers import Stop
 from golden.accelerator.words import maps_of
@@ -31,6 +32,8 @@ def test_a_published_network_through_the_verilog(tmp_path: Path) -> None:
     assert run_command(load_command(), "hw.convert", [model, *given, "-o", str(tmp_path)]) == 0
     network = read_network(tmp_path / CONFIG)
     program = compile_external(network, BUILT)
+    own = [one for one in program.descriptors if one.kind == Kind.DEPTHWISE]
+    assert any(one.source.plane is not None for one in own), "no rows roll"
     taken = network.quantize(shown[:1].astype(np.float64))
     with ExternalBench(built(BUILT), MEMORY) as bench:
         session = Session(bench, program, frames_as_bytes(taken, BUILT.sizes))

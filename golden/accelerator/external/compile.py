@@ -71,7 +71,14 @@ class _Band:
 
     def of(self, name: str) -> range:
         """Return which rows of a map are there."""
-        return self.rows.made[name] if name in self.rows.made else self.rows.taken[name]
+        return self.rows.there[name]
+
+    def _rolled(self, name: str, rows: range) -> int:
+        """Return how many rows lie before those of a map, where they roll."""
+        if name not in self.plan.cut.ring:
+            return 0
+        begin: int = rows.start - self.plan.cut.first(self.index).there[name].start
+        return begin
 
     def slot(self, name: str, tile: int, n_tiles: int) -> int:
         """Return where a part of a map is, of those that are there in turn."""
@@ -85,8 +92,10 @@ class _Band:
             base, _ = self._near[name]
             return MapPlace(Source(base, data.height, data.width, data.signed, data.zero_point))
         rows, first = self.of(name), tile if self.plan.tiled(name) else 0
-        base = self.slot(name, tile, n_tiles)
-        source = Source(base, len(rows), data.width, data.signed, data.zero_point)
+        base = self.slot(name, tile, n_tiles) + self._rolled(name, rows) * data.width
+        ring = self.plan.cut.ring.get(name)
+        plane = None if ring is None else ring * data.width
+        source = Source(base, len(rows), data.width, data.signed, data.zero_point, plane=plane)
         return MapPlace(source, rows.start, first)
 
     def target(self, work: Work, tile: int) -> MadePlace:
@@ -96,8 +105,9 @@ class _Band:
             base, _ = self._near[work.name]
             plane = data.height * data.width
             return MadePlace(base + tile * plane + rows.start * data.width, plane)
-        plane = len(rows) * data.width
+        plane = self.plan.cut.ring.get(work.name, len(rows)) * data.width
         base = self.slot(work.name, tile, work.n_tiles)
+        base += self._rolled(work.name, rows) * data.width
         return MadePlace(base + (0 if self.plan.tiled(work.name) else tile * plane), plane)
 
 

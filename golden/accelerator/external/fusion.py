@@ -1,9 +1,10 @@
 """Operators that are done together, band by band: what is between them never leaves the buffer.
 
 A band is some rows of the last operator's map, and of each map before it the rows which those
-need: rows that two bands need are made twice, unless all of a map is kept. Operators whose
-channels keep to themselves go on tile by tile behind the one that they take: a *run*, of which
-maps are there a few tiles at a time.
+need: rows that two bands need are made twice, unless all of a map is kept, or its rows *roll*: a
+band's go behind those of the band before, until there is no more room, and then to the beginning
+again, where what is needed is made anew. Operators whose channels keep to themselves go on tile by
+tile behind the one that they take: a *run*, of which maps are there a few tiles at a time, or roll.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,10 +53,13 @@ class Rows:
         Of each operator's map.
     taken
         Of each source from outside.
+    there
+        Of each operator's map, made now or before.
     """
 
     made: Mapping[str, range]
     taken: Mapping[str, range]
+    there: Mapping[str, range]
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,22 +156,49 @@ class Fusion:
         users = self.users.get(name, [])
         return any(user.beside for user in users) or (work is not None and work.beside)
 
-    def sampled(self, height: int, near: frozenset[str]) -> "Sampled":
-        """Return what is known of bands of a height, with maps ``near``."""
-        known = self._sampled.get((height, near))
+    def sampled(self, height: int, near: frozenset[str], group: int) -> "Sampled":
+        """Return what is known of bands of a height, with maps ``near``, so many a group."""
+        key = (height, near, group)
+        known = self._sampled.get(key)
         if known is None:
-            known = self._sampled[height, near] = Sampled(self, height, near)
+            known = self._sampled[key] = Sampled(self, *key)
         return known
 
     @cached_property
-    def _sampled(self) -> dict[tuple[int, frozenset[str]], "Sampled"]:
+    def _sampled(self) -> dict[tuple[int, frozenset[str], int], "Sampled"]:
         return {}
+
+    @cached_property
+    def rolling(self) -> frozenset[str]:
+        """Maps of which rows can roll: those that the unit beside alone takes, tile by tile."""
+        return frozenset(
+            name
+            for name, work in self.made.items()
+            if name not in self.leaves
+            and work.by_rows
+            and self.tiled(name)
+            and all(user.beside for user in self.users[name])
+        )
+
+    def group(self, height: int, words: int) -> int:
+        """Return how many bands go behind each other where rows roll in ``words``; 1: none."""
+        bands = self.bands(height)
+        if not self.rolling or len(bands) <= _PAIRED:
+            return 1
+        before, middle = (self._needed(bands[len(bands) // 2 - n]) for n in (1, 0))
+        first = each = 0
+        for name in self.rolling:
+            data = self.made[name].gives
+            row = data.width * tiles(data.channels, self.works[0].sizes.tile)
+            first += row * len(middle[name])
+            each += row * (middle[name].stop - before[name].stop)
+        return max(1, min(1 + (words - first) // each, len(bands))) if first > each > 0 else 1
 
     def bands(self, height: int) -> list[range]:
         """Return the rows of the last map, so many at a time."""
         return [range(row, min(row + height, self.height)) for row in range(0, self.height, height)]
 
-    def rows(self, band: range, before: int, kept: frozenset[str]) -> Rows:
+    def rows(self, band: range, before: int, kept: frozenset[str], *, rolls: bool = False) -> Rows:
         """Return what is made in a band.
 
         Parameters
@@ -178,32 +209,40 @@ class Fusion:
             Rows of the band before; 0 if there is none.
         kept
             Maps of which all rows are there, from when they were made.
+        rolls
+            Whether rows that roll are there that the band before had.
         """
-        needed = self._needed(band)
-        made = {name: needed[name] for name in self.made}
+        needed, made = self._known_of(band, before if rolls else 0)
+        made = dict(made)
         if before and kept:
             had = self._needed(range(band.start - before, band.start))
             made |= {
-                name: range(had[name].stop, max(made[name].stop, had[name].stop))
+                name: range(had[name].stop, max(needed[name].stop, had[name].stop))
                 for name in self.made
                 if name in kept
             }
         taken = {name: needed[name] for name in self.sources}
-        return Rows(made, taken)
+        return Rows(made, taken, needed)
 
     def _needed(self, band: range) -> dict[str, range]:
         """Return which rows of each map must be there for a band."""
-        known = self._known.get(band)
+        return self._known_of(band, 0)[0]
+
+    def _known_of(self, band: range, before: int) -> tuple[dict[str, range], dict[str, range]]:
+        """Return which rows must be there, and made if those that roll were ``before``."""
+        known = self._known.get((band, before))
         if known is None:
-            known = self._known[band] = self._found(band)
+            known = self._known[band, before] = self._found(band, before)
         return known
 
     @cached_property
-    def _known(self) -> dict[range, dict[str, range]]:
+    def _known(self) -> dict[tuple[range, int], tuple[dict[str, range], dict[str, range]]]:
         return {}
 
-    def _found(self, band: range) -> dict[str, range]:
+    def _found(self, band: range, before: int) -> tuple[dict[str, range], dict[str, range]]:
+        had = self._needed(range(band.start - before, band.start)) if before else {}
         needed: dict[str, range] = {self.works[-1].name: band}
+        made = {}
         for work in reversed(self.works):
             spans = [needed[work.name]] if work.name in needed else []
             if work.name in self.leaves:
@@ -214,10 +253,13 @@ class Fusion:
             if own and not work.by_rows:
                 own = range(work.gives.height)
             needed[work.name] = own
+            if had and own and work.name in self.rolling:
+                own = range(min(max(own.start, had[work.name].stop), own.stop), own.stop)
+            made[work.name] = own
             for name in work.sources:
                 more = work.rows(name, own)
                 needed[name] = _union([needed[name], more]) if name in needed else more
-        return needed
+        return needed, made
 
     def tiled(self, name: str) -> bool:
         """Whether a map can be there a tile at a time."""
@@ -270,28 +312,41 @@ class Sampled:
 
     Parameters
     ----------
-    chain, height, near
+    chain, height, near, group
         As of `Cut`.
     """
 
     chain: "Fusion"
     height: int
     near: frozenset[str]
+    group: int
 
     @cached_property
     def samples(self) -> list[tuple[Rows, int]]:
         """Bands of which each stands for so many: the ends, and some between."""
         chain = self.chain
         bands = chain.bands(self.height)
-        count = len(bands)
-        places = sorted({0, 1, count // 2, count - 2, count - 1} & set(range(count)))
         return [
             (
-                chain.rows(bands[at], self.height if at else 0, self.near),
-                count - len(places) + 1 if at == count // 2 else 1,
+                chain.rows(
+                    bands[at], self.height if at else 0, self.near, rolls=at % self.group > 0
+                ),
+                count,
             )
-            for at in places
+            for at, count in self._places(len(bands))
         ]
+
+    def _places(self, count: int) -> list[tuple[int, int]]:
+        """Return some of ``count`` bands, and how many each stands for."""
+        if self.group == 1:
+            places = sorted({0, 1, count // 2, count - 2, count - 1} & set(range(count)))
+            return [(at, count - len(places) + 1 if at == count // 2 else 1) for at in places]
+        between = range(1, count - 1)
+        kinds = [
+            [at for at in between if (at % self.group > 0) == rolls] for rolls in (True, False)
+        ]
+        middle = [(some[len(some) // 2], len(some)) for some in kinds if some]
+        return [(0, 1), *middle, (count - 1, 1)]
 
     def parts(self, name: str) -> tuple[int, bool]:
         """Return the most rows of a map in a band, and whether bands have others of it."""
@@ -356,26 +411,47 @@ class Cut:
     turns
         With 2, what the next band takes is loaded while one is at work; with 3, runs behind one
         of the depthwise unit are a band behind it.
+    group
+        Bands of which rows that roll go behind each other; with 1 none do.
     """
 
     chain: Fusion
     height: int
     near: frozenset[str]
     turns: int
+    group: int = 1
 
     @cached_property
     def bands(self) -> list[Rows]:
         """What is made in each band."""
         before, made = 0, []
-        for band in self.chain.bands(self.height):
-            made.append(self.chain.rows(band, before, self.near))
+        for number, band in enumerate(self.chain.bands(self.height)):
+            rolls = number % self.group > 0
+            made.append(self.chain.rows(band, before, self.near, rolls=rolls))
             before = len(band)
         return made
 
     @cached_property
+    def ring(self) -> dict[str, int]:
+        """Rows that there is room for of each map whose rows roll."""
+        if self.group == 1:
+            return {}
+        return {
+            name: max(
+                rows.there[name].stop - self.first(number).there[name].start
+                for number, rows in enumerate(self.bands)
+            )
+            for name in self.chain.rolling
+        }
+
+    def first(self, number: int) -> Rows:
+        """Return what the first band of a band's group has."""
+        return self.bands[number - number % self.group]
+
+    @cached_property
     def sampled(self) -> Sampled:
         """What bands take, with any number of turns."""
-        return self.chain.sampled(self.height, self.near)
+        return self.chain.sampled(self.height, self.near, self.group)
 
     @cached_property
     def inner(self) -> dict[str, Slots]:
@@ -406,12 +482,14 @@ class Cut:
         size = rows * data.width
         ahead = self.ahead
         moved = name in chain.leaves or name in chain.sources
+        n_tiles = tiles(data.channels, chain.works[0].sizes.tile)
+        if name in self.ring:
+            return Slots(1, self.ring[name] * data.width * n_tiles, False)
         if chain.tiled(name):
             # One is loaded or stored meanwhile; what is stored waits for the next to be made.
             more = chain.span(name) + moved + (name in chain.leaves) + chain.waited(name)
             return Slots(1 + ahead * more, size, True)
         several = moved and others
-        n_tiles = tiles(data.channels, chain.works[0].sizes.tile)
         behind = chain.reach(name) if self.turns > _PAIRED else 0
         return Slots(1 + ahead * several + behind, size * n_tiles, False)
 

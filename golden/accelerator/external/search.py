@@ -20,6 +20,8 @@ _LONGEST = 12
 """Operators of a chain."""
 _HEIGHTS = 4
 """Heights of bands that are compared."""
+SHARES = (0, 2, 4)
+"""Of the buffer, that rows may roll in: none, a half, a quarter."""
 _BEAT = 1.5
 """Cycles that a beat is worth: a memory gives some 70 % of the bus's."""
 
@@ -138,7 +140,8 @@ class Search:
             found = [
                 done
                 for turns in ((3, 2, 1) if max(chain.lags) else (2, 1))
-                for done in self._heights(homes, chain, near, turns, others[:count])
+                for share in (SHARES if chain.rolling else (0,))
+                for done in self._heights(homes, chain, near, (turns, share), others[:count])
             ]
             if found:
                 yield min(found, key=lambda done: self._cost(homes, done))
@@ -152,15 +155,23 @@ class Search:
         return others + [name for name in names if name in chain.sources]
 
     def _heights(
-        self, homes: Homes, chain: Fusion, near: frozenset[str], turns: int, spills: Sequence[str]
+        self,
+        homes: Homes,
+        chain: Fusion,
+        near: frozenset[str],
+        how: tuple[int, int],
+        spills: Sequence[str],
     ) -> Iterator[Placement]:
         """Yield placements with the highest bands that fit, and with which maps lie apart."""
         heights = self._candidates(chain)
+        turns, share = how
+        words = self._capacity.map_words
 
         def placed(height: int) -> Placement | None:
-            return homes.place(
-                self._cut(chain, height, near, turns), spills, self._capacity.map_words
-            )
+            group = chain.group(height, words // share) if share else 1
+            if share and group == 1:
+                return None
+            return homes.place(self._cut(chain, height, near, turns, group), spills, words)
 
         low, high = 0, len(heights)
         while low < high:

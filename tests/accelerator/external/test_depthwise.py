@@ -8,6 +8,7 @@ import pytest
 
 from golden.accelerator.abilities import ALL
 from golden.accelerator.descriptor import ANY, Kind, Space, Turning, Windows
+from golden.accelerator.external import search
 from golden.accelerator.external.capacity import KERNEL_SIDE, KERNEL_WORDS, Capacity
 from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.depthwise import BIASED_BITS, Record
@@ -32,6 +33,7 @@ from tests.accelerator.external.corrupt import (
 )
 from tests.accelerator.networks import Builder, grouped, metaformer, wide
 
+BUILT = replace(CAPACITY, map_bytes=1 << 15, abilities=ALL, depthwise=3)
 TAPS = (3, 4, 5, 7)
 CAPACITIES = [
     *(replace(CAPACITY, depthwise=taps) for taps in TAPS),
@@ -68,7 +70,23 @@ def lines() -> tuple[Builder, Network]:
     return b, b.network(b.circular(x, 1, embedding=(1, 18)))
 
 
+def bottlenecks() -> tuple[Builder, Network]:
+    """Return kernels behind more channels than the buffer holds, with every stride."""
+    b = Builder((8, 43, 25), seed=10)
+    x = "image"
+    for kernel, stride, padding in (
+        (3, 1, (1, 1, 1, 1)),
+        (5, 2, (2, 1, 2, 2)),
+        (2, 1, (0, 1, 1, 0)),
+    ):
+        wide = b.pointwise(b.convolution(x, 64))
+        wide = b.convolution(wide, 64, kernel, groups=64, stride=stride, padding=padding)
+        x = b.convolution(wide, 8)
+    return b, b.network(x)
+
+
 NETWORKS = {
+    "bottlenecks": bottlenecks,
     "windows": windows,
     "many": many,
     "metaformer": metaformer,
@@ -107,6 +125,28 @@ def test_program_does_what_the_network_does(name: str, capacity: Capacity) -> No
     program = compile_external(network, capacity)
     assert any(one.kind == Kind.DEPTHWISE for one in program.descriptors)
     assert_right(builder, network, program)
+
+
+@pytest.mark.parametrize("map_bytes", [1 << bits for bits in (14, 15, 16)])
+def test_rows_roll(map_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer rows are made twice, in every size of buffer, than where none are kept."""
+    builder, network = bottlenecks()
+    capacity = replace(BUILT, map_bytes=map_bytes)
+    program = compile_external(network, capacity)
+    assert_right(builder, network, program)
+    own = [one for one in program.descriptors if one.kind == Kind.DEPTHWISE]
+    assert any(one.source.plane is not None for one in own)
+    monkeypatch.setattr(search, "SHARES", (0,))
+    again = compile_external(network, capacity)
+    own = [one for one in again.descriptors if one.kind == Kind.DEPTHWISE]
+    assert all(one.source.plane is None for one in own)
+    assert _made(program) < _made(again)
+
+
+def _made(program: ExternalProgram) -> int:
+    """Return how many words are computed by the array."""
+    finished = (one for one in program.descriptors if one.kind == Kind.COMPUTE and one.final)
+    return sum(one.windows.positions for one in finished)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +194,6 @@ def test_record_is_what_was_packed(taps: int, rows: int, columns: int) -> None:
         np.testing.assert_array_equal(getattr(again, part), getattr(record, part))
 
 
-BUILT = replace(CAPACITY, map_bytes=1 << 15, abilities=ALL, depthwise=3)
 FUZZED = 40
 """Programs of this test; `scripts/soak_external.py` has 2,000."""
 
