@@ -33,12 +33,12 @@ LATENCY = 40
 """Of memory, in cycles."""
 NAME = "published"
 CAPACITY = Capacity(
-    sizes=Sizes(tile=16, scalers=8, positions=256, target="ecp5"),
+    sizes=Sizes(tile=16, scalers=8, logic_scalers=8, positions=256, target="ecp5"),
     data_bits=128,
     depthwise=3,
     abilities=replace(LEAST, norm=768),
 )
-"""Of the accelerator: all multipliers of an LFE5U-85F."""
+"""Of the accelerator: it scales without multipliers, which leaves all but 4 to the array."""
 CLOCK = 150e6
 """In Hz: given, not placed."""
 
@@ -87,8 +87,8 @@ _HEAD = """\
 
 <!-- Written by scripts/published.py. -->
 
-One Verilog, of a tile of 16 with a depthwise unit, takes {multipliers} multipliers, all of an
-LFE5U-85F's:
+One Verilog, of a tile of 16 with a depthwise unit and scaling in look-up tables, takes {multipliers}
+multipliers of an LFE5U-85F's 156:
 
     python -m hw.build network {options} \\
         --config a/network.toml --config b/network.toml
@@ -102,11 +102,8 @@ cycle depends on. Every word that was written to the buffer of maps was compared
 model, and what comes out with the network's: *differ* counts samples. *Predicted* are the cycles
 that `hw.build` says, all that there is where a frame was not simulated; *waiting* is what the
 accelerator itself counts as waiting for memory. ParC is the share of cycles of layers in which ParC
-is done, where it was counted. Frames a second are at 150 MHz, which is given: the accelerator was
-not placed at it. All of these are of the Verilog before: `--scalers 4 --logic-scalers 4`, as many
-multipliers, ParC's lines not turned. What eight scalers and turned lines are predicted to bring:
-docs/accelerator.md, "Multipliers, on paper". The script does ten networks at three sizes each; here
-is what was done so far.
+is done. Frames a second are at 150 MHz, which is given: no accelerator of this size was placed at
+it (benchmarks.md, at the end).
 
 ## Frames
 """
@@ -159,7 +156,7 @@ def options() -> list[str]:
     """Return what `hw.build network` is given to make the accelerator."""
     sizes = CAPACITY.sizes
     given: dict[str, int | str] = {
-        **{name: getattr(sizes, name) for name in ("tile", "scalers")},
+        **{name: getattr(sizes, name) for name in ("tile", "scalers", "logic_scalers")},
         **{name: getattr(sizes, name) for name in ("positions", "target")},
         **{name: getattr(CAPACITY, name) for name in ("data_bits", "depthwise")},
         "norm": CAPACITY.abilities.norm,
