@@ -87,8 +87,8 @@ _HEAD = """\
 
 <!-- Written by scripts/published.py. -->
 
-One Verilog, of a tile of 16 with a depthwise unit and scaling in look-up tables, takes {multipliers}
-multipliers of an LFE5U-85F's 156:
+One Verilog, of a tile of 16 with a depthwise unit and scaling in look-up tables, takes
+{multipliers} multipliers of an LFE5U-85F's 156:
 
     python -m hw.build network {options} \\
         --config a/network.toml --config b/network.toml
