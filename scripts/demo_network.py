@@ -1,9 +1,11 @@
 """Whole trained networks, pixels to classes, in generated hardware: ``make demo-network``."""
 
+import multiprocessing
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -101,8 +103,12 @@ def clock_of(name: str) -> float | None:
     return float(placed[0]) if placed else None
 
 
-def run_network(name: str, task: Task, folder: Path) -> Outcome:
-    """Convert a trained network, build it, and send all test images through its Verilog."""
+def run_network(name: str, task: Task, folder: Path, line: int) -> Outcome:
+    """Convert a trained network, build it, and send all test images through its Verilog.
+
+    Progress is shown in a line of its own.
+    """
+    torch.set_num_threads(1)
     begun = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     network = load_trained(name)
@@ -120,7 +126,7 @@ def run_network(name: str, task: Task, folder: Path) -> Outcome:
     real = x.astype(np.float64)
     ready = accelerated(manifest, cache, RunOptions(layers=True))
     ran: list[Ran] = []
-    with tqdm(total=len(x), unit="image", desc=f"{name}: in Verilog") as bar:
+    with tqdm(total=len(x), unit="image", desc=f"{name}: in Verilog", position=line) as bar:
         for one in ready.run(real):
             # Only the first one's maps are shown.
             ran.append(replace(one, maps={}) if ran else one)
@@ -188,9 +194,13 @@ def _mosaic(data: Integers) -> Integers:
 @click.option("--picture", type=Path, default=ROOT / "build" / "demo_network" / "demo.png")
 def main(picture: Path) -> None:
     """Convert both digits' networks, build them, and compare every map of every test image."""
-    torch.set_num_threads(1)
     folder = ROOT / "build" / "demo_network"
-    outcomes = [run_network(name, task, folder / name) for name, task in TASKS.items()]
+    # Processes of their own: torch's threads do not outlive a fork.
+    apart = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(len(TASKS), mp_context=apart) as pool:
+        given = ((name, task, folder / name) for name, task in TASKS.items())
+        runs = [pool.submit(run_network, *one, line) for line, one in enumerate(given)]
+        outcomes = [run.result() for run in runs]
     draw(picture, outcomes)
     heads = ["network", "right: float", "int8", "Verilog", "images", "samples", "mismatches"]
     heads += ["cycles/frame", "MHz placed", "frames/s", "seconds"]
