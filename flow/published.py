@@ -33,12 +33,12 @@ LATENCY = 40
 """Of memory, in cycles."""
 NAME = "published"
 CAPACITY = Capacity(
-    sizes=Sizes(tile=16, scalers=8, logic_scalers=8, positions=256, target="ecp5"),
+    sizes=Sizes(tile=16, scalers=8, positions=256, target="ecp5"),
     data_bits=128,
     depthwise=3,
     abilities=replace(LEAST, norm=768),
 )
-"""Of the accelerator: it scales without multipliers, which leaves all but 4 to the array."""
+"""Of the accelerator: all multipliers of an LFE5U-85F."""
 CLOCK = 150e6
 """In Hz: given, not placed."""
 
@@ -87,8 +87,8 @@ _HEAD = """\
 
 <!-- Written by scripts/published.py. -->
 
-One Verilog, of a tile of 16 with a depthwise unit and scaling in look-up tables, takes
-{multipliers} multipliers of an LFE5U-85F's 156:
+One Verilog, of a tile of 16 with a depthwise unit, takes {multipliers} multipliers, all of an
+LFE5U-85F's:
 
     python -m hw.build network {options} \\
         --config a/network.toml --config b/network.toml
@@ -156,7 +156,7 @@ def options() -> list[str]:
     """Return what `hw.build network` is given to make the accelerator."""
     sizes = CAPACITY.sizes
     given: dict[str, int | str] = {
-        **{name: getattr(sizes, name) for name in ("tile", "scalers", "logic_scalers")},
+        **{name: getattr(sizes, name) for name in ("tile", "scalers")},
         **{name: getattr(sizes, name) for name in ("positions", "target")},
         **{name: getattr(CAPACITY, name) for name in ("data_bits", "depthwise")},
         "norm": CAPACITY.abilities.norm,
