@@ -36,6 +36,7 @@ from flow.published import (
     spent,
 )
 from golden.accelerator.external.compile import compile_external
+from golden.inputs.errors import ParameterError
 from golden.network.files import CONFIG
 from golden.network.network import Network
 from hw import build
@@ -202,17 +203,24 @@ def kept(name: str, place: str, memory: str, *, simulate: bool) -> dict[str, Any
     size = NETWORKS[name].sizes()[place]
     product = accelerator()
     digest = hashlib.sha256(product.sources[f"{NAME}.v"]).hexdigest()[:16]
-    path = FOLDER / "frames" / f"{name}_{_told(size)}_{memory}.json"
+    path = _path(name, place, memory)
     if path.exists():
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if found["verilog"] == digest and ("cycles" in found or not simulate):
+        if found["verilog"] == digest and (found.keys() & {"cycles", "refused"} or not simulate):
             return found
     click.echo(f"{name}, {_told(size)}, {memory}")
     network, image = integers(name, size)
     found = {"network": name, "size": _told(size), "place": place, "verilog": digest}
-    found |= frame(product, network, image, memory, simulate=simulate)
+    try:
+        found |= frame(product, network, image, memory, simulate=simulate)
+    except ParameterError as reason:
+        found["refused"] = str(reason)
     write_files({path.name: json.dumps(found, indent=1).encode()}, path.parent)
     return found
+
+
+def _path(name: str, place: str, memory: str) -> Path:
+    return FOLDER / "frames" / f"{name}_{_told(NETWORKS[name].sizes()[place])}_{memory}.json"
 
 
 def pages(one: Frame) -> list[Page]:
@@ -244,14 +252,25 @@ def rows(frames: Sequence[Frame]) -> Iterator[list[str]]:
 @click.option("--at", multiple=True, type=click.Choice(PLACES), help="Which sizes.  [all]")
 @click.option("--memory", default="40,9.1", show_default=True, help="As hw.run has it.")
 @click.option("--foresee", is_flag=True, help="Only predict.")
+@click.option("--known", is_flag=True, help="Only what was done before.")
 @click.option("--figures", is_flag=True, help=f"Write {FIGURES.name} in docs.")
 def main(
-    names: Sequence[str], at: Sequence[str], memory: str, foresee: bool, figures: bool
+    names: Sequence[str],
+    at: Sequence[str],
+    memory: str,
+    foresee: bool,
+    known: bool,
+    figures: bool,
 ) -> None:
     """Simulate a frame of each network at each size; exit where a sample differs."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     one_frame = partial(kept, memory=memory, simulate=not foresee)
-    frames = [one_frame(name, place) for place in at or PLACES for name in names or NETWORKS]
+    frames = [
+        one_frame(name, place)
+        for place in at or PLACES
+        for name in names or NETWORKS
+        if not known or _path(name, place, memory).exists()
+    ]
     click.echo(table(list(rows(frames))))
     if figures:
         told = [{key: one[key] for key in one if key != "layers"} for one in frames]

@@ -29,7 +29,7 @@ def test_the_document_is_what_was_simulated():
 def test_the_accelerator_fits_the_device():
     usable = device_named("lfe5u-85f-6").usable.multipliers
     assert predict_external(CAPACITY).multipliers <= usable
-    assert all(one["multipliers"] <= usable for one in read_frames())
+    assert all(one["multipliers"] <= usable for one in read_frames() if "refused" not in one)
 
 
 def test_peers_figures_come_to_clocks():
