@@ -117,7 +117,7 @@ _ROOFLINES = """
 ## Rooflines
 
 A dot a layer, a star for all of a frame; what a layer could do at most is the line. Larger dots
-have more of the cycles.
+have more of the cycles; what lies above the line was done beside others, whose cycles these are.
 
 ![Products a cycle against products a byte, a panel a network and memory](rooflines.svg)
 """
@@ -244,6 +244,7 @@ def rooflines(frames: Sequence[Frame], pages: Mapping[str, Sequence[Page]]) -> b
             panel = panels[number // _PAIRS, number % _PAIRS * _WIDEST + place]
             panel.set_visible(True)
             draw_roofline(panel, plan, page, colours)
+            panel.minorticks_off()
             panel.set_title(
                 f"{one['network']}, {page['memory']['bytes_per_cycle']:g} bytes a cycle"
             )
