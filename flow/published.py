@@ -31,6 +31,8 @@ RATES = (9.1, 3.4, 1.5)
 """Bytes a cycle, at 150 MHz: DDR3 of 16 bits, what open controllers make of it, and SDRAM."""
 LATENCY = 40
 """Of memory, in cycles."""
+MEMORY = f"{LATENCY},{RATES[0]}"
+"""That frames are simulated with, as `hw.run` has it."""
 NAME = "published"
 CAPACITY = Capacity(
     sizes=Sizes(tile=16, scalers=8, positions=256, target="ecp5"),
@@ -274,9 +276,9 @@ def cycles_of(one: Frame) -> int:
     return cycles
 
 
-def _use(one: Frame) -> float:
+def _use(one: Frame, cycles: int) -> float:
     """Return products a multiplier and cycle."""
-    use: float = one["products"] / (cycles_of(one) * one["multipliers"])
+    use: float = one["products"] / (cycles * one["multipliers"])
     return use
 
 
@@ -294,7 +296,7 @@ def _frame_row(one: Frame) -> Sequence[str]:
         *(f"{one[key]:,}" for key in ("products", "predicted")),
         *simulated,
         *(f"{one[key] / 1e6:.2f}" for key in ("read_bytes", "written_bytes")),
-        f"{_use(one):.2f}",
+        f"{_use(one, cycles):.2f}",
         f"{CLOCK / cycles:,.1f}",
         f"{circular / cycles:.1%}" if circular else "-",
         ", ".join(limits[:2]),
@@ -312,8 +314,11 @@ def _page_rows(
         row = [one["network"], f"{moved / 1e6:.2f}"]
         for page in pages[one["network"]]:
             cycles, rate = page["cycles"], page["memory"]["bytes_per_cycle"]
-            row.append(f"{one['products'] / (cycles * one['multipliers']):.2f}")
-            row += [f"{CLOCK / cycles:,.1f}", f"{moved / (cycles * rate):.0%}"]
+            row += [
+                f"{_use(one, cycles):.2f}",
+                f"{CLOCK / cycles:,.1f}",
+                f"{moved / (cycles * rate):.0%}",
+            ]
         yield row
 
 
@@ -322,7 +327,7 @@ def _beside(frames: Sequence[Frame]) -> Iterator[Sequence[str]]:
         if one["network"] == "mobilenetv2" and one["size"] == "224x224":
             fps = CLOCK / cycles_of(one) / one["multipliers"]
             how = "simulated" if "cycles" in one else "predicted"
-            yield f"this, {how}", *_rates(fps, _use(one), CLOCK)
+            yield f"this, {how}", *_rates(fps, _use(one, cycles_of(one)), CLOCK)
     for peer in PEERS:
         yield peer.name, *_rates(peer.fps, peer.products, peer.clock)
 

@@ -16,7 +16,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from flow.converted import ROOT, converted
-from flow.published import CLOCK, NAME, options
+from flow.published import CLOCK, MEMORY, NAME, options
 from golden.network.files import CONFIG
 from golden.operator.parc import Floats
 from hw import build
@@ -43,7 +43,7 @@ def told(classes: list[int]) -> str:
 
 @click.command()
 @click.option("--photograph", "names", multiple=True, help="Of them.  [all]")
-@click.option("--memory", default="40,9.1", show_default=True, help="As hw.run has it.")
+@click.option("--memory", default=MEMORY, show_default=True, help="As hw.run has it.")
 def main(names: tuple[str, ...], memory: str) -> None:
     """Show the likeliest classes; exit where Verilog's are not those of onnxruntime."""
     shown = {name: centre(pixels) for name, pixels in photographs().items()}

@@ -26,6 +26,7 @@ from flow.converted import Images, converted
 from flow.published import (
     CAPACITY,
     FIGURES,
+    MEMORY,
     NAME,
     PAGES,
     Frame,
@@ -250,7 +251,7 @@ def rows(frames: Sequence[Frame]) -> Iterator[list[str]]:
 @click.command()
 @click.option("--network", "names", multiple=True, type=click.Choice(list(NETWORKS)))
 @click.option("--at", multiple=True, type=click.Choice(PLACES), help="Which sizes.  [all]")
-@click.option("--memory", default="40,9.1", show_default=True, help="As hw.run has it.")
+@click.option("--memory", default=MEMORY, show_default=True, help="As hw.run has it.")
 @click.option("--foresee", is_flag=True, help="Only predict.")
 @click.option("--known", is_flag=True, help="Only what was done before.")
 @click.option("--figures", is_flag=True, help=f"Write {FIGURES.name} in docs.")

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import cocotb
 from cocotb.triggers import RisingEdge
 
 from sim.bench_line import line_test
@@ -22,7 +23,7 @@ async def speed(bench: LineBench) -> None:
     bare, driven = (max(pace[which] for pace in paces) for which in (0, 1))
     measured: dict[str, Any] = {"cycles a second": round(driven), "without driver": round(bare)}
     assert driven >= SHARE * bare, measured
-    print(measured)
+    cocotb.log.info("%s", measured)
 
 
 async def _paces(bench: LineBench) -> tuple[float, float]:

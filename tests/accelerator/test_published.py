@@ -4,20 +4,16 @@ from pathlib import Path
 
 import numpy as np
 
+from flow.converted import converted
 from golden.accelerator.descriptor import Kind
 from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.registers import Stop
-from golden.accelerator.words import maps_of
-from golden.network.files import CONFIG, read_network
-from golden.numbers.interval import wrap
 from hw.accelerator.external.timing import ExternalTimeline
-from hw.command import run_command
-from hw.convert import load_command
 from hw.simulate.external import ExternalBench
 from nets.settle import images
 from nets.zoo import FACTORIES
 from tests.accelerator.external.bench import MEMORY, Session, built, frames_as_bytes
-from tests.accelerator.external.test_depthwise import BUILT
+from tests.accelerator.external.test_depthwise import BUILT, outputs_of
 
 SIDE = 64
 NAME = "mobilenetv2-parc"
@@ -26,11 +22,7 @@ NAME = "mobilenetv2-parc"
 def test_a_published_network_through_the_verilog(tmp_path: Path) -> None:
     """Its logits are the network's; `scripts/soak_published.py` has all, at their own sizes."""
     shown = images((SIDE, SIDE), 2, seed=7).numpy()
-    np.savez(tmp_path / "images.npz", x=shown)
-    model = f"nets.zoo:{FACTORIES[NAME].__name__}"
-    given = ["--whole", f"--input-size={SIDE}x{SIDE}", f"--calibration={tmp_path / 'images.npz'}"]
-    assert run_command(load_command(), "hw.convert", [model, *given, "-o", str(tmp_path)]) == 0
-    network = read_network(tmp_path / CONFIG)
+    network = converted(tmp_path, f"nets.zoo:{FACTORIES[NAME].__name__}", shown)
     program = compile_external(network, BUILT)
     own = [one for one in program.descriptors if one.kind == Kind.DEPTHWISE]
     assert any(one.source.plane is not None for one in own), "no rows roll"
@@ -42,9 +34,6 @@ def test_a_published_network_through_the_verilog(tmp_path: Path) -> None:
         assert outcome.code == Stop.NONE
         assert session.right
     (output,) = network.outputs
-    given_words = wrap(np.frombuffer(session.expected, np.uint8).astype(np.int64), 8)
-    logits = maps_of(
-        given_words.reshape(1, -1, BUILT.sizes.tile), network.maps[output], BUILT.sizes
-    )
+    (logits,) = outputs_of(network, program, session.expected)
     np.testing.assert_array_equal(logits, network.run({network.input: taken})[output])
     assert abs(outcome.cycles / ExternalTimeline(program).cycles - 1) < 0.03

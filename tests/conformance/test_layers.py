@@ -8,6 +8,7 @@ import pytest
 
 from hw.build import run
 from tests.conformance.check import PromiseError, check
+from tests.later import cases
 
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus")
 
@@ -78,10 +79,7 @@ LATER = (5, 17, 21)
 
 
 @needs_icarus
-@pytest.mark.parametrize(
-    "number",
-    [pytest.param(n, marks=[pytest.mark.bench] * (n in LATER)) for n in range(len(GRID))],
-)
+@pytest.mark.parametrize("number", cases(range(len(GRID)), LATER))
 def test_layer_keeps_its_promises(number, tmp_path, capsys):
     manifest, weights = built(GRID[number], tmp_path, capsys)
     check(manifest, weights, tmp_path / "free")

@@ -13,6 +13,7 @@ from flow.synthesis import synthesise
 from flow.tools import Yosys
 from hw.emit.manifest import design_of
 from hw.engines import ENGINES
+from tests.later import cases
 
 DEVICE = part_named("lfe5u-85f-6")
 LUT4_EQUIVALENTS = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 4}
@@ -151,16 +152,12 @@ LATER = (
 """Those that Yosys takes longest for wait for `make bench`."""
 
 
-def cases(names):
-    return [pytest.param(name, marks=[pytest.mark.bench] * (name in LATER)) for name in names]
-
-
-@pytest.mark.parametrize("options", cases(BUILDS))
+@pytest.mark.parametrize("options", cases(BUILDS, LATER))
 def test_prediction_is_what_synthesis_gives(options, tmp_path):
     check_prediction(build("e", [*options.split(), "--target", "ecp5"], tmp_path))
 
 
-@pytest.mark.parametrize("layer", cases(LAYERS))
+@pytest.mark.parametrize("layer", cases(LAYERS, LATER))
 def test_prediction_of_a_layer_is_what_synthesis_gives(layer, tmp_path):
     path = tmp_path / "layer.toml"
     path.write_text(f'target = "ecp5"\n{LAYERS[layer]}')

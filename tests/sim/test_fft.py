@@ -20,6 +20,7 @@ from hw.parts.streams import OutputBuffer
 from hw.simulate.verilator import SimulationError
 from sim.engine import simulate
 from sim.runner import simulators
+from tests.later import cases
 from tests.sim.under import runs
 
 CYCLES = {"verilator": 600, "icarus": 200}
@@ -110,9 +111,7 @@ def test_engine_equals_model(name: str, simulator: str, tmp_path: Path) -> None:
         assert len(passed) == n_tests
 
 
-@pytest.mark.parametrize(
-    "length", [512, *(pytest.param(length, marks=pytest.mark.bench) for length in (1024, 2048))]
-)
+@pytest.mark.parametrize("length", cases((512, 1024, 2048), (1024, 2048)))
 def test_engines_with_fewer_registers_equal_the_model(length: int, tmp_path: Path) -> None:
     tests = ["latency_and_rate"]
     simulator = simulators()[0]

@@ -35,9 +35,12 @@ _MODELS_OF = {"xcup": model_texts("DSP48E2").values()}
 """Of cells that synthesis infers."""
 LENGTHS = {"direct": 8, "fft": 8, "fermat": 7}
 EVERY: list[Case] = [
-    (engine, family, family, {"length": length, "channels": 2})
-    for engine, length in LENGTHS.items()
-    for family in ("ecp5", "ice40", "xc7")
+    ("direct", "ice40", "ice40", {"length": 3, "channels": 2}),
+    *(
+        (engine, family, family, {"length": length, "channels": 2})
+        for engine, length in LENGTHS.items()
+        for family in ("ecp5", "ice40", "xc7")
+    ),
 ]
 
 

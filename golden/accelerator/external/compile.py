@@ -77,8 +77,7 @@ class _Band:
         """Return how many rows lie before those of a map, where they roll."""
         if name not in self.plan.cut.ring:
             return 0
-        begin: int = rows.start - self.plan.cut.first(self.index).there[name].start
-        return begin
+        return rows.start - self.plan.cut.first(self.index).there[name].start
 
     def slot(self, name: str, tile: int, n_tiles: int) -> int:
         """Return where a part of a map is, of those that are there in turn."""

@@ -51,14 +51,11 @@ class Rows:
     ----------
     made
         Of each operator's map.
-    taken
-        Of each source from outside.
     there
-        Of each operator's map, made now or before.
+        Of each map, from outside too: made or loaded, now or before.
     """
 
     made: Mapping[str, range]
-    taken: Mapping[str, range]
     there: Mapping[str, range]
 
 
@@ -221,8 +218,7 @@ class Fusion:
                 for name in self.made
                 if name in kept
             }
-        taken = {name: needed[name] for name in self.sources}
-        return Rows(made, taken, needed)
+        return Rows(made, needed)
 
     def _needed(self, band: range) -> dict[str, range]:
         """Return which rows of each map must be there for a band."""
@@ -353,7 +349,7 @@ class Sampled:
         known = self._parts.get(name)
         if known is None:
             of_name = [
-                (rows.made if name in rows.made else rows.taken)[name] for rows, _ in self.samples
+                (rows.made if name in rows.made else rows.there)[name] for rows, _ in self.samples
             ]
             most = max(len(rows) for rows in of_name)
             known = self._parts[name] = most, len(set(of_name)) > 1
@@ -388,7 +384,7 @@ class Sampled:
         moved = {}
         for name, data in self.chain.sources.items():
             n_tiles = tiles(data.channels, self.chain.works[0].sizes.tile)
-            parts = [(rows.taken[name], count) for rows, count in self.samples]
+            parts = [(rows.there[name], count) for rows, count in self.samples]
             whole = len({rows for rows, _ in parts}) == 1
             if whole and not self.chain.tiled(name):
                 parts = [(parts[0][0], 1)]
