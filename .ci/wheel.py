@@ -57,7 +57,7 @@ numpy.savez(sys.argv[1] + "/images.npz", x=x[:40], y=y[:40])
 NETWORK = """
 import sys, numpy
 from pathlib import Path
-from tests.accelerator.networks import folder_of
+from sim.networks import folder_of
 from tests.families import small_network
 network = small_network()
 folder_of(network, Path(sys.argv[1]))

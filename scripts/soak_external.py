@@ -27,7 +27,8 @@ from golden.network.files import read_network
 from golden.network.network import Network
 from hw.simulate.external import ExternalBench
 from sim.accelerator import KINDS
-from tests.accelerator.external.bench import (
+from sim.corrupt import ends, recovers, scrambled, small, tiny
+from sim.external import (
     CAPACITY,
     MEMORY,
     Session,
@@ -35,8 +36,7 @@ from tests.accelerator.external.bench import (
     frames_as_bytes,
     run_case,
 )
-from tests.accelerator.external.corrupt import ends, recovers, scrambled, small, tiny
-from tests.accelerator.networks import Builder
+from sim.networks import Builder
 
 WIDEST = replace(
     CAPACITY,

@@ -1,18 +1,21 @@
-"""cocotb bench of a unit: the same beats at many paces."""
+"""cocotb bench of a unit: the same beats at many paces, and behind resets of what was unknown."""
 
 import os
 import pickle
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge
 
 from sim.bench import check_beats
 from sim.stream import (
     Gaps,
     Hush,
+    Known,
     Readiness,
     Sink,
     Source,
@@ -29,23 +32,105 @@ from sim.unit import CYCLES, UnitJob
 
 _SETTLE = 100
 """Cycles after the last beat in which no other may come."""
+_BEFORE = 7
+"""Cycles of X on every input, ahead of the first reset."""
+
+
+class UnitBench:
+    """A unit between sources of its streams and a sink.
+
+    Attributes
+    ----------
+    job
+        What the run is about.
+    sources
+        By the names of their streams.
+    sink
+        Of what comes out.
+    known
+        An eye on handshakes, which no X may reach; it looks where it is told to.
+    """
+
+    def __init__(self, dut: Any) -> None:
+        job = pickle.loads((_folder() / "unit.pickle").read_bytes())
+        assert isinstance(job, UnitJob)
+        self.job = job
+        self._clock, self._rst = dut.clk, dut.rst
+        unknown = "icarus" in cocotb.SIM_NAME.lower()
+        self.sources = {
+            name: Source(Wires.of(dut, name), seed=seed, unknown=unknown)
+            for seed, name in enumerate(job.given)
+        }
+        self.sink = Sink(Wires.of(dut, "m_axis"))
+        wires = [*(getattr(dut, f"{name}_tready") for name in self.sources), dut.m_axis_tvalid]
+        self._hush, self.known = Hush(wires), Known(wires)
+        agents: list[Any] = [*self.sources.values(), self.sink, self._hush, self.known]
+        self._stepper = Stepper(dut.clk, agents)
+
+    def start_clock(self) -> None:
+        """Let time begin."""
+        Clock(self._clock, 2, unit="step").start(start_high=False)
+
+    async def start_unknown(self, cycles: int) -> None:
+        """Let ``cycles`` pass with X on all inputs, reset for one, and have `known` look."""
+        self.start_clock()
+        self._rst.value = 0
+        self.sink.drive_unknown()
+        for source in self.sources.values():
+            source.drive_unknown()
+        for _ in range(cycles):
+            await RisingEdge(self._clock)
+        self._rst.value = 1
+        self._forget()
+        await RisingEdge(self._clock)
+        self._rst.value = 0
+        self.known.looks = True
+        await self.run(1)
+
+    async def reset(self, cycles: int) -> None:
+        """Reset it for some cycles, and forget all that went in and came out."""
+        self._rst.value, self._hush.resets = 1, True
+        self._forget()
+        await self.run(cycles)
+        self._rst.value, self._hush.resets = 0, False
+        await self.run(1)
+
+    def _forget(self) -> None:
+        for source in self.sources.values():
+            source.reset()
+        self.sink.reset()
+
+    async def run(self, cycles: int) -> None:
+        """Let time pass."""
+        await self._stepper.run(cycles)
+
+    def send(self, gaps: Callable[[int], Gaps]) -> None:
+        """Begin to send all beats, each stream with gaps of its own."""
+        for seed, (name, source) in enumerate(self.sources.items()):
+            source.send(self.job.given[name], gaps(seed))
+
+    async def exchange(self, gaps: Callable[[int], Gaps], ready: Readiness) -> None:
+        """Send all, and compare what comes."""
+        self.sink.set_pace(ready)
+        self.send(gaps)
+        expected = self.job.expected
+        await self._stepper.until(
+            lambda: len(self.sink.beats) >= len(expected), limit=self.job.cycles
+        )
+        await self.run(_SETTLE)
+        check_beats(self.sink.beats, expected)
+        assert all(source.idle for source in self.sources.values()), "All beats must be taken"
+
+
+def _folder() -> Path:
+    return Path(os.environ["UNIT_FOLDER"])
 
 
 @cocotb.test()
 async def exchange(dut: Any) -> None:
     """Send all, and compare what comes: at full pace, then with gaps and stalls of many kinds."""
-    folder = Path(os.environ["UNIT_FOLDER"])
-    job = pickle.loads((folder / "unit.pickle").read_bytes())
-    assert isinstance(job, UnitJob)
-    Clock(dut.clk, 2, unit="step").start(start_high=False)
-    unknown = "icarus" in cocotb.SIM_NAME.lower()
-    sources = {
-        name: Source(Wires.of(dut, name), seed=seed, unknown=unknown)
-        for seed, name in enumerate(job.given)
-    }
-    sink = Sink(Wires.of(dut, "m_axis"))
-    hush = Hush([*(getattr(dut, f"{name}_tready") for name in sources), dut.m_axis_tvalid])
-    stepper = Stepper(dut.clk, [*sources.values(), sink, hush])
+    bench = UnitBench(dut)
+    bench.start_clock()
     paces: list[tuple[Callable[[int], Gaps], Readiness]] = [
         (lambda _seed: evenly(0), always),
         (lambda seed: random_gaps(0.5, seed), always),
@@ -53,21 +138,35 @@ async def exchange(dut: Any) -> None:
         (lambda seed: random_gaps(0.3, seed), after_valid()),
         (lambda seed: random_gaps(0.8, seed), long_stalls(1, 60)),
     ]
-    for index, (gaps, ready) in enumerate(paces[: job.paces or None]):
-        dut.rst.value, hush.resets = 1, True
-        for source in sources.values():
-            source.reset()
-        sink.reset()
-        await stepper.run(3)
-        dut.rst.value, hush.resets = 0, False
-        await stepper.run(1)
-        sink.set_pace(ready)
-        for seed, (name, source) in enumerate(sources.items()):
-            source.send(job.given[name], gaps(seed))
-        await stepper.until(lambda: len(sink.beats) >= len(job.expected), limit=job.cycles)
-        await stepper.run(_SETTLE)
-        check_beats(sink.beats, job.expected)
-        assert all(source.idle for source in sources.values()), "All beats must be taken"
+    for index, (gaps, ready) in enumerate(paces[: bench.job.paces or None]):
+        await bench.reset(3)
+        await bench.exchange(gaps, ready)
         if index == 0:
-            cycles = {name: source.taken for name, source in sources.items()}
-            (folder / CYCLES).write_bytes(pickle.dumps(cycles | {"m_axis": sink.taken}))
+            cycles = {name: source.taken for name, source in bench.sources.items()}
+            (_folder() / CYCLES).write_bytes(pickle.dumps(cycles | {"m_axis": bench.sink.taken}))
+
+
+@cocotb.test()
+async def reset_once(dut: Any) -> None:
+    """Reset a unit that is unknown for one cycle: it is as any other."""
+    bench = UnitBench(dut)
+    await bench.start_unknown(_BEFORE)
+    await bench.exchange(lambda _seed: evenly(0), always)
+
+
+@cocotb.test()
+async def reset_at_every_cycle(dut: Any) -> None:
+    """Reset at cycles of a run whose data are X, all or every so many: nothing of it is left."""
+    bench = UnitBench(dut)
+    await bench.start_unknown(_BEFORE)
+    for cycle in range(0, bench.job.cycles // 2, bench.job.step):
+        for source in bench.sources.values():
+            source.hides = True
+        bench.sink.blind = True
+        # Full pace by turns, for which no handshake may wait for what is unknown.
+        paused = cycle % 3
+        bench.sink.set_pace(randomly(0.8, cycle) if paused else always)
+        bench.send(partial(random_gaps, 0.8) if paused else lambda _seed: evenly(0))
+        await bench.run(cycle)
+        await bench.reset(1)
+        await bench.exchange(lambda _seed: evenly(0), always)

@@ -2,7 +2,7 @@
 
 import itertools
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,15 @@ class UnitJob:
         In which all must have come.
     paces
         How many of the bench's paces, from the full one on; 0 is all.
+    step
+        Cycles between two in which it is reset, where it is.
     """
 
     given: Mapping[str, Sequence[Beat]]
     expected: Sequence[Beat]
     cycles: int
     paces: int = 0
+    step: int = 1
 
 
 def beats_of(layout: Any, values: Mapping[str, Any], last: Any) -> list[Beat]:
@@ -83,8 +86,13 @@ def run_unit(
     simulator: str = "verilator",
     cycles: int = 100_000,
     paces: int = 0,
+    step: int = 1,
+    test: str = "exchange",
+    edit: Callable[[str], str] = lambda verilog: verilog,
 ) -> dict[str, list[int]]:
     """Send beats through ``unit`` at many paces, and hold what comes out to ``expected``.
+
+    ``test`` names another test of `sim.bench_unit`; ``edit`` changes the Verilog before that.
 
     Returns
     -------
@@ -96,7 +104,7 @@ def run_unit(
         Where a beat is wrong, missing or too many, or a stream breaks its rules.
     """
     wrapper = AxiWrapper(unit, PortNames())
-    verilog = to_verilog(wrapper, name, wrapper.ports)
+    verilog = edit(to_verilog(wrapper, name, wrapper.ports))
     folder.mkdir(parents=True, exist_ok=True)
     texts = {f"{name}.v": verilog} | models_for(verilog)
     for file, text in texts.items():
@@ -105,9 +113,11 @@ def run_unit(
     streams = {"s_axis", *(f"{port}_axis" for port in weight_ports(unit))}
     if streams != set(given):
         raise ValueError(f"Beats must be given for {sorted(streams)}, not {sorted(given)}")
-    (folder / "unit.pickle").write_bytes(pickle.dumps(UnitJob(given, expected, cycles, paces)))
-    simulation.run("sim.bench_unit", folder=folder, env={"UNIT_FOLDER": str(folder.resolve())})
-    return dict(pickle.loads((folder / CYCLES).read_bytes()))
+    job = UnitJob(given, expected, cycles, paces, step)
+    (folder / "unit.pickle").write_bytes(pickle.dumps(job))
+    env = {"UNIT_FOLDER": str(folder.resolve())}
+    simulation.run("sim.bench_unit", folder=folder, tests=(test,), env=env)
+    return dict(pickle.loads((folder / CYCLES).read_bytes())) if test == "exchange" else {}
 
 
 def rows_of(results: Sequence[Integers]) -> tuple[Integers, list[bool]]:

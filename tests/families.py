@@ -6,7 +6,7 @@ from typing import Any
 
 from hw.build import run
 from hw.emit.toml import to_toml
-from tests.accelerator.networks import Builder, folder_of
+from sim.networks import Builder, folder_of
 
 LINES: Mapping[str, str] = {
     "direct": "direct --length 6 --lanes 2 --channels 2",

@@ -25,3 +25,8 @@ def maps_of(words: Integers, data: Map, sizes: Sizes) -> Integers:
     maps = tiled.reshape(len(words), -1, data.height, data.width)[:, : data.channels]
     samples: Integers = maps if data.signed else maps & 255
     return samples
+
+
+def bytes_of(words: Integers) -> bytes:
+    """Return words of 8 bits, signed or not, as they lie in memory."""
+    return (words & 255).astype(np.uint8).tobytes()

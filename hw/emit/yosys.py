@@ -15,7 +15,17 @@ class YosysError(RuntimeError):
     """Yosys refused a command; the message ends with what it printed last."""
 
 
-def run_yosys(commands: list[str], folder: Path, *, program: Path | None = None) -> str:
+class YosysTimeoutError(YosysError):
+    """Yosys had not ended in time."""
+
+
+def run_yosys(
+    commands: list[str],
+    folder: Path,
+    *,
+    program: Path | None = None,
+    limit_s: float | None = None,
+) -> str:
     """Run ``commands`` with ``folder`` as the working directory, and return the log.
 
     In a process of its own, since Yosys prints its log to standard output and ends the process
@@ -24,15 +34,24 @@ def run_yosys(commands: list[str], folder: Path, *, program: Path | None = None)
     Raises
     ------
     YosysError
-        Where a command fails.
+        Where a command fails, or all have not ended after ``limit_s``.
     """
     script = folder / "commands.ys"
     script.write_text("\n".join(commands) + "\n", encoding="utf-8")
     command = [sys.executable, "-c", _MAIN] if program is None else [str(program), "-s"]
-    done = subprocess.run(
-        [*command, script.name], cwd=folder, capture_output=True, encoding="utf-8", errors="replace"
-    )
-    script.unlink()
+    try:
+        done = subprocess.run(
+            [*command, script.name],
+            cwd=folder,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=limit_s,
+        )
+    except subprocess.TimeoutExpired:
+        raise YosysTimeoutError(f"Yosys must end within {limit_s} s") from None
+    finally:
+        script.unlink()
     log = done.stdout + done.stderr
     if done.returncode:
         raise YosysError("Yosys failed:\n" + "\n".join(log.splitlines()[-10:]))

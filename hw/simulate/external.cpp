@@ -1,6 +1,8 @@
 // A verilated accelerator with its memory, driven by lines of text on standard input; each is
 // answered by a line on standard output, "error WHAT" where a rule of AXI is broken.
 //
+//   fresh                     the build, the memory and what may be written, as at the beginning
+//   fault NUMBER CYCLE        which of a faulty netlist's is there, in how many cycles; -1: always
 //   reset CYCLES              set NAME VALUE           (of AxiSettings)
 //   poke ADDRESS FILE         peek ADDRESS LENGTH FILE
 //   allow ADDRESS LENGTH      forbid                   what may be written; nothing
@@ -30,23 +32,22 @@ const Bench *watching = nullptr;
 std::size_t word_bytes = 0;
 
 struct Talk {
-    Bench bench;
-
-    explicit Talk(std::size_t size) : bench(size) {}
+    std::size_t size;
+    std::unique_ptr<Bench> bench = std::make_unique<Bench>(size);
 
     std::string poke(std::uint64_t at, const std::string &path) {
         std::ifstream file(path, std::ios::binary);
         const std::vector<char> content((std::istreambuf_iterator<char>(file)),
                                         std::istreambuf_iterator<char>());
-        if (!file || at + content.size() > bench.memory.bytes.size()) return "error File must be there and fit";
-        std::copy(content.begin(), content.end(), bench.memory.bytes.begin() + static_cast<std::ptrdiff_t>(at));
+        if (!file || at + content.size() > bench->memory.bytes.size()) return "error File must be there and fit";
+        std::copy(content.begin(), content.end(), bench->memory.bytes.begin() + static_cast<std::ptrdiff_t>(at));
         return "ok";
     }
 
     std::string peek(std::uint64_t at, std::uint64_t length, const std::string &path) {
-        if (at + length > bench.memory.bytes.size()) return "error Bytes must be there";
+        if (at + length > bench->memory.bytes.size()) return "error Bytes must be there";
         std::ofstream file(path, std::ios::binary);
-        file.write(reinterpret_cast<const char *>(bench.memory.bytes.data() + at), static_cast<std::streamsize>(length));
+        file.write(reinterpret_cast<const char *>(bench->memory.bytes.data() + at), static_cast<std::streamsize>(length));
         return file ? "ok" : "error File must be writable";
     }
 
@@ -59,7 +60,7 @@ struct Talk {
         if (command == "set" || command == "poke") {
             if (command == "set") {
                 words >> name >> a;
-                return bench.set(name, a) ? "ok" : "error Setting must be known";
+                return bench->set(name, a) ? "ok" : "error Setting must be known";
             }
             words >> a >> name;
             return poke(static_cast<std::uint64_t>(a), name);
@@ -71,33 +72,39 @@ struct Talk {
             watched.open(name, std::ios::binary);
             begins.close();
             begins.open(name + ".begins", std::ios::binary);
-            watching = &bench;
+            watching = bench.get();
             return watched && begins ? "ok" : "error File must be writable";
         }
         words >> a >> b >> name;
         const auto first = static_cast<std::uint64_t>(a), second = static_cast<std::uint64_t>(b);
         if (command == "peek") return peek(first, second, name);
-        if (command == "reset") bench.reset(static_cast<unsigned>(a));
-        else if (command == "allow") bench.memory.writable.emplace_back(first, second);
-        else if (command == "forbid") bench.memory.writable.clear();
+        if (command == "fresh") {
+            watched.close(), begins.close();
+            bench = std::make_unique<Bench>(size);
+        } else if (command == "fault") {
+            bench->fault = static_cast<unsigned>(a);
+            bench->strikes = b < 0 ? -1 : b + static_cast<std::int64_t>(bench->cycles);
+        } else if (command == "reset") bench->reset(static_cast<unsigned>(a));
+        else if (command == "allow") bench->memory.writable.emplace_back(first, second);
+        else if (command == "forbid") bench->memory.writable.clear();
         else if (command == "write") {
-            if (bench.write(static_cast<unsigned>(a), static_cast<std::uint32_t>(b))) return refused;
+            if (bench->write(static_cast<unsigned>(a), static_cast<std::uint32_t>(b))) return refused;
         } else if (command == "read") {
             std::uint32_t value = 0;
-            if (bench.read(static_cast<unsigned>(a), value)) return refused;
+            if (bench->read(static_cast<unsigned>(a), value)) return refused;
             return "ok " + std::to_string(value);
         } else if (command == "run") {
-            const std::uint64_t begin = bench.cycles;
-            while (!bench.top->irq && bench.cycles - begin < first) bench.clock();
+            const std::uint64_t begin = bench->cycles;
+            while (!bench->top->irq && bench->cycles - begin < first) bench->clock();
             watched.flush(), begins.flush();
-            out << "ok " << (bench.top->irq ? 1 : 0) << ' ' << bench.cycles - begin;
+            out << "ok " << (bench->top->irq ? 1 : 0) << ' ' << bench->cycles - begin;
             return out.str();
         } else if (command == "finish") {
-            bench.checker.finish();
-            if (!bench.memory.idle()) return "error Memory must be idle";
+            bench->checker.finish();
+            if (!bench->memory.idle()) return "error Memory must be idle";
         } else if (command == "traffic") {
-            out << "ok " << bench.memory.beats_read << ' ' << bench.memory.bursts_read << ' '
-                << bench.memory.beats_written << ' ' << bench.memory.bursts_written << ' ' << bench.memory.outside;
+            out << "ok " << bench->memory.beats_read << ' ' << bench->memory.bursts_read << ' '
+                << bench->memory.beats_written << ' ' << bench->memory.bursts_written << ' ' << bench->memory.outside;
             return out.str();
         } else return "error Command must be known";
         return "ok";
@@ -122,7 +129,7 @@ extern "C" void parc_began() {
 
 int main(int argc, char **argv) {
     if (argc != 2) return 2;
-    Talk talk(std::strtoull(argv[1], nullptr, 10));
+    Talk talk{std::strtoull(argv[1], nullptr, 10)};
     std::string line;
     while (std::getline(std::cin, line)) {
         try {

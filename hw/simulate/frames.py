@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from golden.accelerator.program import Program
+from golden.accelerator.words import bytes_of
 from golden.numbers.interval import Integers
 from hw.accelerator.timing import Timeline
 from hw.emit.product import Built
@@ -82,7 +83,7 @@ class Frames:
         size = 8 + program.given * tile
         with tempfile.TemporaryDirectory() as folder:
             sent, seen = Path(folder) / "frames", Path(folder) / "watched"
-            sent.write_bytes((frames & 255).astype(np.uint8).tobytes())
+            sent.write_bytes(bytes_of(frames))
             command = [str(self._bench), *map(str, numbers), str(seen)]
             with (
                 sent.open("rb") as given,

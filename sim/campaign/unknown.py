@@ -3,14 +3,30 @@
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from golden.accelerator.compile import compile_network
+from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.sizes import Sizes
+from golden.accelerator.words import frames_of
 from golden.layer.design import LayerDesign
 from golden.line.design import LineDesign
+from golden.network.network import Network
+from hw.accelerator import accelerator as engine
+from hw.accelerator.accelerator import word_layout
+from hw.accelerator.timing import Timeline
 from hw.simulate.verilator import SimulationError
+from sim.campaign.faults.external import SMALL, every
 from sim.campaign.part import Outcome
 from sim.campaign.small import LAYERS, LINES, layer_of, line_of
 from sim.engine import simulate
+from sim.external import run_external
+from sim.networks import Builder
+from sim.unit import beats_of, run_unit
 
 SIMULATOR = "icarus"
 _ONCE, _EVERY = "reset_once", "reset_at_every_cycle"
@@ -44,6 +60,75 @@ def run_unknown(
     )
 
 
+@dataclass(frozen=True)
+class Accelerator:
+    """An accelerator that begins unknown, and how often it is reset.
+
+    Parameters
+    ----------
+    network
+        What it computes.
+    step
+        Cycles between two resets.
+    capacity
+        Where its memory is outside; None for all inside.
+    """
+
+    network: Callable[[], tuple[Builder, Network]]
+    step: int = 1
+    capacity: Capacity | None = None
+
+
+def least() -> tuple[Builder, Network]:
+    """Return a network of a few hundred cycles."""
+    b = Builder((3, 3, 2), seed=8)
+    x = b.pointwise(b.convolution("image", 5, 2))
+    return b, b.network(b.plus(x, b.convolution(x, 5, groups=5)))
+
+
+ACCELERATORS = {
+    "accelerator": Accelerator(least),
+    "accelerator-normed": Accelerator(every, step=29),
+    "accelerator-axi": Accelerator(least, step=13, capacity=SMALL),
+}
+CASES = (*LINES, *LAYERS, *ACCELERATORS)
+_SIZES = Sizes(tile=4, scalers=1, positions=16)
+
+
+def run_unknown_accelerator(
+    case: Accelerator,
+    folder: Path,
+    test: str,
+    edit: Callable[[str], str] = lambda verilog: verilog,
+) -> None:
+    """Run a test of `sim.bench_unit`, or `sim.bench_external`, on two frames, as `run_unknown`."""
+    builder, network = case.network()
+    images = builder.images(2, network)
+    told: Any = {
+        "simulator": SIMULATOR,
+        "test": test,
+        "step": case.step,
+        "edit": lambda verilog: edit(without_initial_values(verilog)),
+    }
+    if case.capacity is not None:
+        run_external(case.capacity, network, images, folder, **told)
+        return
+    program = compile_network(network, _SIZES)
+    frames = frames_of(images, _SIZES)
+    given = np.concatenate([program.run(frame) for frame in frames])
+    layout = word_layout(_SIZES.tile)
+    ends = np.arange(len(given)) % program.given == program.given - 1
+    run_unit(
+        engine.Accelerator(program),
+        "accelerator",
+        {"s_axis": beats_of(layout, {"samples": np.concatenate(frames)}, last=False)},
+        beats_of(layout, {"samples": given}, ends),
+        folder,
+        cycles=4 * Timeline(program).cycles_per_frame,
+        **told,
+    )
+
+
 class Unknown:
     """Builds without initial values: nothing unknown after reset, results exact."""
 
@@ -53,20 +138,23 @@ class Unknown:
     def points(self) -> Iterator[str]:
         """See `Part`."""
         for test in (_ONCE, _EVERY):
-            yield from (f"{case} {test}" for case in (*LINES, *LAYERS))
+            yield from (f"{case} {test}" for case in CASES)
 
     def sample(self) -> Iterator[str]:
         """See `Part`."""
-        yield f"direct {_EVERY}"
+        yield from (f"direct {_EVERY}", f"accelerator {_ONCE}", f"accelerator-axi {_ONCE}")
 
     def run(self, point: str) -> Outcome:
         """See `Part`."""
         case, test = point.split()
         with tempfile.TemporaryDirectory() as made:
             folder = Path(made)
-            design = line_of(case) if case in LINES else layer_of(case, folder)
             try:
-                run_unknown(design, folder, test)
+                if case in ACCELERATORS:
+                    run_unknown_accelerator(ACCELERATORS[case], folder, test)
+                else:
+                    design = line_of(case) if case in LINES else layer_of(case, folder)
+                    run_unknown(design, folder, test)
             except SimulationError as error:
                 return {"failures": [str(error)[-2000:]]}
         return {"failures": []}
@@ -74,7 +162,7 @@ class Unknown:
     def figures(self, kept: Mapping[str, Outcome]) -> list[Sequence[str]]:
         """See `Part`."""
         rows: list[Sequence[str]] = []
-        for case in (*LINES, *LAYERS):
+        for case in CASES:
             own = {test: kept.get(f"{case} {test}") for test in (_ONCE, _EVERY)}
             tried = ["-" if outcome is None else "tried" for outcome in own.values()]
             wrong = sum(bool(outcome and outcome["failures"]) for outcome in own.values())

@@ -10,9 +10,9 @@ from golden.accelerator.sizes import Sizes
 from golden.accelerator.words import frames_of
 from hw.accelerator.accelerator import Accelerator, word_layout
 from hw.accelerator.timing import Timeline
+from sim.networks import grouped, metaformer
 from sim.runner import simulators
 from sim.unit import beats_of, run_unit
-from tests.accelerator.networks import grouped, metaformer
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from golden.inputs.errors import ParameterError
 from hw.accelerator.built import capacity_of
 from hw.accelerator.timing import Timeline
 from hw.build import MEMORY_OPTIONS, capacity_for, run
-from tests.accelerator.networks import Builder, folder_of, grouped, metaformer, normed
+from sim.networks import Builder, folder_of, grouped, metaformer, normed
 
 
 def test_build_writes_all_that_is_promised(tmp_path: Path) -> None:

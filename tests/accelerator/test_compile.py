@@ -9,7 +9,7 @@ from golden.accelerator.sizes import Sizes
 from golden.accelerator.words import frames_of, maps_of
 from golden.network.network import Network
 from golden.numbers.interval import Integers
-from tests.accelerator.networks import grouped, metaformer
+from sim.networks import grouped, metaformer
 
 NETWORKS = {"metaformer": metaformer, "grouped": grouped}
 

@@ -10,9 +10,9 @@ from hw.accelerator.external.places import stays
 from hw.accelerator.generate import begins_of as begins_inside
 from hw.accelerator.places import Stay, inside
 from hw.accelerator.timing import Timeline
-from tests.accelerator.external.bench import CAPACITY
-from tests.accelerator.external.corrupt import small
-from tests.accelerator.networks import metaformer
+from sim.corrupt import small
+from sim.external import CAPACITY
+from sim.networks import metaformer
 
 
 def check_apart(found, peak, end):

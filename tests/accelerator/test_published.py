@@ -12,7 +12,7 @@ from hw.accelerator.external.timing import ExternalTimeline
 from hw.simulate.external import ExternalBench
 from nets.settle import images
 from nets.zoo import FACTORIES
-from tests.accelerator.external.bench import MEMORY, Session, built, frames_as_bytes
+from sim.external import MEMORY, Session, built, frames_as_bytes
 from tests.accelerator.external.test_depthwise import BUILT, outputs_of
 
 SIDE = 64

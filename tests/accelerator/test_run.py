@@ -8,7 +8,7 @@ import pytest
 
 from hw import build
 from hw.run import run
-from tests.accelerator.networks import build_network, folder_of, grouped, metaformer
+from sim.networks import build_network, folder_of, grouped, metaformer
 
 NAME = "little"
 

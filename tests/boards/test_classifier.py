@@ -16,9 +16,9 @@ from golden.inputs.errors import ParameterError
 from hw.emit.product import Built, load_product
 from hw.targets.registry import models_for
 from sim import bench_classifier
+from sim.networks import Builder, build_network, grouped
 from sim.runner import build as compile_for
 from sim.runner import simulators
-from tests.accelerator.networks import Builder, build_network, grouped
 
 ECP5 = families()["ecp5"]
 HOLD = 20

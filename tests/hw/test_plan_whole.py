@@ -16,7 +16,7 @@ from hw.plan import whole
 from hw.plan.command import main
 from hw.plan.memories import MEMORIES, memory_named
 from hw.targets.registry import device_named
-from tests.accelerator.networks import folder_of, grouped
+from sim.networks import folder_of, grouped
 
 
 def plan(*arguments: object) -> int:

@@ -21,8 +21,8 @@ from hw.package.vectors import known_lines
 from parc_hdl.command import run as parc
 from parc_litex import ParcAccelerator, ParcEngine, attach, module, ulx3s
 from parc_litex.simulation import BEGINS, ENDS, simulate, simulate_engine
+from sim.networks import build_network, metaformer
 from sim.runner import CACHE
-from tests.accelerator.networks import build_network, metaformer
 
 COMPILER = "riscv64-unknown-elf-gcc"
 OPTIONS = ("--memory=axi", "--tile=8", "--scalers=2", "--map-bytes=8192", "--name=acc")

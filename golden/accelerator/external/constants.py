@@ -11,6 +11,7 @@ from golden.accelerator.external.depthwise import record_of
 from golden.accelerator.external.format import pack_steps, scale_words
 from golden.accelerator.external.steps import Step, loading
 from golden.accelerator.program import Rom, finishes
+from golden.accelerator.words import bytes_of
 from golden.inputs.errors import ParameterError
 
 
@@ -135,7 +136,7 @@ class ConstantsLoader:
                 continue
             slot = self._slot(held | part.tables)
             self._slots[table] = slot
-            far = self._store((rom.tables[table] & 255).astype(np.uint8).tobytes())
+            far = self._store(bytes_of(rom.tables[table]))
             beats = capacity.table_beats
             loads.append(Transfer(Space.TABLES, slot * beats, Region.PROGRAM, far, beats))
         return [Step(loading(one), part.steps[0].name) for one in loads]

@@ -7,6 +7,7 @@ import numpy as np
 
 from golden.accelerator.descriptor import Descriptor, Kind, Weights
 from golden.accelerator.external.capacity import HEADER_WORDS, VERSION, Capacity, ScaleForm
+from golden.accelerator.words import bytes_of
 from golden.inputs.errors import ParameterError
 from golden.numbers.interval import Integers, Interval
 from golden.numbers.quantize import MULTIPLIER_BITS
@@ -192,7 +193,7 @@ def pack_rows(one: Descriptor, rows: Integers) -> tuple[bytes, bool]:
     limits = Interval(0, 255) if large and one.weights == Weights.DIAGONAL else Interval.signed(8)
     if not limits.holds(have):
         raise ParameterError("weights", f"from {limits.low} to {limits.high} in memory", have)
-    return (rows & 255).astype(np.uint8).tobytes(), large
+    return bytes_of(rows), large
 
 
 def pack_steps(words: Integers, capacity: Capacity) -> bytes:

@@ -14,7 +14,7 @@ from golden.accelerator.external.format import Header, pack_descriptor, pack_row
 from golden.accelerator.external.hazards import beats_of
 from golden.accelerator.external.packing import Packing
 from golden.accelerator.program import Program, ProgramRun, Rom, exactly, finishes, places_of
-from golden.accelerator.words import frames_of
+from golden.accelerator.words import bytes_of, frames_of
 from golden.numbers.interval import Integers, wrap
 
 Octets = npt.NDArray[np.uint8]
@@ -78,7 +78,7 @@ class ExternalProgram:
     def frames(self, images: Integers) -> list[bytes]:
         """Return images ``[F, C, H, W]`` as they lie in memory."""
         words = frames_of(self.packing.maps(images), self.capacity.sizes)
-        return [(frame & 255).astype(np.uint8).tobytes() for frame in words]
+        return [bytes_of(frame) for frame in words]
 
     @cached_property
     def image(self) -> bytes:

@@ -4,47 +4,25 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from sim.campaign.faults.netlist import is_equivalent, module_of, with_mutants
-from sim.campaign.faults.run import ALWAYS, PACES, RIGHT, Experiment, Subject
-from sim.campaign.faults.tops import TOPS, top_of
+from sim.campaign.faults.subject import RIGHT, Subject
+from sim.campaign.faults.tops import TOPS, subject_of
 from sim.campaign.part import Outcome
 
 NUMBER = 1000
 """Of mutants of a top."""
-_BEATS = 150
-"""Results of an experiment, at the least: more than a buffer and the way to it hold."""
-
-
-def experiments(subject: Subject) -> list[Experiment]:
-    """Return what the benches do: full pace in promised cycles, all paces, resets, wrong tlast."""
-    n_frames = 1 + -(-_BEATS // subject.beats_given(Experiment(subject.samples(1, 0))))
-    made = [Experiment(subject.samples(n_frames, 0), timed=True)]
-    made += [
-        Experiment(subject.samples(n_frames, seed), stalls)
-        for seed, stalls in enumerate(PACES, start=1)
-    ]
-    within = subject.latency + 2 * subject.unit_cycles
-    made += [
-        Experiment(subject.samples(1, seed), (200, 200 * (seed % 2)), 1 + 7 * seed % within)
-        for seed in range(6)
-    ]
-    return [*made, Experiment(subject.samples(n_frames, 9), (200, 200), misplaced=1)]
 
 
 def survivors(subject: Subject, number: int, seed: int) -> tuple[list[str], Counter[str]]:
     """Return which of ``number`` mutants nothing tells, and how many each kind of failure told."""
-    faulty = with_mutants(subject.verilog, subject.design.name, number, seed)
-    tried = experiments(subject)
-    every = range(len(tried))
-    for index, verdict in enumerate(
-        subject.run(faulty, tried, ((0, e, ALWAYS) for e in every), goes_on=False)
-    ):
-        assert verdict.what == RIGHT, f"experiment {index} without a fault: {verdict}"
+    faulty = with_mutants(subject.verilog, subject.name, number, seed)
+    trials = subject.trials(faulty)
+    for index, trial in enumerate(trials):
+        assert trial([0]) == [RIGHT], f"trial {index} without a fault: {trial([0])}"
     alive, told = list(range(1, len(faulty.faults) + 1)), Counter[str]()
-    for experiment in every:
-        strikes = [(fault, experiment, ALWAYS) for fault in alive]
-        verdicts = subject.run(faulty, tried, strikes, goes_on=False)
-        told.update(verdict.what for verdict in verdicts if verdict.what != RIGHT)
-        alive = [f for f, v in zip(alive, verdicts, strict=True) if v.what == RIGHT]
+    for trial in trials:
+        found = trial(alive)
+        told.update(what for what in found if what != RIGHT)
+        alive = [fault for fault, what in zip(alive, found, strict=True) if what == RIGHT]
     return [faulty.faults[fault - 1] for fault in alive], told
 
 
@@ -65,7 +43,7 @@ class Mutants:
     def run(self, point: str) -> Outcome:
         """See `Part`."""
         top, number, seed = point.split()
-        subject = Subject(top_of(top))
+        subject = subject_of(top)
         left, told = survivors(subject, int(number), int(seed))
         equivalent = [fault for fault in left if is_equivalent(subject.verilog, fault)]
         return {

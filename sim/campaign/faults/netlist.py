@@ -9,10 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hw.emit.yosys import YosysError, run_yosys
+from hw.emit.yosys import YosysError, YosysTimeoutError, run_yosys
 
 FAULT, _BITS = "fault", 20
 """Name of the input, and its width."""
+_LIMIT_S = 20
+"""For a proof: beside a multiplier none ends."""
+_UPSET = f"""
+module upset #(parameter WIDTH = 1, parameter FIRST = 1) (
+  input [{_BITS - 1}:0] {FAULT},
+  input [WIDTH - 1:0] d,
+  output [WIDTH - 1:0] turned
+);
+  wire [{_BITS - 1}:0] place = {FAULT} - FIRST;
+  assign turned = place < WIDTH ? d ^ ({{{{WIDTH{{1'b0}}}}, 1'b1}} << place) : d;
+endmodule
+"""
 _DESIGN = ["read_verilog -nolatches design.v"]
 _PROVED = ["equiv_simple -undef", "equiv_induct -undef -seq 2", "equiv_status -assert"]
 
@@ -26,7 +38,7 @@ class Faulty:
     verilog
         Whose input `FAULT` chooses.
     faults
-        What each is, a command of Yosys; the first has the number 1.
+        What each is: a command of Yosys, or a register's bit; the first has the number 1.
     """
 
     verilog: str
@@ -52,30 +64,42 @@ def with_upsets(verilog: str, top: str) -> Faulty:
         (folder / "design.v").write_text(verilog, encoding="utf-8")
         flat = [
             *(*_DESIGN, f"hierarchy -top {top}", "proc", "flatten", "memory_collect"),
-            *("opt_expr", "opt_clean", "dffunmap"),
+            *("opt_expr", "opt_clean", "dffunmap", "write_json flat.json"),
         ]
-        run_yosys([*flat, "write_json flat.json", "write_rtlil flat.il"], folder)
-        faults = _turned_over(json.loads((folder / "flat.json").read_bytes()), top)
-        (folder / "faults.ys").write_text("\n".join(faults) + "\n", encoding="utf-8")
-        run_yosys(["read_rtlil flat.il", "script faults.ys", "write_verilog faulty.v"], folder)
-        return Faulty((folder / "faulty.v").read_text(encoding="utf-8"), faults)
+        run_yosys(flat, folder)
+        netlist = json.loads((folder / "flat.json").read_bytes())
+        faults = _turn_over(netlist["modules"][top])
+        (folder / "faulty.json").write_text(json.dumps(netlist), encoding="utf-8")
+        run_yosys(["read_json faulty.json", "write_verilog faulty.v"], folder)
+        return Faulty((folder / "faulty.v").read_text(encoding="utf-8") + _UPSET, faults)
 
 
-def _turned_over(netlist: Any, top: str) -> list[str]:
-    """Return a command of Yosys for every bit that a register of ``top`` takes."""
-    commands: list[str] = []
-    for name, cell in netlist["modules"][top]["cells"].items():
+def _turn_over(module: Any) -> list[str]:
+    """Put a cell of `_UPSET` before each register; return what each number turns over."""
+    cells, nets = module["cells"], module["netnames"]
+    free = 1 + max(bit for net in nets.values() for bit in net["bits"] if isinstance(bit, int))
+    fault = list(range(free, free + _BITS))
+    free += _BITS
+    module["ports"][FAULT] = {"direction": "input", "bits": fault}
+    nets[FAULT] = {"hide_name": 0, "bits": fault, "attributes": {}}
+    faults: list[str] = []
+    for name, cell in list(cells.items()):
         if cell["type"] != "$dff":
             continue
-        for bit in range(len(cell["connections"]["D"])):
-            own = f"-module {top} -cell {_escaped(name)} -port D -portbit {bit}"
-            number = len(commands) + 1
-            commands.append(f"mutate -mode inv -ctrl {FAULT} {_BITS} {number} {own}")
-    return commands
-
-
-def _escaped(name: str) -> str:
-    return name if name.startswith("$") else f"\\{name}"
+        d = cell["connections"]["D"]
+        turned = list(range(free, free + len(d)))
+        free += len(d)
+        cell["connections"]["D"] = turned
+        cells[f"upset${len(faults)}"] = {
+            "hide_name": 1,
+            "type": "upset",
+            "parameters": {"WIDTH": f"{len(d):032b}", "FIRST": f"{len(faults) + 1:032b}"},
+            "attributes": {},
+            "port_directions": {FAULT: "input", "d": "input", "turned": "output"},
+            "connections": {FAULT: fault, "d": d, "turned": turned},
+        }
+        faults += [f"{name} {bit}" for bit in range(len(d))]
+    return faults
 
 
 def module_of(fault: str) -> str:
@@ -104,7 +128,9 @@ def is_equivalent(verilog: str, fault: str) -> bool:
     with tempfile.TemporaryDirectory() as made:
         (Path(made) / "design.v").write_text(verilog, encoding="utf-8")
         try:
-            run_yosys(commands, Path(made))
+            run_yosys(commands, Path(made), limit_s=_LIMIT_S)
+        except YosysTimeoutError:
+            return False
         except YosysError as error:
             if "unproven" not in str(error):
                 raise

@@ -1,21 +1,30 @@
-"""Small builds with weights in ROM that faults are put into."""
+"""Small builds with weights in ROM, and accelerators, that faults are put into."""
 
 import tempfile
 from pathlib import Path
 
-from golden.layer.design import LayerDesign
-from golden.line.design import LineDesign
+from golden.accelerator.compile import compile_network
+from golden.accelerator.sizes import Sizes
+from sim.campaign.faults.external import ExternalSubject, every
+from sim.campaign.faults.streams import DesignSubject, ProgramSubject
+from sim.campaign.faults.subject import Subject
 from sim.campaign.small import LINES, layer_of, line_of
 
+ACCELERATOR, EXTERNAL = "accelerator", "accelerator-axi"
 TOPS = (
     *("direct", "direct-folded-requantized", "direct-paired", "fft", "fft-of-other-length"),
-    *("fermat", "dense", "linear", "depthwise"),
+    *("fermat", "dense", "linear", "depthwise", ACCELERATOR, EXTERNAL),
 )
 
 
-def top_of(name: str) -> LineDesign | LayerDesign:
-    """Return the design of a top."""
-    if name in LINES:
-        return line_of(name)
+def subject_of(top: str, *, hardened: bool = False) -> Subject:
+    """Return the build of a top."""
+    if top == EXTERNAL:
+        return ExternalSubject(hardened=hardened)
+    if top == ACCELERATOR:
+        program = compile_network(every()[1], Sizes(tile=4, scalers=1, positions=16))
+        return ProgramSubject(program, hardened=hardened)
+    if top in LINES:
+        return DesignSubject(line_of(top), hardened=hardened)
     with tempfile.TemporaryDirectory() as folder:
-        return layer_of(name, Path(folder))
+        return DesignSubject(layer_of(top, Path(folder)), hardened=hardened)

@@ -14,8 +14,8 @@ from golden.accelerator.sizes import Sizes
 from golden.accelerator.words import frames_of, maps_of
 from golden.network.network import Network
 from golden.numbers.interval import Integers, wrap
-from tests.accelerator.external.bench import CAPACITY, frames_as_bytes
-from tests.accelerator.networks import Builder
+from sim.external import CAPACITY, frames_as_bytes
+from sim.networks import Builder
 
 SMALL = replace(CAPACITY, map_bytes=1 << 12)
 WIDE = Capacity(

@@ -21,8 +21,7 @@ from golden.network.network import Network
 from golden.numbers.interval import wrap
 from hw.accelerator.external.timing import ExternalTimeline
 from hw.simulate.external import ExternalBench
-from tests.accelerator.external.bench import CAPACITY, MEMORY, Session, built, frames_as_bytes
-from tests.accelerator.external.corrupt import (
+from sim.corrupt import (
     Wrong,
     broken,
     ends,
@@ -31,7 +30,8 @@ from tests.accelerator.external.corrupt import (
     wrong_kernels,
     wrong_turns,
 )
-from tests.accelerator.networks import Builder, grouped, metaformer, wide
+from sim.external import CAPACITY, MEMORY, Session, built, frames_as_bytes
+from sim.networks import Builder, grouped, metaformer, wide
 
 BUILT = replace(CAPACITY, map_bytes=1 << 15, abilities=ALL, depthwise=3)
 TAPS = (3, 4, 5, 7)

@@ -19,8 +19,8 @@ from hw.build import MEMORY_OPTIONS
 from hw.emit.product import load_product
 from hw.simulate.driven import SimulatedBus, driven
 from hw.simulate.external import ExternalBench
-from sim.runner import CACHE
-from tests.accelerator.external.bench import (
+from sim.corrupt import small
+from sim.external import (
     CAPACITY,
     MEMORY,
     TOP,
@@ -28,8 +28,8 @@ from tests.accelerator.external.bench import (
     frames_as_bytes,
     verilog_of,
 )
-from tests.accelerator.external.corrupt import small
-from tests.accelerator.networks import build_network
+from sim.networks import build_network
+from sim.runner import CACHE
 
 NAME = "build"
 OPTIONS = {

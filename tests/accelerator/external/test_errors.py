@@ -16,8 +16,7 @@ from golden.accelerator.external.registers import (
     Stop,
 )
 from hw.simulate.external import ExternalBench
-from tests.accelerator.external.bench import CAPACITY, MEMORY, Session, built, frames_as_bytes
-from tests.accelerator.external.corrupt import (
+from sim.corrupt import (
     broken,
     ends,
     recovers,
@@ -26,6 +25,7 @@ from tests.accelerator.external.corrupt import (
     with_header,
     wrong_descriptors,
 )
+from sim.external import CAPACITY, MEMORY, Session, built, frames_as_bytes
 
 FUZZED = 40
 """Programs of this test; `scripts/soak_external.py` has 2,000."""

@@ -15,7 +15,7 @@ from golden.network.layer_norm import LayerNorm
 from golden.numbers.interval import wrap
 from hw.simulate.external import ExternalBench
 from sim.accelerator import KINDS
-from tests.accelerator.external.bench import (
+from sim.external import (
     CAPACITY,
     MEMORY,
     WILD,
@@ -24,7 +24,7 @@ from tests.accelerator.external.bench import (
     frames_as_bytes,
     run_case,
 )
-from tests.accelerator.networks import grouped, metaformer, normed, wide
+from sim.networks import grouped, metaformer, normed, wide
 
 NETWORKS = {"metaformer": metaformer, "grouped": grouped, "wide": wide, "normed": normed}
 MEMORIES = {

@@ -8,8 +8,8 @@ from golden.accelerator.external.packing import Packing, packed
 from golden.accelerator.words import maps_of
 from golden.network.convolution import Convolution
 from golden.numbers.interval import wrap
-from tests.accelerator.external.bench import CAPACITY
-from tests.accelerator.networks import Builder
+from sim.external import CAPACITY
+from sim.networks import Builder
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -14,7 +14,7 @@ from hw.accelerator.external.driver import constants, registers_header
 from hw.emit.rdl import map_name, to_rdl
 from hw.engines import ENGINES
 from hw.line.registered import registers_around
-from tests.accelerator.external.bench import CAPACITY
+from sim.external import CAPACITY
 
 systemrdl = pytest.importorskip("systemrdl", reason="pip install -c constraints.txt '.[systems]'")
 NAME = "field"  # a word of SystemRDL

@@ -8,9 +8,9 @@ from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.stacks import stacks_of
 from golden.network.network import Network
-from tests.accelerator.external.bench import CAPACITY
+from sim.external import CAPACITY
+from sim.networks import Builder
 from tests.accelerator.external.test_depthwise import assert_right
-from tests.accelerator.networks import Builder
 
 
 def halves(channels: int, *, kept: bool = False) -> tuple[Builder, Network]:

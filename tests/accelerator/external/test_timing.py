@@ -12,9 +12,9 @@ from golden.numbers.interval import Integers
 from hw.accelerator.external.timing import ExternalTimeline, MemoryPace
 from hw.simulate.external import ExternalBench
 from sim.accelerator import KINDS, case_of
-from tests.accelerator.external.bench import CAPACITY, MEMORY, Session, built, frames_as_bytes
-from tests.accelerator.external.corrupt import small
-from tests.accelerator.networks import grouped, metaformer, normed, wide
+from sim.corrupt import small
+from sim.external import CAPACITY, MEMORY, Session, built, frames_as_bytes
+from sim.networks import grouped, metaformer, normed, wide
 
 NETWORKS = {one.__name__: one for one in (metaformer, grouped, wide, small, normed)}
 TOLERANCE = 0.03

@@ -4,22 +4,15 @@ import pytest
 
 from sim.campaign.faults.mutants import survivors
 from sim.campaign.faults.netlist import module_of
-from sim.campaign.faults.run import Subject, Verdict
-from sim.campaign.faults.tops import top_of
-from sim.campaign.faults.upsets import (
-    HANG,
-    HARDENED,
-    LASTING,
-    MASKED,
-    PASSING,
-    Upsets,
-    class_of,
-)
+from sim.campaign.faults.streams import Verdict, class_of
+from sim.campaign.faults.subject import HANG, LASTING, MASKED, PASSING
+from sim.campaign.faults.tops import subject_of
+from sim.campaign.faults.upsets import HARDENED, Upsets
 
 
 @pytest.mark.bench
 def test_mutants_are_told() -> None:
-    left, told = survivors(Subject(top_of("direct")), 60, 1)
+    left, told = survivors(subject_of("direct"), 60, 1)
     assert sum(told.values()) == 60 - len(left)
     assert len(left) <= 5
     assert {"value", "event", "last", "hang"} <= told.keys()

@@ -47,10 +47,12 @@ class Builder:
         self.nodes: list[Node] = []
 
     def map_of(self, shape: tuple[int, int, int], *, signed: bool = True) -> Map:
+        """Return a format with a zero point drawn at random."""
         low, high = (-128, 127) if signed else (0, 255)
         return Map.of(shape, 1.0, int(self.generator.integers(low, high)), signed=signed)
 
     def draw(self, *shape: int, low: int = -128, high: int = 127) -> Integers:
+        """Return int64 ``[*shape]`` from ``low`` to ``high``."""
         return self.generator.integers(low, high, shape, endpoint=True)
 
     def scale(self, count: int, size: int) -> Rescale:
@@ -60,6 +62,7 @@ class Builder:
         return Rescale(factors, np.full(count, 16))
 
     def add(self, operator: type[Operator], gives: Map, sources: list[str], **own: Any) -> str:
+        """Add an operator; return the name of its map."""
         name = f"map_{len(self.nodes)}"
         takes = tuple(self.maps[source] for source in sources)
         stage = operator(takes=takes, gives=gives, **own)
@@ -78,6 +81,7 @@ class Builder:
         padding: tuple[int, int, int, int] | None = None,
         signed: bool = True,
     ) -> str:
+        """Add a convolution, grouped or not; return the name of its map."""
         data = self.maps[source]
         pads = (kernel // 2,) * 4 if padding is None else padding
         height, width = [
@@ -102,6 +106,7 @@ class Builder:
     def circular(
         self, source: str, axis: int, *, embedding: tuple[int, int], like: str | None = None
     ) -> str:
+        """Add a circular convolution along an axis, its map as ``like`` has it; return the name."""
         data = self.maps[source]
         gives = self.map_of(data.shape) if like is None else self.maps[like]
         kernel = [1, 1]
@@ -119,22 +124,26 @@ class Builder:
         )
 
     def pointwise(self, source: str) -> str:
+        """Add a table drawn at random; return the name of its map."""
         data = self.maps[source]
         gives = self.map_of(data.shape, signed=False)
         return self.add(Pointwise, gives, [source], table=self.draw(256, low=0, high=255))
 
     def plus(self, first: str, second: str) -> str:
+        """Add a sum of two maps; return the name of its map."""
         gives = self.map_of(self.maps[first].shape)
         factors = Rescale(np.array([3 << 12, 5 << 14]), np.array([15, 16]))
         return self.add(Add, gives, [first, second], rescale=factors, clip=gives.range)
 
     def times(self, first: str, second: str) -> str:
+        """Add a product of two maps, or of a map and gains; return the name of its map."""
         gives = self.map_of(max(self.maps[first].shape, self.maps[second].shape))
         return self.add(
             Multiply, gives, [first, second], rescale=self.scale(1, 100), clip=gives.range
         )
 
     def average(self, source: str, size: tuple[int, int], stride: int = 1) -> str:
+        """Add averages over windows; return the name of their map."""
         data = self.maps[source]
         height, width = [(s - k) // stride + 1 for s, k in zip(data.shape[1:], size, strict=True)]
         gives = self.map_of((data.channels, height, width))
@@ -149,6 +158,7 @@ class Builder:
         )
 
     def layer_norm(self, source: str) -> str:
+        """Add a layer norm; return the name of its map."""
         data = self.maps[source]
         gives = self.map_of(data.shape)
         return self.add(
@@ -163,6 +173,7 @@ class Builder:
         )
 
     def select(self, source: str, channels: list[int], rows: list[int], columns: list[int]) -> str:
+        """Add a choice of channels, rows and columns; return the name of its map."""
         data = self.maps[source]
         gives = Map(
             len(channels),
@@ -178,6 +189,7 @@ class Builder:
         )
 
     def concatenate(self, *sources: str) -> str:
+        """Add maps one behind the other, channels all; return the name of their map."""
         first = self.maps[sources[0]]
         channels = sum(self.maps[source].channels for source in sources)
         gives = Map(
@@ -190,9 +202,11 @@ class Builder:
         return self.add(Concatenate, gives, list(sources), axis=0)
 
     def network(self, *outputs: str) -> Network:
+        """Return what has been added, with these maps as outputs."""
         return Network({"image": self.maps["image"]}, tuple(self.nodes), outputs)
 
     def images(self, count: int, network: Network) -> Integers:
+        """Return int64 ``[count, C, H, W]``, frames for a network."""
         data = network.maps["image"]
         return self.draw(count, *data.shape, low=data.range.low, high=data.range.high)
 

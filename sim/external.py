@@ -1,6 +1,7 @@
 """One small accelerator with its memory outside, for all tests: programs change, it does not."""
 
-from collections.abc import Sequence
+import pickle
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -13,14 +14,16 @@ from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.external.registers import Stop
 from golden.accelerator.sizes import Sizes
-from golden.accelerator.words import frames_of, maps_of
+from golden.accelerator.words import bytes_of, frames_of, maps_of
+from golden.network.network import Network
 from golden.numbers.interval import Integers, wrap
 from hw.accelerator.external.accelerator import ExternalAccelerator
+from hw.accelerator.external.timing import ExternalTimeline
 from hw.emit.axi import MemoryWrapper, PortNames
 from hw.emit.verilog import to_verilog
 from hw.simulate.external import ExternalBench, Outcome, compiled
 from sim.accelerator import case_of
-from sim.runner import CACHE
+from sim.runner import CACHE, build
 
 CAPACITY = Capacity(
     sizes=Sizes(tile=8, scalers=2, positions=64),
@@ -46,7 +49,7 @@ TOP = "external"
 
 
 @cache
-def verilog_of(capacity: Capacity = CAPACITY) -> dict[str, bytes]:
+def verilog_of(capacity: Capacity = CAPACITY, *, hardened: bool = False) -> dict[str, bytes]:
     """Return the accelerator's Verilog, of module `TOP`, by file name."""
     wrapper = MemoryWrapper(
         ExternalAccelerator(capacity),
@@ -54,7 +57,8 @@ def verilog_of(capacity: Capacity = CAPACITY) -> dict[str, bytes]:
         data_bits=capacity.data_bits,
         address_bits=capacity.address_bits,
     )
-    return {f"{TOP}.v": to_verilog(wrapper, TOP, wrapper.ports).encode()}
+    verilog = to_verilog(wrapper, TOP, wrapper.ports, hardened=hardened)
+    return {f"{TOP}.v": verilog.encode()}
 
 
 @cache
@@ -65,7 +69,18 @@ def built(capacity: Capacity = CAPACITY) -> Path:
 
 def frames_as_bytes(maps: Integers, sizes: Sizes) -> list[bytes]:
     """Return maps ``[F, C, H, W]`` as they lie in memory."""
-    return [(frame & 255).astype(np.uint8).tobytes() for frame in frames_of(maps, sizes)]
+    return [bytes_of(frame) for frame in frames_of(maps, sizes)]
+
+
+def sizes_of(program: ExternalProgram, frames: Sequence[bytes]) -> dict[str, int]:
+    """Return the bytes of regions that frames need."""
+    beat = program.capacity.beat_bytes
+    return {
+        "PROGRAM": len(program.image),
+        "INPUT": sum(map(len, frames)),
+        "OUTPUT": len(frames) * program.output * beat,
+        "SCRATCH": program.scratch * beat,
+    }
 
 
 @dataclass
@@ -77,14 +92,8 @@ class Session:
     frames: Sequence[bytes]
 
     def __post_init__(self) -> None:
-        beat = self.program.capacity.beat_bytes
         self.expected = b"".join(self.program.run(frame) for frame in self.frames)
-        self.sizes = {
-            "PROGRAM": len(self.program.image),
-            "INPUT": sum(map(len, self.frames)),
-            "OUTPUT": len(self.expected),
-            "SCRATCH": self.program.scratch * beat,
-        }
+        self.sizes = sizes_of(self.program, self.frames)
         self.place()
 
     def place(self) -> None:
@@ -108,6 +117,83 @@ class Session:
     def right(self) -> bool:
         """Whether the output is what it must be."""
         return self.bench.peek(self.bases["OUTPUT"], len(self.expected)) == self.expected
+
+
+@dataclass(frozen=True)
+class ExternalJob:
+    """What a run of `sim.bench_external` is about.
+
+    Parameters
+    ----------
+    image
+        Of the program.
+    frames, count
+        What lies in the region of input, and how many frames that is.
+    expected
+        What must lie in that of output.
+    sizes
+        Bytes of regions.
+    cycles
+        That all frames take.
+    first, step
+        The first cycle in which it is reset, where it is, and cycles to the next.
+    """
+
+    image: bytes
+    frames: bytes
+    count: int
+    expected: bytes
+    sizes: dict[str, int]
+    cycles: int
+    first: int = 0
+    step: int = 1
+
+
+def run_external(
+    capacity: Capacity,
+    network: Network,
+    frames: Integers,
+    folder: Path,
+    *,
+    test: str,
+    simulator: str,
+    first: int = 0,
+    step: int = 1,
+    edit: Callable[[str], str] = lambda verilog: verilog,
+) -> None:
+    """Run a test of `sim.bench_external` on a network's frames ``[F, C, H, W]``.
+
+    ``first`` and ``step`` are as of `ExternalJob`; ``edit`` changes the Verilog before that.
+
+    Raises
+    ------
+    sim.runner.SimulationError
+        Where it fails.
+    """
+    program = compile_external(network, capacity)
+    images = frames_as_bytes(frames, capacity.sizes)
+    expected = b"".join(program.run(image) for image in images)
+    job = ExternalJob(
+        program.image,
+        b"".join(images),
+        len(images),
+        expected,
+        sizes_of(program, images),
+        len(images) * ExternalTimeline(program).cycles,
+        first,
+        step,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    sources = []
+    for name, text in verilog_of(capacity).items():
+        sources.append(folder / name)
+        sources[-1].write_text(edit(text.decode()), encoding="utf-8")
+    kept = folder / "external.pickle"
+    kept.write_bytes(pickle.dumps(job))
+    env = {"EXTERNAL_JOB": str(kept.resolve())}
+    build(sources, TOP, simulator=simulator).run(
+        "sim.bench_external", folder=folder, tests=(test,), env=env
+    )
 
 
 def run_case(bench: ExternalBench, seed: int, *, own: bool, capacity: Capacity = CAPACITY) -> int:

@@ -12,8 +12,8 @@ from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.external.registers import Stop
 from golden.network.network import Network
 from hw.simulate.external import Outcome
-from tests.accelerator.external.bench import Session
-from tests.accelerator.networks import Builder
+from sim.external import Session
+from sim.networks import Builder
 
 ABORTED = 200_000
 """Cycles after which a program that goes on, as one may that has many more windows, is stopped."""
