@@ -19,10 +19,11 @@ from hw.emit.yosys import run_yosys
 ABC_PROGRAM = Path(pyosys.__file__).resolve().parent / "yosys-abc"
 TOP = "harness"
 _READ = ["read_rtlil design.il", f"hierarchy -check -top {TOP}", "proc", "opt_clean"]
-_MAP = [
+MAP = [
     *("flatten", "memory -nomap", "memory_map", "opt -full", "techmap", "opt", "dffunmap"),
     *("opt_clean -purge", "setundef -anyseq", "aigmap", "write_aiger -zinit design.aig"),
 ]
+"""Commands of Yosys from a design, whose top gives one bit, to what `first_high` reads."""
 
 
 class Refuted(AssertionError):  # noqa: N818 - not an error of ours but what a proof came to
@@ -34,8 +35,32 @@ class Refuted(AssertionError):  # noqa: N818 - not an error of ours but what a p
         super().__init__(f"Contract is broken in cycle {cycle}: {clause}")
 
 
-class _NoEndError(RuntimeError):
+class NoEndError(RuntimeError):
     """Neither proved nor refuted."""
+
+
+def first_high(folder: Path, timeout: int) -> int | None:
+    """Return a cycle in which the bit of ``design.aig`` can be high; None where it never is.
+
+    Raises
+    ------
+    NoEndError
+        Where abc comes to no end in about so many seconds.
+    """
+    # scorr alone may prove it: then no register is left, and sat says so, where pdr can't.
+    commands = f"read_aiger design.aig; strash; scorr; pdr -T {timeout}; sat"
+    done = subprocess.run(
+        [str(ABC_PROGRAM), "-c", commands],
+        cwd=folder,
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+    )
+    if "Property proved" in done.stdout or "UNSATISFIABLE" in done.stdout:
+        return None
+    if found := re.search(r"asserted in frame (\d+)", done.stdout):
+        return int(found[1])
+    raise NoEndError(f"abc came to no end:\n{done.stdout}")
 
 
 class Harness(ABC):
@@ -94,7 +119,7 @@ class Harness(ABC):
         if cycle is None:
             return
         for clause in self._clauses:
-            with suppress(_NoEndError):  # one that is constant, or hard where another is broken
+            with suppress(NoEndError):  # one that is constant, or hard where another is broken
                 if (cycle := self._first_broken(timeout, clause)) is not None:
                     raise Refuted(clause, cycle)
 
@@ -114,23 +139,10 @@ class Harness(ABC):
     ) -> int | None:
         """Return a cycle in which a clause, or any, is broken; None where it is proved."""
         with self._folder(clause) as folder:
-            log = run_yosys([*_READ, *([mutation] if mutation else []), *_MAP], folder)
+            log = run_yosys([*_READ, *([mutation] if mutation else []), *MAP], folder)
             if "undriven" in log:
                 raise RuntimeError(f"Harness must drive every bit:\n{log}")
-            # scorr alone may prove it: then no register is left, and sat says so, where pdr can't.
-            commands = f"read_aiger design.aig; strash; scorr; pdr -T {timeout}; sat"
-            done = subprocess.run(
-                [str(ABC_PROGRAM), "-c", commands],
-                cwd=folder,
-                capture_output=True,
-                check=True,
-                encoding="utf-8",
-            )
-        if "Property proved" in done.stdout or "UNSATISFIABLE" in done.stdout:
-            return None
-        if found := re.search(r"asserted in frame (\d+)", done.stdout):
-            return int(found[1])
-        raise _NoEndError(f"abc came to no end:\n{done.stdout}")
+            return first_high(folder, timeout)
 
     @contextmanager
     def _folder(self, clause: str | None = None) -> Iterator[Path]:

@@ -42,6 +42,7 @@ SMALL: Capacity = replace(
 """Of all that can be built the smallest that is no special case."""
 _MEMORY = 1 << 18
 _SLOW = {"latency": 40, "rate": 1500}
+_NEAR = {"latency": 5}
 _PATIENCE = 60_000
 """Cycles in which a frame of a few hundred must have ended, or the watchdog have told."""
 _REST = 10_000
@@ -89,7 +90,8 @@ class ExternalSubject:
     def __init__(self, *, hardened: bool = False) -> None:
         self.verilog = b"".join(verilog_of(SMALL, hardened=hardened).values()).decode()
         builder, network = every()
-        self._every = _Work(network, builder.images(2, network))
+        images = builder.images(2, network)
+        self._every, self._one = _Work(network, images), _Work(network, images[:1])
         network, words = case_of(1, own=False)
         self._single = _Work(network, words)
 
@@ -121,8 +123,8 @@ class ExternalSubject:
     def strike(self, faulty: Faulty, faults: Sequence[int], seed: int) -> list[str]:
         """See `sim.campaign.faults.subject.Subject`."""
         with _Benches(faulty) as benches:
-            session = self._every.session(benches.with_fault(0))
-            session.set(**_SLOW)
+            session = self._one.session(benches.with_fault(0))
+            session.set(**_NEAR)
             plain = session.run()
             assert plain.code == Stop.NONE
             assert session.right
@@ -133,9 +135,9 @@ class ExternalSubject:
             ]
 
     def _class_of(self, bench: ExternalBench, fault: int, cycle: int) -> str:
-        """Return what comes of a fault in a cycle of two frames, by how the next two go."""
-        session = self._every.session(bench)
-        session.set(**_SLOW)
+        """Return what comes of a fault in a cycle of a frame, by how the next goes."""
+        session = self._one.session(bench)
+        session.set(**_NEAR)
         bench.poke(session.bases["OUTPUT"], bytes(len(session.expected)))
         bench.start(len(session.frames))
         bench.tell("fault", fault, cycle)

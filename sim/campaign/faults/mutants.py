@@ -30,7 +30,7 @@ class Mutants:
     """Mutants of every top: killed, proved to be equivalent, or told."""
 
     name = "mutants"
-    head = ("top", "mutants", "killed", "equivalent by SAT", "left", "killed by")
+    head = ("top", "mutants", "killed", "proved equivalent", "left", "killed by")
 
     def points(self) -> Iterator[str]:
         """See `Part`."""
@@ -45,7 +45,9 @@ class Mutants:
         top, number, seed = point.split()
         subject = subject_of(top)
         left, told = survivors(subject, int(number), int(seed))
-        equivalent = [fault for fault in left if is_equivalent(subject.verilog, fault)]
+        equivalent = [
+            fault for fault in left if is_equivalent(subject.verilog, subject.name, fault)
+        ]
         return {
             "mutants": int(number),
             "killed": told,
