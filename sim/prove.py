@@ -48,7 +48,29 @@ def first_high(folder: Path, timeout: int) -> int | None:
         Where abc comes to no end in about so many seconds.
     """
     # scorr alone may prove it: then no register is left, and sat says so, where pdr can't.
-    commands = f"read_aiger design.aig; strash; scorr; pdr -T {timeout}; sat"
+    log = _abc(folder, f"read_aiger design.aig; strash; scorr; pdr -T {timeout}; sat")
+    if "Property proved" in log or "UNSATISFIABLE" in log:
+        return None
+    if found := re.search(r"asserted in frame (\d+)", log):
+        return int(found[1])
+    raise NoEndError(f"abc came to no end:\n{log}")
+
+
+def high_before(folder: Path, timeout: int) -> tuple[int | None, int]:
+    """Return a cycle in which the bit of ``design.aig`` is high, and below which cycle it is not.
+
+    The latter as far as abc comes in about so many seconds.
+    """
+    commands = f"read_aiger design.aig; strash; scorr; bmc3 -T {timeout}"
+    log = _abc(folder, commands)
+    if found := re.search(r"asserted in frame (\d+)", log):
+        return int(found[1]), int(found[1])
+    if found := re.search(r"No output asserted in (\d+) frames", log):
+        return None, int(found[1])
+    raise NoEndError(f"abc came to no end:\n{log}")
+
+
+def _abc(folder: Path, commands: str) -> str:
     done = subprocess.run(
         [str(ABC_PROGRAM), "-c", commands],
         cwd=folder,
@@ -56,11 +78,7 @@ def first_high(folder: Path, timeout: int) -> int | None:
         check=True,
         encoding="utf-8",
     )
-    if "Property proved" in done.stdout or "UNSATISFIABLE" in done.stdout:
-        return None
-    if found := re.search(r"asserted in frame (\d+)", done.stdout):
-        return int(found[1])
-    raise NoEndError(f"abc came to no end:\n{done.stdout}")
+    return done.stdout
 
 
 class Harness(ABC):

@@ -41,9 +41,16 @@ def _designs() -> Part:
     return Designs()
 
 
+def _protocol() -> Part:
+    from sim.campaign.protocol import Protocol
+
+    return Protocol()
+
+
 PARTS: dict[str, Callable[[], Part]] = {
     "fuzz": _fuzz,
     "unknown": _unknown,
+    "protocol": _protocol,
     "mutants": _mutants,
     "upsets": _upsets,
     "certificates": _certificates,

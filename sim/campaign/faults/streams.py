@@ -99,6 +99,8 @@ class StreamSubject(ABC):
         Of what `samples` counts.
     tries
         How many of those are sent in an experiment.
+    every
+        Beats in, and out, from a tlast to the next.
     """
 
     name: str
@@ -107,10 +109,9 @@ class StreamSubject(ABC):
     unit_cycles: int
     frame_cycles: int
     tries: int
+    every: tuple[int, int]
     _in_bytes: int
     _out_bytes: int
-    _every: tuple[int, int]
-    """Beats in, and out, from a tlast to the next."""
     _pace: tuple[int, int]
     """Beats out whose first come in a cycle that is known, and cycles to those behind them."""
 
@@ -123,6 +124,11 @@ class StreamSubject(ABC):
 
     @abstractmethod
     def _due(self, samples: Integers) -> bytes: ...
+
+    @property
+    def beat_bits(self) -> tuple[int, int]:
+        """Bits of a beat in, and out."""
+        return 8 * self._in_bytes, 8 * self._out_bytes
 
     def beats_given(self, experiment: Experiment) -> int:
         """Return how many results an experiment has."""
@@ -199,12 +205,12 @@ class StreamSubject(ABC):
         """Return an experiment as bench.cpp reads it."""
         sent, due = self._sent(experiment.samples), self._due(experiment.samples)
         n_in, n_out = len(sent) // self._in_bytes, len(due) // self._out_bytes
-        last = np.arange(n_in) % self._every[0] == self._every[0] - 1
+        last = np.arange(n_in) % self.every[0] == self.every[0] - 1
         wrong = np.zeros(n_in, bool)
         if experiment.misplaced is not None:
             wrong = np.random.default_rng(experiment.misplaced).random(n_in) < 1 / 3
         flags = (last ^ wrong) | (~last & wrong) << 1 | (last & wrong) << 2
-        ends = np.arange(n_out) % self._every[1] == self._every[1] - 1
+        ends = np.arange(n_out) % self.every[1] == self.every[1] - 1
         latency = self.latency if experiment.timed else 0
         head = [*experiment.stalls, experiment.reset_at, latency, *self._pace, n_in, n_out]
         parts = [np.array(head, "<u4").tobytes(), sent, flags.astype("u1").tobytes()]
@@ -220,6 +226,11 @@ class DesignSubject(StreamSubject):
         With its weights in ROM.
     hardened
         As of `hw.emit.generate.generate`.
+
+    Attributes
+    ----------
+    in_lines
+        Whether what comes is told by lines, not by frames.
     """
 
     def __init__(self, design: LineDesign | LayerDesign, *, hardened: bool = False) -> None:
@@ -231,7 +242,7 @@ class DesignSubject(StreamSubject):
         self.verilog = text + "".join(models_for(text).values())
         timing = manifest["timing"]
         self.latency = timing["latency_cycles"]
-        is_line = isinstance(design, LineDesign)
+        self.in_lines = is_line = isinstance(design, LineDesign)
         self.unit_cycles = timing["cycles_per_group" if is_line else "cycles_per_frame"]
         self._frame = frame_of(design)
         beats = self._frame.last_every
@@ -240,7 +251,7 @@ class DesignSubject(StreamSubject):
         )
         slots = [manifest["streams"][s]["slot_bits"] // 8 for s in ("s_axis", "m_axis")]
         self._in_bytes, self._out_bytes = (size * design.lanes for size in slots)
-        self._every = beats, beats
+        self.every = beats, beats
         given = self.beats_given(Experiment(self.samples(1, 0)))
         self.tries = 1 + -(-_BEATS // given)
         # Of a layer's frames but the first, others follow than what is steady.
@@ -290,7 +301,7 @@ class ProgramSubject(StreamSubject):
         self.latency = timeline.latency
         self.unit_cycles = self.frame_cycles = timeline.cycles_per_frame
         self._in_bytes = self._out_bytes = program.sizes.tile
-        self._every = program.taken, program.given
+        self.every = program.taken, program.given
         self._pace = program.given, timeline.cycles_per_frame
 
     def samples(self, count: int, seed: int) -> Integers:

@@ -11,10 +11,12 @@ from sim.campaign.faults.subject import Subject
 from sim.campaign.small import LINES, layer_of, line_of
 
 ACCELERATOR, EXTERNAL = "accelerator", "accelerator-axi"
-TOPS = (
+STREAMED = (
     *("direct", "direct-folded-requantized", "direct-paired", "fft", "fft-of-other-length"),
-    *("fermat", "dense", "linear", "depthwise", ACCELERATOR, EXTERNAL),
+    *("fermat", "dense", "linear", "depthwise"),
 )
+"""Engines and layers."""
+TOPS = (*STREAMED, ACCELERATOR, EXTERNAL)
 
 
 def subject_of(top: str, *, hardened: bool = False) -> Subject:
