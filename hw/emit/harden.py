@@ -43,29 +43,34 @@ def harden(fragment: Any) -> None:
 def _harden(fragment: Any, domain: str) -> None:
     """Harden the registers of one clock domain of a fragment, without those inside it."""
     statements = fragment.statements[domain]
-    signals = sorted(statements._lhs_signals(), key=lambda one: one.name)
-    driven = [one for one in signals if not one.reset_less]
+    collector: Any = vars(xfrm)["LHSMaskCollector"]()  # which the stubs have not
+    collector.visit_stmt(statements)
+    # Other bits of a signal may be combinational, or another domain's.
+    parts = [part for part in collector.chunks() if not part[0].reset_less]
+    driven = {id(one): one for one, _, _ in sorted(parts, key=lambda part: part[0].name)}
     if not driven:
         return
-    replicas = [{id(one): _replica(one, number) for one in driven} for number in range(REPLICAS)]
+    replicas = [
+        {key: _replica(one, number) for key, one in driven.items()} for number in range(REPLICAS)
+    ]
     fragment.statements[domain] = type(statements)()
     for number, replica in enumerate(replicas):
-        held = [replica[id(one)].eq(one) for one in driven]
+        held = [replica[id(one)][low:high].eq(one[low:high]) for one, low, high in parts]
         fragment.add_statements(domain, held)
         copied: Any = _Driving(replica, others=number == 0)
         fragment.add_statements(domain, copied.on_statement(statements))
-    for one in driven:
-        fragment.add_statements(_COMBINATIONAL, one.eq(_majority(*(r[id(one)] for r in replicas))))
+    for one, low, high in parts:
+        voted = _majority(*(replica[id(one)][low:high] for replica in replicas))
+        fragment.add_statements(_COMBINATIONAL, one[low:high].eq(voted))
 
 
 def _replica(one: Signal, number: int) -> Signal:
     return Signal.like(one, name=f"{one.name}_{number}", attrs=KEEP)
 
 
-def _majority(a: Signal, b: Signal, c: Signal) -> Value:
+def _majority(a: Value, b: Value, c: Value) -> Value:
     """Return what two of three hold, bit by bit."""
-    first, second, third = (Value.cast(one) for one in (a, b, c))
-    return (first & second) | (first & third) | (second & third)
+    return (a & b) | (a & c) | (b & c)
 
 
 class _Driving(xfrm.StatementTransformer):

@@ -37,12 +37,31 @@ class Counting(Component):
         return m
 
 
-def flip_flops(folder, family, *, hardened):
-    component = Counting()
-    inputs, outputs = ("step", "data"), ("count", "last")
+class Beside(Component):
+    """Some bits of a signal are registers, others are not."""
+
+    data: Signal
+    given: Signal
+
+    def __init__(self):
+        super().__init__({"data": In(PASSING), "given": Out(PASSING)})
+
+    def elaborate(self, _platform):
+        m = Module()
+        m.d.sync += self.given[1:3].eq(self.given[1:3] + self.data[1:3])
+        m.d.comb += [self.given[0].eq(self.data[3]), self.given[3].eq(self.data[0])]
+        return m
+
+
+def verilog_of(component, name, inputs, outputs, *, hardened):
     ports = {name: (getattr(component, name), PortDirection.Input) for name in inputs}
     ports |= {name: (getattr(component, name), PortDirection.Output) for name in outputs}
-    (folder / "x.v").write_text(to_verilog(component, "x", ports, hardened=hardened))
+    return to_verilog(component, name, ports, hardened=hardened)
+
+
+def flip_flops(folder, family, *, hardened):
+    ports = ("step", "data"), ("count", "last")
+    (folder / "x.v").write_text(verilog_of(Counting(), "x", *ports, hardened=hardened))
     run_yosys(["read_verilog x.v", f"synth_{family} -top x", "write_json x.json"], folder)
     cells = json.loads((folder / "x.json").read_text())["modules"]["x"]["cells"]
     return sum("FF" in cell["type"] for cell in cells.values())
@@ -53,3 +72,20 @@ def test_synthesis_keeps_all_three(family, tmp_path):
     assert flip_flops(tmp_path, family, hardened=False) == COUNT + LAST + PASSING
     hardened = flip_flops(tmp_path, family, hardened=True)
     assert hardened == REPLICAS * (COUNT + LAST) + PASSING
+
+
+@pytest.mark.parametrize(
+    ("kind", "ports"),
+    [
+        (Counting, (("step", "data"), ("count", "last"))),
+        (Beside, (("data",), ("given",))),
+    ],
+)
+def test_it_does_what_it_did(kind, ports, tmp_path):
+    for name, hardened in (("plain", False), ("hardened", True)):
+        text = verilog_of(kind(), name, *ports, hardened=hardened)
+        (tmp_path / f"{name}.v").write_text(text)
+    miter = "miter -equiv -flatten -make_assert plain hardened miter"
+    read = [f"read_verilog {name}.v" for name in ("plain", "hardened")]
+    proof = "sat -set-init-zero -tempinduct -prove-asserts -verify -seq 1 miter"
+    run_yosys([*read, "proc", "flatten", miter, "hierarchy -top miter", proof], tmp_path)
