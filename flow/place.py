@@ -28,6 +28,8 @@ LARGE = 40_000
 
 Smaller ones are placed as ever, so that figures of before and of now are of the same tools.
 """
+HUGE = 70_000
+"""Cells of one that is placed and routed with what the family has for those."""
 LARGE_ON_PINS = 20_000
 """The same onto a board's pins, of which there are no figures of before."""
 LARGE_LIMIT_S = 7200
@@ -52,11 +54,14 @@ class Effort:
 def effort_for(netlist: bytes, device: Part, *, pins: bool = False) -> Effort:
     """Return what is spent on a netlist that Yosys wrote, out of context or onto pins."""
     family = device.family
-    large: tuple[str, ...] = ()
+    own: list[tuple[int, tuple[str, ...]]] = []
     if isinstance(family, PlacedFamily):
-        large = family.large_on_pins if pins else family.large
-    if large and netlist.count(b'"type":') > (LARGE_ON_PINS if pins else LARGE):
-        return Effort(large, LARGE_LIMIT_S)
+        out_of_context = [(HUGE, family.huge), (LARGE, family.large)]
+        own = [(LARGE_ON_PINS, family.large_on_pins)] if pins else out_of_context
+    cells = netlist.count(b'"type":')
+    for least, arguments in own:
+        if arguments and cells > least:
+            return Effort(arguments, LARGE_LIMIT_S)
     return Effort((), LIMIT_S)
 
 

@@ -47,8 +47,8 @@ class PlacedFamily(Family):
         For each figure that only placement knows, the kinds of site that count.
     timed
         Whether nextpnr times all that matters.
-    large, large_on_pins
-        Arguments of nextpnr for large netlists, out of context and onto pins.
+    large, huge, large_on_pins
+        Arguments of nextpnr for large netlists and larger ones, out of context, and onto pins.
     """
 
     nextpnr: str = ""
@@ -56,6 +56,7 @@ class PlacedFamily(Family):
     placed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     timed: bool = True
     large: tuple[str, ...] = ()
+    huge: tuple[str, ...] = ()
     large_on_pins: tuple[str, ...] = ()
 
 

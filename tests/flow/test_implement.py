@@ -14,7 +14,7 @@ from flow.command import run
 from flow.families import families, part_named
 from flow.implement import NO_DSP
 from flow.netlist import Netlist
-from flow.place import LARGE, LARGE_LIMIT_S, LIMIT_S, Effort, effort_for
+from flow.place import HUGE, LARGE, LARGE_LIMIT_S, LIMIT_S, Effort, effort_for
 from flow.product import build
 from flow.synthesis import synthesise, wrap
 from flow.tools import Program, Yosys
@@ -297,10 +297,12 @@ def test_a_seed_that_is_not_routed_in_time_is_left_out(
 
 def test_large_netlists_are_placed_and_routed_as_their_family_wants() -> None:
     ecp5, nexus = (part_named(PLACED[name]) for name in ("ecp5", "nexus"))
-    small, large = (b'{"type": "LUT4"}' * count for count in (LARGE, LARGE + 1))
+    sizes = LARGE, LARGE + 1, HUGE + 1
+    small, large, huge = (b'{"type": "LUT4"}' * count for count in sizes)
     assert effort_for(small, ecp5) == effort_for(large, nexus) == Effort((), LIMIT_S)
     assert isinstance(ecp5.family, PlacedFamily)
     assert effort_for(large, ecp5) == Effort(ecp5.family.large, LARGE_LIMIT_S)
+    assert effort_for(huge, ecp5) == Effort(ecp5.family.huge, LARGE_LIMIT_S)
     assert "--placer-heap-timingweight" in ecp5.family.large
     onto = effort_for(large, ecp5, pins=True)
     assert onto == Effort(ecp5.family.large_on_pins, LARGE_LIMIT_S)
