@@ -7,9 +7,7 @@ from flow.tools import Yosys
 from hw.targets.synthesis import Family
 
 SIMULATED = "netlist.v"
-_WAIVERS = "".join(
-    f"// verilator lint_off {name}\n" for name in ("WIDTH", "ASCRANGE", "PINMISSING")
-)
+WAIVERS = "".join(f"// verilator lint_off {name}\n" for name in ("WIDTH", "ASCRANGE", "PINMISSING"))
 """Netlists, and models of Yosys, leave widths to the standard's rules, and pins open."""
 
 
@@ -33,4 +31,4 @@ def simulated(netlist: bytes, top: str, family: Family, yosys: Yosys, cache: Cac
         yosys.run(commands, folder)
 
     step = Step({"netlist.json": netlist}, (yosys.version, *commands), run, (SIMULATED,))
-    return _WAIVERS + cache.run(step)[SIMULATED].decode()
+    return WAIVERS + cache.run(step)[SIMULATED].decode()

@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 
 from flow.cache import Cache
-from flow.families import families
+from flow.families import families, part_named
 from flow.netlist import Netlist
+from flow.placed import placed_and_simulated
 from flow.simulation import simulated
 from flow.synthesis import synthesise
-from flow.tools import Yosys
+from flow.tools import Yosys, nextpnr
 from golden.line.design import LineDesign, Requantization
 from golden.line.example import example_weights
 from hw.emit.product import Built
 from hw.engines import ENGINES
 from hw.targets.models import model_texts
-from hw.targets.synthesis import Family
+from hw.targets.synthesis import Family, PlacedFamily
 from sim.engine import simulate
 from sim.runner import simulators
 
@@ -88,6 +89,34 @@ def test_netlist_equals_model(
         simulator=simulators()[-1],
         folder=tmp_path,
         edit=synthesised(families()[family], design.name),
+    )
+    assert len(passed) == 5
+
+
+def placed(name: str) -> Callable[[str], str]:
+    """Return what synthesises a build's Verilog for a part, and places and routes it."""
+
+    def edit(verilog: str) -> str:
+        device, yosys, cache = part_named(name), Yosys(), Cache(None)
+        family = device.family
+        assert isinstance(family, PlacedFamily)
+        product = Built("engine", "clk", {"engine.v": verilog.encode()}, {})
+        netlist = synthesise(product, family, yosys, cache, placed=True)
+        program = nextpnr(family.nextpnr)
+        return placed_and_simulated(netlist, "engine", device, program, yosys, cache)
+
+    return edit
+
+
+@pytest.mark.bench
+@pytest.mark.parametrize(("engine", "length"), LENGTHS.items())
+def test_placed_netlist_equals_model(engine: str, length: int, tmp_path: Path) -> None:
+    passed = simulate(
+        design_of(engine, "ecp5", length=length, channels=2),
+        "sim.bench_line",
+        simulator=simulators()[-1],
+        folder=tmp_path,
+        edit=placed("lfe5u-25f-6"),
     )
     assert len(passed) == 5
 

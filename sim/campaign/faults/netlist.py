@@ -126,7 +126,10 @@ def is_equivalent(verilog: str, top: str, fault: str) -> bool:
     return (
         _same_registers(verilog, module, fault, ["memory_map"])
         or _same_outputs(verilog, module, fault)
-        or (len(verilog) < _LARGE and _same_registers(verilog, top, fault, ["opt -full -noff"]))
+        or (
+            len(verilog) < _LARGE
+            and _same_registers(verilog, top, fault, ["memory_map", "opt -full -noff"])
+        )
     )
 
 
@@ -135,7 +138,10 @@ def _both(top: str, fault: str, then: Sequence[str]) -> list[str]:
     words = fault.split()
     place = words.index("-ctrl")
     alone = " ".join(words[:place] + words[place + 4 :])
-    commands = [*_DESIGN, "proc", "memory_collect", "opt_clean", "design -save base"]
+    # Else modules with instances of parametrised ones are read again, without what was changed.
+    read_once = ["hierarchy -auto-top", "setattr -unset reprocess_after t:*"]
+    base = ["proc", "memory_collect", "opt_clean", "design -save base"]
+    commands = [*_DESIGN, *read_once, *base]
     for side, change in (("gold", []), ("gate", [alone])):
         commands += ["design -load base", *change, f"hierarchy -top {top}", "flatten", *then]
         commands += ["opt_clean", f"rename {top} {side}", f"design -stash {side}"]
