@@ -15,8 +15,8 @@ from hw.targets.models import MODELS
 
 _SLICES = Path(__file__).with_name("trellis.v")
 """Models of the cells that nextpnr makes of an ECP5's; Yosys's own leave out the way into them."""
-_HIGH, _LOW = ("TRELLIS_COMB",), ("TRELLIS_FF",)
-"""Cells whose open inputs are high, and low; of others' a parameter may say what they are."""
+_OPEN = {"TRELLIS_COMB": "1", "TRELLIS_FF": "0"}
+"""What open inputs of cells are; of others' a parameter may say it."""
 _PARAMETER = re.compile(r"parameter\s+(?:\[[^\]]*\]\s*)?(\w+)")
 
 
@@ -82,7 +82,6 @@ def _tie(cell: dict[str, Any]) -> None:
     for port in [port for port, bits in wires.items() if not bits]:
         if cell["port_directions"][port] == "input":
             told = parameters.get(f"{port}MUX", "INV").strip()
-            told = port if cell["type"] in _HIGH else "INV" if cell["type"] in _LOW else told
-            wires[port] = [{"INV": "0", port: "1"}.get(told, told)]
+            wires[port] = [_OPEN.get(cell["type"], {"INV": "0", port: "1"}.get(told, told))]
         else:
             del wires[port]

@@ -43,4 +43,3 @@ module TRELLIS_RAMW (
   assign {WADO3, WADO2, WADO1, WADO0} = {A0, C0, B0, D0};
   assign {WDO3, WDO2, WDO1, WDO0} = {B1, D1, A1, C1};
 endmodule
-

@@ -1,7 +1,7 @@
 """A build under test, whatever it computes: its streams' ends, its clock, its events."""
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from golden.layer.design import LayerDesign
 from golden.line.design import LineDesign
 from sim.stream import Beat, Gaps, Hush, Known, Pulses, Readiness, Sink, Source, Stepper, Wires
 
+STEPS = 2
+"""Of the simulator, in a cycle."""
 JOB = "BENCH_JOB"
 """Environment variable that names a run's job file."""
 
@@ -57,64 +59,71 @@ class Job:
         return job
 
 
-class Bench:
-    """A build between sources and a sink.
+BEFORE = 7
+"""Cycles of X on every input, ahead of the first reset of what begins unknown."""
+
+
+class StreamBench:
+    """A build, or a unit, between sources of its streams and a sink.
+
+    Parameters
+    ----------
+    clock, reset
+        Its own.
+    active
+        Level of an active reset.
+    sources
+        By the names of their streams; `reset` may leave the first out.
+    dut
+        What has the streams.
+    pulses
+        An eye on events, where there are any.
 
     Attributes
     ----------
-    latency
-        As the manifest promises.
-    i, o
-        Ends of its streams.
-    loads
-        Sources of weights, by the names of their streams.
-    events
-        Pulses on its event ports.
+    clock
+        Its own.
+    o
+        Sink of what comes out.
+    hush
+        An eye on handshakes in reset.
     known
         An eye on handshakes and events, which no X may reach; it looks where it is told to.
-    generator
-        Random numbers for stimuli.
     """
 
-    def __init__(self, dut: Any, job: Job) -> None:
-        manifest = job.manifest
-        self.job = job
-        self.latency: int = manifest["timing"]["latency_cycles"]
-        self.clock = getattr(dut, manifest["clock"])
-        self._reset = getattr(dut, manifest["reset"]["name"])
-        self._reset_active = int(manifest["reset"]["active"] == "high")
-        unknown = "icarus" in cocotb.SIM_NAME.lower()
-        self.i = Source(Wires.of(dut, "s_axis"), seed=job.seed, unknown=unknown)
+    def __init__(
+        self,
+        clock: Any,
+        reset: Any,
+        active: int,
+        sources: Mapping[str, Source],
+        dut: Any,
+        pulses: Pulses | None = None,
+    ) -> None:
+        self.clock, self._reset, self._reset_active = clock, reset, active
+        self._sources = list(sources.values())
         self.o = Sink(Wires.of(dut, "m_axis"))
-        ports = [name for name in manifest["streams"] if name.startswith("w")]
-        self.loads = {
-            name: Source(Wires.of(dut, name), seed=job.seed + n, unknown=unknown)
-            for n, name in enumerate(ports, start=1)
-        }
-        prefixes = ["event", *(f"event_{name.removesuffix('_axis')}" for name in ports)]
-        events = [f"{p}_tlast_{event}" for p in prefixes for event in ("unexpected", "missing")]
-        self.events = Pulses({name: getattr(dut, name) for name in events})
-        # `i` is the first: `reset` may leave it out.
-        self._agents: list[Any] = [self.i, self.o, *self.loads.values(), self.events]
-        taken = [getattr(dut, f"{name}_tready") for name in ("s_axis", *ports)]
-        self.hush = Hush([*taken, dut.m_axis_tvalid])
-        self.known = Known([*taken, dut.m_axis_tvalid, *(getattr(dut, e) for e in events)])
-        self._stepper = Stepper(self.clock, [*self._agents, self.hush, self.known])
-        self.generator = np.random.default_rng(job.seed)
+        events = [] if pulses is None else [pulses]
+        self._agents: list[Any] = [*self._sources, self.o, *events]
+        handshakes = [*(getattr(dut, f"{name}_tready") for name in sources), dut.m_axis_tvalid]
+        self.hush = Hush(handshakes)
+        told = [] if pulses is None else [getattr(dut, name) for name in pulses.cycles]
+        self.known = Known([*handshakes, *told])
+        self._stepper = Stepper(clock, [*self._agents, self.hush, self.known])
 
     async def start(self) -> None:
         """Start the clock and reset the build."""
-        self._start_clock()
+        self.start_clock()
         await self.reset()
 
-    async def start_unknown(self, cycles: int) -> None:
-        """Let ``cycles`` pass with X on all inputs, reset for one, and have `known` look."""
-        self._start_clock()
+    async def start_unknown(self) -> None:
+        """Let some cycles pass with X on all inputs, reset for one, and have `known` look."""
+        self.start_clock()
         self._reset.value = 1 - self._reset_active
         self.o.drive_unknown()
-        for source in (self.i, *self.loads.values()):
+        for source in self._sources:
             source.drive_unknown()
-        for _ in range(cycles):
+        for _ in range(BEFORE):
             await RisingEdge(self.clock)
         self._reset.value = self._reset_active
         for agent in self._agents:
@@ -124,8 +133,9 @@ class Bench:
         self.known.looks = True
         await self.run(1)
 
-    def _start_clock(self) -> None:
-        Clock(self.clock, 2, unit="step").start(start_high=False)
+    def start_clock(self) -> None:
+        """Let time begin."""
+        Clock(self.clock, STEPS, unit="step").start(start_high=False)
 
     async def reset(
         self,
@@ -145,7 +155,7 @@ class Bench:
             Sends beats: called ``early`` cycles before reset ends, as by a source that leaves reset
             earlier.
         held
-            Whether the source of `i` is not reset, and goes on with what was not taken.
+            Whether the first source is not reset, and goes on with what was not taken.
 
         Raises
         ------
@@ -167,13 +177,55 @@ class Bench:
         await self.run(1)
         assert not self.o.beats, "Valid must be low after reset"
 
-    def offer_weights(self, n_units: int) -> None:
-        """Present random weights where they arrive on ports, for ``n_units`` groups or frames."""
-        raise NotImplementedError
-
     async def run(self, cycles: int) -> None:
         """Let time pass."""
         await self._stepper.run(cycles)
+
+
+class Bench(StreamBench):
+    """A build between sources and a sink.
+
+    Attributes
+    ----------
+    latency
+        As the manifest promises.
+    i
+        Source of what it computes on.
+    loads
+        Sources of weights, by the names of their streams.
+    events
+        Pulses on its event ports.
+    generator
+        Random numbers for stimuli.
+    """
+
+    def __init__(self, dut: Any, job: Job) -> None:
+        manifest = job.manifest
+        self.job = job
+        self.latency: int = manifest["timing"]["latency_cycles"]
+        unknown = "icarus" in cocotb.SIM_NAME.lower()
+        self.i = Source(Wires.of(dut, "s_axis"), seed=job.seed, unknown=unknown)
+        ports = [name for name in manifest["streams"] if name.startswith("w")]
+        self.loads = {
+            name: Source(Wires.of(dut, name), seed=job.seed + n, unknown=unknown)
+            for n, name in enumerate(ports, start=1)
+        }
+        prefixes = ["event", *(f"event_{name.removesuffix('_axis')}" for name in ports)]
+        events = [f"{p}_tlast_{event}" for p in prefixes for event in ("unexpected", "missing")]
+        self.events = Pulses({name: getattr(dut, name) for name in events})
+        super().__init__(
+            getattr(dut, manifest["clock"]),
+            getattr(dut, manifest["reset"]["name"]),
+            int(manifest["reset"]["active"] == "high"),
+            {"s_axis": self.i, **self.loads},
+            dut,
+            self.events,
+        )
+        self.generator = np.random.default_rng(job.seed)
+
+    def offer_weights(self, n_units: int) -> None:
+        """Present random weights where they arrive on ports, for ``n_units`` groups or frames."""
+        raise NotImplementedError
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let time pass until ``condition`` holds, but not beyond `patience`."""

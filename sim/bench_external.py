@@ -16,16 +16,11 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge, with_timeout
 from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiRam
 
-from golden.accelerator.external.registers import BUSY, CODE_SHIFT, REGIONS, REGISTERS, START, Stop
+from golden.accelerator.external.registers import BUSY, CODE_SHIFT, REGISTERS, START, Stop
+from hw.simulate.external import bases_of
+from sim.bench import BEFORE, STEPS
 from sim.external import ExternalJob
 from sim.stream import Known
-
-_BEFORE = 7
-"""Cycles of X on every input, ahead of the first reset."""
-_APART = 4096
-"""Bytes between regions."""
-_STEP = 2
-"""Steps of the simulator in a cycle."""
 
 
 class ExternalBench:
@@ -48,18 +43,15 @@ class ExternalBench:
     async def start(self) -> None:
         """Begin unknown, reset for one cycle, and write what is in memory."""
         dut = self._dut
-        Clock(dut.clk, _STEP, unit="step").start(start_high=False)
-        for _ in range(_BEFORE):
+        Clock(dut.clk, STEPS, unit="step").start(start_high=False)
+        for _ in range(BEFORE):
             await RisingEdge(dut.clk)
         self._driver = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi"), dut.clk, dut.rst)
         self._memory = AxiRam(AxiBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst, size=1 << 17)
         await self.reset()
         self._known.looks = True
         cocotb.start_soon(self._look())
-        at, self._bases = _APART, {}
-        for region in REGIONS:
-            self._bases[region] = at
-            at = -(-(at + self.job.sizes[region] + _APART) // _APART) * _APART
+        self._bases = bases_of(self.job.sizes)
         self._memory.write(self._bases["PROGRAM"], self.job.image)
         self._memory.write(self._bases["INPUT"], self.job.frames)
 
@@ -111,7 +103,7 @@ class ExternalBench:
     async def exchange(self) -> None:
         """Run all frames, and compare what lies in memory then."""
         await self.begin()
-        await with_timeout(RisingEdge(self._dut.irq), _STEP * 20 * self.job.cycles, "step")
+        await with_timeout(RisingEdge(self._dut.irq), STEPS * 20 * self.job.cycles, "step")
         status = await self.read("STATUS")
         assert not status & BUSY
         assert Stop(status >> CODE_SHIFT) == Stop.NONE
@@ -155,7 +147,7 @@ async def reset_at_every_cycle(dut: Any) -> None:
     """Reset at cycles of a run, all or every so many: nothing of it is left."""
     bench = _bench(dut)
     await bench.start()
-    for cycle in range(bench.job.first, bench.job.cycles, bench.job.step):
+    for cycle in range(0, bench.job.cycles, bench.job.step):
         bench.pause(0.4 * (cycle % 2))
         await bench.begin()
         await bench.run(cycle)

@@ -8,18 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import cocotb
-from cocotb.clock import Clock
-from cocotb.triggers import RisingEdge
 
-from sim.bench import check_beats
+from sim.bench import StreamBench, check_beats
 from sim.stream import (
     Gaps,
-    Hush,
-    Known,
     Readiness,
-    Sink,
     Source,
-    Stepper,
     Wires,
     after_valid,
     always,
@@ -32,11 +26,9 @@ from sim.unit import CYCLES, UnitJob
 
 _SETTLE = 100
 """Cycles after the last beat in which no other may come."""
-_BEFORE = 7
-"""Cycles of X on every input, ahead of the first reset."""
 
 
-class UnitBench:
+class UnitBench(StreamBench):
     """A unit between sources of its streams and a sink.
 
     Attributes
@@ -45,64 +37,18 @@ class UnitBench:
         What the run is about.
     sources
         By the names of their streams.
-    sink
-        Of what comes out.
-    known
-        An eye on handshakes, which no X may reach; it looks where it is told to.
     """
 
     def __init__(self, dut: Any) -> None:
         job = pickle.loads((_folder() / "unit.pickle").read_bytes())
         assert isinstance(job, UnitJob)
         self.job = job
-        self._clock, self._rst = dut.clk, dut.rst
         unknown = "icarus" in cocotb.SIM_NAME.lower()
         self.sources = {
             name: Source(Wires.of(dut, name), seed=seed, unknown=unknown)
             for seed, name in enumerate(job.given)
         }
-        self.sink = Sink(Wires.of(dut, "m_axis"))
-        wires = [*(getattr(dut, f"{name}_tready") for name in self.sources), dut.m_axis_tvalid]
-        self._hush, self.known = Hush(wires), Known(wires)
-        agents: list[Any] = [*self.sources.values(), self.sink, self._hush, self.known]
-        self._stepper = Stepper(dut.clk, agents)
-
-    def start_clock(self) -> None:
-        """Let time begin."""
-        Clock(self._clock, 2, unit="step").start(start_high=False)
-
-    async def start_unknown(self, cycles: int) -> None:
-        """Let ``cycles`` pass with X on all inputs, reset for one, and have `known` look."""
-        self.start_clock()
-        self._rst.value = 0
-        self.sink.drive_unknown()
-        for source in self.sources.values():
-            source.drive_unknown()
-        for _ in range(cycles):
-            await RisingEdge(self._clock)
-        self._rst.value = 1
-        self._forget()
-        await RisingEdge(self._clock)
-        self._rst.value = 0
-        self.known.looks = True
-        await self.run(1)
-
-    async def reset(self, cycles: int) -> None:
-        """Reset it for some cycles, and forget all that went in and came out."""
-        self._rst.value, self._hush.resets = 1, True
-        self._forget()
-        await self.run(cycles)
-        self._rst.value, self._hush.resets = 0, False
-        await self.run(1)
-
-    def _forget(self) -> None:
-        for source in self.sources.values():
-            source.reset()
-        self.sink.reset()
-
-    async def run(self, cycles: int) -> None:
-        """Let time pass."""
-        await self._stepper.run(cycles)
+        super().__init__(dut.clk, dut.rst, 1, self.sources, dut)
 
     def send(self, gaps: Callable[[int], Gaps]) -> None:
         """Begin to send all beats, each stream with gaps of its own."""
@@ -111,14 +57,12 @@ class UnitBench:
 
     async def exchange(self, gaps: Callable[[int], Gaps], ready: Readiness) -> None:
         """Send all, and compare what comes."""
-        self.sink.set_pace(ready)
+        self.o.set_pace(ready)
         self.send(gaps)
         expected = self.job.expected
-        await self._stepper.until(
-            lambda: len(self.sink.beats) >= len(expected), limit=self.job.cycles
-        )
+        await self._stepper.until(lambda: len(self.o.beats) >= len(expected), limit=self.job.cycles)
         await self.run(_SETTLE)
-        check_beats(self.sink.beats, expected)
+        check_beats(self.o.beats, expected)
         assert all(source.idle for source in self.sources.values()), "All beats must be taken"
 
 
@@ -143,14 +87,14 @@ async def exchange(dut: Any) -> None:
         await bench.exchange(gaps, ready)
         if index == 0:
             cycles = {name: source.taken for name, source in bench.sources.items()}
-            (_folder() / CYCLES).write_bytes(pickle.dumps(cycles | {"m_axis": bench.sink.taken}))
+            (_folder() / CYCLES).write_bytes(pickle.dumps(cycles | {"m_axis": bench.o.taken}))
 
 
 @cocotb.test()
 async def reset_once(dut: Any) -> None:
     """Reset a unit that is unknown for one cycle: it is as any other."""
     bench = UnitBench(dut)
-    await bench.start_unknown(_BEFORE)
+    await bench.start_unknown()
     await bench.exchange(lambda _seed: evenly(0), always)
 
 
@@ -158,14 +102,14 @@ async def reset_once(dut: Any) -> None:
 async def reset_at_every_cycle(dut: Any) -> None:
     """Reset at cycles of a run whose data are X, all or every so many: nothing of it is left."""
     bench = UnitBench(dut)
-    await bench.start_unknown(_BEFORE)
+    await bench.start_unknown()
     for cycle in range(0, bench.job.cycles // 2, bench.job.step):
         for source in bench.sources.values():
             source.hides = True
-        bench.sink.blind = True
+        bench.o.blind = True
         # Full pace by turns, for which no handshake may wait for what is unknown.
         paused = cycle % 3
-        bench.sink.set_pace(randomly(0.8, cycle) if paused else always)
+        bench.o.set_pace(randomly(0.8, cycle) if paused else always)
         bench.send(partial(random_gaps, 0.8) if paused else lambda _seed: evenly(0))
         await bench.run(cycle)
         await bench.reset(1)

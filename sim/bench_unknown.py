@@ -13,9 +13,6 @@ from sim.bench_reset import AnyBench, beats_per_unit, bench_of, stimulus, unit_c
 from sim.line import LineBench
 from sim.stream import always, evenly, random_gaps, randomly
 
-_BEFORE = 7
-"""Cycles of X on every input, ahead of the first reset."""
-
 
 async def give_weights(bench: AnyBench) -> None:
     """Load some weights where the build has none in ROM."""
@@ -29,7 +26,7 @@ async def give_weights(bench: AnyBench) -> None:
 async def reset_once(dut: Any) -> None:
     """Reset a build that is unknown for one cycle: it is as any other."""
     bench = bench_of(dut)
-    await bench.start_unknown(_BEFORE)
+    await bench.start_unknown()
     await give_weights(bench)
     await bench.exchange(bench.stimulus(bench.job.groups), evenly(0), always)
 
@@ -38,7 +35,7 @@ async def reset_once(dut: Any) -> None:
 async def reset_at_every_cycle(dut: Any) -> None:
     """Reset at each cycle of two frames whose data are X: nothing of them is left."""
     bench = bench_of(dut)
-    await bench.start_unknown(_BEFORE)
+    await bench.start_unknown()
     n_cycles = bench.latency + 2 * unit_cycles(bench) + beats_per_unit(bench)
     for cycle in range(n_cycles):
         await give_weights(bench)

@@ -72,6 +72,11 @@ def frames_as_bytes(maps: Integers, sizes: Sizes) -> list[bytes]:
     return [bytes_of(frame) for frame in frames_of(maps, sizes)]
 
 
+def expected_of(program: ExternalProgram, frames: Sequence[bytes]) -> bytes:
+    """Return what frames give, one behind the other."""
+    return b"".join(program.run(frame) for frame in frames)
+
+
 def sizes_of(program: ExternalProgram, frames: Sequence[bytes]) -> dict[str, int]:
     """Return the bytes of regions that frames need."""
     beat = program.capacity.beat_bytes
@@ -90,9 +95,11 @@ class Session:
     bench: ExternalBench
     program: ExternalProgram
     frames: Sequence[bytes]
+    expected: bytes = b""
+    """What they give; computed where it is not told."""
 
     def __post_init__(self) -> None:
-        self.expected = b"".join(self.program.run(frame) for frame in self.frames)
+        self.expected = self.expected or expected_of(self.program, self.frames)
         self.sizes = sizes_of(self.program, self.frames)
         self.place()
 
@@ -135,8 +142,8 @@ class ExternalJob:
         Bytes of regions.
     cycles
         That all frames take.
-    first, step
-        The first cycle in which it is reset, where it is, and cycles to the next.
+    step
+        Cycles between two in which it is reset, where it is.
     """
 
     image: bytes
@@ -145,7 +152,6 @@ class ExternalJob:
     expected: bytes
     sizes: dict[str, int]
     cycles: int
-    first: int = 0
     step: int = 1
 
 
@@ -157,13 +163,12 @@ def run_external(
     *,
     test: str,
     simulator: str,
-    first: int = 0,
     step: int = 1,
     edit: Callable[[str], str] = lambda verilog: verilog,
 ) -> None:
     """Run a test of `sim.bench_external` on a network's frames ``[F, C, H, W]``.
 
-    ``first`` and ``step`` are as of `ExternalJob`; ``edit`` changes the Verilog before that.
+    ``step`` is as of `ExternalJob`; ``edit`` changes the Verilog before that.
 
     Raises
     ------
@@ -172,7 +177,7 @@ def run_external(
     """
     program = compile_external(network, capacity)
     images = frames_as_bytes(frames, capacity.sizes)
-    expected = b"".join(program.run(image) for image in images)
+    expected = expected_of(program, images)
     job = ExternalJob(
         program.image,
         b"".join(images),
@@ -180,7 +185,6 @@ def run_external(
         expected,
         sizes_of(program, images),
         len(images) * ExternalTimeline(program).cycles,
-        first,
         step,
     )
     folder.mkdir(parents=True, exist_ok=True)

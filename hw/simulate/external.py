@@ -36,6 +36,15 @@ def unheard(cycles: int) -> None:
     del cycles
 
 
+def bases_of(sizes: Mapping[str, int], first: int = BETWEEN) -> dict[str, int]:
+    """Return where regions of so many bytes begin, one behind the other, far enough apart."""
+    at, bases = first, {}
+    for region in REGIONS:
+        bases[region] = at
+        at = -(-(at + sizes[region] + BETWEEN) // BETWEEN) * BETWEEN
+    return bases
+
+
 class BusError(AssertionError):
     """The port broke a rule, or the bench was told what it cannot do."""
 
@@ -164,16 +173,14 @@ class ExternalBench:
     def name_regions(self, sizes: Mapping[str, int], *, first: int = BETWEEN) -> dict[str, int]:
         """Name regions of so many bytes, far enough apart; return where they begin."""
         self.tell("forbid")
-        at, bases = first, {}
-        for region in REGIONS:
+        bases = bases_of(sizes, first)
+        for region, at in bases.items():
             size = sizes[region]
-            bases[region] = at
             self.write(f"{region}_BASE", at)
             self.write(f"{region}_BASE_HIGH", 0)
             self.write(f"{region}_SIZE", size)
             if region in ("OUTPUT", "SCRATCH"):
                 self.tell("allow", at, size)
-            at = -(-(at + size + BETWEEN) // BETWEEN) * BETWEEN
         return bases
 
     def start(self, frames: int = 1) -> None:

@@ -1,13 +1,19 @@
 """Small builds of every kind, for trials of each cycle and each bit."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.sizes import Sizes
 from golden.layer.design import LayerDesign
 from golden.line.design import LineDesign, Requantization
 from golden.line.example import example_weights
+from golden.network.network import Network
 from hw.engines import ENGINES
 from hw.layer.config import read_layer
+from sim.external import CAPACITY
+from sim.networks import Builder
 
 LINES: dict[str, dict[str, Any]] = {
     "direct": {"length": 3, "channels": 2},
@@ -75,6 +81,18 @@ LAYERS = {
     """,
 }
 
+SMALL: Capacity = replace(
+    CAPACITY,
+    sizes=Sizes(tile=4, scalers=2, positions=32),
+    map_bytes=1 << 11,
+    constants=256,
+    tables=2,
+    weight_bytes=1 << 9,
+    patience=12,
+    depthwise=3,
+)
+"""Of all that can be built the smallest that is no special case."""
+
 
 def line_of(case: str) -> LineDesign:
     """Return the engine of `LINES`."""
@@ -100,3 +118,21 @@ def layer_of(case: str, folder: Path) -> LayerDesign:
     """Return the layer of `LAYERS`, whose file is written to ``folder``."""
     (folder / "layer.toml").write_text(LAYERS[case], encoding="utf-8")
     return read_layer(folder / "layer.toml")
+
+
+def least() -> tuple[Builder, Network]:
+    """Return a network of a few hundred cycles."""
+    b = Builder((3, 3, 2), seed=8)
+    x = b.pointwise(b.convolution("image", 5, 2))
+    return b, b.network(b.plus(x, b.convolution(x, 5, groups=5)))
+
+
+def every() -> tuple[Builder, Network]:
+    """Return a little of all that units do, of odd sizes."""
+    b = Builder((3, 6, 5), seed=8)
+    x = b.convolution("image", 6, 3, stride=2, padding=(1, 1, 1, 1))
+    d = b.convolution(x, 6, 3, groups=6)
+    y = b.pointwise(b.convolution(d, 5))
+    n = b.circular(b.layer_norm(y), 0, embedding=(3, 1))
+    z = b.times(n, b.convolution(b.average(n, (3, 3)), 5))
+    return b, b.network(b.plus(y, z))

@@ -16,13 +16,11 @@ from golden.accelerator.words import frames_of
 from golden.layer.design import LayerDesign
 from golden.line.design import LineDesign
 from golden.network.network import Network
-from hw.accelerator import accelerator as engine
-from hw.accelerator.accelerator import word_layout
+from hw.accelerator.accelerator import Accelerator, word_layout
 from hw.accelerator.timing import Timeline
 from hw.simulate.verilator import SimulationError
-from sim.campaign.faults.external import SMALL, every
 from sim.campaign.part import Outcome
-from sim.campaign.small import LAYERS, LINES, layer_of, line_of
+from sim.campaign.small import LAYERS, LINES, SMALL, every, layer_of, least, line_of
 from sim.engine import simulate
 from sim.external import run_external
 from sim.networks import Builder
@@ -61,7 +59,7 @@ def run_unknown(
 
 
 @dataclass(frozen=True)
-class Accelerator:
+class Case:
     """An accelerator that begins unknown, and how often it is reset.
 
     Parameters
@@ -79,24 +77,17 @@ class Accelerator:
     capacity: Capacity | None = None
 
 
-def least() -> tuple[Builder, Network]:
-    """Return a network of a few hundred cycles."""
-    b = Builder((3, 3, 2), seed=8)
-    x = b.pointwise(b.convolution("image", 5, 2))
-    return b, b.network(b.plus(x, b.convolution(x, 5, groups=5)))
-
-
 ACCELERATORS = {
-    "accelerator": Accelerator(least),
-    "accelerator-normed": Accelerator(every, step=29),
-    "accelerator-axi": Accelerator(least, step=13, capacity=SMALL),
+    "accelerator": Case(least),
+    "accelerator-normed": Case(every, step=29),
+    "accelerator-axi": Case(least, step=13, capacity=SMALL),
 }
 CASES = (*LINES, *LAYERS, *ACCELERATORS)
 _SIZES = Sizes(tile=4, scalers=1, positions=16)
 
 
 def run_unknown_accelerator(
-    case: Accelerator,
+    case: Case,
     folder: Path,
     test: str,
     edit: Callable[[str], str] = lambda verilog: verilog,
@@ -119,7 +110,7 @@ def run_unknown_accelerator(
     layout = word_layout(_SIZES.tile)
     ends = np.arange(len(given)) % program.given == program.given - 1
     run_unit(
-        engine.Accelerator(program),
+        Accelerator(program),
         "accelerator",
         {"s_axis": beats_of(layout, {"samples": np.concatenate(frames)}, last=False)},
         beats_of(layout, {"samples": given}, ends),

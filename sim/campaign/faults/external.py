@@ -1,16 +1,15 @@
 """Faults in an accelerator whose memory is outside, told by what its driver and its bus see."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
+from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.external.registers import REGISTERS, Stop
-from golden.accelerator.sizes import Sizes
 from golden.network.network import Network
 from golden.numbers.interval import Integers
 from golden.registers import Access
@@ -18,6 +17,7 @@ from hw.simulate.external import BusError, ExternalBench, compiled
 from sim.accelerator import case_of
 from sim.campaign.faults.netlist import Faulty
 from sim.campaign.faults.subject import HANG, LASTING, MASKED, PASSING, RIGHT, Trial, built
+from sim.campaign.small import SMALL, every
 from sim.corrupt import (
     broken,
     ends,
@@ -26,20 +26,8 @@ from sim.corrupt import (
     wrong_kernels,
     wrong_turns,
 )
-from sim.external import CAPACITY, TOP, WILD, Session, frames_as_bytes, verilog_of
-from sim.networks import Builder
+from sim.external import TOP, WILD, Session, expected_of, frames_as_bytes, verilog_of
 
-SMALL: Capacity = replace(
-    CAPACITY,
-    sizes=Sizes(tile=4, scalers=2, positions=32),
-    map_bytes=1 << 11,
-    constants=256,
-    tables=2,
-    weight_bytes=1 << 9,
-    patience=12,
-    depthwise=3,
-)
-"""Of all that can be built the smallest that is no special case."""
 _MEMORY = 1 << 18
 _SLOW = {"latency": 40, "rate": 1500}
 _NEAR = {"latency": 5}
@@ -49,31 +37,27 @@ _REST = 10_000
 """In which an abort must end."""
 
 Seen: TypeAlias = list[tuple[str, Any]]
-"""What a trial sees, by what kind of thing it is."""
-
-
-def every() -> tuple[Builder, Network]:
-    """Return a little of all that units do, of odd sizes."""
-    b = Builder((3, 6, 5), seed=8)
-    x = b.convolution("image", 6, 3, stride=2, padding=(1, 1, 1, 1))
-    d = b.convolution(x, 6, 3, groups=6)
-    y = b.pointwise(b.convolution(d, 5))
-    n = b.circular(b.layer_norm(y), 0, embedding=(3, 1))
-    z = b.times(n, b.convolution(b.average(n, (3, 3)), 5))
-    return b, b.network(b.plus(y, z))
+"""What a step of a trial sees, by what kind of thing it is."""
+Step: TypeAlias = Callable[[ExternalBench], Seen]
 
 
 @dataclass(frozen=True)
 class _Work:
-    """A network's program, and frames for it."""
+    """A network's program, frames for it, and what they give."""
 
-    network: Network
-    frames: Integers
+    program: ExternalProgram
+    frames: list[bytes]
+    expected: bytes
+
+    @staticmethod
+    def of(network: Network, frames: Integers) -> "_Work":
+        """Compile a network, and run its model."""
+        program, images = compile_external(network, SMALL), frames_as_bytes(frames, SMALL.sizes)
+        return _Work(program, images, expected_of(program, images))
 
     def session(self, bench: ExternalBench) -> Session:
         """Return it in memory."""
-        program = compile_external(self.network, SMALL)
-        return Session(bench, program, frames_as_bytes(self.frames, SMALL.sizes))
+        return Session(bench, self.program, self.frames, self.expected)
 
 
 class ExternalSubject:
@@ -91,12 +75,12 @@ class ExternalSubject:
         self.verilog = b"".join(verilog_of(SMALL, hardened=hardened).values()).decode()
         builder, network = every()
         images = builder.images(2, network)
-        self._every, self._one = _Work(network, images), _Work(network, images[:1])
+        self._every, self._one = _Work.of(network, images), _Work.of(network, images[:1])
         network, words = case_of(1, own=False)
-        self._single = _Work(network, words)
+        self._single = _Work.of(network, words)
 
     @cached_property
-    def _steps(self) -> list[Callable[[ExternalBench], Seen]]:
+    def _steps(self) -> list[Step]:
         return [
             lambda bench: self._run(bench, self._every),
             _registers,
@@ -110,15 +94,7 @@ class ExternalSubject:
 
     def trials(self, faulty: Faulty) -> list[Trial]:
         """See `sim.campaign.faults.subject.Subject`."""
-        return [self._trial(faulty, step) for step in self._steps]
-
-    def _trial(self, faulty: Faulty, step: Callable[[ExternalBench], Seen]) -> Trial:
-        def tell(faults: Sequence[int]) -> list[str]:
-            with _Benches(faulty) as benches:
-                expected = step(benches.with_fault(0))
-                return [_told(step, benches.with_fault(fault), expected) for fault in faults]
-
-        return tell
+        return [partial(_tell, faulty, step) for step in self._steps]
 
     def strike(self, faulty: Faulty, faults: Sequence[int], seed: int) -> list[str]:
         """See `sim.campaign.faults.subject.Subject`."""
@@ -224,7 +200,16 @@ def _registers(bench: ExternalBench) -> Seen:
     return seen
 
 
-def _told(step: Callable[[ExternalBench], Seen], bench: ExternalBench, expected: Seen) -> str:
+def _tell(faulty: Faulty, step: Step, faults: Sequence[int]) -> list[str]:
+    """Return what tells each fault in a step, or `RIGHT`."""
+    with _Benches(faulty) as benches:
+        expected = step(benches.with_fault(0))
+        # What is told apart from here on is right by the model.
+        assert all(right for what, right in expected if what == "value"), "without a fault"
+        return [_told(step, benches.with_fault(fault), expected) for fault in faults]
+
+
+def _told(step: Step, bench: ExternalBench, expected: Seen) -> str:
     """Return what in a step is not as expected first, or `RIGHT`."""
     try:
         seen = step(bench)

@@ -6,6 +6,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -150,16 +151,11 @@ class StreamSubject(ABC):
 
     def trials(self, faulty: Faulty) -> list[Trial]:
         """See `sim.campaign.faults.subject.Subject`."""
-        tried = self.experiments()
+        return [partial(self._tell, faulty, experiment) for experiment in self.experiments()]
 
-        def trial(experiment: int) -> Trial:
-            def tell(faults: Sequence[int]) -> list[str]:
-                strikes = [(fault, experiment, ALWAYS) for fault in faults]
-                return [v.what for v in self.run(faulty, tried, strikes, goes_on=False)]
-
-            return tell
-
-        return [trial(experiment) for experiment in range(len(tried))]
+    def _tell(self, faulty: Faulty, experiment: Experiment, faults: Sequence[int]) -> list[str]:
+        strikes = [(fault, 0, ALWAYS) for fault in faults]
+        return [v.what for v in self.run(faulty, [experiment], strikes, goes_on=False)]
 
     def strike(self, faulty: Faulty, faults: Sequence[int], seed: int) -> list[str]:
         """See `sim.campaign.faults.subject.Subject`."""

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from golden.accelerator.compile import compile_network
 from golden.accelerator.sizes import Sizes
-from sim.campaign.faults.external import ExternalSubject, every
+from sim.campaign.faults.external import ExternalSubject
 from sim.campaign.faults.streams import DesignSubject, ProgramSubject
 from sim.campaign.faults.subject import Subject
-from sim.campaign.small import LINES, layer_of, line_of
+from sim.campaign.small import LINES, every, layer_of, line_of
 
 ACCELERATOR, EXTERNAL = "accelerator", "accelerator-axi"
 STREAMED = (
