@@ -101,7 +101,7 @@ def to_verilog(component: Elaboratable, name: str, ports: Ports, *, hardened: bo
     """
     fragment = _fragment(component)
     if hardened:
-        harden(fragment)
+        harden(fragment, ports)
     kinds = dict(_kinds(fragment, (name,)))
     text, said = with_shared_modules(
         _rtlil_of(fragment, name, ports), name, lambda path: _kind_of(path, kinds)

@@ -1,6 +1,7 @@
 """Lattice's ECP5: multipliers, block RAMs and carry cells by instances, and a prediction."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from amaranth.hdl import C, Cat, ClockSignal, Const, Instance, Module, Signal, Value, signed
 
@@ -141,6 +142,7 @@ class BlockRam(MemoryRecipe):
     """Instantiates DP16KDs, with their output registers; what is small goes into LUTs."""
 
     deepest = 1 << _BLOCK_ADDRESS_BITS
+    words = MappingProxyType({"DP16KD": ("DIA", "DOB")})
 
     def blocks(self, *, depth: int, width: int, writable: bool) -> int:
         del writable

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from amaranth.hdl import Module, Signal, unsigned
@@ -63,9 +64,13 @@ class MemoryRecipe:
     ----------
     deepest
         Words of the deepest memory that is made at once, a power of two; None where there is none.
+    words
+        Of each primitive that is instantiated what begins the names of ports, a bit each, that take
+        a word and that give it.
     """
 
     deepest: int | None = None
+    words: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
     def blocks(self, *, depth: int, width: int, writable: bool) -> int:
         """Return the block RAMs that it is instantiated in; 0 where it is left to synthesis."""

@@ -47,6 +47,12 @@ def _protocol() -> Part:
     return Protocol()
 
 
+def _long() -> Part:
+    from sim.campaign.long import Long
+
+    return Long()
+
+
 PARTS: dict[str, Callable[[], Part]] = {
     "fuzz": _fuzz,
     "unknown": _unknown,
@@ -55,4 +61,5 @@ PARTS: dict[str, Callable[[], Part]] = {
     "upsets": _upsets,
     "certificates": _certificates,
     "designs": _designs,
+    "long": _long,
 }

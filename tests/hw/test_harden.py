@@ -5,6 +5,7 @@ import json
 import pytest
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.hdl._ir import PortDirection
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.emit.harden import REPLICAS
@@ -13,6 +14,8 @@ from hw.emit.yosys import run_yosys
 from hw.parts.ports import Component
 
 COUNT, LAST, PASSING = 3, 4, 4
+STEERS = 2
+"""Bit of a word."""
 
 
 class Counting(Component):
@@ -53,6 +56,31 @@ class Beside(Component):
         return m
 
 
+class Steered(Component):
+    """Words out of a memory, one bit of which says whether anything happens."""
+
+    step: Signal
+    data: Signal
+    odd: Signal
+    word: Signal
+
+    def __init__(self):
+        ports = {"step": In(1), "data": In(PASSING), "odd": Out(1), "word": Out(PASSING)}
+        super().__init__(ports)
+
+    def elaborate(self, _platform):
+        m = Module()
+        m.submodules.memory = array = Memory(shape=PASSING, depth=2, init=[])
+        write, read = array.write_port(), array.read_port()
+        place = Signal()
+        m.d.sync += [place.eq(~place), self.odd.eq(self.odd ^ read.data[STEERS])]
+        m.d.comb += [
+            *(write.addr.eq(place), write.data.eq(self.data), write.en.eq(1)),
+            *(read.addr.eq(~place), read.en.eq(self.step), self.word.eq(read.data)),
+        ]
+        return m
+
+
 def verilog_of(component, name, inputs, outputs, *, hardened):
     ports = {name: (getattr(component, name), PortDirection.Input) for name in inputs}
     ports |= {name: (getattr(component, name), PortDirection.Output) for name in outputs}
@@ -74,18 +102,32 @@ def test_synthesis_keeps_all_three(family, tmp_path):
     assert hardened == REPLICAS * (COUNT + LAST) + PASSING
 
 
+INDUCTION = "-tempinduct -seq 1"
+STEERED_PORTS = ("step", "data"), ("odd", "word")
+
+
+def test_what_steers_without_a_reset_is_in_threes():
+    text = verilog_of(Steered(), "x", *STEERED_PORTS, hardened=True)
+    for name in ("odd", "place", "kept_0"):
+        for number in range(REPLICAS):
+            assert f"  reg {name}_{number} = 1'h0;" in text
+    assert f"  reg [{PASSING - 2}:0] kept_0_rest = 3'h0;" in text
+
+
 @pytest.mark.parametrize(
-    ("kind", "ports"),
+    ("kind", "ports", "steps"),
     [
-        (Counting, (("step", "data"), ("count", "last"))),
-        (Beside, (("data",), ("given",))),
+        (Counting, (("step", "data"), ("count", "last")), INDUCTION),
+        (Beside, (("data",), ("given",)), INDUCTION),
+        # What is in a memory is no output: bounded.
+        (Steered, STEERED_PORTS, "-seq 12"),
     ],
 )
-def test_it_does_what_it_did(kind, ports, tmp_path):
+def test_it_does_what_it_did(kind, ports, steps, tmp_path):
     for name, hardened in (("plain", False), ("hardened", True)):
         text = verilog_of(kind(), name, *ports, hardened=hardened)
         (tmp_path / f"{name}.v").write_text(text)
     miter = "miter -equiv -flatten -make_assert plain hardened miter"
     read = [f"read_verilog {name}.v" for name in ("plain", "hardened")]
-    proof = "sat -set-init-zero -tempinduct -prove-asserts -verify -seq 1 miter"
-    run_yosys([*read, "proc", "flatten", miter, "hierarchy -top miter", proof], tmp_path)
+    proof = f"sat -set-init-zero {steps} -prove-asserts -verify miter"
+    run_yosys([*read, "proc", "memory", "flatten", miter, "hierarchy -top miter", proof], tmp_path)
