@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from flow import icestorm, placed
 from flow.cache import Cache
 from flow.families import families, part_named
 from flow.netlist import Netlist
-from flow.placed import placed_and_simulated
 from flow.simulation import simulated
 from flow.synthesis import synthesise
 from flow.tools import Yosys, nextpnr
@@ -34,6 +34,8 @@ CASES: list[Case] = [
 ]
 _MODELS_OF = {"xcup": model_texts("DSP48E2").values()}
 """Of cells that synthesis infers."""
+AFTER = {"ecp5": placed.placed_and_simulated, "ice40": icestorm.placed_and_simulated}
+"""Netlists after place and route, by nextpnr's kind."""
 LENGTHS = {"direct": 8, "fft": 8, "fermat": 7}
 EVERY: list[Case] = [
     ("direct", "ice40", "ice40", {"length": 3, "channels": 2}),
@@ -93,7 +95,7 @@ def test_netlist_equals_model(
     assert len(passed) == 5
 
 
-def placed(name: str) -> Callable[[str], str]:
+def routed(name: str) -> Callable[[str], str]:
     """Return what synthesises a build's Verilog for a part, and places and routes it."""
 
     def edit(verilog: str) -> str:
@@ -103,20 +105,30 @@ def placed(name: str) -> Callable[[str], str]:
         product = Built("engine", "clk", {"engine.v": verilog.encode()}, {})
         netlist = synthesise(product, family, yosys, cache, placed=True)
         program = nextpnr(family.nextpnr)
-        return placed_and_simulated(netlist, "engine", device, program, yosys, cache)
+        after = AFTER[family.nextpnr]
+        return after(netlist, "engine", device, program, yosys, cache)
 
     return edit
 
 
 @pytest.mark.bench
-@pytest.mark.parametrize(("engine", "length"), LENGTHS.items())
-def test_placed_netlist_equals_model(engine: str, length: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("target", "part", "engine", "length"),
+    [
+        *(("ecp5", "lfe5u-25f-6", *case) for case in LENGTHS.items()),
+        # An fft of eight samples takes more than the UP5K's multipliers.
+        *(("ice40", "up5k", *case) for case in (LENGTHS | {"fft": 4}).items()),
+    ],
+)
+def test_placed_netlist_equals_model(
+    target: str, part: str, engine: str, length: int, tmp_path: Path
+) -> None:
     passed = simulate(
-        design_of(engine, "ecp5", length=length, channels=2),
+        design_of(engine, target, length=length, channels=2),
         "sim.bench_line",
         simulator=simulators()[-1],
         folder=tmp_path,
-        edit=placed("lfe5u-25f-6"),
+        edit=routed(part),
     )
     assert len(passed) == 5
 
