@@ -68,7 +68,7 @@ PORT_OPTIONS = [
     click.option(
         "--harden",
         type=click.Choice([CONTROL]),
-        help="Registers that reset reaches in threes, against upsets.",
+        help="Registers that the course hangs on in threes, against upsets.",
     ),
 ]
 OUT_OPTION = click.option(
