@@ -1,7 +1,6 @@
 """The part of the campaign that runs long: 10^9 samples an engine, 1,000 frames of a network."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -13,15 +12,9 @@ from hw.simulate.external import BusError, ExternalBench
 from hw.simulate.verilator import SimulationError
 from sim.bulk import run_bulk
 from sim.campaign.part import Outcome
-from sim.campaign.small import SMALL, every
+from sim.campaign.small import LONG, SMALL, every
 from sim.external import MEMORY, Session, built, frames_as_bytes
 
-_LENGTH = 56
-_LINES: dict[str, dict[str, Any]] = {
-    "direct": {"channels": 4, "rows": 3},
-    "fft": {"lanes": 2},
-    "fermat": {"channels": 2},
-}
 _BLOCK, _BLOCKS = 10_000_000, 100
 """Samples that are told together, and how often."""
 _FRAMES, _RUNS = 50, 20
@@ -34,10 +27,10 @@ _PACES = (0.0, 0.05, 0.3)
 
 def _line(engine: str, samples: int, seed: int) -> Outcome:
     """Send samples through an engine, each result compared with its golden model."""
-    options = _LINES[engine]
-    formats = {"length": _LENGTH, "channels": options.get("channels", 1)}
+    options = LONG[engine]
+    formats = {"length": options["length"], "channels": options.get("channels", 1)}
     weights = example_weights(**formats, data_bits=8, weight_bits=8, requantized=None)
-    design = ENGINES[engine].design(name=engine, length=_LENGTH, weights=weights, **options)
+    design = ENGINES[engine].design(name=engine, weights=weights, **options)
     stalls = _PACES[seed % len(_PACES)], _PACES[seed // len(_PACES) % len(_PACES)]
     try:
         result = run_bulk(design, samples, stalls=stalls, seed=seed)
@@ -85,12 +78,12 @@ class Long:
         for seed in range(_RUNS):
             yield f"{_ACCELERATOR} {_FRAMES} {seed}"
         for seed in range(_BLOCKS):
-            yield from (f"{engine} {_BLOCK} {seed}" for engine in _LINES)
+            yield from (f"{engine} {_BLOCK} {seed}" for engine in LONG)
 
     def sample(self) -> Iterator[str]:
         """See `Part`."""
         yield f"{_ACCELERATOR} 2 0"
-        yield f"direct {_SAMPLE} 4"
+        yield f"{next(iter(LONG))} {_SAMPLE} 4"
 
     def run(self, point: str) -> Outcome:
         """See `Part`."""
@@ -102,7 +95,7 @@ class Long:
     def figures(self, kept: Mapping[str, Outcome]) -> list[Sequence[str]]:
         """See `Part`."""
         rows: list[Sequence[str]] = []
-        for build in (*_LINES, _ACCELERATOR):
+        for build in (*LONG, _ACCELERATOR):
             own = [outcome for point, outcome in kept.items() if point.split()[0] == build]
             counts = [sum(o[key] for o in own) for key in ("count", "cycles")]
             counts.append(sum(len(o["failures"]) for o in own))

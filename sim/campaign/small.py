@@ -27,6 +27,12 @@ LINES: dict[str, dict[str, Any]] = {
     "fermat": {"length": 4, "channels": 2, "target": "ecp5"},
     "fermat-loaded": {"length": 4, "port": True, "requantized": True},
 }
+LONG: dict[str, dict[str, Any]] = {
+    "direct": {"length": 56, "channels": 4, "rows": 3},
+    "fft": {"length": 56, "lanes": 2},
+    "fermat": {"length": 56, "channels": 2},
+}
+"""Engines, not so small, that run for long."""
 AXES = """
     channels = 2
     height = 3
