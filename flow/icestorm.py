@@ -11,10 +11,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from flow.cache import Cache, Step
+from flow.cache import Cache
 from flow.families import Part
-from flow.floorplan import PLACED
-from flow.place import NETLIST
+from flow.place import placed_netlist
 from flow.simulation import simulated
 from flow.tools import Program, Yosys
 
@@ -40,16 +39,9 @@ def placed_and_simulated(
     netlist
         Of `flow.synthesis.synthesise`, with ``placed``; its clock is ``clk``.
     """
-    arguments = [*device.arguments, "--json", NETLIST, "--write", PLACED]
-    files = {name: text.encode() for name, text in device.files.items()}
     ports = json.loads(netlist)["modules"][top]["ports"]
-
-    def place(folder: Path) -> None:
-        nextpnr.run(arguments, folder)
-
-    given = files | {NETLIST: _at_registers(netlist, top)}
-    step = Step(given, (nextpnr.version, *arguments), place, (PLACED,))
-    plain = _at_ports(cache.run(step)[PLACED], top, ports)
+    placed = placed_netlist(_at_registers(netlist, top), device, nextpnr, cache)
+    plain = _at_ports(placed, top, ports)
     verilog = simulated(plain, top, device.family, yosys, cache)
     return verilog + _LOGIC.read_text(encoding="utf-8")
 

@@ -149,6 +149,18 @@ def place(
     )
 
 
+def placed_netlist(netlist: bytes, device: Part, nextpnr: Program, cache: Cache) -> bytes:
+    """Return a netlist, placed and routed as it is, as nextpnr writes it."""
+    arguments = [*device.arguments, "--json", NETLIST, "--write", PLACED]
+    files = {name: text.encode() for name, text in device.files.items()}
+
+    def run(folder: Path) -> None:
+        nextpnr.run(arguments, folder)
+
+    step = Step(files | {NETLIST: netlist}, (nextpnr.version, *arguments), run, (PLACED,))
+    return cache.run(step)[PLACED]
+
+
 def _clocked_path(report: dict[str, Any]) -> list[Segment]:
     """Return the slowest path from a register to a register."""
     paths = [

@@ -8,7 +8,7 @@ from typing import Any
 from flow.cache import Cache, Step
 from flow.families import Part
 from flow.floorplan import PLACED
-from flow.place import NETLIST
+from flow.place import placed_netlist
 from flow.simulation import SIMULATED, WAIVERS
 from flow.tools import Program, Yosys
 from hw.targets.models import MODELS
@@ -32,15 +32,8 @@ def placed_and_simulated(
     netlist
         Of `flow.synthesis.synthesise`, with ``placed``.
     """
-    arguments = [*device.arguments, "--json", NETLIST, "--write", PLACED]
-    files = {name: text.encode() for name, text in device.files.items()}
-
-    def place(folder: Path) -> None:
-        nextpnr.run(arguments, folder)
-
-    step = Step(files | {NETLIST: netlist}, (nextpnr.version, *arguments), place, (PLACED,))
     slices = _SLICES.read_text(encoding="utf-8")
-    placed = _plain(cache.run(step)[PLACED], slices)
+    placed = _plain(placed_netlist(netlist, device, nextpnr, cache), slices)
     commands = [f"read_json {PLACED}", f"rename -top {top}", f"write_verilog -noattr {SIMULATED}"]
 
     def write(folder: Path) -> None:

@@ -43,12 +43,11 @@ def harden(fragment: Any, ports: Mapping[str, tuple[Value, Any]]) -> None:
     ports
         Of the design.
     """
-    _harden(fragment, steering(fragment, ports))
+    _harden(fragment, dict(steering(fragment, ports)))
 
 
-def _harden(fragment: Any, steers: Mapping[int, int]) -> None:
+def _harden(fragment: Any, steers: dict[int, int]) -> None:
     """Harden the registers of a fragment, and of those inside it."""
-    steers = dict(steers)
     for inner, _, _ in fragment.subfragments:
         if isinstance(inner, MemoryInstance):
             _take_registers(fragment, inner, steers)
