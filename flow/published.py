@@ -14,9 +14,8 @@ from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.sizes import Sizes
 from golden.inputs.read import read_json
-from golden.network.circular import Circular
 from golden.network.network import Network
-from hw.accelerator.external.layers import LayerCycles, done_in, predicted
+from hw.accelerator.external.layers import LayerCycles, predicted, spent
 from hw.accelerator.external.predict import predict_external
 from hw.accelerator.external.timing import MemoryPace
 from hw.emit.svg import as_svg
@@ -190,21 +189,6 @@ def foreseen(
         "samples": sum(math.prod(data.shape) for data in network.maps.values()),
         **spent(network, {layer.name: layer.cycles for layer in layers}, layers),
     }, layers
-
-
-def spent(
-    network: Network, cycles: Mapping[str, int], layers: Sequence[LayerCycles]
-) -> dict[str, Any]:
-    """Return what the cycles of each layer went to: to ParC, and to what limits them."""
-    limits: dict[str, int] = {}
-    for layer in layers:
-        limits[layer.limit] = limits.get(layer.limit, 0) + cycles[layer.name]
-    circular = (name for name, one in network.operators.items() if one.kind == Circular.kind)
-    done = {done_in(network, name, cycles) for name in circular}
-    return {
-        "circular_cycles": sum(cycles[name] for name in done),
-        "limits": dict(sorted(limits.items(), key=lambda item: -item[1])),
-    }
 
 
 def pages_of(network: Network, program: ExternalProgram) -> list[Page]:

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from golden.accelerator.abilities import abilities_for
 from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.external.line_engines import LineEngines
 from golden.accelerator.sizes import MOST_POSITIONS, Sizes
 from golden.engines import EngineChoice
 from golden.inputs.errors import ParameterError
@@ -199,6 +200,8 @@ MEMORY_OPTIONS = {
     "depthwise": "Products a cycle and channel of a unit for kernels a channel; 0 is none.",
 }
 """Of an accelerator whose memory is outside."""
+ABILITY_OPTIONS = ("lines", "product", "norm", "single")
+"""What else is said of one."""
 
 
 def given_memory(command: Command) -> Command:
@@ -212,6 +215,12 @@ def given_memory(command: Command) -> Command:
         for key, about in MEMORY_OPTIONS.items()
     ]
     options += [
+        click.option(
+            "--lines",
+            metavar="ENGINE:LENGTH",
+            help="With --memory axi: line engines in the unit for kernels a channel, for circular "
+            "kernels of lines of this length, or of half of it and less.  [none]",
+        ),
         click.option(
             "--product",
             is_flag=True,
@@ -344,9 +353,7 @@ def network(config: tuple[Path, ...], name: str, out: Path, **options: Any) -> N
     check_module_name(name)
     _check_packages(options)
     if options["memory"] == "internal":
-        _leave_out(
-            options, (*MEMORY_OPTIONS, "product", "norm", "single"), "left out without --memory axi"
-        )
+        _leave_out(options, (*MEMORY_OPTIONS, *ABILITY_OPTIONS), "left out without --memory axi")
         if len(config) > 1:
             raise ParameterError("config", "one without --memory axi", len(config))
     read = [read_network(one) for one in config]
@@ -407,7 +414,8 @@ def capacity_for(networks: Sequence[Network], options: Mapping[str, Any]) -> Cap
     if options["single"]:
         needed = replace(needed, single=True, addition=True)
     abilities = replace(needed, norm=norm, product=product)
-    return Capacity(sizes=sizes, abilities=abilities, **chosen)
+    lines = None if options["lines"] is None else LineEngines.parse(options["lines"])
+    return Capacity(sizes=sizes, abilities=abilities, lines=lines, **chosen)
 
 
 def sizes_for(network: Network, options: Mapping[str, Any]) -> Sizes:

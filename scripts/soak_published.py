@@ -34,13 +34,13 @@ from flow.published import (
     foreseen,
     options,
     pages_of,
-    spent,
 )
 from golden.accelerator.external.compile import compile_external
 from golden.inputs.errors import ParameterError
 from golden.network.files import CONFIG
 from golden.network.network import Network
 from hw import build
+from hw.accelerator.external.layers import spent
 from hw.accelerator.external.timing import MemoryPace
 from hw.command import table
 from hw.emit.files import write_files

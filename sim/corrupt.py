@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from golden.accelerator.descriptor import Descriptor, Kind, Norm, Region, Space
+from golden.accelerator.descriptor import Descriptor, Kind, Norm, Region, Space, Turning
 from golden.accelerator.external.capacity import HEADER_WORDS, KERNEL_WORDS, Capacity
 from golden.accelerator.external.format import pack_descriptor
 from golden.accelerator.external.program import ExternalProgram
@@ -129,6 +129,25 @@ def wrong_turns(capacity: Capacity) -> list[Wrong]:
         Wrong(Stop.SOURCE, apart, "source", {"base": words - 1}),
         Wrong(Stop.TARGET, apart, "finish", {"target": words - 1}),
         Wrong(Stop.TARGET, apart, "finish", {"target_row": -words // 2}),
+    ]
+
+
+def wrong_lines(capacity: Capacity) -> list[Wrong]:
+    """Return likewise what line engines cannot do."""
+    assert capacity.lines is not None
+    words, length, apart = capacity.map_words, capacity.lines.length, Kind.DEPTHWISE
+    return [
+        Wrong(Stop.POSITIONS, apart, "", {"turn": Turning.NONE}),
+        Wrong(Stop.POSITIONS, apart, "", {"turn": 3}),
+        Wrong(Stop.POSITIONS, apart, "", {"skips": 1}),
+        Wrong(Stop.POSITIONS, apart, "source", {"height": length + 1}),
+        Wrong(Stop.POSITIONS, apart, "windows", {"columns": length + 1}),
+        Wrong(Stop.POSITIONS, apart, "windows", {"tiles": 2}),
+        Wrong(Stop.SOURCE, apart, "source", {"base": words - 1}),
+        Wrong(Stop.TARGET, apart, "finish", {"target": words - 1}),
+        Wrong(
+            Stop.CONSTANTS, apart, "", {"weight_address": KERNEL_WORDS - capacity.line_words + 1}
+        ),
     ]
 
 

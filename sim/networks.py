@@ -239,6 +239,13 @@ def grouped() -> tuple[Builder, Network]:
     return b, b.network(pooled, b.plus(picked, picked))
 
 
+def squares(side: int, *, channels: int = 10) -> tuple[Builder, Network]:
+    """Return circular kernels along both axes of a square, with a function behind the first."""
+    b = Builder((channels, side, side), seed=9)
+    x = b.pointwise(b.circular("image", 0, embedding=(side, 1)))
+    return b, b.network(b.circular(x, 1, embedding=(1, side)))
+
+
 def normed() -> tuple[Builder, Network]:
     """Return layer norms: in bands, of all sorts of channels, of a map that is near."""
     b = Builder((3, 21, 20), seed=4)

@@ -313,6 +313,10 @@ class Descriptor:
         Which are read.
     turn
         Of `DEPTHWISE`, whether words are turned: nothing is added up then.
+    line, skips
+        Of `DEPTHWISE`, whether kernels are as long as a line, which lies as `turn` says: windows'
+        rows are lines then, and their columns as many sums of each, behind so many that are left
+        out.
     finish
         How; where they are finished.
     last
@@ -341,3 +345,10 @@ class Descriptor:
     squares: bool = False
     lanes: Lanes = Lanes.ALL
     turn: Turning = Turning.NONE
+    line: bool = False
+    skips: int = 0
+
+    @property
+    def turns(self) -> bool:
+        """Whether words are turned."""
+        return self.turn != Turning.NONE and not self.line

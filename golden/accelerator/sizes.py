@@ -11,6 +11,8 @@ from golden.targets import check_target
 DATA_BITS = 8
 CENTRED_BITS = 9
 """Of a sample less its zero point, and of a weight, which may be such a sample: a gain."""
+BIASED_BITS = 24
+"""Of a sum with its bias in the depthwise unit, and of that."""
 SUM_BITS = 32
 MOST_POSITIONS = 2048
 """Twice as many sums may wait to be scaled, and there are block RAMs of that."""

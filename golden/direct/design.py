@@ -266,9 +266,13 @@ class DirectDesign(LineDesign):
 
     def accumulate(self, lines: Integers, weights: LineWeights) -> Integers:
         """Exact sums: ``|y| < 2^10 * 2^17 * 2^17 + |q| < 2^46``, far inside int64."""
-        sums = (
-            self.correlated(lines, weights.weight, self.constants(weights.weight)) + weights.start()
-        )
+        return self.stored(lines, self.coefficients(weights), self.added(weights))
+
+    def stored(
+        self, lines: Integers, coefficients: Mapping[str, Integers], added: Integers
+    ) -> Integers:
+        """See `LineDesign`; constants are in what is added."""
+        sums = self.correlated(lines, coefficients["weight"], np.zeros(1, np.int64)) + added
         return wrap(sums, self.accumulator.bits) if self.in_pairs else sums
 
 

@@ -1,6 +1,6 @@
 """The Fermat engine: one modular multiplication a sample, whatever the length, and exact."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -264,13 +264,19 @@ class FermatDesign(LineDesign):
 
     def accumulate(self, lines: Integers, weights: LineWeights) -> Integers:
         """Exact sums, by way of every word that the hardware holds."""
+        return self.stored(lines, self.coefficients(weights), weights.start())
+
+    def stored(
+        self, lines: Integers, coefficients: Mapping[str, Integers], added: Integers
+    ) -> Integers:
+        """See `LineDesign`."""
         words = self.forward.apply(lines.astype(self._dtype))
-        spectra = self.spectra(weights.weight)
+        spectra: list[Integers] = [coefficients[n].astype(self._dtype) for n in self._fields]
         pairs = zip(self.branches, spectra, strict=True)
         total, *others = (branch.apply(words, spectrum) for branch, spectrum in pairs)
         total = sum(others, start=total)
         sums = apply_all(self.reductions, self.inverse.apply(total))
-        return sums.astype(np.int64) + weights.start()
+        return sums.astype(np.int64) + added
 
     def _nearest(self, sums: Interval | None = None) -> str:
         """Return the lengths next to this one that some ring serves."""

@@ -458,6 +458,17 @@ class LineDesign(ABC):
         ``weights`` holds one channel for each line.
         """
 
+    def stored(
+        self, lines: Integers, coefficients: Mapping[str, Integers], added: Integers
+    ) -> Integers:
+        """Return accumulators of ``lines`` ``[L, N]`` under what the port was given.
+
+        ``coefficients`` are as of `coefficients`, and ``added`` as of `added`, of a channel for
+        each line. Of engines whose sums are exact.
+        """
+        del lines, coefficients, added
+        raise NotImplementedError
+
     def model(self, lines: Integers, weights: LineWeights | None = None) -> Integers:
         """Return what the hardware gives for ``lines``, bit for bit.
 

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import click
 
+from golden.accelerator.external.line_engines import LineEngines
 from golden.inputs.errors import ParameterError
 from golden.operator.networks import NETWORKS, Size
 from hw.command import remark
@@ -60,6 +61,11 @@ _OPTIONS = [
         "none.  [3 where it fits and has a use]",
     ),
     click.option(
+        "--lines",
+        metavar="ENGINE:LENGTH",
+        help="With --memory: line engines in that unit.  [what takes the fewest cycles]",
+    ),
+    click.option(
         "--plot",
         type=Path,
         metavar="FILE.svg",
@@ -97,6 +103,7 @@ def main(
     tile: int | None,
     scalers: int | None,
     depthwise: int | None,
+    lines: str | None,
     plot: Path | None,
     measured: tuple[Path, ...],
     out: Path | None,
@@ -118,7 +125,8 @@ def main(
     With --memory NETWORK is a folder that hw.convert --whole wrote. All of it is planned, on the
     accelerator of `hw.build network --memory axi`.
     """
-    if _on_accelerator(Path(network), device, clock, memory, tile, scalers, depthwise, plot, out):
+    sizes = {"tile": tile, "scalers": scalers, "depthwise": depthwise, "lines": lines}
+    if _on_accelerator(Path(network), device, clock, memory, sizes, plot, out):
         return
     goal = Goal(
         device_named(device),
@@ -151,20 +159,13 @@ def _on_accelerator(
     device: str,
     clock: float,
     memory: str | None,
-    tile: int | None,
-    scalers: int | None,
-    depthwise: int | None,
+    sizes: Mapping[str, Any],
     plot: Path | None,
     out: Path | None,
 ) -> bool:
     """Plan a whole network on an accelerator; return whether that was asked for."""
     if memory is None:
-        for name, value in (
-            ("tile", tile),
-            ("scalers", scalers),
-            ("depthwise", depthwise),
-            ("plot", plot),
-        ):
+        for name, value in {**sizes, "plot": plot}.items():
             if value is not None:
                 raise ParameterError(name, "left out without --memory", value)
         return False
@@ -173,7 +174,8 @@ def _on_accelerator(
         raise ParameterError("plot", "a file .svg", repr(plot.name))
     beside = None if plot is None else memory_named(slower(memory), hertz)
     pace = memory_named(memory, hertz)
-    wanted = Planned(device_named(device), hertz, pace, tile, scalers, depthwise, beside)
+    lines = None if sizes["lines"] is None else LineEngines.parse(sizes["lines"])
+    wanted = Planned(device_named(device), hertz, pace, **{**sizes, "lines": lines}, beside=beside)
     plan = whole_plan(folder, wanted)
     for line in told(plan):
         click.echo(line)

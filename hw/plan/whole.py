@@ -3,15 +3,18 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from golden.accelerator.abilities import abilities_for
-from golden.accelerator.external.capacity import Capacity
+from golden.accelerator.external.capacity import KERNEL_SIDE, Capacity
 from golden.accelerator.external.compile import compile_external
+from golden.accelerator.external.line_engines import EXACT, LineEngines
 from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.sizes import Sizes
 from golden.inputs.errors import ParameterError
@@ -19,10 +22,12 @@ from golden.network.circular import Circular
 from golden.network.convolution import Convolution
 from golden.network.files import CONFIG, WEIGHTS, read_network
 from golden.network.network import Network
-from hw.accelerator.external.layers import layer_rows, predicted
+from hw.accelerator.external.layers import layer_rows, predicted, spent
 from hw.accelerator.external.predict import predict_external
 from hw.accelerator.external.timing import MemoryPace
+from hw.accelerator.predict import post
 from hw.command import table
+from hw.engines import predict_line
 from hw.predict import figures
 from hw.targets.device import Device
 from hw.targets.registry import counted_for
@@ -32,9 +37,16 @@ KEPT = Path("build") / "plan"
 _TILES = (32, 16, 8, 4)
 _TAPS = 3
 """Products a cycle and channel of the depthwise unit: those of a kernel's column."""
+_WORTH = 0.08
+"""Of a frame's cycles, what circular kernels take at least where line engines are tried."""
+_LENGTHS = 3
+"""Of lines that are tried."""
 _MAP_BYTES = tuple(1 << bits for bits in range(20, 13, -1))
 _ROOT = Path(__file__).resolve().parents[2]
-_CODE = ("golden/accelerator", "golden/matrix", "golden/network", "hw/accelerator", "hw/matrix")
+_CODE = (
+    *("golden/accelerator", "golden/matrix", "golden/network"),
+    *("hw/accelerator", "hw/matrix", "hw/plan"),
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,8 @@ class Planned:
         fits and the network has a use for it.
     beside
         A memory on which the same program is looked at too.
+    lines
+        Line engines; None is what takes the fewest cycles, where they may save some.
     """
 
     device: Device
@@ -65,12 +79,15 @@ class Planned:
     scalers: int | None = None
     depthwise: int | None = None
     beside: MemoryPace | None = None
+    lines: LineEngines | None = None
 
 
-def capacities(network: Network, wanted: Planned) -> Iterator[Capacity]:
-    """Yield accelerators that fit the device, the largest first."""
+def capacities(
+    network: Network, wanted: Planned, lines: LineEngines | None = None
+) -> Iterator[Capacity]:
+    """Yield accelerators that fit the device, the largest first, with or without line engines."""
     usable, abilities = wanted.device.usable, abilities_for([network])
-    units = (_TAPS, 0) if _has_use(network) else (0,)
+    units = (_TAPS, *(() if lines else (0,))) if lines or _has_use(network) else (0,)
     for tile in _TILES if wanted.tile is None else (wanted.tile,):
         divisors = [n for n in range(tile, 0, -1) if tile % n == 0]
         of_scalers = divisors if wanted.scalers is None else (wanted.scalers,)
@@ -81,12 +98,24 @@ def capacities(network: Network, wanted: Planned) -> Iterator[Capacity]:
                 data_bits=min(8 * tile, 128 if wanted.memory.rate > 8 else 64),
                 map_bytes=map_bytes,
                 depthwise=depthwise,
+                lines=lines,
                 abilities=abilities,
             )
+            if lines is not None:
+                capacity = _fewer_multipliers(capacity, usable.multipliers)
             cost = predict_external(capacity)
             within = cost.multipliers <= usable.multipliers
             if within and cost.block_rams <= usable.block_rams:
                 yield capacity
+
+
+def _fewer_multipliers(capacity: Capacity, most: int) -> Capacity:
+    """Return an accelerator with as many scalers in look-up tables as line engines make needed."""
+    beyond = predict_external(capacity).multipliers - most
+    sizes = capacity.sizes
+    of_all = post(sizes, capacity.abilities).multipliers // sizes.scalers
+    count = min(-(-max(beyond, 0) // of_all), sizes.scalers)
+    return replace(capacity, sizes=replace(sizes, logic_scalers=count))
 
 
 def _has_use(network: Network) -> bool:
@@ -111,11 +140,7 @@ def whole_plan(folder: Path, wanted: Planned) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
         return found
     network = read_network(folder / CONFIG)
-    capacity = next(capacities(network, wanted), None)
-    if capacity is None:
-        rule = f"one that an accelerator fits on, of what was asked for: {wanted.device.name}"
-        raise ParameterError("device", rule, f"{wanted.tile or 'any'} channels a tile")
-    plan = _planned(network, capacity, wanted)
+    plan = _fastest(network, wanted)
     kept.parent.mkdir(parents=True, exist_ok=True)
     part = kept.with_suffix(".part")
     part.write_text(json.dumps(plan), encoding="utf-8")
@@ -123,13 +148,49 @@ def whole_plan(folder: Path, wanted: Planned) -> dict[str, Any]:
     return plan
 
 
+def _fastest(network: Network, wanted: Planned) -> dict[str, Any]:
+    """Return the plan that takes the fewest cycles, with line engines or without."""
+    capacity = next(capacities(network, wanted, wanted.lines), None)
+    if capacity is None:
+        rule = f"one that an accelerator fits on, of what was asked for: {wanted.device.name}"
+        raise ParameterError("device", rule, f"{wanted.tile or 'any'} channels a tile")
+    plan = _planned(network, capacity, wanted)
+    if wanted.lines is not None or wanted.depthwise == 0:
+        return plan
+    tried = {}
+    best = plan
+    if plan["circular_cycles"] > _WORTH * plan["cycles"]:
+        for lines in _lines_for(network, wanted.device.target):
+            other = next(capacities(network, wanted, lines), None)
+            if other is None:
+                continue
+            lined = _planned(network, other, wanted)
+            tried[str(lines)] = lined["cycles"]
+            best = min(best, lined, key=itemgetter("cycles"))
+    return best | {"without_lines": plan["cycles"], "with_lines": tried}
+
+
+def _lines_for(network: Network, target: str) -> Iterator[LineEngines]:
+    """Yield for each length of circular kernels, the longest first, the exact engine that does it.
+
+    Of several the one of the fewest multipliers.
+    """
+    circular = (one for one in network.operators.values() if isinstance(one, Circular))
+    longest = {max(one.weight.shape[2:]) for one in circular if 1 in one.weight.shape[2:]}
+    for length in sorted(longest, reverse=True)[:_LENGTHS]:
+        found = []
+        for engine in EXACT:
+            with suppress(ParameterError):
+                design = LineEngines(engine, length).design(1, target)
+                found.append((predict_line(design).multipliers, engine))
+        if length > KERNEL_SIDE and found:
+            yield LineEngines(min(found)[1], length)
+
+
 def _planned(network: Network, capacity: Capacity, wanted: Planned) -> dict[str, Any]:
     program = compile_external(network, capacity, packs=True)
     cost, usable = predict_external(capacity), wanted.device.usable
     plan = _on(network, program, wanted.memory, cost.multipliers)
-    limits: dict[str, int] = {}
-    for layer in plan["layers"]:
-        limits[layer["limit"]] = limits.get(layer["limit"], 0) + layer["cycles"]
     if wanted.beside is not None:
         plan["beside"] = _on(network, program, wanted.beside, cost.multipliers)
     return plan | {
@@ -139,7 +200,9 @@ def _planned(network: Network, capacity: Capacity, wanted: Planned) -> dict[str,
         "parameters": {
             "tile": capacity.sizes.tile,
             "scalers": capacity.sizes.scalers,
+            "logic_scalers": capacity.sizes.logic_scalers,
             "depthwise": capacity.depthwise,
+            "lines": None if capacity.lines is None else str(capacity.lines),
             "data_bits": capacity.data_bits,
             "map_bytes": capacity.map_bytes,
             "weight_bytes": capacity.weight_bytes,
@@ -151,7 +214,6 @@ def _planned(network: Network, capacity: Capacity, wanted: Planned) -> dict[str,
         "read_bytes": program.read_bytes,
         "written_bytes": program.written_bytes,
         "scratch_bytes": program.scratch * capacity.beat_bytes,
-        "limits": limits,
     }
 
 
@@ -164,6 +226,7 @@ def _on(
         "memory": {"latency": memory.latency, "bytes_per_cycle": memory.rate},
         "cycles": cycles,
         "layers": [layer.described(multipliers) for layer in layers],
+        **spent(network, {layer.name: layer.cycles for layer in layers}, layers),
     }
 
 
@@ -179,6 +242,11 @@ def told(plan: Mapping[str, Any]) -> Iterator[str]:
         f"{cost['multipliers']} of {usable['multipliers']} multipliers, {cost['block_rams']} of "
         f"{usable['block_rams']} block RAMs on {plan['device']}; LUTs are not predicted"
     )
+    if sizes["lines"]:
+        logic = sizes["logic_scalers"]
+        more = f" --logic-scalers {logic}" if logic else ""
+        yield f"line engines in that unit: --lines {sizes['lines']}{more}"
+    yield from _lines_told(plan)
     cycles, clock, memory = plan["cycles"], plan["clock_hz"], plan["memory"]
     rate = memory["bytes_per_cycle"]
     pace = f"{memory['latency']} cycles and {rate:g} bytes a cycle" if rate else "an ideal memory"
@@ -215,3 +283,11 @@ def _key(folder: Path, wanted: Planned) -> str:
         path = folder / name
         digest.update(path.read_bytes() if path.is_file() else b"")
     return digest.hexdigest()[:24]
+
+
+def _lines_told(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what line engines win or lose, where some were tried."""
+    without = plan.get("without_lines")
+    for lines, cycles in plan.get("with_lines", {}).items():
+        change = 100 * (cycles / without - 1)
+        yield f"with --lines {lines} {cycles:,} cycles, without {without:,}: {change:+.1f} %"

@@ -14,7 +14,7 @@ from golden.accelerator.sizes import Sizes
 from golden.inputs.errors import ParameterError
 from hw.accelerator.built import capacity_of
 from hw.accelerator.timing import Timeline
-from hw.build import MEMORY_OPTIONS, capacity_for, run
+from hw.build import ABILITY_OPTIONS, MEMORY_OPTIONS, capacity_for, run
 from sim.networks import Builder, folder_of, grouped, metaformer, normed
 
 
@@ -84,7 +84,7 @@ def test_refusals(
 
 def test_abilities_are_what_networks_need_and_more() -> None:
     _, network = normed()
-    options = dict.fromkeys((*MEMORY_OPTIONS, "product", "norm", "single", "positions", "scalers"))
+    options = dict.fromkeys((*MEMORY_OPTIONS, *ABILITY_OPTIONS, "positions", "scalers"))
     options |= {"tile": 8, "target": "generic", "logic_scalers": 0, "factor_bits": 17}
     assert capacity_for([network], options).abilities == replace(LEAST, norm=20)
     wider = capacity_for([network], options | {"product": True, "norm": 77, "single": True})

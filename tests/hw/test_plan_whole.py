@@ -16,7 +16,7 @@ from hw.plan import whole
 from hw.plan.command import main
 from hw.plan.memories import MEMORIES, memory_named
 from hw.targets.registry import device_named
-from sim.networks import folder_of, grouped
+from sim.networks import folder_of, grouped, squares
 
 
 def plan(*arguments: object) -> int:
@@ -83,6 +83,27 @@ def test_the_largest_that_fits() -> None:
     assert cost.block_rams <= wanted.device.usable.block_rams
 
 
+def test_line_engines_where_they_win(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole, "KEPT", tmp_path / "kept")
+    folder = folder_of(squares(56)[1], tmp_path / "net").parent
+    options = ("--memory", "ideal", "--tile", 8, "--scalers", 2, "-o", tmp_path)
+    assert plan(folder, *options) == 0
+    found = json.loads((tmp_path / "plan.json").read_text())
+    ((lines, cycles),) = found["with_lines"].items()
+    assert found["cycles"] == cycles < found["without_lines"]
+    assert found["parameters"]["lines"] == lines
+    out = capsys.readouterr().out
+    assert f"with --lines {lines} {cycles:,} cycles, without {found['without_lines']:,}" in out
+    assert plan(folder, *options, "--lines", lines) == 0
+    assert json.loads((tmp_path / "plan.json").read_text())["cycles"] == cycles
+    # Where they are short, or little is done with them, none are tried.
+    folder = folder_of(squares(8)[1], tmp_path / "short").parent
+    assert plan(folder, *options) == 0
+    assert json.loads((tmp_path / "plan.json").read_text())["parameters"]["lines"] is None
+
+
 def test_memories() -> None:
     """As NETWORK.md has them: 9.1, 3.4 and 1.5 bytes a cycle at 150 MHz."""
     rates = [round(memory_named(name, 150e6).rate, 1) for name in MEMORIES]
@@ -93,6 +114,7 @@ def test_memories() -> None:
     ("arguments", "said"),
     [
         (["--memory", "fast"], "--memory must be ideal, ddr3-x16"),
+        (["--memory", "ideal", "--lines", "fft:56"], "engine whose sums are exact"),
         (["--tile", "8"], "--tile must be left out without --memory"),
         (["--plot", "a.svg"], "--plot must be left out without --memory"),
         (["--memory", "ideal", "--plot", "a.png"], "--plot must be a file .svg, not 'a.png'"),

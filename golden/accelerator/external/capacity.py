@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 from golden.accelerator.abilities import ALL, SINGLE_SHIFTS, Abilities
-from golden.accelerator.sizes import CENTRED_BITS, Sizes
+from golden.accelerator.external.line_engines import LineEngines
+from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS, Sizes
 from golden.inputs.errors import ParameterError, check_range
+from golden.line.design import LineDesign
 from golden.network.layer_norm import SPREAD_BITS
 from golden.numbers.interval import Interval
 from golden.numbers.quantize import MULTIPLIER_BITS
@@ -57,6 +59,8 @@ KERNEL_SIDE = 7
 """Rows and columns of the depthwise unit's kernels at most."""
 KERNEL_WORDS = 1024
 """Of its memory of kernels: a block RAM's depth where it is widest."""
+HEAD = 2
+"""Words of its memory of kernels before a kernel's."""
 LEAST_TAPS, MOST_TAPS = 3, 7
 """Products a cycle and lane of a depthwise unit: a word of kernels holds a bias, or all taps."""
 
@@ -92,6 +96,8 @@ class Capacity:
     depthwise
         Products a cycle and channel of a unit for kernels a channel, which works at the same time;
         0 is none, and the matrix unit does them.
+    lines
+        Engines in that unit for circular kernels as long as a line; None is none.
 
     Raises
     ------
@@ -111,6 +117,7 @@ class Capacity:
     patience: int = 18
     abilities: Abilities = ALL
     depthwise: int = 0
+    lines: LineEngines | None = None
 
     def __post_init__(self) -> None:
         if self.data_bits not in (32, 64, 128, 256):
@@ -128,10 +135,20 @@ class Capacity:
         check_range("side_bits", self.side_bits, 4, 12)
         if self.depthwise:
             check_range("depthwise", self.depthwise, LEAST_TAPS, MOST_TAPS)
+        if self.lines is not None:
+            self._check_lines()
         check_range("norm", self.abilities.norm, 0, MOST_NORM)
         # Words of a descriptor may be on their way, and nothing else.
         each = max(self.sizes.parts, STATISTICS if self.abilities.norm else 0)
         check_range("patience", self.patience, (2 * self.sizes.positions * each).bit_length(), 30)
+
+    def _check_lines(self) -> None:
+        """Raise `ParameterError` unless there is a unit for line engines, with room for kernels."""
+        if not self.depthwise:
+            raise ParameterError("lines", "left out without a depthwise unit", self.lines)
+        if self.line_words > KERNEL_WORDS // 2:
+            rule = f"of kernels that take at most {KERNEL_WORDS // 2} words"
+            raise ParameterError("lines", rule, f"{self.line_words} ({self.lines})")
 
     @property
     def beat_bytes(self) -> int:
@@ -167,6 +184,27 @@ class Capacity:
     def depthwise_scalers(self) -> int:
         """Sums that the depthwise unit scales a cycle: a position in four, as 3 x 3 takes."""
         return self.sizes.tile // 4
+
+    @cached_property
+    def line_design(self) -> LineDesign:
+        """Each of the line engines: as many as sums are scaled a cycle, each for some lanes."""
+        assert self.lines is not None
+        return self.lines.design(
+            channels=self.sizes.tile // self.depthwise_scalers,
+            target=self.sizes.target,
+        )
+
+    @property
+    def line_parts(self) -> int:
+        """Words of kernels that hold what a line engine is given of a place in its kernel."""
+        design = self.line_design
+        bits = design.added_bits + sum(design.coefficient_fields.values())
+        return -(-bits // (DATA_BITS * self.depthwise))
+
+    @property
+    def line_words(self) -> int:
+        """Words of kernels that a tile of lines' kernels takes."""
+        return HEAD + self.line_design.coefficient_words * self.line_parts
 
     @property
     def kernel_beats(self) -> int:
@@ -232,6 +270,8 @@ class Capacity:
         }
         if self.depthwise:
             unsigned |= {"kernels": (KERNEL_WORDS - 1).bit_length(), "turn": 2}
+        if self.lines is not None:
+            unsigned |= {"line": 1, "skips": (self.lines.length - 1).bit_length()}
         if self.abilities.product or self.abilities.addition:
             unsigned["product"] = 1
         if self.abilities.single:
@@ -295,6 +335,8 @@ class Capacity:
     def hash(self) -> int:
         """What a program must be made for: 64 bits of all that its format hangs on."""
         said = [f"{one.name}={getattr(self, one.name)!r}" for one in fields(self)]
+        if self.lines is None:
+            said.pop()  # as it was before there were any
         digest = hashlib.sha256(f"{VERSION} {' '.join(said)}".encode()).digest()
         return int.from_bytes(digest[:8], "little")
 

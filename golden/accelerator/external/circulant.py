@@ -148,7 +148,8 @@ def turned_of(turn: Turning, rows: int, gives: Map, capacity: Capacity) -> Turne
     return Turned(capacity, gives.width, gives.width, rows)
 
 
-def _parts(operator: Sums | Stack) -> tuple[Sums, ...]:
+def parts_of(operator: Sums | Stack) -> tuple[Sums, ...]:
+    """Return the sums that an operator is."""
     return operator.parts if isinstance(operator, Stack) else (operator,)
 
 
@@ -180,7 +181,7 @@ class CirculantLowering:
         """Return whether it is done so: where the matrix unit is done sooner than else."""
         if not self._capacity.depthwise or not isinstance(lowered, Sums | Stack):
             return False
-        return all(self._sooner(sums, gives) for sums in _parts(lowered))
+        return all(self._sooner(sums, gives) for sums in parts_of(lowered))
 
     def _sooner(self, sums: Sums, gives: Map) -> bool:
         turn = along(sums)
@@ -195,7 +196,8 @@ class CirculantLowering:
         operator, gives = lowered.operator, lowered.gives
         assert isinstance(operator, Sums | Stack)
         shapes = [
-            turned_of(along(sums), gives.height, gives, self._capacity) for sums in _parts(operator)
+            turned_of(along(sums), gives.height, gives, self._capacity)
+            for sums in parts_of(operator)
         ]
         return SETS * max(one.words for one in shapes)
 

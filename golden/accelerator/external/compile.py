@@ -21,6 +21,7 @@ from golden.accelerator.external.depthwise import DepthwiseLowering
 from golden.accelerator.external.fusion import Rows
 from golden.accelerator.external.hazards import ordered
 from golden.accelerator.external.homes import Far, Placement
+from golden.accelerator.external.lines import LineLowering
 from golden.accelerator.external.packing import Packing, packed
 from golden.accelerator.external.program import ExternalProgram, rows_of
 from golden.accelerator.external.schedule import scheduled
@@ -124,6 +125,7 @@ class _ExternalCompiler:
         self._views: dict[str, MapPlace] = {}
         self._lowering = Lowering(capacity.sizes, self._constants, self._views.__getitem__)
         self._depthwise = DepthwiseLowering(capacity, self._constants, self._views.__getitem__)
+        self._lines = LineLowering(capacity, self._constants, self._views.__getitem__)
         self._circulant = CirculantLowering(capacity, self._constants, self._views.__getitem__)
         self._steps: list[Step] = []
         self._stored: dict[str, int] = {}
@@ -204,9 +206,11 @@ class _ExternalCompiler:
                 whole = Source(0, data.height, data.width, data.signed, data.zero_point)
                 self._views[source] = MapPlace(whole)
             beside = self._depthwise.does(lowered.operator, lowered.gives)
+            lined = not beside and self._lines.does(lowered.operator, lowered.gives)
+            beside = beside or lined
             does = not beside and self._circulant.does(lowered.operator, lowered.gives)
             turned = self._circulant.room(lowered) if does else 0
-            works.append(Work(name, lowered, sources, self._capacity, beside, turned))
+            works.append(Work(name, lowered, sources, self._capacity, beside, turned, lined))
         return works
 
     def _uses(self, works: Sequence[Work]) -> dict[str, list[int]]:
@@ -341,8 +345,10 @@ class _ExternalCompiler:
         if work.name in self._stored:
             self._store_part(work, of_tiles, band)
 
-    def _unit(self, work: Work) -> DepthwiseLowering | CirculantLowering | Lowering:
+    def _unit(self, work: Work) -> DepthwiseLowering | LineLowering | CirculantLowering | Lowering:
         """Return what makes descriptors of an operator."""
+        if work.lined:
+            return self._lines
         if work.beside:
             return self._depthwise
         return self._circulant if work.turned else self._lowering

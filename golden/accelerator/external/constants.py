@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from golden.accelerator.descriptor import Descriptor, Finish, Kind, Region, Space, Transfer, Turning
+from golden.accelerator.descriptor import Descriptor, Finish, Kind, Region, Space, Transfer
 from golden.accelerator.external.capacity import KERNEL_WORDS, Capacity
 from golden.accelerator.external.depthwise import record_of
 from golden.accelerator.external.format import pack_steps, scale_words
@@ -94,7 +94,7 @@ class ConstantsLoader:
     def _grown(self, part: _Part, group: list[Step]) -> _Part | None:
         """Return a part with more steps, or None where their constants have no place."""
         biases, scales, tables, kernels = part.biases, part.scales, part.tables, part.kernels
-        for one in (step.descriptor for step in group if step.descriptor.turn == Turning.NONE):
+        for one in (step.descriptor for step in group if not step.descriptor.turns):
             if one.kind == Kind.DEPTHWISE:
                 kernels = kernels.union(record_of(one, self._capacity))
                 tables |= {one.finish.table}
@@ -165,7 +165,7 @@ class ConstantsLoader:
         )
         for step in part.steps:
             one = step.descriptor
-            if one.turn != Turning.NONE:
+            if one.turns:
                 yield step
                 continue
             if one.kind == Kind.DEPTHWISE:

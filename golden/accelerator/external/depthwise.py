@@ -14,27 +14,29 @@ import numpy as np
 
 from golden.accelerator.constants import Constants
 from golden.accelerator.descriptor import Descriptor, Finish, Kind, Windows
-from golden.accelerator.external.capacity import KERNEL_SIDE, OWN_SCALES, Capacity
+from golden.accelerator.external.capacity import (
+    HEAD,
+    KERNEL_SIDE,
+    OWN_SCALES,
+    Capacity,
+)
 from golden.accelerator.external.format import scale_words, scales_of
 from golden.accelerator.lower import Lowered, MadePlace, MapPlace
 from golden.accelerator.operators.layer_norm import Normal
 from golden.accelerator.operators.move import Moves
 from golden.accelerator.operators.sums import SMALL, Stack, Sums
+from golden.accelerator.sizes import BIASED_BITS
 from golden.network.map import Map
 from golden.numbers.interval import Integers, Interval, wrap
 
 KEPT_BITS = 22
 """Of a sum of products on its way: more than any kernel's of `KERNEL_SIDE` needs."""
-BIASED_BITS = 24
-"""Of a sum with its bias, and of that."""
 SCALE_BITS = OWN_SCALES.bits + (OWN_SCALES.shifts.high - OWN_SCALES.shifts.low).bit_length()
 """Of a factor with its shift."""
 _PLACES = 8 * np.arange(BIASED_BITS // 8)
 """Of a head's bytes."""
-_LARGEST_SAMPLE = 256
+LARGEST_SAMPLE = 256
 """Of samples less a zero point."""
-HEAD = 2
-"""Words before a kernel's."""
 
 
 def groups_of(columns: int, taps: int) -> int:
@@ -46,6 +48,8 @@ def record_of(one: Descriptor, capacity: Capacity) -> range:
     """Return the words of kernels that a descriptor uses."""
     w = one.windows
     words = w.kernel_rows * groups_of(w.kernel_columns, capacity.depthwise) + HEAD
+    if one.line:
+        words = capacity.line_words
     return range(one.weight_address, one.weight_address + words)
 
 
@@ -98,8 +102,8 @@ class Record:
         return cls(kernel, wrap(bias, BIASED_BITS), multiplier, shift)
 
 
-class DepthwiseLowering:
-    """Makes descriptors of operators that the depthwise unit does.
+class RecordLowering:
+    """Makes descriptors of operators whose kernels are records, a tile's each.
 
     Parameters
     ----------
@@ -114,19 +118,41 @@ class DepthwiseLowering:
     def __init__(
         self, capacity: Capacity, constants: Constants, place_of: Callable[[str], MapPlace]
     ) -> None:
-        self._taps = capacity.depthwise
-        self._longest = 1 << capacity.side_bits
+        self._capacity = capacity
         self._tile = capacity.sizes.tile
         self._constants = constants
         self._place = place_of
-        self._records: dict[tuple[Lowered, int], int] = {}
+        self._records: dict[tuple[Sums, int], int] = {}
+
+    def _stored(self, sums: Sums, tile: int, make: Callable[[Sums, slice], Integers]) -> int:
+        """Return where a tile's record is, which is made of channels of ``sums`` once."""
+        known = self._records.get((sums, tile))
+        if known is None:
+            own = slice(tile * self._tile, min((tile + 1) * self._tile, len(sums.start)))
+            known = self._records[sums, tile] = self._constants.kernels(make(sums, own))
+        return known
+
+    def _factors(self, sums: Sums, own: slice) -> Iterator[Integers]:
+        """Yield multipliers and shifts of some channels, of lanes that miss any."""
+        for values in (sums.rescale.multiplier, sums.rescale.shift):
+            yield np.resize(np.broadcast_to(values, len(sums.start))[own], self._tile)
+
+    def _lanes(self, values: Integers) -> Integers:
+        """Return a tile's values, those of lanes that miss 0."""
+        whole = np.zeros((self._tile, *values.shape[1:]), np.int64)
+        whole[: len(values)] = values
+        return whole
+
+
+class DepthwiseLowering(RecordLowering):
+    """Makes descriptors of operators that the depthwise unit does."""
 
     def does(self, lowered: Sums | Stack | Moves | Normal, gives: Map) -> TypeGuard[Sums]:
         """Return whether the unit does it: one kernel a channel, of more than a tap.
 
         ``gives`` is the map that it gives.
         """
-        if not self._taps or not isinstance(lowered, Sums) or len(lowered.terms) != 1:
+        if not self._capacity.depthwise or not isinstance(lowered, Sums) or len(lowered.terms) != 1:
             return False
         (term,) = lowered.terms
         w = term.windows
@@ -139,12 +165,12 @@ class DepthwiseLowering:
         steps = min(w.row_stride, w.column_stride) > 0 and w.row_tap == w.column_tap == 1
         walked = (gives.width - 1) * w.column_stride + columns
         around = not w.around or (rows <= takes.height + 1 and columns <= takes.width + 1)
-        if not (plain and sides and steps and around and walked <= self._longest):
+        if not (plain and sides and steps and around and walked <= (1 << self._capacity.side_bits)):
             return False
         start = lowered.start
         if start[0].size > 1 or not SMALL.holds(Interval.of(term.weight)):
             return False
-        most = _LARGEST_SAMPLE * np.abs(term.weight).sum(axis=(1, 2, 3)) + np.abs(start[:, 0, 0])
+        most = LARGEST_SAMPLE * np.abs(term.weight).sum(axis=(1, 2, 3)) + np.abs(start[:, 0, 0])
         return bool(most.max() < 1 << (BIASED_BITS - 1))
 
     def part(
@@ -171,7 +197,7 @@ class DepthwiseLowering:
                 False,
                 replace(source, base=base),
                 windows,
-                weight_address=self._record(lowered, sums, tile),
+                weight_address=self._stored(sums, tile, self._record),
                 finish=Finish(
                     zero_point=sums.zero_point,
                     low=sums.clip.low,
@@ -182,25 +208,10 @@ class DepthwiseLowering:
                 ),
             )
 
-    def _record(self, lowered: Lowered, sums: Sums, tile: int) -> int:
-        """Return where a tile's record is, stored once."""
-        known = self._records.get((lowered, tile))
-        if known is None:
-            (term,) = sums.terms
-            channels = lowered.gives.channels
-            own = slice(tile * self._tile, min((tile + 1) * self._tile, channels))
-            kernel, start = (self._lanes(values[own]) for values in (term.weight[:, 0], sums.start))
-            factors = (
-                np.resize(np.broadcast_to(values, channels)[own], self._tile)
-                for values in (sums.rescale.multiplier, sums.rescale.shift)
-            )
-            record = Record(kernel, start[:, 0, 0], *factors)
-            known = self._constants.kernels(record.packed(self._taps))
-            self._records[lowered, tile] = known
-        return known
-
-    def _lanes(self, values: Integers) -> Integers:
-        """Return a tile's values, those of lanes that miss 0."""
-        whole = np.zeros((self._tile, *values.shape[1:]), np.int64)
-        whole[: len(values)] = values
-        return whole
+    def _record(self, sums: Sums, own: slice) -> Integers:
+        """Return the words of some channels' record."""
+        (term,) = sums.terms
+        kernel, start = (self._lanes(values[own]) for values in (term.weight[:, 0], sums.start))
+        return Record(kernel, start[:, 0, 0], *self._factors(sums, own)).packed(
+            self._capacity.depthwise
+        )

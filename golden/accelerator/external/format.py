@@ -121,6 +121,8 @@ def compute_fields(one: Descriptor, *, large: bool = False) -> dict[str, int]:
         "table": finish.table,
         "target": finish.target,
         "turn": one.turn,
+        "line": one.line,
+        "skips": one.skips,
         "kernels": one.weight_address if one.kind == Kind.DEPTHWISE else 0,
         "zero_point": source.zero_point,
         "row": windows.row,

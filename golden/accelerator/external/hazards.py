@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from golden.accelerator.descriptor import ANY, Descriptor, Kind, Region, Space, Transfer, Turning
+from golden.accelerator.descriptor import ANY, Descriptor, Kind, Region, Space, Transfer
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.depthwise import record_of
 from golden.accelerator.program import finishes
@@ -92,7 +92,7 @@ def _compute(one: Descriptor, capacity: Capacity) -> Footprint:
     rows, columns = windows.rows - 1, windows.columns - 1
     target = (rows * finish.target_row, columns * finish.target_column)
     written = ((Space.MAPS, *_box(finish.target, target)),)
-    if one.turn != Turning.NONE:
+    if one.turns:
         return Footprint(tuple(reads), written, own=True)
     parts = capacity.sizes.parts + finish.adds
     table = capacity.table_beats

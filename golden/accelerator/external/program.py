@@ -8,12 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from golden.accelerator.descriptor import Descriptor, Kind, Region, Space, Transfer, Turning
-from golden.accelerator.external.capacity import KERNEL_WORDS, SLOT_BYTES, TABLE, Capacity
-from golden.accelerator.external.depthwise import BIASED_BITS, Record, record_of
+from golden.accelerator.external.capacity import (
+    KERNEL_WORDS,
+    SLOT_BYTES,
+    TABLE,
+    Capacity,
+)
+from golden.accelerator.external.depthwise import Record, record_of
 from golden.accelerator.external.format import Header, pack_descriptor, pack_rows, padded, scales_of
 from golden.accelerator.external.hazards import beats_of
+from golden.accelerator.external.lines import LineRecord
 from golden.accelerator.external.packing import Packing
 from golden.accelerator.program import Program, ProgramRun, Rom, exactly, finishes, places_of
+from golden.accelerator.sizes import BIASED_BITS
 from golden.accelerator.words import bytes_of, frames_of
 from golden.numbers.interval import Integers, wrap
 
@@ -215,8 +222,11 @@ class ExternalRun(ProgramRun):
             fill(near, content)
 
     def _depthwise(self, one: Descriptor) -> None:
-        if one.turn != Turning.NONE:
+        if one.turns:
             self._turn(one)
+            return
+        if one.line:
+            self._line(one)
             return
         rows = self._rom.kernels[one.weight_address :][: len(record_of(one, self._capacity))]
         record = Record.unpacked(rows, one.windows, self._capacity)
@@ -225,18 +235,32 @@ class ExternalRun(ProgramRun):
         sums = wrap(total + record.bias, BIASED_BITS)
         self._write(one, exactly(sums, record.multiplier, record.shift, one.finish))
 
-    def _turn(self, one: Descriptor) -> None:
-        """Write channels of a tile of positions of each line, one behind the other."""
+    def _lines(self, one: Descriptor, length: int) -> Integers:
+        """Return so many samples ``[lines, length, tile]`` of each line of a descriptor."""
         w, rows = one.windows, one.turn == Turning.ROWS
         lines = replace(
             w,
             rows=1 if rows else w.rows,
             columns=w.rows if rows else 1,
-            kernel_rows=self._tile if rows else 1,
-            kernel_columns=1 if rows else self._tile,
+            kernel_rows=length if rows else 1,
+            kernel_columns=1 if rows else length,
         )
-        read = np.stack(list(self._taps(replace(one, windows=lines))), axis=1)
-        words = np.swapaxes(read, 1, 2)[:, : w.columns].reshape(-1, self._tile) & 255
+        return np.stack(list(self._taps(replace(one, windows=lines))), axis=1)
+
+    def _line(self, one: Descriptor) -> None:
+        """Add up circular lines, each channel's under its own kernel."""
+        w, source = one.windows, one.source
+        rows = self._rom.kernels[one.weight_address :][: len(record_of(one, self._capacity))]
+        record = LineRecord.unpacked(rows, self._capacity)
+        x = self._lines(one, source.height if one.turn == Turning.ROWS else source.width)
+        sums = record.sums(x, self._capacity)[:, one.skips : one.skips + w.columns]
+        flat = sums.reshape(-1, self._tile)
+        self._write(one, exactly(flat, record.multiplier, record.shift, one.finish))
+
+    def _turn(self, one: Descriptor) -> None:
+        """Write channels of a tile of positions of each line, one behind the other."""
+        read = self._lines(one, self._tile)
+        words = np.swapaxes(read, 1, 2)[:, : one.windows.columns].reshape(-1, self._tile) & 255
         self._maps[places_of(one)] = words
         self.made.append(wrap(words, 8))
         self._note(places_of(one), self.made[-1])

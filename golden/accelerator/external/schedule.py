@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from golden.accelerator.descriptor import Descriptor, Kind, Norm, Region, Space, Turning
+from golden.accelerator.descriptor import Descriptor, Kind, Norm, Region, Space
 from golden.accelerator.external.capacity import STATISTICS, Capacity
 from golden.accelerator.external.depthwise import groups_of
 from golden.accelerator.external.hazards import (
@@ -20,6 +20,7 @@ from golden.accelerator.external.hazards import (
     footprint_of,
     meet,
 )
+from golden.accelerator.external.lines import line_cycles
 from golden.accelerator.external.steps import Step
 
 _AHEAD = 48
@@ -65,7 +66,7 @@ class _Task:
     @property
     def turns(self) -> bool:
         """Whether words are turned: the next ones' turn may go before those are turned back."""
-        return self.steps[-1].descriptor.turn != Turning.NONE
+        return self.steps[-1].descriptor.turns
 
     @cached_property
     def cycles(self) -> int:
@@ -124,8 +125,10 @@ def _cycles(one: Descriptor, capacity: Capacity) -> int:
     w, sizes = one.windows, capacity.sizes
     if one.kind in (Kind.LOAD, Kind.STORE):
         return _BEAT * beats_of(one.transfer, capacity) * one.transfer.blocks
-    if one.turn != Turning.NONE:
+    if one.turns:
         return w.rows * sizes.tile
+    if one.line:
+        return line_cycles(w.rows, capacity)
     if one.kind == Kind.DEPTHWISE:
         walked = (w.columns - 1) * w.column_stride + w.kernel_columns
         return w.rows * walked * w.kernel_rows * groups_of(w.kernel_columns, capacity.depthwise)

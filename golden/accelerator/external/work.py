@@ -10,6 +10,7 @@ import numpy as np
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.circulant import along, turned_of
 from golden.accelerator.external.depthwise import groups_of
+from golden.accelerator.external.lines import lined_cycles
 from golden.accelerator.lower import Lowered
 from golden.accelerator.operators.layer_norm import Normal
 from golden.accelerator.operators.move import Moves
@@ -79,6 +80,8 @@ class Work:
     turned
         Words at the buffer's end for lines that are turned; 0 if none are: see
         `golden.accelerator.external.circulant`.
+    lined
+        Whether that unit's line engines do it.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Work:
     capacity: Capacity
     beside: bool = False
     turned: int = 0
+    lined: bool = False
 
     @property
     def sizes(self) -> Sizes:
@@ -188,6 +192,8 @@ class Work:
         operator, sizes = self.lowered.operator, self.sizes
         if isinstance(operator, Moves):
             return self._moving
+        if self.lined:
+            return self._lining(rows)
         if self.beside:
             return self._sliding(rows)
         if self.turned:
@@ -246,6 +252,14 @@ class Work:
             turned = turned_of(along(sums), rows, self.gives, self.capacity)
             effort = Effort(turned.cycles, turned.beside, turned.weights, turned.descriptors)
             each.append((effort, count))
+        return Effort.sum(each)
+
+    def _lining(self, rows: int) -> Effort:
+        """Return what the line engines take for so many rows."""
+        each = [
+            (Effort(_BEGIN, lined_cycles(sums, rows, self.gives, self.capacity), 0, 1), count)
+            for sums, count in self._parts
+        ]
         return Effort.sum(each)
 
     @cached_property

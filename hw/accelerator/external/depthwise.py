@@ -15,19 +15,24 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from golden.accelerator.abilities import NONE
-from golden.accelerator.external.capacity import KERNEL_SIDE, KERNEL_WORDS, OWN_SCALES, Capacity
-from golden.accelerator.external.depthwise import (
-    BIASED_BITS,
+from golden.accelerator.external.capacity import (
     HEAD,
+    KERNEL_SIDE,
+    KERNEL_WORDS,
+    OWN_SCALES,
+    Capacity,
+)
+from golden.accelerator.external.depthwise import (
     KEPT_BITS,
     SCALE_BITS,
     groups_of,
 )
-from golden.accelerator.sizes import CENTRED_BITS, DATA_BITS
+from golden.accelerator.sizes import BIASED_BITS, CENTRED_BITS, DATA_BITS
 from golden.numbers.interval import Interval
 from golden.numbers.quantize import MULTIPLIER_BITS
 from hw.accelerator.constants import PostConstants, fill_layout
 from hw.accelerator.external.layout import depthwise_layout, kernels_layout, layouts_for
+from hw.accelerator.external.lines import LineUnit
 from hw.accelerator.external.turn import LineTurn
 from hw.accelerator.layout import Layouts
 from hw.accelerator.post import PostUnit
@@ -457,9 +462,14 @@ class DepthwiseUnit(Component):
         with m.If(reader.o.valid & reader.o.ready & reader.o.payload.ends):
             m.d.sync += [busy.eq(0), opened.eq(0)]
         self._add(m, now, reader, kernels, step, emits, sums)
+        if self._capacity.lines is not None:
+            self._do_lines(m, now, reader, kernels, headed, step, sums)
         self._turn(m, now, reader, turn, began)
         owed = self._finish(m, now, kernels, starts, sums, turn)
-        # Words are written in order: none may be on its way from what is added up to a turn.
+        # Words are written in order: none may be on its way from what is added up to a turn, and
+        # line engines have kernels and memories of their own.
+        told = self.task.payload.apart
+        apart = told.turns | told.line if self._capacity.lines is not None else told.turns
         way = Signal(range(_WAY))
         alone = way == 0
         turning = Signal()
@@ -467,10 +477,43 @@ class DepthwiseUnit(Component):
         with m.If(self.done):
             m.d.sync += turning.eq(0)
         with m.If(starts):
-            m.d.sync += turning.eq(self.task.payload.apart.turns)
-        others = alone | ~self.task.payload.apart.turns
+            m.d.sync += turning.eq(apart)
+        others = alone | ~apart
         m.d.comb += may.eq(~busy & ~owed & ~turning & others)
         return m
+
+    def _do_lines(
+        self,
+        m: Module,
+        now: View,
+        reader: Reader,
+        kernels: Memory,
+        headed: Value,
+        step: Signal,
+        sums: OutputBuffer,
+    ) -> None:
+        """Bring words and kernels to the line engines, and what they give to the sums."""
+        m.submodules.lines = lines = LineUnit(self._capacity)
+        line = now.apart.line
+        m.d.comb += [
+            lines.begin.eq(delay_valid(m, headed & line, 1, name="lines_begin")),
+            lines.told.eq(now.apart.place),
+            lines.first.eq(now.apart.kernels + HEAD),
+            lines.k_data.eq(kernels.r_data),
+            lines.i.valid.eq(reader.o.valid & line),
+            lines.i.payload.eq(reader.o.payload.x),
+            lines.credit.eq(sums.credit),
+        ]
+        with m.If(lines.k_en):
+            m.d.comb += kernels.r_addr.eq(lines.k_addr)
+        with m.If(line):
+            m.d.comb += [
+                reader.o.ready.eq(lines.i.ready),
+                step.eq(0),
+                sums.take.eq(lines.take),
+                sums.i.valid.eq(lines.o_valid),
+                sums.i.payload.sums.eq(lines.o),
+            ]
 
     def _turn(self, m: Module, now: View, reader: Reader, turn: LineTurn, began: Value) -> None:
         """Bring words to the corner turn."""

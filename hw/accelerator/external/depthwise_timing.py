@@ -8,6 +8,7 @@ from golden.accelerator.external.depthwise import groups_of
 from hw.accelerator import reader
 from hw.accelerator.external import turn
 from hw.accelerator.external.depthwise import WORDS, DepthwisePost
+from hw.line.engine import line_latency
 from hw.parts.streams import OutputBuffer
 
 TASKS = 3
@@ -18,6 +19,10 @@ _ALONE = 5
 """From the last word written to the first address of what waits for that."""
 _SLID = 12
 """From a window's last word to its first sum that is scaled."""
+_KERNELS = 13
+"""From a line's first address to the first kernel's word, and from the last one until it counts."""
+_GATHERED = 10
+"""From the engines' last sum to the first one that is scaled."""
 _WRITTEN = turn.LATENCY + OutputBuffer.latency_of(WORDS)
 """From a word's step out of the corner turn until it is written."""
 
@@ -53,8 +58,11 @@ class DepthwiseTiming:
     def begin(self, begins: int, one: Descriptor) -> None:
         """Follow a descriptor."""
         capacity, windows = self.capacity, one.windows
-        if one.turn != Turning.NONE:
+        if one.turns:
             self._turn(begins, one)
+            return
+        if one.line:
+            self._line(begins, one)
             return
         start = max(begins + _TOLD, self._free, self._turned)
         positions = windows.positions * (capacity.sizes.tile // capacity.depthwise_scalers)
@@ -67,10 +75,31 @@ class DepthwiseTiming:
         self.begun.append(begins)
         self.done.append(last + DepthwisePost.latency_on(capacity.sizes.target))
 
+    def _alone(self, begins: int) -> int:
+        """Return when what waits until all before is written asks for its first word."""
+        over = self.done[-1] + _ALONE if self.done else 0
+        return max(begins + _TOLD, over)
+
+    def _line(self, begins: int, one: Descriptor) -> None:
+        """Follow lines through the engines, which take kernels first."""
+        capacity, windows, source = self.capacity, one.windows, one.source
+        design = capacity.line_design
+        length = source.height if one.turn == Turning.ROWS else source.width
+        start = self._alone(begins)
+        loading = design.channels * design.coefficient_words * capacity.line_parts
+        fed = start + max(_KERNELS + loading, reader.LATENCY + design.channels * length)
+        each = design.channels * design.cycles_per_group
+        gathered = fed + windows.rows * each + line_latency(design) + _GATHERED
+        last = gathered + windows.columns * (capacity.sizes.tile // capacity.depthwise_scalers)
+        done = last + DepthwisePost.latency_on(capacity.sizes.target)
+        self._taken.append(start)
+        self._turned = done + 1
+        self.begun.append(begins)
+        self.done.append(done)
+
     def _turn(self, begins: int, one: Descriptor) -> None:
         """Follow words that are turned: when all before are written, until all of them are."""
-        over = self.done[-1] + _ALONE if self.done else 0
-        start = max(begins + _TOLD, over)
+        start = self._alone(begins)
         read = start + reader.LATENCY + steps_of(one, self.capacity)
         self._taken.append(start)
         written = read - 1 + one.windows.columns + _WRITTEN
@@ -80,10 +109,13 @@ class DepthwiseTiming:
 
 
 def steps_of(one: Descriptor, capacity: Capacity) -> int:
-    """Return how many words the unit reads for a descriptor."""
+    """Return how many words the unit reads for a descriptor, or as many cycles as it takes."""
     windows = one.windows
-    if one.turn != Turning.NONE:
+    if one.turns:
         return windows.rows * capacity.sizes.tile
+    if one.line:
+        design = capacity.line_design
+        return windows.rows * design.channels * design.cycles_per_group
     walked = (windows.columns - 1) * windows.column_stride + windows.kernel_columns
     column = windows.kernel_rows * groups_of(windows.kernel_columns, capacity.depthwise)
     return windows.rows * walked * column

@@ -106,6 +106,7 @@ def _described(
             "side_bits": capacity.side_bits,
             "patience": capacity.patience,
             "depthwise": capacity.depthwise,
+            "lines": None if capacity.lines is None else str(capacity.lines),
             "product": capacity.abilities.product,
             "norm": capacity.abilities.norm,
             "single": capacity.abilities.single,

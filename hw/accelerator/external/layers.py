@@ -8,6 +8,7 @@ from golden.accelerator.descriptor import Descriptor, Kind, Norm
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.hazards import beats_of
 from golden.accelerator.external.program import ExternalProgram, rows_of
+from golden.network.circular import Circular
 from golden.network.network import Network
 from hw.accelerator.external.depthwise_timing import steps_of
 from hw.accelerator.external.timing import EVERY_CYCLE, ExternalTimeline, MemoryPace
@@ -111,6 +112,21 @@ def predicted(
     """Return the cycles of a frame, and its layers."""
     begins = begins_of(program, memory)
     return begins[-1], layers_of(network, program, memory, begins)
+
+
+def spent(
+    network: Network, cycles: Mapping[str, int], layers: Sequence[LayerCycles]
+) -> dict[str, Any]:
+    """Return what the cycles of each layer went to: to ParC, and to what limits them."""
+    limits: dict[str, int] = {}
+    for layer in layers:
+        limits[layer.limit] = limits.get(layer.limit, 0) + cycles[layer.name]
+    circular = (name for name, one in network.operators.items() if one.kind == Circular.kind)
+    done = {done_in(network, name, cycles) for name in circular}
+    return {
+        "circular_cycles": sum(cycles[name] for name in done),
+        "limits": dict(sorted(limits.items(), key=lambda item: -item[1])),
+    }
 
 
 def layer_rows(layers: Sequence[Mapping[str, Any]]) -> list[list[str]]:

@@ -1,6 +1,7 @@
 """Layouts of descriptors: as they lie in memory, and as they are when they are checked."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data
@@ -90,16 +91,28 @@ def apart_layout(capacity: Capacity) -> data.StructLayout:
     """Return the layout of what only the depthwise unit is told.
 
     Where its record is; columns before the first that ends a window, and between two that do;
-    whether words are turned.
+    whether words are turned; where there are line engines, whether they do it, and `line_layout`.
     """
-    return data.StructLayout(
-        {
-            "kernels": range(KERNEL_WORDS),
-            "before": range(KERNEL_SIDE),
-            "between": capacity.side_bits + 1,
-            "turns": 1,
-        }
-    )
+    fields: dict[str, Any] = {
+        "kernels": range(KERNEL_WORDS),
+        "before": range(KERNEL_SIDE),
+        "between": capacity.side_bits + 1,
+        "turns": 1,
+    }
+    if capacity.lines is not None:
+        fields |= {"line": 1, "place": line_layout(capacity)}
+    return data.StructLayout(fields)
+
+
+def line_layout(capacity: Capacity) -> data.StructLayout:
+    """Return the layout of what line engines are told.
+
+    How many places a line has less one, how many sums of each are left out, and which is the last
+    that is wanted.
+    """
+    assert capacity.lines is not None
+    place = range(capacity.lines.length)
+    return data.StructLayout({"length": place, "skips": place, "until": place})
 
 
 def kernels_layout(capacity: Capacity) -> data.StructLayout:

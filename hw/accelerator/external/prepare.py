@@ -10,13 +10,14 @@ from amaranth.lib.wiring import In, Out
 
 from golden.accelerator.descriptor import Kind, Norm, Region, Space, Turning, Weights
 from golden.accelerator.external.capacity import (
+    HEAD,
     KERNEL_SIDE,
     KERNEL_WORDS,
     PASSES_BITS,
     TABLE,
     Capacity,
 )
-from golden.accelerator.external.depthwise import HEAD, groups_of
+from golden.accelerator.external.depthwise import groups_of
 from golden.accelerator.external.registers import Stop
 from hw.accelerator.external.bus import beat_signature
 from hw.accelerator.external.layout import (
@@ -175,7 +176,12 @@ class DescriptorCheck(Component):
             apart = kind == Kind.DEPTHWISE
             self._apart = delay(m, apart, 1, name="apart")
             turns = self._compute.turn != Turning.NONE
-            self._turns = delay(m, apart & turns, 1, name="turns")
+            self._by_lines = delay(m, apart & turns, 1, name="turns")
+            self._turns = self._by_lines
+            if capacity.lines is not None:
+                # Those that engines do are read likewise.
+                self._line = delay(m, apart & turns & self._compute.line, 1, name="line")
+                self._turns = self._by_lines & ~self._line
         return whole
 
     def _multiply(self, m: Module, state: Signal) -> None:
@@ -312,11 +318,26 @@ class DescriptorCheck(Component):
         deep = groups_of(KERNEL_SIDE, capacity.depthwise)
         again = [Mux(groups >= group, more, 0) for group in range(1, deep)]
         words = delay(m, Value.cast(sum(again, one.kernels + more)), 1, name="kernel_words")
+        if capacity.lines is not None:
+            many &= ~one.line
+            unknown |= one.line & ~self._line | self._wrong_line(m, capacity.lines.length)
+            own = delay(m, one.kernels + (capacity.line_words - HEAD), 1, name="line_words")
+            words = Mux(self._line, own, words)
         return [
             (large | still | long | many | unknown, Stop.POSITIONS),
             (self._beyond, Stop.TARGET),
             (words + HEAD > KERNEL_WORDS, Stop.CONSTANTS),
         ]
+
+    def _wrong_line(self, m: Module, length: int) -> Value:
+        """Return whether a line is longer than the engines', or more of its sums are wanted."""
+        one = self._compute
+        side = Mux(one.turn == Turning.ROWS, one.height, one.width)
+        self._length = delay(m, side - 1, 1, name="line_length")
+        self._until = delay(m, one.skips + one.last_column, 1, name="line_until")
+        long = delay(m, (side > length) | (side == 0), 1, name="line_long")
+        wrong: Value = self._line & (long | (self._until >= length))
+        return wrong
 
     def _groups(self) -> Value:
         """Return how many groups of columns a kernel has, less one."""
@@ -473,6 +494,13 @@ class DescriptorCheck(Component):
             told.apart.between.eq(one.column_stride - 1),
             told.apart.turns.eq(self._turns),
         ]
+        if capacity.lines is not None:
+            m.d.comb += [
+                told.apart.line.eq(self._line),
+                told.apart.place.length.eq(self._length),
+                told.apart.place.skips.eq(one.skips),
+                told.apart.place.until.eq(self._until),
+            ]
         walked = self._products["walked"].p + one.last_kernel_column
         walked = delay(m, walked, 1, name="last_walked")
         groups = delay(m, self._groups(), 1, name="groups")
@@ -488,11 +516,13 @@ class DescriptorCheck(Component):
         }
 
     def _give_turned(self, m: Module, others: Mapping[str, Value]) -> dict[str, Value]:
-        """Return what readers are told of lines that are turned: a tile of positions of each."""
+        """Return what readers are told of lines: of those that are turned a tile of positions."""
         if not self._capacity.depthwise:
             return {}
         one = self._compute
-        last = self._capacity.sizes.tile - 1
+        last: Value = Const(self._capacity.sizes.tile - 1)
+        if self._capacity.lines is not None:
+            last = Mux(self._line, self._length, last)
         below = delay(m, one.turn == Turning.ROWS, 1, name="below")
         turned: dict[str, Value] = {
             "last_row": Mux(below, last, 0),
@@ -501,7 +531,7 @@ class DescriptorCheck(Component):
             "last_kernel_column": Mux(below, one.last_row, 0),
             "column_stride": Const(1),
         }
-        return {name: Mux(self._turns, value, others[name]) for name, value in turned.items()}
+        return {name: Mux(self._by_lines, value, others[name]) for name, value in turned.items()}
 
 
 assert len(Weights) == LARGE_DIAGONAL

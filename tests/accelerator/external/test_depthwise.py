@@ -11,10 +11,10 @@ from golden.accelerator.descriptor import ANY, Kind, Space, Turning, Windows
 from golden.accelerator.external import search
 from golden.accelerator.external.capacity import KERNEL_SIDE, KERNEL_WORDS, Capacity
 from golden.accelerator.external.compile import compile_external
-from golden.accelerator.external.depthwise import BIASED_BITS, Record
+from golden.accelerator.external.depthwise import Record
 from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.external.registers import Stop
-from golden.accelerator.sizes import Sizes
+from golden.accelerator.sizes import BIASED_BITS, Sizes
 from golden.accelerator.words import maps_of
 from golden.inputs.errors import ParameterError
 from golden.network.network import Network

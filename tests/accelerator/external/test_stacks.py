@@ -13,16 +13,19 @@ from sim.networks import Builder
 from tests.accelerator.external.test_depthwise import assert_right
 
 
-def halves(channels: int, *, kept: bool = False) -> tuple[Builder, Network]:
+def halves(
+    channels: int, sides: tuple[int, int] = (7, 5), *, kept: bool = False
+) -> tuple[Builder, Network]:
     """Return ParC of ConvNets' form, and a convolution before and behind it."""
-    b = Builder((6, 7, 5), seed=3)
+    height, width = sides
+    b = Builder((6, height, width), seed=3)
     x = b.convolution("image", 2 * channels, 1)
     chosen = [
-        b.select(x, list(range(first, first + channels)), list(range(7)), list(range(5)))
+        b.select(x, list(range(first, first + channels)), list(range(height)), list(range(width)))
         for first in (0, channels)
     ]
-    lower = b.circular(chosen[0], 0, embedding=(7, 1))
-    upper = b.circular(chosen[1], 1, embedding=(1, 5), like=lower)
+    lower = b.circular(chosen[0], 0, embedding=(height, 1))
+    upper = b.circular(chosen[1], 1, embedding=(1, width), like=lower)
     last = b.convolution(b.pointwise(b.concatenate(lower, upper)), 9, 1)
     return b, b.network(last, *(chosen[1:] if kept else []))
 
