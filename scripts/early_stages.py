@@ -5,9 +5,10 @@ docs/published.md, and their cycles predicted, beside those of the networks as t
 """
 
 import json
-import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,14 @@ from flow.early import cost_rows, costs, plot
 from flow.markdown import table_lines
 from flow.published import CAPACITY, CLOCK, foreseen
 from golden.accelerator.external.compile import compile_external
+from golden.accelerator.external.line_engines import LineEngines
 from golden.inputs.errors import ParameterError
-from golden.network.circular import Circular
+from golden.network.network import Network
 from hw.accelerator.external.timing import MemoryPace
 from hw.emit.files import write_files
+from hw.plan.memories import MEMORIES, memory_named
+from hw.plan.whole import Planned, lines_for, whole_plan
+from hw.targets.registry import device_named
 from nets import zoo
 from nets.settle import images
 
@@ -35,7 +40,14 @@ NETWORKS = {
 }
 """Without ParC, with it where it was published, and with it everywhere; sizes of images."""
 _PACE = MemoryPace(40, 9.1)
-_COLUMNS = ("network", "size", "products", "cycles", "of them ParC", "frames/s", "with an engine")
+_COLUMNS = (
+    *("network", "size", "products", "cycles", "of them ParC", "frames/s", "MB"),
+    *("with line engines", "cycles with them", "of them ParC", "MB"),
+)
+
+PLANNED = ("mobilenetv2_all_parc", 112)
+_DEVICES = ("lfe5u-85f-6", "xc7a200t")
+_PLANNED_COLUMNS = ("device", "memory", "cycles without", "with", "cycles with", "change")
 
 _HEAD = f"""\
 # ParC in early stages
@@ -53,7 +65,8 @@ options, kernels loaded), by the array and by the depthwise unit of the accelera
 
 - On the array's diagonal each channel keeps to itself: one of 16 products is of use. As a
   circulant, a line's samples as channels, all are but for lengths that 16 does not divide. The
-  compiler takes what is done sooner, with what memory brings: the circulant from 14 samples on.
+  compiler takes what is done sooner, with what memory brings: the circulant from 14 samples on,
+  where there are no line engines.
   Beside its products the depthwise unit turns lines, two words a position and tile of channels.
 - The depthwise unit's products are in carry chains: it has multipliers for scaling alone, and the
   look-up tables that docs/benchmarks.md says.
@@ -65,11 +78,24 @@ options, kernels loaded), by the array and by the depthwise unit of the accelera
 
 Random parameters; cycles predicted with a memory of 40 cycles and 9.1 bytes a cycle, frames a
 second at {CLOCK / 1e6:g} MHz, which is given (`python scripts/early_stages.py`). `all_parc` has
-ParC in the place of every depthwise layer; where that had a stride, every other result goes on. The
-last column is what would be left with a Fermat engine of {{lanes}} lanes beside the array, which
-does ParC's samples one after the other while nothing else is done; it is not built.
+ParC in the place of every depthwise layer; where that had a stride, every other result goes on.
+
+The last columns are the same accelerator with line engines in its depthwise unit (`--lines`,
+[accelerator.md](accelerator.md)), which take some of its memory and multipliers more, and more than
+an LFE5U-85F has. An engine does lines of its length and of half of it and less; of the lengths of a
+network's lines the one that takes the fewest cycles is named.
+
+{{networks}}
+
+## On a device
+
+What `hw.plan --memory` finds for {PLANNED[0]} on images of {PLANNED[1]} x {PLANNED[1]}: the largest
+accelerator that fits without line engines, and with those of the length that takes the fewest
+cycles. They take the place of scalers and of half of the buffer of maps, and save what rows of
+circulants take of memory's time.
+
+{{planned}}
 """
-_LANES = 4
 
 
 def _place(name: str, size: int) -> Path:
@@ -83,12 +109,10 @@ def kept(name: str, size: int) -> dict[str, Any]:
         shown = images((size, size), 2).numpy()
         network = converted(FOLDER / f"{name}_{size}", f"nets.zoo:{name}", shown)
         found: dict[str, Any] = {"name": name, "size": size, "products": network.products}
-        operators = network.operators
-        circular = (n for n, one in operators.items() if one.kind == Circular.kind)
-        found["circular_samples"] = sum(math.prod(network.maps[n].shape) for n in circular)
         try:
-            program = compile_external(network, CAPACITY, packs=True)
-            found |= foreseen(network, program, _PACE)[0]
+            found |= _foreseen(network)
+            engines = [str(one) for one in lines_for(network, CAPACITY.sizes.target)]
+            found["lined"] = {text: _foreseen(network, text) for text in engines}
         except ParameterError as refused:
             found["refused"] = str(refused)
         write_files({path.name: json.dumps(found, indent=1).encode()}, path.parent)
@@ -96,15 +120,42 @@ def kept(name: str, size: int) -> dict[str, Any]:
     return kept_before
 
 
+def _foreseen(network: Network, lines: str | None = None) -> dict[str, Any]:
+    """Return what is foreseen of a network, with line engines or without."""
+    engines = None if lines is None else LineEngines.parse(lines)
+    program = compile_external(network, replace(CAPACITY, lines=engines), packs=True)
+    return dict(foreseen(network, program, _PACE)[0])
+
+
 def row(one: Mapping[str, Any]) -> Sequence[str]:
     """Return a network's line of the table, or why the compiler has none."""
     name, size, products = one["name"], f"{one['size']} x {one['size']}", f"{one['products']:,}"
     if "refused" in one:
-        return name, size, products, f"refused: {one['refused']}", "", "", ""
-    cycles, taken = one["predicted"], one.get("circular_cycles")
-    left = f"{cycles - taken + one['circular_samples'] // _LANES:,}" if taken else "-"
-    share, speed = f"{taken / cycles:.0%}" if taken else "-", f"{CLOCK / cycles:,.1f}"
-    return name, size, products, f"{cycles:,}", share, speed, left
+        said = f"refused: {one['refused']}"
+        return [name, size, products, said, *[""] * (len(_COLUMNS) - 4)]
+    plain = [
+        f"{one['predicted']:,}",
+        _share(one),
+        f"{CLOCK / one['predicted']:,.1f}",
+        _traffic(one),
+    ]
+    lined = min(one["lined"].items(), key=lambda item: item[1]["predicted"], default=None)
+    if lined is None:
+        return [name, size, products, *plain, "-", "", "", ""]
+    engines, other = lined
+    own = [engines, f"{other['predicted']:,}", _share(other), _traffic(other)]
+    return [name, size, products, *plain, *own]
+
+
+def _share(one: Mapping[str, Any]) -> str:
+    """Return the share of cycles of layers in which ParC is done."""
+    taken = one.get("circular_cycles")
+    return f"{taken / one['predicted']:.0%}" if taken else "-"
+
+
+def _traffic(one: Mapping[str, Any]) -> str:
+    """Return what goes to and from memory, in MB."""
+    return f"{(one['read_bytes'] + one['written_bytes']) / 1e6:.1f}"
 
 
 def _table(rows: Iterator[Sequence[str]]) -> str:
@@ -122,13 +173,29 @@ def networks(*, again: bool) -> Iterator[Sequence[str]]:
                     yield row(kept(name, size))
 
 
+def planned() -> Iterator[Sequence[str]]:
+    """Yield the table of what is planned for devices and memories, heads first."""
+    yield _PLANNED_COLUMNS
+    name, size = PLANNED
+    for device in _DEVICES:
+        for memory in MEMORIES:
+            pace = memory_named(memory, CLOCK)
+            plan = whole_plan(FOLDER / f"{name}_{size}", Planned(device_named(device), CLOCK, pace))
+            without, tried = plan["without_lines"], plan["with_lines"]
+            engines, cycles = min(tried.items(), key=itemgetter(1))
+            change = f"{100 * (cycles / without - 1):+.1f} %"
+            yield device, memory, f"{without:,}", engines, f"{cycles:,}", change
+
+
 @click.command()
 @click.option("--again", is_flag=True, help="Only write anew what is kept.")
 def main(again: bool) -> None:
     """Write docs/early-stages.md and its plot."""
     found = costs()
-    head = _HEAD.replace("{costs}", _table(cost_rows(found))).replace("{lanes}", str(_LANES))
-    text = f"{head}\n{_table(networks(again=again))}\n"
+    tables = {"costs": cost_rows(found), "networks": networks(again=again), "planned": planned()}
+    text = _HEAD
+    for name, rows in tables.items():
+        text = text.replace(f"{{{name}}}", _table(iter(rows)))
     files = {"early-stages.md": text.encode(), "early-stages.svg": plot(found)}
     write_files(files, ROOT / "docs")
 

@@ -30,13 +30,14 @@ from sim.accelerator import KINDS
 from sim.corrupt import ends, recovers, scrambled, small, tiny
 from sim.external import (
     CAPACITY,
+    LINED,
     MEMORY,
     Session,
     built,
     frames_as_bytes,
     run_case,
 )
-from sim.networks import Builder
+from sim.networks import Builder, squares
 
 WIDEST = replace(
     CAPACITY,
@@ -56,6 +57,8 @@ MEMORIES = {
 }
 _MOST = 1 << 26
 _CHUNK = 50
+_STEP = 11
+"""Of cycles of a frame through line engines, which is long, one in so many."""
 
 Work = Callable[[Session, int], str]
 
@@ -127,6 +130,11 @@ def reset(session: Session, number: int) -> str:
     return "right"
 
 
+def every(work: Work, step: int) -> Work:
+    """Return work that is done for each ``step``-th number."""
+    return lambda session, number: work(session, step * number)
+
+
 def operators(session: Session, number: int) -> str:
     """Run an operator drawn at random, every third with scales of others."""
     run_case(session.bench, 1000 + number, own=number % 3 < 2)
@@ -134,11 +142,13 @@ def operators(session: Session, number: int) -> str:
     return "right"
 
 
-def session_of(bench: ExternalBench, made: tuple[Builder, Network]) -> Session:
+def session_of(
+    bench: ExternalBench, made: tuple[Builder, Network], capacity: Capacity = CAPACITY
+) -> Session:
     """Return a network's program in memory."""
     builder, network = made
-    program = compile_external(network, CAPACITY)
-    images = frames_as_bytes(builder.images(1, network), CAPACITY.sizes)
+    program = compile_external(network, capacity)
+    images = frames_as_bytes(builder.images(1, network), capacity.sizes)
     session = Session(bench, program, images)
     session.set(latency=3, reorder=1)
     return session
@@ -187,6 +197,13 @@ def main(programs: int, cases: int, config: tuple[Path, ...], frames: int, kept:
         done.all("errors written", session, fault("write_error", Stop.WRITE), writes)
         done.all("aborts", session, abort, length)
         done.all("resets", session, reset, length)
+    with ExternalBench(built(LINED), MEMORY) as bench:
+        session = session_of(bench, squares(20), LINED)
+        done.all("wrong programs, line engines", session, fuzz, programs)
+        length = session.run().cycles
+        for name, work in (("aborts", abort), ("resets", reset)):
+            some = every(work, _STEP)
+            done.all(f"{name}, line engines", session, some, length // _STEP)
     with ExternalBench(built(WIDEST), MEMORY) as bench:
         for number in tqdm(range(len(KINDS)), unit="operator on 256 bits"):
             run_case(bench, 2000 + number, own=True, capacity=WIDEST)

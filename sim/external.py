@@ -11,6 +11,7 @@ import numpy as np
 from golden.accelerator.abilities import ALL
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
+from golden.accelerator.external.line_engines import EXACT, LineEngines
 from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.external.registers import Stop
 from golden.accelerator.sizes import Sizes
@@ -46,6 +47,12 @@ IDEAL |= dict.fromkeys(("read_error", "write_error"), -1)
 
 
 TOP = "external"
+
+
+LINED = replace(
+    CAPACITY, map_bytes=1 << 15, depthwise=3, lines=LineEngines(engine=EXACT[-1], length=20)
+)
+"""With line engines, two of them."""
 
 
 @cache

@@ -160,7 +160,7 @@ def _fastest(network: Network, wanted: Planned) -> dict[str, Any]:
     tried = {}
     best = plan
     if plan["circular_cycles"] > _WORTH * plan["cycles"]:
-        for lines in _lines_for(network, wanted.device.target):
+        for lines in lines_for(network, wanted.device.target):
             other = next(capacities(network, wanted, lines), None)
             if other is None:
                 continue
@@ -170,7 +170,7 @@ def _fastest(network: Network, wanted: Planned) -> dict[str, Any]:
     return best | {"without_lines": plan["cycles"], "with_lines": tried}
 
 
-def _lines_for(network: Network, target: str) -> Iterator[LineEngines]:
+def lines_for(network: Network, target: str) -> Iterator[LineEngines]:
     """Yield for each length of circular kernels, the longest first, the exact engine that does it.
 
     Of several the one of the fewest multipliers.

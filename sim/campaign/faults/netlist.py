@@ -171,7 +171,9 @@ def _same_registers(verilog: str, top: str, fault: str, then: Sequence[str]) -> 
 def _same_outputs(verilog: str, module: str, fault: str) -> bool:
     """Whether outputs of a module are never others, from its beginning on."""
     with _folder(verilog) as folder:
-        run_yosys([*_DESIGN, f"hierarchy -top {module}", "proc", "write_json ports.json"], folder)
+        # Modules with parameters are there once what instantiates them was looked at.
+        found = ["hierarchy -auto-top", f"hierarchy -top {module}"]
+        run_yosys([*_DESIGN, *found, "proc", "write_json ports.json"], folder)
         netlist = json.loads((folder / "ports.json").read_bytes())
         ports = netlist["modules"][module]["ports"]
         (folder / "compared.v").write_text(_compared(ports), encoding="utf-8")

@@ -9,7 +9,7 @@ import pytest
 from golden.accelerator.descriptor import Turning
 from golden.accelerator.external.capacity import KERNEL_WORDS, Capacity
 from golden.accelerator.external.compile import compile_external
-from golden.accelerator.external.line_engines import LineEngines
+from golden.accelerator.external.line_engines import EXACT, LineEngines
 from golden.accelerator.external.lines import LineRecord
 from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.external.registers import Stop
@@ -21,15 +21,11 @@ from hw.accelerator.external.predict import predict_external
 from hw.accelerator.external.timing import ExternalTimeline
 from hw.simulate.external import ExternalBench
 from sim.corrupt import broken, ends, recovers, scrambled, wrong_lines
-from sim.external import CAPACITY, MEMORY, Session, built, frames_as_bytes
+from sim.external import LINED, MEMORY, Session, built, frames_as_bytes
 from sim.networks import Builder, squares
 from tests.accelerator.external.test_depthwise import assert_right
 from tests.accelerator.external.test_stacks import halves
 
-EXACT = ("direct", "fermat")
-BUILT = replace(
-    CAPACITY, map_bytes=1 << 15, depthwise=3, lines=LineEngines(engine=EXACT[1], length=20)
-)
 LARGE = Capacity(sizes=Sizes(tile=16, scalers=4), map_bytes=1 << 16, depthwise=4)
 FUZZED = 40
 """Programs of this test; `scripts/soak_external.py` has 2,000."""
@@ -49,7 +45,7 @@ def lined(program: ExternalProgram) -> list[Turning]:
 
 @pytest.mark.parametrize("engine", EXACT)
 @pytest.mark.parametrize(
-    ("capacity", "length", "side"), [(BUILT, 20, 20), (BUILT, 40, 20), (LARGE, 56, 56)]
+    ("capacity", "length", "side"), [(LINED, 20, 20), (LINED, 40, 20), (LARGE, 56, 56)]
 )
 def test_program_does_what_the_network_does(
     engine: str, capacity: Capacity, length: int, side: int
@@ -64,14 +60,14 @@ def test_program_does_what_the_network_does(
 def test_some_rows_of_lines_below_each_other(map_bytes: int) -> None:
     """All of a line is taken, and some of its sums are given."""
     builder, network = wide(20, 30)
-    program = compile_external(network, replace(BUILT, map_bytes=map_bytes))
+    program = compile_external(network, replace(LINED, map_bytes=map_bytes))
     assert any(one.skips for one in program.descriptors)
     assert_right(builder, network, program)
 
 
 def test_halves_of_channels() -> None:
     builder, network = halves(8, (20, 20))
-    program = compile_external(network, BUILT)
+    program = compile_external(network, LINED)
     assert set(lined(program)) == {Turning.ROWS, Turning.COLUMNS}
     assert_right(builder, network, program)
 
@@ -79,7 +75,7 @@ def test_halves_of_channels() -> None:
 @pytest.mark.parametrize(("length", "side"), [(32, 20), (20, 30)])
 def test_lines_of_other_lengths_are_left_to_the_matrix_unit(length: int, side: int) -> None:
     builder, network = squares(side)
-    capacity = replace(BUILT, lines=LineEngines(EXACT[1], length))
+    capacity = replace(LINED, lines=LineEngines(EXACT[1], length))
     program = compile_external(network, capacity)
     assert not lined(program)
     assert_right(builder, network, program)
@@ -95,7 +91,7 @@ def test_short_lines_are_left_to_the_matrix_unit() -> None:
 @pytest.mark.parametrize("side", [20, 7])
 def test_record_is_what_was_packed(engine: str, taps: int, side: int) -> None:
     generator = np.random.default_rng(side)
-    capacity = replace(BUILT, depthwise=taps, lines=LineEngines(engine, 20))
+    capacity = replace(LINED, depthwise=taps, lines=LineEngines(engine, 20))
     tile, high = capacity.sizes.tile, 1 << (BIASED_BITS - 2)
     kernel = generator.integers(-128, 128, (tile, side))
     start = generator.integers(-high, high, (tile, side))
@@ -115,15 +111,15 @@ def test_record_is_what_was_packed(engine: str, taps: int, side: int) -> None:
 @pytest.fixture(scope="module")
 def bench() -> Iterator[ExternalBench]:
     """One Verilog for all programs."""
-    with ExternalBench(built(BUILT), MEMORY) as bench:
+    with ExternalBench(built(LINED), MEMORY) as bench:
         yield bench
 
 
 def session_of(bench: ExternalBench, builder: Builder, network: Network) -> Session:
     """Put a program that has lines into memory."""
-    program = compile_external(network, BUILT)
+    program = compile_external(network, LINED)
     assert lined(program)
-    return Session(bench, program, frames_as_bytes(builder.images(2, network), BUILT.sizes))
+    return Session(bench, program, frames_as_bytes(builder.images(2, network), LINED.sizes))
 
 
 @pytest.mark.parametrize(
@@ -145,9 +141,9 @@ def test_cycles_are_predicted(bench: ExternalBench, axis: int, sides: tuple[int,
     height, width = sides[::-1] if axis else sides
     b = Builder((16, height, width), seed=3)
     network = b.network(b.circular("image", axis, embedding=((height, 1), (1, width))[axis]))
-    program = compile_external(network, BUILT)
+    program = compile_external(network, LINED)
     assert lined(program)
-    session = Session(bench, program, frames_as_bytes(b.images(1, network), BUILT.sizes))
+    session = Session(bench, program, frames_as_bytes(b.images(1, network), LINED.sizes))
     session.set()
     assert session.run().cycles == ExternalTimeline(program).cycles
     assert session.right
@@ -156,7 +152,7 @@ def test_cycles_are_predicted(bench: ExternalBench, axis: int, sides: tuple[int,
 def test_wrong_descriptors(bench: ExternalBench) -> None:
     session = session_of(bench, *squares(20))
     session.set()
-    for wrong in wrong_lines(BUILT):
+    for wrong in wrong_lines(LINED):
         image, number = broken(session.program, wrong)
         outcome = ends(session, image)
         assert (outcome.code, outcome.descriptor) == (wrong.stop, number), wrong
@@ -173,16 +169,16 @@ def test_anything(bench: ExternalBench) -> None:
 
 
 def test_other_programs_are_for_other_accelerators() -> None:
-    assert BUILT.hash != replace(BUILT, lines=None).hash
+    assert LINED.hash != replace(LINED, lines=None).hash
 
 
 def test_multipliers_are_counted() -> None:
     more = (
-        predict_external(BUILT).multipliers
-        - predict_external(replace(BUILT, lines=None)).multipliers
+        predict_external(LINED).multipliers
+        - predict_external(replace(LINED, lines=None)).multipliers
     )
     assert more > 0
-    assert more % BUILT.depthwise_scalers == 0
+    assert more % LINED.depthwise_scalers == 0
 
 
 @pytest.mark.parametrize(
@@ -197,9 +193,9 @@ def test_multipliers_are_counted() -> None:
 )
 def test_lines_are_refused(text: str, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
-        replace(BUILT, lines=LineEngines.parse(text))
+        replace(LINED, lines=LineEngines.parse(text))
 
 
 def test_lines_need_the_depthwise_unit() -> None:
     with pytest.raises(ParameterError, match="left out without a depthwise unit"):
-        replace(BUILT, depthwise=0)
+        replace(LINED, depthwise=0)
