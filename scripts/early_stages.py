@@ -7,6 +7,7 @@ docs/published.md, and their cycles predicted, beside those of the networks as t
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
@@ -20,6 +21,7 @@ from flow.converted import converted
 from flow.early import cost_rows, costs, plot
 from flow.markdown import table_lines
 from flow.published import CAPACITY, CLOCK, foreseen
+from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.line_engines import LineEngines
 from golden.inputs.errors import ParameterError
@@ -40,6 +42,7 @@ NETWORKS = {
 }
 """Without ParC, with it where it was published, and with it everywhere; sizes of images."""
 _PACE = MemoryPace(40, 9.1)
+_BUFFERS = tuple(CAPACITY.map_bytes << more for more in range(4))
 _COLUMNS = (
     *("network", "size", "products", "cycles", "of them ParC", "frames/s", "MB"),
     *("with line engines", "cycles with them", "of them ParC", "MB"),
@@ -82,8 +85,9 @@ ParC in the place of every depthwise layer; where that had a stride, every other
 
 The last columns are the same accelerator with line engines in its depthwise unit (`--lines`,
 [accelerator.md](accelerator.md)), which take some of its memory and multipliers more, and more than
-an LFE5U-85F has. An engine does lines of its length and of half of it and less; of the lengths of a
-network's lines the one that takes the fewest cycles is named.
+an LFE5U-85F has. Lines below each other are read whole, so large maps need a larger buffer, which
+the first column says. An engine does lines of its length and of half of it and less; of the lengths
+of a network's lines the one that takes the fewest cycles is named.
 
 {{networks}}
 
@@ -109,30 +113,41 @@ def kept(name: str, size: int) -> dict[str, Any]:
         shown = images((size, size), 2).numpy()
         network = converted(FOLDER / f"{name}_{size}", f"nets.zoo:{name}", shown)
         found: dict[str, Any] = {"name": name, "size": size, "products": network.products}
-        try:
-            found |= _foreseen(network)
-            engines = [str(one) for one in lines_for(network, CAPACITY.sizes.target)]
-            found["lined"] = {text: _foreseen(network, text) for text in engines}
-        except ParameterError as refused:
-            found["refused"] = str(refused)
+        found |= _in_a_buffer(network)
         write_files({path.name: json.dumps(found, indent=1).encode()}, path.parent)
     kept_before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return kept_before
 
 
-def _foreseen(network: Network, lines: str | None = None) -> dict[str, Any]:
+def _in_a_buffer(network: Network) -> dict[str, Any]:
+    """Return what is foreseen with the least buffer of maps that does it, the published one first.
+
+    A line below each other is read whole, a tile of channels of all its neighbours too.
+    """
+    engines = [str(one) for one in lines_for(network, CAPACITY.sizes.target)]
+    for map_bytes in _BUFFERS:
+        capacity = replace(CAPACITY, map_bytes=map_bytes)
+        with suppress(ParameterError):
+            plain = _foreseen(network, capacity)
+            lined = {text: _foreseen(network, capacity, text) for text in engines}
+            return plain | {"lined": lined, "map_bytes": map_bytes}
+    raise RuntimeError(
+        f"No buffer of {_BUFFERS} bytes does a network of {network.products} products"
+    )
+
+
+def _foreseen(network: Network, capacity: Capacity, lines: str | None = None) -> dict[str, Any]:
     """Return what is foreseen of a network, with line engines or without."""
     engines = None if lines is None else LineEngines.parse(lines)
-    program = compile_external(network, replace(CAPACITY, lines=engines), packs=True)
+    program = compile_external(network, replace(capacity, lines=engines), packs=True)
     return dict(foreseen(network, program, _PACE)[0])
 
 
 def row(one: Mapping[str, Any]) -> Sequence[str]:
-    """Return a network's line of the table, or why the compiler has none."""
+    """Return a network's line of the table."""
     name, size, products = one["name"], f"{one['size']} x {one['size']}", f"{one['products']:,}"
-    if "refused" in one:
-        said = f"refused: {one['refused']}"
-        return [name, size, products, said, *[""] * (len(_COLUMNS) - 4)]
+    if one["map_bytes"] != CAPACITY.map_bytes:
+        name += f", {one['map_bytes'] >> 10} kB of maps"
     plain = [
         f"{one['predicted']:,}",
         _share(one),
