@@ -8,6 +8,7 @@ from golden.accelerator.abilities import LEAST, Abilities
 from golden.accelerator.compile import compile_network
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
+from golden.accelerator.external.line_engines import LineEngines
 from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.program import Program
 from golden.accelerator.sizes import Sizes
@@ -28,11 +29,14 @@ def capacity_of(manifest: dict[str, Any]) -> Capacity:
     """Return how large an accelerator is whose memory is outside."""
     parameters = manifest["parameters"]
     own = {field.name for field in fields(Capacity)} & parameters.keys()
+    lines = parameters.get("lines")
+    told = {key: parameters[key] for key in own}
+    told["lines"] = None if lines is None else LineEngines.parse(lines)
     more = {field.name for field in fields(Abilities)} & parameters.keys()
     return Capacity(
         sizes=sizes_of(manifest),
         abilities=replace(LEAST, **{key: parameters[key] for key in more}),
-        **{key: parameters[key] for key in own},
+        **told,
     )
 
 

@@ -13,9 +13,10 @@ from golden.accelerator.external.compile import compile_external
 from golden.accelerator.sizes import Sizes
 from golden.inputs.errors import ParameterError
 from hw.accelerator.built import capacity_of
+from hw.accelerator.external.predict import predict_external
 from hw.accelerator.timing import Timeline
 from hw.build import ABILITY_OPTIONS, MEMORY_OPTIONS, capacity_for, run
-from sim.networks import Builder, folder_of, grouped, metaformer, normed
+from sim.networks import Builder, folder_of, grouped, metaformer, normed, squares
 
 
 def test_build_writes_all_that_is_promised(tmp_path: Path) -> None:
@@ -136,6 +137,20 @@ def test_build_with_memory_outside(tmp_path: Path, capsys: pytest.CaptureFixture
     # Another build beside it has the same driver.
     assert run(["network", *configs, *options, "-o", str(out), "--name", "other"]) == 0
     assert {path.name for path in out.glob("*.h")} >= {"acc.h", "other.h", "parc.h"}
+
+
+def test_build_with_line_engines(tmp_path: Path) -> None:
+    config = folder_of(squares(20)[1], tmp_path / "net")
+    options = ["--memory", "axi", "--tile", "8", "--depthwise", "3", "--lines", "direct:20"]
+    assert run(["network", "--config", str(config), *options, "-o", str(tmp_path)]) == 0
+    manifest = json.loads((tmp_path / "network.json").read_text())
+    assert manifest["parameters"]["lines"] == "direct:20"
+    capacity = capacity_of(manifest)
+    assert manifest["hash"] == f"{capacity.hash:016x}"
+    assert manifest["multipliers"] == predict_external(capacity).multipliers
+    program = compile_external(squares(20)[1], capacity, packs=True)
+    assert any(one.line for one in program.descriptors)
+    assert (tmp_path / "network.bin").read_bytes() == program.image
 
 
 @pytest.mark.parametrize("name", ["parc", "PARC_registers"])
