@@ -141,7 +141,7 @@ class FermatDesign(LineDesign):
         """From those words to the sums."""
         return reductions(self.transform_ring, self.inverse.o, self.reduced)
 
-    @property
+    @cached_property
     def widest_word(self) -> int:
         """Bits of the widest word between two steps of the transforms."""
         between = (step for branch in self.branches for step in branch.steps)
@@ -256,7 +256,7 @@ class FermatDesign(LineDesign):
         balanced = np.where(words > modulus // 2, words - modulus, words)
         return np.asarray(balanced.reshape(len(words), -1).astype(self._dtype))
 
-    @property
+    @cached_property
     def _dtype(self) -> type:
         """Of words: int64, or Python's integers where it would overflow."""
         widest = max(self.widest_word, *(b.product.total.bits for b in self.branches))
