@@ -33,14 +33,20 @@ from hw.plan.whole import Planned, lines_for, whole_plan
 from hw.targets.registry import device_named
 from nets import zoo
 from nets.settle import images
+from nets.zoo import Size
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "early"
 NETWORKS = {
-    (zoo.mobilenetv2, zoo.mobilenetv2_parc, zoo.mobilenetv2_all_parc): (224, 112, 64),
-    (zoo.convnext_xt, zoo.convnext_xt_parc, zoo.convnext_xt_all_parc): (224, 112),
+    (zoo.mobilenetv2, zoo.mobilenetv2_parc, zoo.mobilenetv2_all_parc): (
+        (224, 224),
+        (112, 112),
+        (64, 64),
+    ),
+    (zoo.convnext_xt, zoo.convnext_xt_parc, zoo.convnext_xt_all_parc): ((224, 224), (112, 112)),
+    (zoo.mobilenetv2_parc,): ((800, 1280),),
 }
-"""Without ParC, with it where it was published, and with it everywhere; sizes of images."""
+"""Without ParC, with it where it was published, and with it everywhere; height and width."""
 _PACE = MemoryPace(40, 9.1)
 _BUFFERS = tuple(CAPACITY.map_bytes << more for more in range(4))
 _COLUMNS = (
@@ -48,7 +54,7 @@ _COLUMNS = (
     *("with line engines", "cycles with them", "of them ParC", "MB"),
 )
 
-PLANNED = ("mobilenetv2_all_parc", 112)
+PLANNED = ("mobilenetv2_all_parc", (112, 112))
 _DEVICES = ("lfe5u-85f-6", "xc7a200t")
 _PLANNED_COLUMNS = ("device", "memory", "cycles without", "with", "cycles with", "change")
 
@@ -87,13 +93,23 @@ The last columns are the same accelerator with line engines in its depthwise uni
 [accelerator.md](accelerator.md)), which take some of its memory and multipliers more, and more than
 an LFE5U-85F has. Lines below each other are read whole, so large maps need a larger buffer, which
 the first column says. An engine does lines of its length and of half of it and less; of the lengths
-of a network's lines the one that takes the fewest cycles is named.
+of a network's lines, and of one that does all of them, the one that takes the fewest cycles is
+named. The last line is a backbone at a size of detection, 1280 wide: lines of 80, 50, 40 and 25.
 
 {{networks}}
 
+Simulated whole, every sample of all maps the model's: `mobilenetv2_all_parc` at 112 x 112 on a
+small one, `--tile 8 --scalers 4 --depthwise 3 --lines fermat:56`, 2,111,147 cycles on that memory
+(2,108,905 predicted; 2,329,214 without line engines):
+
+    python -m hw.build network --memory axi --tile 8 --scalers 4 --depthwise 3 --lines fermat:56 \\
+        --config build/early/mobilenetv2_all_parc_112x112/network.toml --name lined -o build/lined
+    python -m hw.run build/lined/lined.json --memory 40,9.1 --layers \\
+        --images build/early/mobilenetv2_all_parc_112x112/images.npz
+
 ## On a device
 
-What `hw.plan --memory` finds for {PLANNED[0]} on images of {PLANNED[1]} x {PLANNED[1]}: the largest
+What `hw.plan --memory` finds for {PLANNED[0]} on images of 112 x 112: the largest
 accelerator that fits without line engines, and with those of the length that takes the fewest
 cycles. They take the place of scalers and of half of the buffer of maps, and save what rows of
 circulants take of memory's time.
@@ -102,16 +118,18 @@ circulants take of memory's time.
 """
 
 
-def _place(name: str, size: int) -> Path:
-    return FOLDER / f"{name}_{size}.json"
+def _place(name: str, size: Size) -> Path:
+    """Return the folder of a network on images of a size; what is foreseen lies beside it."""
+    return FOLDER / f"{name}_{size[0]}x{size[1]}"
 
 
-def kept(name: str, size: int) -> dict[str, Any]:
+def kept(name: str, size: Size) -> dict[str, Any]:
     """Return what is foreseen of a network, found unless it was before."""
-    path = _place(name, size)
+    place = _place(name, size)
+    path = place.with_suffix(".json")
     if not path.exists():
-        shown = images((size, size), 2).numpy()
-        network = converted(FOLDER / f"{name}_{size}", f"nets.zoo:{name}", shown)
+        shown = images(size, 2).numpy()
+        network = converted(place, f"nets.zoo:{name}", shown)
         found: dict[str, Any] = {"name": name, "size": size, "products": network.products}
         found |= _in_a_buffer(network)
         write_files({path.name: json.dumps(found, indent=1).encode()}, path.parent)
@@ -125,8 +143,10 @@ def _in_a_buffer(network: Network) -> dict[str, Any]:
     A line below each other is read whole, a tile of channels of all its neighbours too.
     """
     engines = [str(one) for one in lines_for(network, CAPACITY.sizes.target)]
+    data = network.maps[network.input]
+    side_bits = max(CAPACITY.side_bits, max(data.height, data.width).bit_length())
     for map_bytes in _BUFFERS:
-        capacity = replace(CAPACITY, map_bytes=map_bytes)
+        capacity = replace(CAPACITY, map_bytes=map_bytes, side_bits=side_bits)
         with suppress(ParameterError):
             plain = _foreseen(network, capacity)
             lined = {text: _foreseen(network, capacity, text) for text in engines}
@@ -145,7 +165,7 @@ def _foreseen(network: Network, capacity: Capacity, lines: str | None = None) ->
 
 def row(one: Mapping[str, Any]) -> Sequence[str]:
     """Return a network's line of the table."""
-    name, size, products = one["name"], f"{one['size']} x {one['size']}", f"{one['products']:,}"
+    name, size, products = one["name"], " x ".join(map(str, one["size"])), f"{one['products']:,}"
     if one["map_bytes"] != CAPACITY.map_bytes:
         name += f", {one['map_bytes'] >> 10} kB of maps"
     plain = [
@@ -184,7 +204,7 @@ def networks(*, again: bool) -> Iterator[Sequence[str]]:
         for size in sizes:
             for factory in factories:
                 name = factory.__name__
-                if not again or _place(name, size).exists():
+                if not again or _place(name, size).with_suffix(".json").exists():
                     yield row(kept(name, size))
 
 
@@ -195,7 +215,7 @@ def planned() -> Iterator[Sequence[str]]:
     for device in _DEVICES:
         for memory in MEMORIES:
             pace = memory_named(memory, CLOCK)
-            plan = whole_plan(FOLDER / f"{name}_{size}", Planned(device_named(device), CLOCK, pace))
+            plan = whole_plan(_place(name, size), Planned(device_named(device), CLOCK, pace))
             without, tried = plan["without_lines"], plan["with_lines"]
             engines, cycles = min(tried.items(), key=itemgetter(1))
             change = f"{100 * (cycles / without - 1):+.1f} %"

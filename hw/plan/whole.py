@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -39,8 +39,12 @@ _TAPS = 3
 """Products a cycle and channel of the depthwise unit: those of a kernel's column."""
 _WORTH = 0.08
 """Of a frame's cycles, what circular kernels take at least where line engines are tried."""
-_LENGTHS = 3
-"""Of lines that are tried."""
+_LEAST = Capacity().sizes
+"""Of which engines take as many words of kernels as of any."""
+_TRIED = 3
+"""Line engines at most."""
+_LONGER = 4
+"""Engines that do all lines may be longer than they must, by the longest line's so manieth part."""
 _MAP_BYTES = tuple(1 << bits for bits in range(20, 13, -1))
 _ROOT = Path(__file__).resolve().parents[2]
 _CODE = (
@@ -171,20 +175,33 @@ def _fastest(network: Network, wanted: Planned) -> dict[str, Any]:
 
 
 def lines_for(network: Network, target: str) -> Iterator[LineEngines]:
-    """Yield for each length of circular kernels, the longest first, the exact engine that does it.
+    """Yield line engines worth trying for a network's circular kernels.
 
-    Of several the one of the fewest multipliers.
+    For each length of those, the longest first, the exact engine that takes the fewest multipliers;
+    and first of all, where that of the longest does not do all others, one that does.
     """
     circular = (one for one in network.operators.values() if isinstance(one, Circular))
-    longest = {max(one.weight.shape[2:]) for one in circular if 1 in one.weight.shape[2:]}
-    for length in sorted(longest, reverse=True)[:_LENGTHS]:
-        found = []
-        for engine in EXACT:
-            with suppress(ParameterError):
-                design = LineEngines(engine, length).design(1, target)
-                found.append((predict_line(design).multipliers, engine))
-        if length > KERNEL_SIDE and found:
-            yield LineEngines(min(found)[1], length)
+    lengths = {max(one.weight.shape[2:]) for one in circular if 1 in one.weight.shape[2:]}
+    ordered = sorted((n for n in lengths if n > KERNEL_SIDE), reverse=True)
+    found = {length: _cheapest([length], target) for length in ordered}
+    if ordered:
+        longest = found[ordered[0]]
+        if longest is None or not all(longest.takes(length) for length in ordered):
+            least = 2 * ordered[0] - 1
+            of_all = _cheapest(range(least, least + ordered[0] // _LONGER), target)
+            found = {least: of_all, **found}
+    yield from [one for one in found.values() if one is not None][:_TRIED]
+
+
+def _cheapest(lengths: Sequence[int], target: str) -> LineEngines | None:
+    """Return the engine for lines of one of some lengths that takes the fewest multipliers."""
+    found = []
+    for length, engine in product(lengths, EXACT):
+        with suppress(ParameterError):
+            lines = LineEngines(engine, length)
+            capacity = Capacity(sizes=replace(_LEAST, target=target), depthwise=_TAPS, lines=lines)
+            found.append((predict_line(capacity.line_design).multipliers, length, engine))
+    return LineEngines(min(found)[2], min(found)[1]) if found else None
 
 
 def _planned(network: Network, capacity: Capacity, wanted: Planned) -> dict[str, Any]:
