@@ -108,18 +108,32 @@ class Run {
     bool hung() const { return hung_; }
 
   private:
+    // All that comes is another until the clock falls: what takes it at that edge is told.
     void clock() {
         top_->clk = 1;
         top_->eval();
+        turn_over();
+        top_->eval();
         top_->clk = 0;
         top_->eval();
+        turn_over();
+    }
+
+    void turn_over() {
+        auto *data = reinterpret_cast<std::uint8_t *>(&top_->s_axis_tdata);
+        for (std::size_t place = 0; place < in_bytes_; ++place) data[place] ^= 0xff;
+        top_->s_axis_tvalid ^= 1;
+        top_->s_axis_tlast ^= 1;
+        top_->m_axis_tready ^= 1;
     }
 
     void reset() {
         top_->fault = strikes_ < 0 ? fault_ : 0;
         top_->rst = 1;
         top_->s_axis_tvalid = 1;
-        top_->m_axis_tready = 1;
+        // Wrong, so that an event is seen that a reset does not keep out.
+        top_->s_axis_tlast = sent_ >= e_.n_in || !(e_.in_flags[sent_] & kLast);
+        top_->m_axis_tready = !(e_.reset_at & 1);
         top_->eval();
         if (top_->s_axis_tready || top_->m_axis_tvalid) verdict_.note("loud", 0);
         clock();

@@ -33,6 +33,9 @@ ALWAYS = -1
 """In place of the cycle in which a fault strikes."""
 PACES = [(0, 0), (0, 0), (300, 0), (0, 500), (300, 300), (800, 100), (50, 900), (0, 980)]
 """Stalls of source and sink per mille."""
+_RESETS = 40
+_RESET_PACES = [(0, 0), (200, 200), (0, 700)]
+"""Of runs with a reset in midstream."""
 _BEATS = 150
 """Results of an engine in an experiment at the least: more than what is under way in one."""
 _PACE = (100, 100)
@@ -144,8 +147,9 @@ class StreamSubject(ABC):
         ]
         within = self.latency + 2 * self.unit_cycles
         made += [
-            Experiment(self.samples(1, seed), (200, 200 * (seed % 2)), 1 + 7 * seed % within)
-            for seed in range(6)
+            Experiment(self.samples(1, cycle), pace, cycle)
+            for pace in _RESET_PACES
+            for cycle in _spread(within, _RESETS)
         ]
         return [*made, Experiment(self.samples(self.tries, 9), (200, 200), misplaced=1)]
 
@@ -311,6 +315,11 @@ class ProgramSubject(StreamSubject):
 
     def _due(self, samples: Integers) -> bytes:
         return b"".join(bytes_of(self._program.run(frame)) for frame in samples)
+
+
+def _spread(end: int, at_most: int) -> list[int]:
+    """Return cycles from 1 to ``end``, ``at_most`` of them, as far apart as they can be."""
+    return sorted({1 + turn * end // at_most for turn in range(at_most)})
 
 
 def class_of(verdict: Verdict, n_beats: int) -> str:
