@@ -23,7 +23,7 @@ MAP = [
     *("flatten", "memory -nomap", "memory_map", "opt -full", "techmap", "opt", "dffunmap"),
     *("opt_clean -purge", "setundef -anyseq", "aigmap", "write_aiger -zinit design.aig"),
 ]
-"""Commands of Yosys from a design, whose top gives one bit, to what `first_high` reads."""
+"""Commands of Yosys from a design, whose top gives bits, to what `first_high` reads."""
 
 
 class Refuted(AssertionError):  # noqa: N818 - not an error of ours but what a proof came to
@@ -40,7 +40,7 @@ class NoEndError(RuntimeError):
 
 
 def first_high(folder: Path, timeout: int) -> int | None:
-    """Return a cycle in which the bit of ``design.aig`` can be high; None where it never is.
+    """Return a cycle in which a bit of ``design.aig`` can be high; None where none ever is.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def first_high(folder: Path, timeout: int) -> int | None:
         Where abc comes to no end in about so many seconds.
     """
     # scorr alone may prove it: then no register is left, and sat says so, where pdr can't.
-    log = _abc(folder, f"read_aiger design.aig; strash; scorr; pdr -T {timeout}; sat")
+    log = _abc(folder, f"read_aiger design.aig; strash; scorr; orpos; pdr -T {timeout}; sat")
     if "Property proved" in log or "UNSATISFIABLE" in log:
         return None
     if found := re.search(r"asserted in frame (\d+)", log):
@@ -70,12 +70,26 @@ def high_before(folder: Path, timeout: int) -> tuple[int | None, int]:
     raise NoEndError(f"abc came to no end:\n{log}")
 
 
-def _abc(folder: Path, commands: str) -> str:
+def highs(folder: Path, timeout: int, cycles: int) -> dict[int, int]:
+    """Return bits of ``design.aig`` that can be high, by their place, and in which cycle.
+
+    Those of so many cycles from the beginning, as far as abc comes in about so many seconds.
+    """
+    search = f"bmc3 -a -g -T {timeout} -F {cycles}"
+    # The abc of Yosys 0.70 crashes now and then with many outputs: what it says until then holds.
+    log = _abc(folder, f"read_aiger design.aig; strash; scorr; {search}", check=False)
+    if "combinational" in log:  # bmc3 wants the registers, where scorr leaves none
+        log = _abc(folder, f"read_aiger design.aig; strash; {search}", check=False)
+    found = re.findall(r"Output +(\d+) was asserted in frame +(\d+)", log)
+    return {int(place): int(cycle) for place, cycle in found}
+
+
+def _abc(folder: Path, commands: str, *, check: bool = True) -> str:
     done = subprocess.run(
         [str(ABC_PROGRAM), "-c", commands],
         cwd=folder,
         capture_output=True,
-        check=True,
+        check=check,
         encoding="utf-8",
     )
     return done.stdout

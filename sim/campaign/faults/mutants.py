@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from sim.campaign.faults.netlist import is_equivalent, module_of, with_mutants
+from sim.campaign.faults.equivalence import is_equivalent
+from sim.campaign.faults.netlist import module_of, with_mutants
 from sim.campaign.faults.subject import RIGHT, Subject
 from sim.campaign.faults.tops import TOPS, subject_of
 from sim.campaign.part import Outcome

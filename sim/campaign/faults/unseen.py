@@ -1,0 +1,242 @@
+"""Proofs that a mutant is never seen at a top, whatever goes into it, from its beginning on.
+
+Without and with the mutant a top has the same registers. Most are taken to be equal; bits that are
+found to differ are there twice. That the next values of all others, and outputs, are the same is
+shown by reachability: since they begin as equals they stay so. A multiplier may be any function.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hw.emit.yosys import YosysTimeoutError, run_yosys
+from sim.campaign.faults.netlist import BASE, DESIGN, FAULT, READ_ONCE, alone, written
+from sim.prove import NoEndError, first_high, highs
+
+_LIMIT_S, _ROUND_S, _LAST_S = 90, 8, 30
+"""For rounds, in each of which bits are found that differ; for one; and for what shows the rest."""
+_NEAR, _FAR = 40, 400
+"""Cycles of a round, and where it is known that more bits differ."""
+_WIDE = 300
+"""Bits that differ from which on no proof ends."""
+_SIDES = {"gold": "1'b0", "gate": "1'b1"}
+"""Without and with the mutant."""
+_MAP = [
+    *("read_json step.json", "read_verilog twice.v", "hierarchy -top twice", "proc", "flatten"),
+    *("opt_expr", "opt_clean", "techmap", "opt_expr", "opt_clean -purge", "setundef -anyseq"),
+    *("aigmap", "write_aiger -zinit design.aig"),
+]
+
+
+def is_unseen(verilog: str, top: str, fault: str) -> bool:
+    """Whether it is proved that nothing that a mutant does is seen at a top.
+
+    Of a stream's payload nothing is seen that is not valid. A clock that never comes is a register
+    that holds; of others that are not the top's nothing is proved.
+    """
+    with written(verilog) as folder:
+        try:
+            step = _step(folder, top, fault)
+            return step is not None and _proved(folder, step)
+        except (YosysTimeoutError, NoEndError):
+            return False
+
+
+@dataclass
+class _Step:
+    """Next registers and outputs of a top, as functions of registers and inputs, in step.json.
+
+    Parameters
+    ----------
+    ports
+        Of the top.
+    init
+        Of each bit of registers, 0, 1 or x.
+    products
+        Bits of operands and product of each multiplier, which is outside.
+    """
+
+    ports: dict[str, Any]
+    init: list[str] = field(default_factory=list)
+    products: list[tuple[int, int, int]] = field(default_factory=list)
+
+
+def _step(folder: Path, top: str, fault: str) -> _Step | None:
+    """Take registers and multipliers out of a top, flat, that `FAULT` puts the mutant into."""
+    chosen = alone(fault, f"-ctrl {FAULT} 1 1")
+    mapped = ["flatten", "memory_map", "opt_expr -keepdc", "opt_clean", "dffunmap"]
+    commands = [*DESIGN, *READ_ONCE, *BASE, f"hierarchy -top {top}", chosen, *mapped]
+    run_yosys([*commands, "setundef -anyseq", "write_json flat.json"], folder, limit_s=_LIMIT_S)
+    module = json.loads((folder / "flat.json").read_bytes())["modules"][top]
+    step = _Step({name: p for name, p in module["ports"].items() if name not in ("clk", FAULT)})
+    if not _take_registers(module, step):
+        return None
+    _take_products(module, step)
+    (folder / "step.json").write_text(json.dumps({"modules": {"step": module}}), encoding="utf-8")
+    return step
+
+
+def _take_registers(module: Any, step: _Step) -> bool:
+    """Make each register's value an input, and its next an output; False for other clocks."""
+    cells = module["cells"]
+    init: dict[Any, str] = {}
+    for net in module["netnames"].values():
+        init |= zip(net["bits"], reversed(net["attributes"].pop("init", "")), strict=False)
+    (clock,) = module["ports"]["clk"]["bits"]
+    stopped = {
+        cell["connections"]["Y"][0]: cell["connections"]["S"][0]
+        for cell in cells.values()
+        if cell["type"] == "$mux" and cell["connections"]["A"] == [clock]
+        if cell["connections"]["B"][0] in ("0", "1")
+    }
+    now: list[Any] = []
+    then: list[Any] = []
+    for name in [name for name, cell in cells.items() if cell["type"] == "$dff"]:
+        links = cells.pop(name)["connections"]
+        own = links["CLK"][0]
+        if own != clock and own not in stopped:
+            return False
+        now += links["Q"]
+        then += links["D"] if own == clock else _held(module, links, stopped[own], len(now))
+    step.init = [init.get(bit, "x") for bit in now]
+    _expose(module, "now", "input", now)
+    _expose(module, "then", "output", then)
+    return True
+
+
+def _held(module: Any, links: Any, select: Any, number: int) -> list[int]:
+    """Return the next value of a register that holds where ``select`` says so."""
+    free = 1 + max(
+        bit for net in module["netnames"].values() for bit in net["bits"] if isinstance(bit, int)
+    )
+    made = list(range(free, free + len(links["D"])))
+    parts = {"A": links["D"], "B": links["Q"], "S": [select], "Y": made}
+    module["netnames"][f"holds_{number}"] = {"hide_name": 0, "bits": made, "attributes": {}}
+    module["cells"][f"held_{number}"] = {
+        "hide_name": 1,
+        "type": "$mux",
+        "parameters": {"WIDTH": f"{len(made):032b}"},
+        "attributes": {},
+        "port_directions": {"A": "input", "B": "input", "S": "input", "Y": "output"},
+        "connections": parts,
+    }
+    return made
+
+
+def _take_products(module: Any, step: _Step) -> None:
+    """Make operands of multipliers outputs, and products inputs."""
+    cells = module["cells"]
+    for name in [name for name, cell in cells.items() if cell["type"] == "$mul"]:
+        links, number = cells.pop(name)["connections"], len(step.products)
+        for port, direction in (("A", "output"), ("B", "output"), ("Y", "input")):
+            _expose(module, f"{port}_{number}", direction, links[port])
+        step.products.append((len(links["A"]), len(links["B"]), len(links["Y"])))
+
+
+def _expose(module: Any, name: str, direction: str, bits: list[Any]) -> None:
+    """Make bits of a module a port of it."""
+    module["ports"][f"step_{name}"] = {"direction": direction, "bits": bits}
+    net = {"hide_name": 0, "bits": bits, "attributes": {}}
+    module["netnames"][f"step_{name}"] = net
+
+
+def _proved(folder: Path, step: _Step) -> bool:
+    """Find the bits that differ, until it is shown that no more do, or an output does first."""
+    different: set[int] = set()
+    n_bits, end = len(step.init), time.monotonic() + _LIMIT_S
+    while time.monotonic() < end and len(different) < _WIDE:
+        (folder / "twice.v").write_text(_twice(step, different), encoding="utf-8")
+        run_yosys(_MAP, folder, limit_s=_LIMIT_S)
+        found = highs(folder, _ROUND_S, _NEAR)
+        if not found:
+            if first_high(folder, _LAST_S) is None:
+                return True
+            found = highs(folder, _LAST_S, _FAR)
+        more = {bit for bit in found if bit < n_bits}
+        first = min((found[bit] for bit in more), default=None)
+        seen = min((found[bit] for bit in found if bit >= n_bits), default=None)
+        # Before any bit differs that is taken to be equal, what is seen is so.
+        if first is None or (seen is not None and seen <= first):
+            return False
+        different |= more
+    return False
+
+
+def _twice(step: _Step, different: set[int]) -> str:
+    """Return a module with both sides, whose outputs say what differs that is to be equal."""
+    n_bits, seen = len(step.init), list(_seen(step))
+    ports, body, links = _links(step)
+    order = range(n_bits - 1, -1, -1)
+    init = "".join(step.init[bit] for bit in order)
+    own = "".join(step.init[bit] if bit in different else "x" for bit in order)
+    mask = "".join(str(int(bit in different)) for bit in order)
+    mixed = ", ".join(f"{'own' if bit in different else 'now'}[{bit}]" for bit in order)
+    return "\n".join(
+        [
+            f"module twice(input clk, {' '.join(ports)} output [{n_bits + len(seen) - 1}:0] bad);",
+            f"reg [{n_bits - 1}:0] now = {n_bits}'b{init};",
+            f"reg [{n_bits - 1}:0] own = {n_bits}'b{own};",
+            f"wire [{n_bits - 1}:0] gold_then, gate_then;",
+            f"wire [{n_bits - 1}:0] mixed = {{{mixed}}};",
+            *body,
+            "always @(posedge clk) now <= gold_then;",
+            "always @(posedge clk) own <= gate_then;",
+            f"step gold_({', '.join(links['gold'])}, .step_now(now));",
+            f"step gate_({', '.join(links['gate'])}, .step_now(mixed));",
+            f"assign bad = {{{''.join(f'{differs}, ' for differs in reversed(seen))}"
+            f"(gold_then ^ gate_then) & ~{n_bits}'b{mask}}};",
+            "endmodule",
+        ]
+    )
+
+
+def _links(step: _Step) -> tuple[list[str], list[str], dict[str, list[str]]]:
+    """Return the inputs of both sides, lines of what they give, and what each is linked to."""
+    ports: list[str] = []
+    body: list[str] = []
+    links = {
+        side: [".clk(clk)", f".{FAULT}({chosen})", f".step_then({side}_then)"]
+        for side, chosen in _SIDES.items()
+    }
+    for name, port in step.ports.items():
+        width = f"[{len(port['bits']) - 1}:0]"
+        is_input = port["direction"] == "input"
+        if is_input:
+            ports.append(f"input {width} \\{name} ,")
+        for side, own in links.items():
+            wire = f"\\{name} " if is_input else f"\\{side}_{name} "
+            own.append(f".\\{name} ({wire})")
+            if not is_input:
+                body.append(f"wire {width} {wire};")
+    for number, widths in enumerate(step.products):
+        ports.append(f"input [{widths[2] - 1}:0] free_{number}, other_{number},")
+        body += _product(number, widths, links)
+    return ports, body, links
+
+
+def _product(number: int, widths: tuple[int, int, int], links: dict[str, list[str]]) -> list[str]:
+    """Return lines for a multiplier, of which it is known that equals make equals."""
+    lines: list[str] = []
+    for side, own in links.items():
+        for port, width in zip("ABY", widths, strict=True):
+            lines.append(f"wire [{width - 1}:0] {side}_{port}_{number};")
+            own.append(f".step_{port}_{number}({side}_{port}_{number})")
+    same = " & ".join(f"gold_{port}_{number} == gate_{port}_{number}" for port in "AB")
+    return [
+        *lines,
+        f"assign gold_Y_{number} = free_{number};",
+        f"assign gate_Y_{number} = {same} ? free_{number} : other_{number};",
+    ]
+
+
+def _seen(step: _Step) -> Iterator[str]:
+    """Yield whether an output differs, of a payload while it is valid."""
+    outputs = [name for name, port in step.ports.items() if port["direction"] == "output"]
+    for name in outputs:
+        differs = f"(\\gold_{name} != \\gate_{name} )"
+        valids = [v for v in outputs if v.endswith("valid") and v != name]
+        valid = [v for v in valids if name.startswith(v.removesuffix("valid"))]
+        yield " & ".join([differs, *(f"\\gold_{v} " for v in valid)])
