@@ -64,6 +64,62 @@ def reaching_lines(design: LineDesign, weights: LineWeights) -> Integers:
     )
 
 
+def rounding_lines(design: LineDesign, n_sums: int, generator: np.random.Generator) -> Integers:
+    """Return frames ``[F, L, N]`` of which the lowest bits of a product decide results.
+
+    For each channel, with weights in ROM, ``n_sums`` accumulators between the clips whose products
+    are closest to what is rounded either way, in every lane.
+    """
+    weights, lanes, rows = design.weights, design.lanes, design.lines_per_channel
+    assert weights is not None
+    n_frames = -(-n_sums * lanes // rows)
+    frames = np.empty((n_frames, design.channels, rows, design.length), dtype=np.int64)
+    for channel in range(design.channels):
+        own = [
+            _line_with(design, weights, channel, total, turn % design.length, generator)
+            for turn, total in enumerate(_deciding_sums(design, weights, channel)[:n_sums])
+        ]
+        repeated = np.resize(np.repeat(own, lanes, axis=0), (n_frames * rows, design.length))
+        frames[:, channel] = repeated.reshape(n_frames, rows, design.length)
+    return frames.reshape(n_frames, -1, design.length)
+
+
+def _deciding_sums(design: LineDesign, weights: LineWeights, channel: int) -> Integers:
+    """Return accumulators of a channel between the clips, the closest to a tie first."""
+    multiplier, shift = (int(each[channel]) for each in weights.scales())
+    reach, clip = design.accumulator, design.output_range
+    sums = np.arange(reach.low, reach.high + 1)
+    results = design.finish(sums[:, None], weights, np.full(len(sums), channel))[:, 0]
+    sums = sums[(results > clip.low) & (results < clip.high)]
+    from_tie = np.abs(sums * multiplier % (1 << shift) - (1 << shift >> 1))
+    return sums[np.argsort(from_tie, kind="stable")]
+
+
+def _line_with(
+    design: LineDesign,
+    weights: LineWeights,
+    channel: int,
+    total: int,
+    position: int,
+    generator: np.random.Generator,
+) -> Integers:
+    """Return a line with an accumulator at a position; of a thousand tries the last if none has."""
+    kernel, data = weights.weight[channel], design.data
+    first, second = np.argsort(-np.abs(kernel))[:2]
+    values = np.arange(data.low, data.high + 1)
+    pairs = np.add.outer(kernel[first] * values, kernel[second] * values).ravel()
+    order = np.argsort(pairs)
+    for _ in range(1000):
+        line = generator.integers(data.low, data.high, design.length, endpoint=True)
+        line[[first, second]] = 0
+        rest = total - weights.start()[channel, position] - kernel @ line
+        place = order[min(np.searchsorted(pairs, rest, sorter=order), len(order) - 1)]
+        line[[first, second]] = values[place // len(values)], values[place % len(values)]
+        if pairs[place] == rest:
+            break
+    return np.roll(line, position)
+
+
 def exact_results(design: LineDesign, lines: Integers) -> Integers:
     """Return what an exact engine with weights in ROM would give for ``lines`` ``[L, N]``."""
     assert design.weights is not None

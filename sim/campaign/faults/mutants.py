@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from sim.campaign.faults.argued import is_argued
 from sim.campaign.faults.equivalence import is_equivalent
 from sim.campaign.faults.netlist import module_of, with_mutants
 from sim.campaign.faults.subject import RIGHT, Subject
@@ -13,8 +14,10 @@ NUMBER = 1000
 """Of mutants of a top."""
 
 
-def survivors(subject: Subject, number: int, seed: int) -> tuple[list[str], Counter[str]]:
-    """Return which of ``number`` mutants nothing tells, and how many each kind of failure told."""
+def survivors(
+    subject: Subject, number: int, seed: int
+) -> tuple[list[str], list[str], Counter[str]]:
+    """Return which of ``number`` mutants nothing tells, which are told, and how many by what."""
     faulty = with_mutants(subject.verilog, subject.name, number, seed)
     trials = subject.trials(faulty)
     for index, trial in enumerate(trials):
@@ -24,14 +27,15 @@ def survivors(subject: Subject, number: int, seed: int) -> tuple[list[str], Coun
         found = trial(alive)
         told.update(what for what in found if what != RIGHT)
         alive = [fault for fault, what in zip(alive, found, strict=True) if what == RIGHT]
-    return [faulty.faults[fault - 1] for fault in alive], told
+    left = [faulty.faults[fault - 1] for fault in alive]
+    return left, [fault for fault in faulty.faults if fault not in left], told
 
 
 class Mutants:
-    """Mutants of every top: killed, proved to be equivalent, or told."""
+    """Mutants of every top: killed, proved to be equivalent, argued to be, or left."""
 
     name = "mutants"
-    head = ("top", "mutants", "killed", "proved equivalent", "left", "killed by")
+    head = ("top", "mutants", "killed", "proved equivalent", "argued", "left", "killed by")
 
     def points(self) -> Iterator[str]:
         """See `Part`."""
@@ -45,17 +49,23 @@ class Mutants:
         """See `Part`."""
         top, number, seed = point.split()
         subject = subject_of(top)
-        left, told = survivors(subject, int(number), int(seed))
+        alive, killed, told = survivors(subject, int(number), int(seed))
+        verilog = subject.verilog
+        argued = [fault for fault in alive if is_argued(top, verilog, fault)]
         equivalent = [
-            fault for fault in left if is_equivalent(subject.verilog, subject.name, fault)
+            fault
+            for fault in alive
+            if fault not in argued and is_equivalent(verilog, subject.name, fault)
         ]
+        wrong = [fault for fault in killed if is_argued(top, verilog, fault)]
         return {
             "mutants": int(number),
             "killed": told,
             "equivalent": equivalent,
-            "left": [fault for fault in left if fault not in equivalent],
-            "modules": Counter(module_of(fault) for fault in left),
-            "failures": [],
+            "argued": argued,
+            "left": [fault for fault in alive if fault not in argued + equivalent],
+            "modules": Counter(module_of(fault) for fault in alive),
+            "failures": [f"argued, but told: {fault}" for fault in wrong],
         }
 
     def figures(self, kept: Mapping[str, Outcome]) -> list[Sequence[str]]:
@@ -68,6 +78,7 @@ class Mutants:
                 outcome["mutants"],
                 sum(killed.values()),
                 len(outcome["equivalent"]),
+                len(outcome.get("argued", ())),
                 len(outcome["left"]),
             )
             rows.append((point.split()[0], *(f"{count:,}" for count in counts), by))

@@ -107,17 +107,13 @@ def _turn_over(module: Any) -> list[str]:
 
 def module_of(fault: str) -> str:
     """Return the name of the module that a mutant is in."""
-    return _word(fault, "-module").removeprefix("\\")
+    return option_of(fault, "-module")
 
 
-def port_of(fault: str) -> str:
-    """Return the port of a cell that a mutant is of."""
-    return _word(fault, "-port").removeprefix("\\")
-
-
-def _word(fault: str, option: str) -> str:
+def option_of(fault: str, option: str) -> str:
+    """Return what a mutant's command says of an option, as ``-port``."""
     words = fault.split()
-    return words[words.index(option) + 1]
+    return words[words.index(option) + 1].removeprefix("\\")
 
 
 def alone(fault: str, control: str = "") -> str:

@@ -26,7 +26,7 @@ from hw.targets.registry import models_for
 from sim.bulk import frame_of, pack
 from sim.campaign.faults.netlist import Faulty
 from sim.campaign.faults.subject import HANG, LASTING, MASKED, PASSING, RIGHT, Trial, built
-from sim.stimulus import random_lines
+from sim.stimulus import random_lines, rounding_lines
 
 _SOURCE = Path(__file__).with_name("bench.cpp")
 ALWAYS = -1
@@ -36,6 +36,8 @@ PACES = [(0, 0), (0, 0), (300, 0), (0, 500), (300, 300), (800, 100), (50, 900), 
 _RESETS = 40
 _RESET_PACES = [(0, 0), (200, 200), (0, 700)]
 """Of runs with a reset in midstream."""
+_SUMS = 400
+"""Accumulators of a channel that are closest to what is rounded either way."""
 _BEATS = 150
 """Results of an engine in an experiment at the least: more than what is under way in one."""
 _PACE = (100, 100)
@@ -267,6 +269,14 @@ class DesignSubject(StreamSubject):
             return random_lines(design, lines, generator, design.weights).reshape(shape)
         data = design.data
         return generator.integers(data.low, data.high, shape, endpoint=True)
+
+    def experiments(self) -> list[Experiment]:
+        """See `StreamSubject`; with what is rounded by the last bits of a product."""
+        design, made = self._design, super().experiments()
+        if isinstance(design, LineDesign) and design.requantization is not None:
+            generator = np.random.default_rng(0)
+            made.append(Experiment(rounding_lines(design, _SUMS, generator)))
+        return made
 
     def _sent(self, samples: Integers) -> bytes:
         lanes = self._design.lanes

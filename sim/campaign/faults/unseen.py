@@ -1,8 +1,8 @@
-"""Proofs that a mutant is never seen at a top, whatever goes into it, from its beginning on.
+"""Proofs that a mutant is never seen outside a module, whatever goes in, from its beginning on.
 
-Without and with the mutant a top has the same registers. Most are taken to be equal; bits that are
-found to differ are there twice. That the next values of all others, and outputs, are the same is
-shown by reachability: since they begin as equals they stay so. A multiplier may be any function.
+Without and with the mutant a module has the same registers. Most are taken to be equal; bits that
+are found to differ are there twice. That the next values of all others, and outputs, are the same
+is shown by reachability: since they begin as equals they stay so. A multiplier may be any function.
 """
 
 import json
@@ -16,8 +16,8 @@ from hw.emit.yosys import YosysTimeoutError, run_yosys
 from sim.campaign.faults.netlist import BASE, DESIGN, FAULT, READ_ONCE, alone, written
 from sim.prove import NoEndError, first_high, highs
 
-_LIMIT_S, _ROUND_S, _LAST_S = 90, 8, 30
-"""For rounds, in each of which bits are found that differ; for one; and for what shows the rest."""
+_YOSYS_S, _ROUND_S, _LAST_S = 120, 8, 30
+"""For Yosys; for a round, in which bits are found that differ; and for what shows the rest."""
 _NEAR, _FAR = 40, 400
 """Cycles of a round, and where it is known that more bits differ."""
 _WIDE = 300
@@ -31,28 +31,39 @@ _MAP = [
 ]
 
 
-def is_unseen(verilog: str, top: str, fault: str) -> bool:
-    """Whether it is proved that nothing that a mutant does is seen at a top.
+def is_unseen(
+    verilog: str, module: str, fault: str, *, limit_s: float, streams: bool = False
+) -> bool:
+    """Whether it is proved that nothing that a mutant does is seen outside a module.
 
-    Of a stream's payload nothing is seen that is not valid. A clock that never comes is a register
-    that holds; of others that are not the top's nothing is proved.
+    A clock that never comes is a register that holds; of others that are not the module's nothing
+    is proved.
+
+    Parameters
+    ----------
+    verilog, module, fault
+        The design, which of its modules, and a mutant that is in it or inside.
+    limit_s
+        After which no round begins; the last may take a minute.
+    streams
+        Whether of outputs beside one named valid nothing is seen while that is low.
     """
     with written(verilog) as folder:
         try:
-            step = _step(folder, top, fault)
-            return step is not None and _proved(folder, step)
+            step = _step(folder, module, fault)
+            return step is not None and _proved(folder, step, limit_s, streams=streams)
         except (YosysTimeoutError, NoEndError):
             return False
 
 
 @dataclass
 class _Step:
-    """Next registers and outputs of a top, as functions of registers and inputs, in step.json.
+    """Next registers and outputs of a module, as functions of registers and inputs, in step.json.
 
     Parameters
     ----------
     ports
-        Of the top.
+        Of the module.
     init
         Of each bit of registers, 0, 1 or x.
     products
@@ -69,7 +80,7 @@ def _step(folder: Path, top: str, fault: str) -> _Step | None:
     chosen = alone(fault, f"-ctrl {FAULT} 1 1")
     mapped = ["flatten", "memory_map", "opt_expr -keepdc", "opt_clean", "dffunmap"]
     commands = [*DESIGN, *READ_ONCE, *BASE, f"hierarchy -top {top}", chosen, *mapped]
-    run_yosys([*commands, "setundef -anyseq", "write_json flat.json"], folder, limit_s=_LIMIT_S)
+    run_yosys([*commands, "setundef -anyseq", "write_json flat.json"], folder, limit_s=_YOSYS_S)
     module = json.loads((folder / "flat.json").read_bytes())["modules"][top]
     step = _Step({name: p for name, p in module["ports"].items() if name not in ("clk", FAULT)})
     if not _take_registers(module, step):
@@ -85,7 +96,7 @@ def _take_registers(module: Any, step: _Step) -> bool:
     init: dict[Any, str] = {}
     for net in module["netnames"].values():
         init |= zip(net["bits"], reversed(net["attributes"].pop("init", "")), strict=False)
-    (clock,) = module["ports"]["clk"]["bits"]
+    (clock,) = module["ports"].get("clk", {"bits": [None]})["bits"]
     stopped = {
         cell["connections"]["Y"][0]: cell["connections"]["S"][0]
         for cell in cells.values()
@@ -143,13 +154,13 @@ def _expose(module: Any, name: str, direction: str, bits: list[Any]) -> None:
     module["netnames"][f"step_{name}"] = net
 
 
-def _proved(folder: Path, step: _Step) -> bool:
+def _proved(folder: Path, step: _Step, limit_s: float, *, streams: bool) -> bool:
     """Find the bits that differ, until it is shown that no more do, or an output does first."""
     different: set[int] = set()
-    n_bits, end = len(step.init), time.monotonic() + _LIMIT_S
+    n_bits, end = len(step.init), time.monotonic() + limit_s
     while time.monotonic() < end and len(different) < _WIDE:
-        (folder / "twice.v").write_text(_twice(step, different), encoding="utf-8")
-        run_yosys(_MAP, folder, limit_s=_LIMIT_S)
+        (folder / "twice.v").write_text(_twice(step, different, streams=streams), encoding="utf-8")
+        run_yosys(_MAP, folder, limit_s=_YOSYS_S)
         found = highs(folder, _ROUND_S, _NEAR)
         if not found:
             if first_high(folder, _LAST_S) is None:
@@ -165,9 +176,9 @@ def _proved(folder: Path, step: _Step) -> bool:
     return False
 
 
-def _twice(step: _Step, different: set[int]) -> str:
+def _twice(step: _Step, different: set[int], *, streams: bool) -> str:
     """Return a module with both sides, whose outputs say what differs that is to be equal."""
-    n_bits, seen = len(step.init), list(_seen(step))
+    n_bits, seen = len(step.init), list(_seen(step, streams=streams))
     ports, body, links = _links(step)
     order = range(n_bits - 1, -1, -1)
     init = "".join(step.init[bit] for bit in order)
@@ -232,11 +243,11 @@ def _product(number: int, widths: tuple[int, int, int], links: dict[str, list[st
     ]
 
 
-def _seen(step: _Step) -> Iterator[str]:
-    """Yield whether an output differs, of a payload while it is valid."""
+def _seen(step: _Step, *, streams: bool) -> Iterator[str]:
+    """Yield whether an output differs, of streams' payloads while they are valid."""
     outputs = [name for name, port in step.ports.items() if port["direction"] == "output"]
     for name in outputs:
         differs = f"(\\gold_{name} != \\gate_{name} )"
-        valids = [v for v in outputs if v.endswith("valid") and v != name]
+        valids = [v for v in outputs if streams and v.endswith("valid") and v != name]
         valid = [v for v in valids if name.startswith(v.removesuffix("valid"))]
         yield " & ".join([differs, *(f"\\gold_{v} " for v in valid)])

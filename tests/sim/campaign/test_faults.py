@@ -1,21 +1,30 @@
 """Mutants of an engine, in one build: the benches' stimuli tell nearly all of them."""
 
 import re
+import tomllib
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+import sim.campaign.faults
+from sim.campaign.faults.argued import described, is_argued
 from sim.campaign.faults.equivalence import is_equivalent
 from sim.campaign.faults.mutants import survivors
 from sim.campaign.faults.netlist import module_of, with_mutants
 from sim.campaign.faults.streams import Verdict, class_of
 from sim.campaign.faults.subject import HANG, LASTING, MASKED, PASSING
-from sim.campaign.faults.tops import subject_of
+from sim.campaign.faults.tops import TOPS, subject_of
 from sim.campaign.faults.upsets import HARDENED, Upsets
+from sim.campaign.small import line_of
+
+ARGUED = Path(sim.campaign.faults.__file__).with_name("argued.toml")
 
 
 @pytest.mark.bench
 def test_mutants_are_told() -> None:
-    left, told = survivors(subject_of("direct"), 60, 1)
+    left, _, told = survivors(subject_of("direct"), 60, 1)
     assert sum(told.values()) == 60 - len(left)
     assert len(left) <= 5
     assert {"value", "event", "last", "hang"} <= told.keys()
@@ -71,6 +80,53 @@ def test_no_upset_lasts_where_control_is_in_threes() -> None:
 
 def test_mutants_are_named_by_their_module() -> None:
     assert module_of("mutate -mode inv -module engine__core -cell $add$1 -port A") == "engine__core"
+
+
+ENTRIES = tomllib.loads(ARGUED.read_text(encoding="utf-8"))["argument"]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["example"])
+def test_an_argument_is_a_line_for_mutants_of_one_place(entry: dict[str, Any]) -> None:
+    assert entry.keys() == {"tops", "mutants", "example", "why"}
+    assert set(entry["tops"]) <= set(TOPS)
+    assert "\n" not in entry["why"]
+    assert entry["why"].endswith(".")
+    assert [e for e in ENTRIES if re.fullmatch(e["mutants"], entry["example"])] == [entry]
+    module, mode, place, statement = entry["example"].split(" ", 3)
+    others = (f"{module}_9 {mode} {place} {statement}", f"{module} {mode} {place} x {statement}")
+    assert not any(re.fullmatch(entry["mutants"], other) for other in others)
+
+
+def test_a_mutant_is_described_by_its_statement() -> None:
+    mutants = with_mutants(PRODUCTS, "products", 600, 1).faults
+    found = {described(PRODUCTS, fault) for fault in mutants}
+    assert "products inv B[0] i_valid ? count : b" in found
+    assert "products const1 Y[1] count + 2'd1" in found
+
+
+def test_arguments_are_of_their_tops_alone() -> None:
+    subject = subject_of("direct-folded-requantized")
+    mutants = with_mutants(subject.verilog, subject.name, 1000, 1).faults
+    argued = [m for m in mutants if is_argued("direct-folded-requantized", subject.verilog, m)]
+    assert argued
+    assert not any(is_argued("direct", subject.verilog, mutant) for mutant in argued)
+
+
+def test_no_sum_of_the_folded_engine_is_close_to_a_tie() -> None:
+    """What arguments of its requantiser's low bits say."""
+    design = line_of("direct-folded-requantized")
+    assert design.weights is not None
+    ((multiplier,), (shift,)) = design.weights.scales()
+    assert shift == 24
+    reach = design.accumulator
+    sums = np.arange(reach.low, reach.high + 1)
+    half, below = np.divmod(sums * multiplier % (1 << shift), 1 << shift - 1)
+    close = (half == 1) & np.isin(below, [0, *(1 << np.arange(shift - 1))])
+    results = design.finish(sums[:, None], design.weights, np.zeros(len(sums), int))[:, 0]
+    # One, whose result is far below the clip.
+    assert sums[close].tolist() == [-40960]
+    assert results[close].tolist() == [-128]
+    assert -40960 * multiplier >> shift < -180
 
 
 @pytest.mark.parametrize(

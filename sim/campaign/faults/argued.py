@@ -1,0 +1,64 @@
+"""Mutants that no proof finds equivalent, and why they are: arguments of a line, in argued.toml.
+
+An argument holds for mutants of one place. Names of Yosys's cells are numbers, other ones after any
+change of the Verilog, so a place is told by its statement, as `described` gives it.
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from sim.campaign.faults.netlist import module_of, option_of
+
+_FILE = Path(__file__).with_name("argued.toml")
+_SOURCE = re.compile(r"design\.v:(\d+)\.(\d+)-(\d+)\.(\d+)")
+_NUMBERED = re.compile(r"\b_\d+_\b")
+
+
+@dataclass(frozen=True)
+class Argument:
+    """Why mutants of a place can't be seen.
+
+    Parameters
+    ----------
+    tops
+        In which it is so.
+    mutants
+        Regular expression of what `described` gives.
+    why
+        A line.
+    """
+
+    tops: tuple[str, ...]
+    mutants: re.Pattern[str]
+    why: str
+
+
+def arguments() -> list[Argument]:
+    """Read the file."""
+    entries = tomllib.loads(_FILE.read_text(encoding="utf-8"))["argument"]
+    return [Argument(tuple(e["tops"]), re.compile(e["mutants"]), e["why"]) for e in entries]
+
+
+def described(verilog: str, fault: str) -> str:
+    """Return module, mode, port and bit of a mutant, and the statement that its cell is made of.
+
+    Wires that Yosys numbered are ``_``; of an instance only its name is told.
+    """
+    first_line, first, last_line, last = map(int, _SOURCE.findall(fault)[-1])
+    lines = verilog.splitlines()[first_line - 1 : last_line]
+    lines[-1] = lines[-1][: last - 1]
+    lines[0] = lines[0][first - 1 :]
+    statement = " ".join(" ".join(lines).split())
+    if " -cell $" not in fault:
+        statement = statement.split("(")[0].rstrip()
+    place = f"{option_of(fault, '-port')}[{option_of(fault, '-portbit')}]"
+    words = (module_of(fault), option_of(fault, "-mode"), place)
+    return f"{' '.join(words)} {_NUMBERED.sub('_', statement)}"
+
+
+def is_argued(top: str, verilog: str, fault: str) -> bool:
+    """Whether an argument says why a mutant can't be seen."""
+    text = described(verilog, fault)
+    return any(top in each.tops and each.mutants.fullmatch(text) for each in arguments())
