@@ -44,7 +44,8 @@ def arguments() -> list[Argument]:
 def described(verilog: str, fault: str) -> str:
     """Return module, mode, port and bit of a mutant, and the statement that its cell is made of.
 
-    Wires that Yosys numbered are ``_``; of an instance only its name is told.
+    Behind a mode stands the bit of the same port that turns over, where one does. Wires that Yosys
+    numbered are ``_``; of an instance only its name is told.
     """
     first_line, first, last_line, last = map(int, _SOURCE.findall(fault)[-1])
     lines = verilog.splitlines()[first_line - 1 : last_line]
@@ -54,7 +55,8 @@ def described(verilog: str, fault: str) -> str:
     if " -cell $" not in fault:
         statement = statement.split("(")[0].rstrip()
     place = f"{option_of(fault, '-port')}[{option_of(fault, '-portbit')}]"
-    words = (module_of(fault), option_of(fault, "-mode"), place)
+    by = f"[{option_of(fault, '-ctrlbit')}]" if "-ctrlbit" in fault else ""
+    words = (module_of(fault), option_of(fault, "-mode") + by, place)
     return f"{' '.join(words)} {_NUMBERED.sub('_', statement)}"
 
 

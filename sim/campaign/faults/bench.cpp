@@ -6,7 +6,8 @@
 // Standard input: faults, a line each: its number, the experiment, and the cycle in which it
 // strikes, or -1 for all.
 // Standard output, a line each: what is wrong first, or "right", at which beat given, how often
-// anything is wrong, the last beat at which it is, and whether beats are no longer taken.
+// anything is wrong, the last beat at which it is, whether beats are no longer taken, and the sum of
+// the cycles in which beats are taken and given.
 
 #include <cstdint>
 #include <cstdio>
@@ -23,7 +24,8 @@ namespace {
 enum Flag : std::uint8_t { kLast = 1, kUnexpected = 2, kMissing = 4 };
 
 struct Experiment {
-    // Stalls per mille; the cycle of a reset, or 0; cycles from the first beat taken to the first
+    // Stalls per mille, or from 1000 on, less 1000, cycles that an end is closed and open in turn;
+    // the cycle of a reset, or 0; cycles from the first beat taken to the first
     // given, or 0 where that is not held to; beats of a group, and its cycles; beats.
     std::uint32_t in_stall, out_stall, reset_at, latency, group_beats, group_cycles, n_in, n_out;
     std::vector<std::uint8_t> in, in_flags, out, out_flags;
@@ -59,11 +61,12 @@ template <class Top> auto has_wrong_events(const Top &top, std::uint8_t flags, i
 template <class Top> bool has_wrong_events(const Top &, std::uint8_t, long) { return false; }
 
 struct Random {
-    std::uint64_t state = 1;
+    std::uint64_t state = 1, turns = 0;
     bool stalls(std::uint32_t per_mille) {
         state += 0x9e3779b97f4a7c15ULL;
         std::uint64_t mixed = state * 0xbf58476d1ce4e5b9ULL;
         mixed ^= mixed >> 31;
+        if (per_mille > 1000) return !(++turns / (per_mille - 1000) & 1);
         return mixed % 1000 < per_mille;
     }
 };
@@ -106,6 +109,7 @@ class Run {
     }
 
     bool hung() const { return hung_; }
+    long moments() const { return moments_; }
 
   private:
     // All that comes is another until the clock falls: what takes it at that edge is told.
@@ -162,6 +166,7 @@ class Run {
         clock();
         ++cycle_;
         idle_ = taken ? 0 : idle_ + 1;
+        if (taken) moments_ += cycle_;
         if (taken) {
             ++sent_;
             top_->s_axis_tvalid = 0;
@@ -188,6 +193,7 @@ class Run {
         // A group begins when the manifest says, where nothing stalls.
         if (e_.latency && got_ % e_.group_beats == 0 && cycle_ != first_ + due(got_)) verdict_.note("late", place);
         ++got_;
+        moments_ += cycle_;
         idle_ = 0;
     }
 
@@ -204,7 +210,7 @@ class Run {
     Random random_;
     Verdict verdict_;
     std::size_t sent_ = 0, got_ = 0;
-    long cycle_ = 0, idle_ = 0, first_ = 0;
+    long cycle_ = 0, idle_ = 0, first_ = 0, moments_ = 0;
     std::uint8_t flags_ = 0;
     bool stalled_ = false, hung_ = false;
 };
@@ -223,7 +229,8 @@ int main(int argc, char **argv) {
     while (std::scanf("%u %lu %ld", &fault, &number, &strikes) == 3) {
         Run run(all.at(number), in_bytes, out_bytes, fault, strikes);
         const Verdict verdict = run.judge(patience, goes_on);
-        std::printf("%s %ld %ld %ld %d\n", verdict.what, verdict.place, verdict.wrong, verdict.last_wrong, run.hung());
+        std::printf("%s %ld %ld %ld %d %ld\n", verdict.what, verdict.place, verdict.wrong, verdict.last_wrong, run.hung(),
+                    run.moments());
         std::fflush(stdout);
     }
     return 0;

@@ -33,6 +33,9 @@ ALWAYS = -1
 """In place of the cycle in which a fault strikes."""
 PACES = [(0, 0), (0, 0), (300, 0), (0, 500), (300, 300), (800, 100), (50, 900), (0, 980)]
 """Stalls of source and sink per mille."""
+_HEAVY = [(0, 930), (0, 970), (300, 970), (0, 1150), (0, 1151)]
+"""Under which longer streams go: a full buffer stops an engine in every one of its steps, and is
+emptied at full pace. From 1000 on an end is closed and open for so many cycles in turn."""
 _RESETS = 40
 _RESET_PACES = [(0, 0), (200, 200), (0, 700)]
 """Of runs with a reset in midstream."""
@@ -81,6 +84,8 @@ class Verdict:
         At which beat that was, how often anything was wrong, and at which beat the last time.
     hung
         Whether beats were no longer taken.
+    moments
+        Sum of the cycles in which beats were taken and given.
     """
 
     what: str
@@ -88,6 +93,7 @@ class Verdict:
     wrong: int
     last_wrong: int
     hung: bool
+    moments: int = 0
 
 
 class StreamSubject(ABC):
@@ -147,6 +153,10 @@ class StreamSubject(ABC):
             Experiment(self.samples(self.tries, seed), stalls)
             for seed, stalls in enumerate(PACES, start=1)
         ]
+        made += [
+            Experiment(self.samples(4 * self.tries, seed), stalls)
+            for seed, stalls in enumerate(_HEAVY, start=20)
+        ]
         within = self.latency + 2 * self.unit_cycles
         made += [
             Experiment(self.samples(1, cycle), pace, cycle)
@@ -160,8 +170,10 @@ class StreamSubject(ABC):
         return [partial(self._tell, faulty, experiment) for experiment in self.experiments()]
 
     def _tell(self, faulty: Faulty, experiment: Experiment, faults: Sequence[int]) -> list[str]:
-        strikes = [(fault, 0, ALWAYS) for fault in faults]
-        return [v.what for v in self.run(faulty, [experiment], strikes, goes_on=False)]
+        strikes = [(fault, 0, ALWAYS) for fault in (0, *faults)]
+        plain, *found = self.run(faulty, [experiment], strikes, goes_on=False)
+        # Right results in other cycles are a fault too: what slows an engine is nowhere else seen.
+        return ["pace" if v.what == RIGHT and v.moments != plain.moments else v.what for v in found]
 
     def strike(self, faulty: Faulty, faults: Sequence[int], seed: int) -> list[str]:
         """See `sim.campaign.faults.subject.Subject`."""
@@ -342,5 +354,5 @@ def class_of(verdict: Verdict, n_beats: int) -> str:
 
 
 def _verdict(line: str) -> Verdict:
-    what, place, wrong, last_wrong, hung = line.split()
-    return Verdict(what, int(place), int(wrong), int(last_wrong), hung == "1")
+    what, place, wrong, last_wrong, hung, moments = line.split()
+    return Verdict(what, int(place), int(wrong), int(last_wrong), hung == "1", int(moments))
