@@ -12,7 +12,7 @@ from sim.campaign.faults.netlist import (
 )
 from sim.campaign.faults.unseen import is_unseen
 
-_LIMIT_S, _TOP_LIMIT_S = 10, 60
+_LIMIT_S, _TOP_LIMIT_S = 10, 150
 """For a proof of a module, and of a top."""
 _PROVED = [
     *("equiv_struct -icells", "equiv_simple -undef"),

@@ -116,6 +116,16 @@ def test_arguments_are_of_their_tops_alone() -> None:
     assert not any(is_argued("direct", subject.verilog, mutant) for mutant in argued)
 
 
+def test_an_address_with_a_bit_turned_over_goes_through_all_words() -> None:
+    """What the argument of the paired engine's addresses says."""
+    order = [0]
+    while len(order) < 16:
+        following = (order[-1] + 1) % 16
+        order.append(following if following & 8 else following ^ 4)
+    assert order == [0, 5, 2, 7, *range(8, 16), 4, 1, 6, 3]
+    assert (order[-1] + 1) ^ 4 == 0
+
+
 def test_no_sum_of_the_folded_engine_is_close_to_a_tie() -> None:
     """What arguments of its requantiser's low bits say."""
     design = line_of("direct-folded-requantized")
