@@ -5,10 +5,10 @@ change of the Verilog, so a place is told by its statement, as `described` gives
 """
 
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from golden.inputs.read import read_toml
 from sim.campaign.faults.netlist import module_of, option_of
 
 _FILE = Path(__file__).with_name("argued.toml")
@@ -37,7 +37,7 @@ class Argument:
 
 def arguments() -> list[Argument]:
     """Read the file."""
-    entries = tomllib.loads(_FILE.read_text(encoding="utf-8"))["argument"]
+    entries = read_toml(_FILE, "arguments")["argument"]
     return [Argument(tuple(e["tops"]), re.compile(e["mutants"]), e["why"]) for e in entries]
 
 
