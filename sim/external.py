@@ -11,7 +11,7 @@ import numpy as np
 from golden.accelerator.abilities import ALL
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
-from golden.accelerator.external.line_engines import EXACT, LineEngines
+from golden.accelerator.external.line_engines import LineEngines, exact_engines
 from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.external.registers import Stop
 from golden.accelerator.sizes import Sizes
@@ -50,7 +50,10 @@ TOP = "external"
 
 
 LINED = replace(
-    CAPACITY, map_bytes=1 << 15, depthwise=3, lines=LineEngines(engine=EXACT[-1], length=20)
+    CAPACITY,
+    map_bytes=1 << 15,
+    depthwise=3,
+    lines=LineEngines(exact_engines()[-1], 20),
 )
 """With line engines, two of them."""
 

@@ -352,3 +352,8 @@ class Descriptor:
     def turns(self) -> bool:
         """Whether words are turned."""
         return self.turn != Turning.NONE and not self.line
+
+    @property
+    def line_length(self) -> int:
+        """Samples of a line of its source."""
+        return self.source.height if self.turn == Turning.ROWS else self.source.width

@@ -14,7 +14,7 @@ from typing import Any
 from golden.accelerator.abilities import abilities_for
 from golden.accelerator.external.capacity import KERNEL_SIDE, Capacity
 from golden.accelerator.external.compile import compile_external
-from golden.accelerator.external.line_engines import EXACT, LineEngines
+from golden.accelerator.external.line_engines import LineEngines, exact_engines
 from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.sizes import Sizes
 from golden.inputs.errors import ParameterError
@@ -91,7 +91,9 @@ def capacities(
 ) -> Iterator[Capacity]:
     """Yield accelerators that fit the device, the largest first, with or without line engines."""
     usable, abilities = wanted.device.usable, abilities_for([network])
-    units = (_TAPS, *(() if lines else (0,))) if lines or _has_use(network) else (0,)
+    units = (_TAPS, 0) if _has_use(network) else (0,)
+    if lines is not None:
+        units = (_TAPS,)
     for tile in _TILES if wanted.tile is None else (wanted.tile,):
         divisors = [n for n in range(tile, 0, -1) if tile % n == 0]
         of_scalers = divisors if wanted.scalers is None else (wanted.scalers,)
@@ -196,7 +198,7 @@ def lines_for(network: Network, target: str) -> Iterator[LineEngines]:
 def _cheapest(lengths: Sequence[int], target: str) -> LineEngines | None:
     """Return the engine for lines of one of some lengths that takes the fewest multipliers."""
     found = []
-    for length, engine in product(lengths, EXACT):
+    for length, engine in product(lengths, exact_engines()):
         with suppress(ParameterError):
             lines = LineEngines(engine, length)
             capacity = Capacity(sizes=replace(_LEAST, target=target), depthwise=_TAPS, lines=lines)

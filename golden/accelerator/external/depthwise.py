@@ -14,12 +14,7 @@ import numpy as np
 
 from golden.accelerator.constants import Constants
 from golden.accelerator.descriptor import Descriptor, Finish, Kind, Windows
-from golden.accelerator.external.capacity import (
-    HEAD,
-    KERNEL_SIDE,
-    OWN_SCALES,
-    Capacity,
-)
+from golden.accelerator.external.capacity import HEAD, KERNEL_SIDE, OWN_SCALES, Capacity
 from golden.accelerator.external.format import scale_words, scales_of
 from golden.accelerator.lower import Lowered, MadePlace, MapPlace
 from golden.accelerator.operators.layer_norm import Normal
@@ -132,6 +127,19 @@ class RecordLowering:
             known = self._records[sums, tile] = self._constants.kernels(make(sums, own))
         return known
 
+    @staticmethod
+    def _finish(lowered: Lowered, sums: Sums, target: int, *, row: int, column: int = 1) -> Finish:
+        """Return how sums are finished; ``row`` and ``column`` are words from one to the next."""
+        return Finish(
+            zero_point=sums.zero_point,
+            low=sums.clip.low,
+            high=sums.clip.high,
+            table=lowered.table,
+            target=target,
+            target_row=row,
+            target_column=column,
+        )
+
     def _factors(self, sums: Sums, own: slice) -> Iterator[Integers]:
         """Yield multipliers and shifts of some channels, of lanes that miss any."""
         for values in (sums.rescale.multiplier, sums.rescale.shift):
@@ -198,13 +206,11 @@ class DepthwiseLowering(RecordLowering):
                 replace(source, base=base),
                 windows,
                 weight_address=self._stored(sums, tile, self._record),
-                finish=Finish(
-                    zero_point=sums.zero_point,
-                    low=sums.clip.low,
-                    high=sums.clip.high,
-                    table=lowered.table,
-                    target=goal.base + (tile - of_tiles.start) * goal.plane,
-                    target_row=gives.width,
+                finish=self._finish(
+                    lowered,
+                    sums,
+                    goal.base + (tile - of_tiles.start) * goal.plane,
+                    row=gives.width,
                 ),
             )
 
@@ -212,6 +218,5 @@ class DepthwiseLowering(RecordLowering):
         """Return the words of some channels' record."""
         (term,) = sums.terms
         kernel, start = (self._lanes(values[own]) for values in (term.weight[:, 0], sums.start))
-        return Record(kernel, start[:, 0, 0], *self._factors(sums, own)).packed(
-            self._capacity.depthwise
-        )
+        record = Record(kernel, start[:, 0, 0], *self._factors(sums, own))
+        return record.packed(self._capacity.depthwise)

@@ -8,8 +8,10 @@ from golden.engines import DESIGNS
 from golden.inputs.errors import ParameterError
 from golden.line.design import LineDesign
 
-EXACT = tuple(name for name, design in DESIGNS.items() if not design.rounds)
-"""Engines whose sums are exact, by name."""
+
+def exact_engines() -> list[str]:
+    """Return the names of engines whose sums are exact, whenever they were registered."""
+    return [name for name, design in DESIGNS.items() if not design.rounds]
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,9 @@ class LineEngines:
     length: int
 
     def __post_init__(self) -> None:
-        if self.engine not in EXACT:
-            rule = f"ENGINE:LENGTH of an engine whose sums are exact ({', '.join(EXACT)})"
+        exact = exact_engines()
+        if self.engine not in exact:
+            rule = f"ENGINE:LENGTH of an engine whose sums are exact ({', '.join(exact)})"
             raise ParameterError("lines", rule, self.engine)
 
     @classmethod

@@ -11,7 +11,7 @@ from typing import Self, TypeGuard
 
 import numpy as np
 
-from golden.accelerator.descriptor import Descriptor, Finish, Kind, Turning, Windows
+from golden.accelerator.descriptor import Descriptor, Kind, Turning, Windows
 from golden.accelerator.external.capacity import HEAD, Capacity
 from golden.accelerator.external.circulant import along, parts_of, turned_of
 from golden.accelerator.external.depthwise import LARGEST_SAMPLE, Record, RecordLowering
@@ -30,9 +30,19 @@ _LEFT = 200
 
 def line_cycles(lines: int, capacity: Capacity) -> int:
     """Return the cycles that so many lines of a tile take, about: kernels are loaded before."""
+    return loading_cycles(capacity) + fed_cycles(lines, capacity) + _LEFT
+
+
+def loading_cycles(capacity: Capacity) -> int:
+    """Return the cycles in which the engines are given a tile's kernels."""
     design = capacity.line_design
-    loading = design.channels * design.coefficient_words * capacity.line_parts
-    return loading + design.channels * lines * design.cycles_per_group + _LEFT
+    return design.channels * design.coefficient_words * capacity.line_parts
+
+
+def fed_cycles(lines: int, capacity: Capacity) -> int:
+    """Return the cycles in which the engines take so many lines of a tile."""
+    design = capacity.line_design
+    return lines * design.channels * design.cycles_per_group
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,14 +186,12 @@ class LineLowering(RecordLowering):
                     columns=len(rows) if below else gives.width,
                 ),
                 weight_address=self._stored(sums, tile - first, self._record),
-                finish=Finish(
-                    zero_point=sums.zero_point,
-                    low=sums.clip.low,
-                    high=sums.clip.high,
-                    table=lowered.table,
-                    target=goal.base + (tile - of_tiles.start) * goal.plane,
-                    target_row=1 if below else gives.width,
-                    target_column=gives.width if below else 1,
+                finish=self._finish(
+                    lowered,
+                    sums,
+                    goal.base + (tile - of_tiles.start) * goal.plane,
+                    row=1 if below else gives.width,
+                    column=gives.width if below else 1,
                 ),
                 turn=turn,
                 line=True,

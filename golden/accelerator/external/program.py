@@ -249,11 +249,10 @@ class ExternalRun(ProgramRun):
 
     def _line(self, one: Descriptor) -> None:
         """Add up circular lines, each channel's under its own kernel."""
-        w, source = one.windows, one.source
         rows = self._rom.kernels[one.weight_address :][: len(record_of(one, self._capacity))]
         record = LineRecord.unpacked(rows, self._capacity)
-        x = self._lines(one, source.height if one.turn == Turning.ROWS else source.width)
-        sums = record.sums(x, self._capacity)[:, one.skips : one.skips + w.columns]
+        x = self._lines(one, one.line_length)
+        sums = record.sums(x, self._capacity)[:, one.skips : one.skips + one.windows.columns]
         flat = sums.reshape(-1, self._tile)
         self._write(one, exactly(flat, record.multiplier, record.shift, one.finish))
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from golden.accelerator.descriptor import Descriptor, Turning
+from golden.accelerator.descriptor import Descriptor
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.depthwise import groups_of
+from golden.accelerator.external.lines import fed_cycles, loading_cycles
 from hw.accelerator import reader
 from hw.accelerator.external import turn
 from hw.accelerator.external.depthwise import WORDS, DepthwisePost
@@ -82,14 +83,13 @@ class DepthwiseTiming:
 
     def _line(self, begins: int, one: Descriptor) -> None:
         """Follow lines through the engines, which take kernels first."""
-        capacity, windows, source = self.capacity, one.windows, one.source
+        capacity, windows = self.capacity, one.windows
         design = capacity.line_design
-        length = source.height if one.turn == Turning.ROWS else source.width
         start = self._alone(begins)
-        loading = design.channels * design.coefficient_words * capacity.line_parts
-        fed = start + max(_KERNELS + loading, reader.LATENCY + design.channels * length)
-        each = design.channels * design.cycles_per_group
-        gathered = fed + windows.rows * each + line_latency(design) + _GATHERED
+        first = reader.LATENCY + design.channels * one.line_length
+        fed = start + max(_KERNELS + loading_cycles(capacity), first)
+        taken = fed + fed_cycles(windows.rows, capacity)
+        gathered = taken + line_latency(design) + _GATHERED
         last = gathered + windows.columns * (capacity.sizes.tile // capacity.depthwise_scalers)
         done = last + DepthwisePost.latency_on(capacity.sizes.target)
         self._taken.append(start)
@@ -114,8 +114,7 @@ def steps_of(one: Descriptor, capacity: Capacity) -> int:
     if one.turns:
         return windows.rows * capacity.sizes.tile
     if one.line:
-        design = capacity.line_design
-        return windows.rows * design.channels * design.cycles_per_group
+        return fed_cycles(windows.rows, capacity)
     walked = (windows.columns - 1) * windows.column_stride + windows.kernel_columns
     column = windows.kernel_rows * groups_of(windows.kernel_columns, capacity.depthwise)
     return windows.rows * walked * column

@@ -6,6 +6,7 @@ change of the Verilog, so a place is told by its statement, as `described` gives
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from golden.inputs.read import read_toml
@@ -35,8 +36,9 @@ class Argument:
     why: str
 
 
+@cache
 def arguments() -> list[Argument]:
-    """Read the file."""
+    """Read the file, once."""
     entries = read_toml(_FILE, "arguments")["argument"]
     return [Argument(tuple(e["tops"]), re.compile(e["mutants"]), e["why"]) for e in entries]
 

@@ -77,10 +77,16 @@ def with_upsets(verilog: str, top: str) -> Faulty:
         return Faulty((folder / "faulty.v").read_text(encoding="utf-8") + _UPSET, faults)
 
 
+def free_bit(module: Any) -> int:
+    """Return the least number from which on no bit of a module has one."""
+    nets = module["netnames"].values()
+    return 1 + max(bit for net in nets for bit in net["bits"] if isinstance(bit, int))
+
+
 def _turn_over(module: Any) -> list[str]:
     """Put a cell of `_UPSET` before each register; return what each number turns over."""
     cells, nets = module["cells"], module["netnames"]
-    free = 1 + max(bit for net in nets.values() for bit in net["bits"] if isinstance(bit, int))
+    free = free_bit(module)
     fault = list(range(free, free + _BITS))
     free += _BITS
     module["ports"][FAULT] = {"direction": "input", "bits": fault}

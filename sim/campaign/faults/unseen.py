@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hw.emit.yosys import YosysTimeoutError, run_yosys
-from sim.campaign.faults.netlist import BASE, DESIGN, FAULT, READ_ONCE, alone, written
+from sim.campaign.faults.netlist import BASE, DESIGN, FAULT, READ_ONCE, alone, free_bit, written
 from sim.prove import NoEndError, first_high, highs
 
 _YOSYS_S, _ROUND_S, _LAST_S = 120, 8, 30
@@ -120,9 +120,7 @@ def _take_registers(module: Any, step: _Step) -> bool:
 
 def _held(module: Any, links: Any, select: Any, number: int) -> list[int]:
     """Return the next value of a register that holds where ``select`` says so."""
-    free = 1 + max(
-        bit for net in module["netnames"].values() for bit in net["bits"] if isinstance(bit, int)
-    )
+    free = free_bit(module)
     made = list(range(free, free + len(links["D"])))
     parts = {"A": links["D"], "B": links["Q"], "S": [select], "Y": made}
     module["netnames"][f"holds_{number}"] = {"hide_name": 0, "bits": made, "attributes": {}}

@@ -205,6 +205,25 @@ def bench() -> Iterator[ExternalBench]:
         yield bench
 
 
+def assert_refused(session: Session, wrong_ones: Sequence[Wrong]) -> None:
+    """Hold each wrong descriptor to its code and number; a right program goes on behind them."""
+    session.set()
+    for wrong in wrong_ones:
+        image, number = broken(session.program, wrong)
+        outcome = ends(session, image)
+        assert (outcome.code, outcome.descriptor) == (wrong.stop, number), wrong
+    assert recovers(session)
+
+
+def assert_survives(session: Session) -> None:
+    """Run `FUZZED` programs that are anything, and a right one behind them."""
+    session.set(latency=3, reorder=1)
+    generator = np.random.default_rng(14)
+    for _ in range(FUZZED):
+        ends(session, scrambled(session.program, generator))
+    assert recovers(session)
+
+
 def session_of(bench: ExternalBench, name: str) -> Session:
     """Put a program into memory."""
     builder, network = {**NETWORKS, "lines": lines}[name]()
@@ -240,23 +259,12 @@ def test_cycles_of_lines_are_predicted(bench: ExternalBench, axis: int) -> None:
 def test_wrong_descriptors(
     bench: ExternalBench, name: str, wrong_ones: Callable[[Capacity], Sequence[Wrong]]
 ) -> None:
-    session = session_of(bench, name)
-    session.set()
-    for wrong in wrong_ones(BUILT):
-        image, number = broken(session.program, wrong)
-        outcome = ends(session, image)
-        assert (outcome.code, outcome.descriptor) == (wrong.stop, number), wrong
-    assert recovers(session)
+    assert_refused(session_of(bench, name), wrong_ones(BUILT))
 
 
 @pytest.mark.parametrize("name", ["windows", "lines"])
 def test_anything(bench: ExternalBench, name: str) -> None:
-    session = session_of(bench, name)
-    session.set(latency=3, reorder=1)
-    generator = np.random.default_rng(14)
-    for _ in range(FUZZED):
-        ends(session, scrambled(session.program, generator))
-    assert recovers(session)
+    assert_survives(session_of(bench, name))
 
 
 def test_who_takes_it_waits() -> None:

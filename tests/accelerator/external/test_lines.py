@@ -9,7 +9,7 @@ import pytest
 from golden.accelerator.descriptor import Turning
 from golden.accelerator.external.capacity import KERNEL_WORDS, Capacity
 from golden.accelerator.external.compile import compile_external
-from golden.accelerator.external.line_engines import EXACT, LineEngines
+from golden.accelerator.external.line_engines import LineEngines, exact_engines
 from golden.accelerator.external.lines import LineRecord
 from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.external.registers import Stop
@@ -20,15 +20,14 @@ from golden.network.network import Network
 from hw.accelerator.external.predict import predict_external
 from hw.accelerator.external.timing import ExternalTimeline
 from hw.simulate.external import ExternalBench
-from sim.corrupt import broken, ends, recovers, scrambled, wrong_lines
+from sim.corrupt import wrong_lines
 from sim.external import LINED, MEMORY, Session, built, frames_as_bytes
 from sim.networks import Builder, squares
-from tests.accelerator.external.test_depthwise import assert_right
+from tests.accelerator.external.test_depthwise import assert_refused, assert_right, assert_survives
 from tests.accelerator.external.test_stacks import halves
 
+EXACT = exact_engines()
 LARGE = Capacity(sizes=Sizes(tile=16, scalers=4), map_bytes=1 << 16, depthwise=4)
-FUZZED = 40
-"""Programs of this test; `scripts/soak_external.py` has 2,000."""
 
 
 def wide(height: int, width: int) -> tuple[Builder, Network]:
@@ -150,22 +149,11 @@ def test_cycles_are_predicted(bench: ExternalBench, axis: int, sides: tuple[int,
 
 
 def test_wrong_descriptors(bench: ExternalBench) -> None:
-    session = session_of(bench, *squares(20))
-    session.set()
-    for wrong in wrong_lines(LINED):
-        image, number = broken(session.program, wrong)
-        outcome = ends(session, image)
-        assert (outcome.code, outcome.descriptor) == (wrong.stop, number), wrong
-    assert recovers(session)
+    assert_refused(session_of(bench, *squares(20)), wrong_lines(LINED))
 
 
 def test_anything(bench: ExternalBench) -> None:
-    session = session_of(bench, *squares(20))
-    session.set(latency=3, reorder=1)
-    generator = np.random.default_rng(14)
-    for _ in range(FUZZED):
-        ends(session, scrambled(session.program, generator))
-    assert recovers(session)
+    assert_survives(session_of(bench, *squares(20)))
 
 
 def test_other_programs_are_for_other_accelerators() -> None:
