@@ -1,7 +1,7 @@
 """Beats through a build's Verilog under Icarus, without cocotb: compiled and run in a second."""
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,6 @@ class Stimulus:
         Beats that go in from a tlast to the next.
     patience, settle
         Cycles without a beat after which the run ends: before all came, and after.
-    pauses
-        Probabilities that the source, and the sink, pause in a cycle.
-    seed
-        Of the pauses.
     events
         Whether the build tells of tlast that is misplaced.
     """
@@ -40,9 +36,24 @@ class Stimulus:
     frame: int
     patience: int
     settle: int
-    pauses: tuple[float, float] = (0.0, 0.0)
-    seed: int = 1
     events: bool = True
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often a source and a sink pause.
+
+    Parameters
+    ----------
+    source, sink
+        Probabilities of a pause in a cycle.
+    seed
+        Of the pauses.
+    """
+
+    source: float = 0.0
+    sink: float = 0.0
+    seed: int = 1
 
 
 @dataclass(frozen=True)
@@ -68,9 +79,16 @@ class Seen:
 
 
 def run_beats(
-    manifest: Mapping[str, Any], sources: Sequence[Path], stimulus: Stimulus, work: Path
-) -> Seen:
-    """Send a stimulus through the build of ``manifest``, whose Verilog is ``sources``."""
+    manifest: Mapping[str, Any],
+    sources: Sequence[Path],
+    stimulus: Stimulus,
+    paces: Sequence[Pace],
+    work: Path,
+) -> Iterator[Seen]:
+    """Yield what comes of a stimulus at each pace.
+
+    The build of ``manifest``, whose Verilog is ``sources``, is compiled once, in ``work``.
+    """
     work.mkdir(exist_ok=True)
     lines = "".join(f"{word:x}\n" for word in stimulus.words)
     (work / "in.hex").write_text(lines, encoding="utf-8")
@@ -84,9 +102,6 @@ def run_beats(
         "IN_BEATS": len(stimulus.words),
         "OUT_BEATS": stimulus.out_beats,
         "FRAME": stimulus.frame,
-        "PAUSE_IN": round(1000 * stimulus.pauses[0]),
-        "PAUSE_OUT": round(1000 * stimulus.pauses[1]),
-        "SEED": stimulus.seed,
         "PATIENCE": stimulus.patience,
         "SETTLE": stimulus.settle,
     } | ({"EVENTS": 1} if stimulus.events else {})
@@ -94,7 +109,14 @@ def run_beats(
     files = [str(path.resolve()) for path in (_BENCH, *sources)]
     command = ["iverilog", "-g2012", "-o", "bench.vvp", *defined, *files]
     subprocess.run(command, cwd=work, check=True)
-    subprocess.run(["vvp", "-n", "bench.vvp"], cwd=work, check=True, stdout=subprocess.DEVNULL)
-    *beats, end = (work / "out.txt").read_text(encoding="utf-8").split("\n")[:-1]
-    taken, _, broken, events = map(int, end.split()[1:])
-    return Seen([beat.split() for beat in beats], taken, broken, events)
+    for pace in paces:
+        values = {
+            "pause_in": round(1000 * pace.source),
+            "pause_out": round(1000 * pace.sink),
+            "seed": pace.seed,
+        }
+        run = ["vvp", "-n", "bench.vvp", *(f"+{name}={value}" for name, value in values.items())]
+        subprocess.run(run, cwd=work, check=True, stdout=subprocess.DEVNULL)
+        *beats, end = (work / "out.txt").read_text(encoding="utf-8").split("\n")[:-1]
+        taken, _, broken, events = map(int, end.split()[1:])
+        yield Seen([beat.split() for beat in beats], taken, broken, events)

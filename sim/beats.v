@@ -1,7 +1,7 @@
 // Sends beats through a build under AXI4-Stream names, and writes down what comes out.
 // beats.py defines TOP, CLOCK, RESET, ACTIVE, IN_BITS, OUT_BITS, IN_BEATS, OUT_BEATS, FRAME (beats of
-// a frame that goes in), PAUSE_IN, PAUSE_OUT (per mille), SEED and PATIENCE, SETTLE (cycles without a beat
-// before all came, and after), and EVENTS where there are ports of misplaced tlast.
+// a frame that goes in), PATIENCE, SETTLE (cycles without a beat before all came, and after), and EVENTS
+// where there are ports of misplaced tlast. It runs with +pause_in, +pause_out (per mille) and +seed.
 // Output: a line "CYCLE LAST DATA" a beat, then "end TAKEN GIVEN BROKEN EVENTS".
 `timescale 1ns/1ps
 module bench;
@@ -27,7 +27,7 @@ module bench;
     assign {unexpected, missing} = 0;
 `endif
 
-    integer seed = `SEED, file, now = 0, begun = -1, shown = 0, taken = 0, given = 0;
+    integer seed, pause_in, pause_out, file, now = 0, begun = -1, shown = 0, taken = 0, given = 0;
     integer broken = 0, events = 0, quiet = 0;
     reg waiting = 0;
     reg [`OUT_BITS:0] waited;
@@ -37,7 +37,7 @@ module bench;
     endfunction
 
     task present;
-        if (shown < `IN_BEATS && !pause(`PAUSE_IN)) begin
+        if (shown < `IN_BEATS && !pause(pause_in)) begin
             in_valid <= 1;
             in_data <= store[shown];
             in_last <= shown % `FRAME == `FRAME - 1;
@@ -62,6 +62,8 @@ module bench;
     endtask
 
     initial begin
+        if (!($value$plusargs("seed=%d", seed) && $value$plusargs("pause_in=%d", pause_in)
+              && $value$plusargs("pause_out=%d", pause_out))) $fatal;
         $readmemh("in.hex", store);
         file = $fopen("out.txt", "w");
         repeat (3) @(posedge clock);
@@ -81,7 +83,7 @@ module bench;
                 quiet = 0;
             end
             if (!in_valid || in_ready) present;
-            out_ready <= !pause(`PAUSE_OUT);
+            out_ready <= !pause(pause_out);
             now = now + 1;
         end
         $fdisplay(file, "end %0d %0d %0d %0d", taken, given, broken, events);

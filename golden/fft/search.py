@@ -34,7 +34,7 @@ def searchable(design: "FftDesign") -> Certified:
     def off(inputs: Integers) -> Floats:
         lines = inputs.reshape(-1, design.length)
         sums = alone.accumulate(lines, weights.of(np.zeros(len(lines), dtype=np.int64)))
-        apart = np.abs(sums - weights.start() - lines @ shares)
+        apart = np.abs(sums - weights.start() - lines.astype(np.float64) @ shares)
         return np.asarray(apart.reshape(len(inputs), -1).max(axis=1))
 
     starts = _worst(alone, weights, shares)

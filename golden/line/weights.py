@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -49,13 +50,17 @@ class LineWeights:
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return what is held, by the names of the ``--weights`` file."""
-        return {key: np.asarray(value) for key, value in vars(self).items() if value is not None}
+        held = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {key: np.asarray(value) for key, value in held.items() if value is not None}
 
     def of(self, channel: Integers) -> Self:
         """Return the kernels, embeddings and biases of some channels, in their order."""
-        return replace(
+        made = replace(
             self, weight=self.weight[channel], pe=self.pe[channel], bias=self.bias[channel]
         )
+        # A model asks for thousands of lines of a few channels, whose starts are worked out once.
+        made.__dict__["_origin"] = (self, channel)
+        return made
 
     def start(self) -> Integers:
         """Return the start table ``q[c, i] = bias[c] + sum_k weight[c, k] * pe[c, (i + k) mod N]``.
@@ -63,7 +68,17 @@ class LineWeights:
         int64 ``[C, N]``; exact, since |q| < 2^31 + 1024 * 2^(31 + 31) would not be, but data and
         weights are at most 18 bits wide and N at most 4096.
         """
-        return self.bias[:, None] + correlate(self.pe, self.weight)
+        return self._start
+
+    @cached_property
+    def _start(self) -> Integers:
+        if "_origin" in self.__dict__:
+            whole, channel = self.__dict__["_origin"]
+            made: Integers = whole.start()[channel]
+        else:
+            made = self.bias[:, None] + correlate(self.pe, self.weight)
+        made.flags.writeable = False
+        return made
 
     def sums(self, data: Interval) -> list[Interval]:
         """Range of the kernels' sums over ``data``, without the start value, a channel each."""

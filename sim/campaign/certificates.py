@@ -23,8 +23,12 @@ DESIGNS = 20
 """Of each length, side and number of channels."""
 _DATA = Interval.signed(8)
 _NORM_SHIFT = 12
-_GENERATIONS = 9600
+_GENERATIONS = 19200
 """Times the size: a generation of a larger one takes longer."""
+_WITHIN = {("fft", 64): 5.0, ("fft", 256): 10.0}
+"""How often the worst found the bound may be: farther from it the search begins anew, from other
+inputs, so many times."""
+_CLIMBS = 8
 
 
 def line(length: int, random: np.random.Generator, **widths: int) -> Certified:
@@ -129,7 +133,11 @@ class Certificates:
         make, _ = _KINDS[kind]
         random = np.random.default_rng([int(size), int(number)])
         one = make(int(size), random)
-        found = climb(one, int(generations), random)
+        found, within = 0.0, _WITHIN.get((kind, int(size)), float("inf"))
+        for _ in range(_CLIMBS):
+            found = max(found, climb(one, int(generations), random))
+            if one.bound <= within * found:
+                break
         failures = [] if found <= one.bound else [f"off by {found}, where {one.bound} is the bound"]
         return {"failures": failures, "bound": one.bound, "found": found}
 

@@ -9,7 +9,7 @@ import json
 
 import numpy as np
 
-from sim.beats import Stimulus, run_beats
+from sim.beats import Pace, Stimulus, run_beats
 
 TINY = 1e-6
 """What references lose that are no integers."""
@@ -192,8 +192,6 @@ def simulate(manifest, folder, words, out_beats, frame, pauses, seed, work):
     sent = Stimulus(
         words=words,
         frame=frame,
-        pauses=pauses,
-        seed=seed,
         in_bits=lanes * streams["s_axis"]["slot_bits"],
         out_bits=lanes * streams["m_axis"]["slot_bits"],
         out_beats=out_beats,
@@ -201,7 +199,7 @@ def simulate(manifest, folder, words, out_beats, frame, pauses, seed, work):
         settle=timing["latency_cycles"] // 4 + 100,
     )
     sources = [folder / name for name in manifest["files"]]
-    seen = run_beats(manifest, sources, sent, work)
+    (seen,) = run_beats(manifest, sources, sent, [Pace(*pauses, seed)], work)
     _expect(seen.taken == len(words), f"took {seen.taken} of {len(words)} beats")
     _expect(len(seen.beats) == out_beats, f"gave {len(seen.beats)} beats, not {out_beats}")
     _expect(not seen.broken, f"broke the rules of streams {seen.broken} times")
