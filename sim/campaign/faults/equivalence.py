@@ -1,4 +1,6 @@
-"""Proofs that a mutant changes nothing that can be seen."""
+"""Proofs that mutants change nothing that can be seen."""
+
+from collections.abc import Iterator, Sequence
 
 from hw.emit.yosys import YosysError, YosysTimeoutError, run_yosys
 from sim.campaign.faults.netlist import (
@@ -10,29 +12,47 @@ from sim.campaign.faults.netlist import (
     option_of,
     written,
 )
-from sim.campaign.faults.unseen import is_unseen
+from sim.campaign.faults.unseen import unseen
 
-_LIMIT_S, _TOP_LIMIT_S = 10, 150
-"""For a proof of a module, and of a top."""
+_LIMIT_S, _TOP_LIMIT_S = 10, 60
+"""For proofs of a module, and of a top."""
 _PROVED = [
     *("equiv_struct -icells", "equiv_simple -undef"),
     *("equiv_induct -undef -seq 2", "equiv_status -assert"),
 ]
 
 
-def is_equivalent(verilog: str, top: str, fault: str) -> bool:
-    """Whether it is proved that a mutant changes nothing that can be seen.
+def equivalent(verilog: str, top: str, faults: Sequence[str]) -> list[str]:
+    """Return those of some mutants of which it is proved that they change nothing to be seen.
 
-    Of its module, what is inside it included, by SAT, register by register by their names, or by
-    `is_unseen`; or by that of all of ``top``, which alone is held to the rules of streams.
+    By `unseen`, those of a module together, of it with what is inside it, then of all of ``top``,
+    which alone is held to the rules of streams; or of the module by SAT, register by register by
+    their names.
     """
-    module = module_of(fault)
-    return (
-        # It takes any clock for the one there is.
-        (option_of(fault, "-port").lower() != "clk" and _same_registers(verilog, module, fault))
-        or (module != top and is_unseen(verilog, module, fault, limit_s=_LIMIT_S))
-        or is_unseen(verilog, top, fault, limit_s=_TOP_LIMIT_S, streams=True)
-    )
+    proved: list[str] = []
+    for module, own in _by_module(faults):
+        if module != top:
+            proved += unseen(verilog, module, own, limit_s=_LIMIT_S)
+    for _, own in _by_module([fault for fault in faults if fault not in proved]):
+        proved += unseen(verilog, top, own, limit_s=_TOP_LIMIT_S, streams=True)
+    # SAT takes any clock for the one there is.
+    rest = [f for f in faults if f not in proved and not _is_of_clock(f)]
+    proved += [fault for fault in rest if _same_registers(verilog, module_of(fault), fault)]
+    return [fault for fault in faults if fault in proved]
+
+
+def _is_of_clock(fault: str) -> bool:
+    return option_of(fault, "-port").lower() == "clk"
+
+
+def _by_module(faults: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield modules and mutants of each, those of clocks alone."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for fault in faults:
+        alone = fault if _is_of_clock(fault) else ""
+        groups.setdefault((module_of(fault), alone), []).append(fault)
+    for (module, _), group in groups.items():
+        yield module, group
 
 
 def _both(top: str, fault: str) -> list[str]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from sim.campaign.faults.argued import is_argued
-from sim.campaign.faults.equivalence import is_equivalent
+from sim.campaign.faults.equivalence import equivalent
 from sim.campaign.faults.netlist import module_of, with_mutants
 from sim.campaign.faults.subject import RIGHT, Subject
 from sim.campaign.faults.tops import TOPS, subject_of
@@ -52,18 +52,15 @@ class Mutants:
         alive, killed, told = survivors(subject, int(number), int(seed))
         verilog = subject.verilog
         argued = [fault for fault in alive if is_argued(top, verilog, fault)]
-        equivalent = [
-            fault
-            for fault in alive
-            if fault not in argued and is_equivalent(verilog, subject.name, fault)
-        ]
+        open_ones = [fault for fault in alive if fault not in argued]
+        proved = equivalent(verilog, subject.name, open_ones)
         wrong = [fault for fault in killed if is_argued(top, verilog, fault)]
         return {
             "mutants": int(number),
             "killed": told,
-            "equivalent": equivalent,
+            "equivalent": proved,
             "argued": argued,
-            "left": [fault for fault in alive if fault not in argued + equivalent],
+            "left": [fault for fault in alive if fault not in argued + proved],
             "modules": Counter(module_of(fault) for fault in alive),
             "failures": [f"argued, but told: {fault}" for fault in wrong],
         }

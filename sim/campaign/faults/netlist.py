@@ -15,9 +15,10 @@ from hw.emit.yosys import run_yosys
 
 FAULT, _BITS = "fault", 20
 """Name of the input, and its width."""
-_CELLS = "t:* t:$mem* %d"
+_CELLS = "t:* t:$mem* %d $paramod*/* %d"
 """All but memories: Yosys 0.70 can't write one without a clock whose enable is not constant. What
-drives them is broken."""
+drives them is broken. And but what is inside models of primitives, which alone have parameters: a
+device has its own, and most of a model is of uses that a design does not make."""
 _UPSET = f"""
 module upset #(parameter WIDTH = 1, parameter FIRST = 1) (
   input [{_BITS - 1}:0] {FAULT},

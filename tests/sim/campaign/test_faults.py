@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import sim.campaign.faults
 from golden.line.weights import correlate
 from sim.campaign.faults.argued import described, is_argued
-from sim.campaign.faults.equivalence import is_equivalent
+from sim.campaign.faults.equivalence import equivalent
 from sim.campaign.faults.mutants import survivors
 from sim.campaign.faults.netlist import module_of, with_mutants
 from sim.campaign.faults.streams import Verdict, class_of
@@ -29,7 +30,7 @@ def test_mutants_are_told() -> None:
     subject = subject_of("direct")
     left, killed, told = survivors(subject, 60, 1)
     assert sum(told.values()) == len(killed) == 60 - len(left)
-    assert all(is_equivalent(subject.verilog, subject.name, mutant) for mutant in left)
+    assert equivalent(subject.verilog, subject.name, left) == left
     assert {"value", "event", "last", "hang"} <= told.keys()
 
 
@@ -57,22 +58,34 @@ endmodule
 """Of what comes with a count from 0 to 2."""
 
 
-@pytest.mark.parametrize(
-    ("mutant", "equivalent"),
-    [
-        (r"const0 .*\$eq\S+ -port A -portbit 1", True),  # the count is never 3
-        (r"const1 .*\$eq\S+ -port A -portbit 0", False),
-        (r"inv .*design.v:10\S+ -port A -portbit 0", True),  # nor is what is kept ever valid
-        (r"inv .*design.v:10\S+ -port B -portbit 0", False),
-        (r"inv .*-port Q -portbit 0 -wire last", False),
-        (r"inv .*-port CLK", False),
-        (r"const0 .*-port CLK", False),
-    ],
-)
-def test_what_is_seen_is_not_proved_away(mutant: str, *, equivalent: bool) -> None:
+EQUIVALENT = {
+    r"const0 .*\$eq\S+ -port A -portbit 1": True,  # the count is never 3
+    r"const1 .*\$eq\S+ -port A -portbit 0": False,
+    r"inv .*design.v:10\S+ -port A -portbit 0": True,  # nor is what is kept ever valid
+    r"inv .*design.v:10\S+ -port B -portbit 0": False,
+    r"inv .*-port Q -portbit 0 -wire last": False,
+    r"inv .*-port CLK": False,
+    r"const0 .*-port CLK": False,
+}
+"""Whether mutants of `PRODUCTS` are."""
+
+
+@cache
+def _mutants() -> list[str]:
     mutants = with_mutants(PRODUCTS, "products", 600, 1).faults
-    fault = next(command for command in mutants if re.search(mutant, command))
-    assert is_equivalent(PRODUCTS, "products", fault) == equivalent
+    return [next(fault for fault in mutants if re.search(each, fault)) for each in EQUIVALENT]
+
+
+@pytest.mark.parametrize("place", range(len(EQUIVALENT)), ids=list(EQUIVALENT))
+def test_what_is_seen_is_not_proved_away(place: int) -> None:
+    fault = _mutants()[place]
+    expected = list(EQUIVALENT.values())[place]
+    assert equivalent(PRODUCTS, "products", [fault]) == [fault] * expected
+
+
+def test_mutants_that_are_proved_together_are_those_that_are_alone() -> None:
+    expected = [f for f, is_one in zip(_mutants(), EQUIVALENT.values(), strict=True) if is_one]
+    assert equivalent(PRODUCTS, "products", _mutants()) == expected
 
 
 def test_no_upset_lasts_where_control_is_in_threes() -> None:
