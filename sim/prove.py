@@ -80,6 +80,18 @@ def highs(folder: Path, timeout: int, cycles: int) -> dict[int, int]:
     log = _abc(folder, f"read_aiger design.aig; strash; scorr; {search}", check=False)
     if "combinational" in log:  # bmc3 wants the registers, where scorr leaves none
         log = _abc(folder, f"read_aiger design.aig; strash; {search}", check=False)
+    return _asserted(log)
+
+
+def drawn_highs(folder: Path, options: str) -> dict[int, int]:
+    """Return bits of ``design.aig`` that are high in runs of random inputs, as `highs` does.
+
+    ``options`` are those of abc's sim3.
+    """
+    return _asserted(_abc(folder, f"read_aiger design.aig; strash; sim3 -a {options}"))
+
+
+def _asserted(log: str) -> dict[int, int]:
     found = re.findall(r"Output +(\d+) was asserted in frame +(\d+)", log)
     return {int(place): int(cycle) for place, cycle in found}
 

@@ -51,6 +51,24 @@ LAYERS = {
         output = {{}}
         {AXES}
     """,
+    "metaformer-transformed": """
+        form = "metaformer"
+        residual = true
+        between = {}
+        output = {}
+        channels = 2
+        height = 3
+        width = 4
+        engines.height.engine = "fft"
+        engines.width.engine = "fermat"
+    """,
+    "filter": """
+        form = "global_filter"
+        channels = 2
+        height = 2
+        width = 4
+        engines.plane.engine = "fft"
+    """,
     "shared": f"""
         form = "serial"
         shared_engine = true

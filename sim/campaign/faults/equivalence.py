@@ -3,15 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from hw.emit.yosys import YosysError, YosysTimeoutError, run_yosys
-from sim.campaign.faults.netlist import (
-    BASE,
-    DESIGN,
-    READ_ONCE,
-    alone,
-    module_of,
-    option_of,
-    written,
-)
+from sim.campaign.faults.netlist import alone, in_cells, module_of, option_of
 from sim.campaign.faults.unseen import unseen
 
 _LIMIT_S, _TOP_LIMIT_S = 10, 60
@@ -32,9 +24,9 @@ def equivalent(verilog: str, top: str, faults: Sequence[str]) -> list[str]:
     proved: list[str] = []
     for module, own in _by_module(faults):
         if module != top:
-            proved += unseen(verilog, module, own, limit_s=_LIMIT_S)
+            proved += unseen(verilog, module, own, limit_s=_LIMIT_S, halvings=1)
     for _, own in _by_module([fault for fault in faults if fault not in proved]):
-        proved += unseen(verilog, top, own, limit_s=_TOP_LIMIT_S, streams=True)
+        proved += unseen(verilog, top, own, limit_s=_TOP_LIMIT_S, halvings=9, streams=True)
     # SAT takes any clock for the one there is.
     rest = [f for f in faults if f not in proved and not _is_of_clock(f)]
     proved += [fault for fault in rest if _same_registers(verilog, module_of(fault), fault)]
@@ -57,7 +49,7 @@ def _by_module(faults: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
 
 def _both(top: str, fault: str) -> list[str]:
     """Return commands that make a module, flat, without and with a mutant: ``gold``, ``gate``."""
-    commands = [*DESIGN, *READ_ONCE, *BASE, "design -save base"]
+    commands = ["read_rtlil cells.il", "design -save base"]
     for side, change in (("gold", []), ("gate", [alone(fault)])):
         commands += ["design -load base", *change, f"hierarchy -top {top}", "flatten"]
         commands += ["memory_map", "opt_clean", f"rename {top} {side}", f"design -stash {side}"]
@@ -71,7 +63,7 @@ def _same_registers(verilog: str, module: str, fault: str) -> bool:
     """Whether all registers of a module have the same next values, and outputs are the same."""
     made = ["equiv_make gold gate equiv", "hierarchy -top equiv"]
     commands = [*_both(module, fault), *_COPIED, *made, *_PROVED]
-    with written(verilog) as folder:
+    with in_cells(verilog) as folder:
         try:
             run_yosys(commands, folder, limit_s=_LIMIT_S)
         except YosysTimeoutError:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from hw.emit.yosys import run_yosys
 
 FAULT, _BITS = "fault", 20
 """Name of the input, and its width."""
-_CELLS = "t:* t:$mem* %d $paramod*/* %d"
+FEEDER = "feeder"
+"""Module of what loads an engine's weights, which is none of it."""
+_CELLS = f"t:* t:$mem* %d $paramod*/* %d {FEEDER}/* %d"
 """All but memories: Yosys 0.70 can't write one without a clock whose enable is not constant. What
 drives them is broken. And but what is inside models of primitives, which alone have parameters: a
 device has its own, and most of a model is of uses that a design does not make."""
@@ -29,11 +32,11 @@ module upset #(parameter WIDTH = 1, parameter FIRST = 1) (
   assign turned = place < WIDTH ? d ^ ({{{{WIDTH{{1'b0}}}}, 1'b1}} << place) : d;
 endmodule
 """
-DESIGN = ["read_verilog -nolatches design.v"]
+_DESIGN = ["read_verilog -nolatches design.v"]
 """Commands that read what `written` wrote."""
-READ_ONCE = ["hierarchy -auto-top", "setattr -unset reprocess_after t:*"]
+_READ_ONCE = ["hierarchy -auto-top", "setattr -unset reprocess_after t:*"]
 """Else modules with instances of parametrised ones are read again, without what was changed."""
-BASE = ["proc", "memory_collect", "opt_clean"]
+_BASE = ["proc", "memory_collect", "opt_clean"]
 """To the cells that mutants are of."""
 
 
@@ -57,7 +60,7 @@ def with_mutants(verilog: str, top: str, number: int, seed: int) -> Faulty:
     """Return ``number`` mutants that Yosys spreads over all modules and cells of ``top``."""
     with written(verilog) as folder:
         chosen = f"mutate -list {number} -seed {seed} -o faults.ys -ctrl {FAULT} {_BITS} 1 {_CELLS}"
-        before = [*DESIGN, f"hierarchy -top {top}", *BASE]
+        before = [*_DESIGN, f"hierarchy -top {top}", *_BASE]
         run_yosys([*before, chosen, "script faults.ys", "write_verilog faulty.v"], folder)
         faults = (folder / "faults.ys").read_text(encoding="utf-8").splitlines()
         return Faulty((folder / "faulty.v").read_text(encoding="utf-8"), faults)
@@ -67,7 +70,7 @@ def with_upsets(verilog: str, top: str) -> Faulty:
     """Return ``top``, flat, with every register bit's next value turned over by its number."""
     with written(verilog) as folder:
         flat = [
-            *(*DESIGN, f"hierarchy -top {top}", "proc", "flatten", "memory_collect"),
+            *(*_DESIGN, f"hierarchy -top {top}", "proc", "flatten", "memory_collect"),
             *("opt_expr", "opt_clean", "dffunmap", "write_json flat.json"),
         ]
         run_yosys(flat, folder)
@@ -135,4 +138,19 @@ def written(verilog: str) -> Iterator[Path]:
     """Write a design where Yosys is to work."""
     with tempfile.TemporaryDirectory() as made:
         (Path(made) / "design.v").write_text(verilog, encoding="utf-8")
+        yield Path(made)
+
+
+@lru_cache(maxsize=1)
+def _in_cells(verilog: str) -> str:
+    with written(verilog) as folder:
+        run_yosys([*_DESIGN, *_READ_ONCE, *_BASE, "write_rtlil cells.il"], folder)
+        return (folder / "cells.il").read_text(encoding="utf-8")
+
+
+@contextmanager
+def in_cells(verilog: str) -> Iterator[Path]:
+    """Write a design in the cells that mutants are of, ``cells.il``, where Yosys is to work."""
+    with tempfile.TemporaryDirectory() as made:
+        (Path(made) / "cells.il").write_text(_in_cells(verilog), encoding="utf-8")
         yield Path(made)

@@ -296,7 +296,10 @@ class DesignSubject(StreamSubject):
 
     def _due(self, samples: Integers) -> bytes:
         lanes = self._design.lanes
-        return pack(self._frame.model(samples), lanes, self._out_bytes // lanes)
+        return pack(self._model(samples), lanes, self._out_bytes // lanes)
+
+    def _model(self, samples: Integers) -> Integers:
+        return self._frame.model(samples)
 
 
 class ProgramSubject(StreamSubject):

@@ -6,6 +6,7 @@ from pathlib import Path
 from golden.accelerator.compile import compile_network
 from golden.accelerator.sizes import Sizes
 from sim.campaign.faults.external import ExternalSubject
+from sim.campaign.faults.loaded import LoadedSubject
 from sim.campaign.faults.streams import DesignSubject, ProgramSubject
 from sim.campaign.faults.subject import Subject
 from sim.campaign.small import LINES, every, layer_of, line_of
@@ -13,10 +14,11 @@ from sim.campaign.small import LINES, every, layer_of, line_of
 ACCELERATOR, EXTERNAL = "accelerator", "accelerator-axi"
 STREAMED = (
     *("direct", "direct-folded-requantized", "direct-paired", "fft", "fft-of-other-length"),
-    *("fermat", "dense", "linear", "depthwise"),
+    *("fermat", "dense", "linear", "depthwise", "metaformer-transformed", "filter"),
 )
-"""Engines and layers."""
-TOPS = (*STREAMED, ACCELERATOR, EXTERNAL)
+"""Engines and layers with their weights in ROM."""
+LOADED = ("direct-loaded",)
+TOPS = (*STREAMED, *LOADED, ACCELERATOR, EXTERNAL)
 
 
 def subject_of(top: str, *, hardened: bool = False) -> Subject:
@@ -26,6 +28,8 @@ def subject_of(top: str, *, hardened: bool = False) -> Subject:
     if top == ACCELERATOR:
         program = compile_network(every()[1], Sizes(tile=4, scalers=1, positions=16))
         return ProgramSubject(program, hardened=hardened)
+    if top in LOADED:
+        return LoadedSubject(line_of(top), hardened=hardened)
     if top in LINES:
         return DesignSubject(line_of(top), hardened=hardened)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,88 @@
+"""Faults in engines whose weights arrive on a port: sets of them change frame by frame."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from golden.line.design import LineDesign
+from golden.numbers.interval import Integers
+from hw.emit.axi import PortNames
+from hw.emit.generate import generate
+from hw.package.beats import field_beats
+from sim.campaign.faults.netlist import FEEDER
+from sim.campaign.faults.streams import DesignSubject, Experiment
+from sim.stimulus import random_lines, random_weights
+
+_FEEDER = Path(__file__).with_name(f"{FEEDER}.v")
+_SETS = 3
+_WRONG = 0.2
+"""How often tlast of a beat of weights is misplaced."""
+
+
+class LoadedSubject(DesignSubject):
+    """An engine with a weights port, and what loads it from one frame to the next, `FEEDER`.
+
+    Parameters
+    ----------
+    design
+        Without weights.
+    hardened
+        As of `hw.emit.generate.generate`.
+    """
+
+    def __init__(self, design: LineDesign, *, hardened: bool = False) -> None:
+        generator = np.random.default_rng(0)
+        self._line = design
+        self._sets = [random_weights(design, generator) for _ in range(_SETS)]
+        super().__init__(design, hardened=hardened)
+        self.name = FEEDER
+        files = generate(design, PortNames(), hardened=hardened)
+        streams = json.loads(files[f"{design.name}.json"])["streams"]
+        self.verilog += self._feeder(streams["w_axis"]["fields"])
+
+    def _feeder(self, fields: list[dict[str, Any]]) -> str:
+        bits = fields[-1]["offset"] + fields[-1]["slot_bits"]
+        random = np.random.default_rng(1)
+        words, each = [], 0
+        for weights in self._sets:
+            beats = list(field_beats(fields, self._line.port_tables(weights)))
+            each = len(beats)
+            for word, last in beats:
+                wrong = bool(random.random() < _WRONG)
+                told = (wrong and not last) | (wrong and last) << 1
+                words.append(word | (last ^ wrong) << bits | told << bits + 1)
+        whole = sum(word << place * (bits + 3) for place, word in enumerate(words))
+        facts = {
+            "IN_BITS": 8 * self._in_bytes,
+            "OUT_BITS": 8 * self._out_bytes,
+            "W_BITS": bits,
+            "BEATS": f"{len(words) * (bits + 3)}'h{whole:x}",
+            "SET_BEATS": each,
+            "ALL_BEATS": len(words),
+            "FRAME_BEATS": int(np.prod(self._frame.shape)) // self._line.lanes,
+        }
+        head = "".join(f"`define {name} {value}\n" for name, value in facts.items())
+        return head + _FEEDER.read_text(encoding="utf-8")
+
+    def samples(self, count: int, seed: int) -> Integers:
+        """See `StreamSubject`; of each frame what tries its own weights."""
+        generator, (lines, length) = np.random.default_rng(seed), self._frame.shape
+        frames = [
+            random_lines(self._line, lines, generator, self._sets[frame % _SETS])
+            for frame in range(count)
+        ]
+        return np.reshape(frames, (count, lines, length))
+
+    def experiments(self) -> list[Experiment]:
+        """See `StreamSubject`; frames wait for their weights, so no cycles are promised."""
+        return [replace(experiment, timed=False) for experiment in super().experiments()]
+
+    def _model(self, samples: Integers) -> Integers:
+        frames = [
+            self._line.model(lines, self._sets[frame % _SETS])
+            for frame, lines in enumerate(samples)
+        ]
+        return np.stack(frames)
