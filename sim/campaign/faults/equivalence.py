@@ -17,20 +17,29 @@ _PROVED = [
 def equivalent(verilog: str, top: str, faults: Sequence[str]) -> list[str]:
     """Return those of some mutants of which it is proved that they change nothing to be seen.
 
-    By `unseen`, those of a module together, of it with what is inside it, then of all of ``top``,
-    which alone is held to the rules of streams; or of the module by SAT, register by register by
-    their names.
+    Inside their module, then by `unseen` of all of ``top``, which alone is held to the rules of
+    streams, and of the module by SAT, register by register by their names.
     """
-    proved: list[str] = []
-    for module, own in _by_module(faults):
-        if module != top:
-            proved += unseen(verilog, module, own, limit_s=_LIMIT_S, halvings=1)
+    proved = equivalent_inside(verilog, top, faults)
     for _, own in _by_module([fault for fault in faults if fault not in proved]):
         proved += unseen(verilog, top, own, limit_s=_TOP_LIMIT_S, halvings=9, streams=True)
     # SAT takes any clock for the one there is.
     rest = [f for f in faults if f not in proved and not _is_of_clock(f)]
     proved += [fault for fault in rest if _same_registers(verilog, module_of(fault), fault)]
     return [fault for fault in faults if fault in proved]
+
+
+def equivalent_inside(verilog: str, top: str, faults: Sequence[str]) -> list[str]:
+    """Return those of some mutants of which it is soon proved that no module of theirs shows them.
+
+    By `unseen`, those of a module together, of it with what is inside it.
+    """
+    return [
+        fault
+        for module, own in _by_module(faults)
+        if module != top
+        for fault in unseen(verilog, module, own, limit_s=_LIMIT_S, halvings=1)
+    ]
 
 
 def _is_of_clock(fault: str) -> bool:

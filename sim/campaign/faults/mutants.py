@@ -1,10 +1,11 @@
 """The part of the campaign that breaks engines on purpose, and sees whether the vectors tell."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from sim.campaign.faults.argued import is_argued
-from sim.campaign.faults.equivalence import equivalent
+from sim.campaign.faults.equivalence import equivalent, equivalent_inside
 from sim.campaign.faults.netlist import module_of, with_mutants
 from sim.campaign.faults.subject import RIGHT, Subject
 from sim.campaign.faults.tops import TOPS, subject_of
@@ -12,23 +13,39 @@ from sim.campaign.part import Outcome
 
 NUMBER = 1000
 """Of mutants of a top."""
+_FIRST = 0.12
+"""Part of the trials that are made before proofs: those without resets in them."""
 
 
-def survivors(
-    subject: Subject, number: int, seed: int
-) -> tuple[list[str], list[str], Counter[str]]:
-    """Return which of ``number`` mutants nothing tells, which are told, and how many by what."""
-    faulty = with_mutants(subject.verilog, subject.name, number, seed)
-    trials = subject.trials(faulty)
-    for index, trial in enumerate(trials):
-        assert trial([0]) == [RIGHT], f"trial {index} without a fault: {trial([0])}"
-    alive, told = list(range(1, len(faulty.faults) + 1)), Counter[str]()
-    for trial in trials:
-        found = trial(alive)
-        told.update(what for what in found if what != RIGHT)
-        alive = [fault for fault, what in zip(alive, found, strict=True) if what == RIGHT]
-    left = [faulty.faults[fault - 1] for fault in alive]
-    return left, [fault for fault in faulty.faults if fault not in left], told
+class Trials:
+    """Mutants of a build, and which of them nothing has told yet.
+
+    Attributes
+    ----------
+    alive
+        Those.
+    told
+        How many were told, by what.
+    """
+
+    def __init__(self, subject: Subject, number: int, seed: int) -> None:
+        faulty = with_mutants(subject.verilog, subject.name, number, seed)
+        self._trials = subject.trials(faulty)
+        self._tried = 0
+        self._numbers = {fault: place for place, fault in enumerate(faulty.faults, start=1)}
+        self.all = self.alive = faulty.faults
+        self.told: Counter[str] = Counter()
+
+    def tell(self, part: float = 1.0) -> None:
+        """Try what is left of a part of all trials."""
+        trials = self._trials[self._tried : math.ceil(part * len(self._trials))]
+        for trial in trials:
+            assert trial([0]) == [RIGHT], f"trial {self._tried} without a fault: {trial([0])}"
+            found = trial([self._numbers[fault] for fault in self.alive])
+            self.told.update(what for what in found if what != RIGHT)
+            whats = zip(self.alive, found, strict=True)
+            self.alive = [fault for fault, what in whats if what == RIGHT]
+            self._tried += 1
 
 
 class Mutants:
@@ -49,19 +66,25 @@ class Mutants:
         """See `Part`."""
         top, number, seed = point.split()
         subject = subject_of(top)
-        alive, killed, told = survivors(subject, int(number), int(seed))
-        verilog = subject.verilog
-        argued = [fault for fault in alive if is_argued(top, verilog, fault)]
-        open_ones = [fault for fault in alive if fault not in argued]
-        proved = equivalent(verilog, subject.name, open_ones)
-        wrong = [fault for fault in killed if is_argued(top, verilog, fault)]
+        verilog, name = subject.verilog, subject.name
+        trials = Trials(subject, int(number), int(seed))
+        trials.tell(_FIRST)
+        # No mutant that is proved is tried any more: most trials are of few, that take long.
+        proved = equivalent_inside(verilog, name, trials.alive)
+        trials.alive = [fault for fault in trials.alive if fault not in proved]
+        trials.tell()
+        argued = [fault for fault in trials.alive if is_argued(top, verilog, fault)]
+        rest = [fault for fault in trials.alive if fault not in argued]
+        proved += equivalent(verilog, name, rest)
+        silent = {*trials.alive, *proved}
+        wrong = [f for f in trials.all if f not in silent and is_argued(top, verilog, f)]
         return {
             "mutants": int(number),
-            "killed": told,
+            "killed": trials.told,
             "equivalent": proved,
             "argued": argued,
-            "left": [fault for fault in alive if fault not in argued + proved],
-            "modules": Counter(module_of(fault) for fault in alive),
+            "left": [fault for fault in rest if fault not in proved],
+            "modules": Counter(module_of(fault) for fault in silent),
             "failures": [f"argued, but told: {fault}" for fault in wrong],
         }
 

@@ -13,7 +13,7 @@ import sim.campaign.faults
 from golden.line.weights import correlate
 from sim.campaign.faults.argued import described, is_argued
 from sim.campaign.faults.equivalence import equivalent
-from sim.campaign.faults.mutants import survivors
+from sim.campaign.faults.mutants import Trials
 from sim.campaign.faults.netlist import module_of, with_mutants
 from sim.campaign.faults.streams import Verdict, class_of
 from sim.campaign.faults.subject import HANG, LASTING, MASKED, PASSING
@@ -26,12 +26,27 @@ ARGUED = Path(sim.campaign.faults.__file__).with_name("argued.toml")
 
 
 @pytest.mark.bench
-def test_mutants_are_told() -> None:
-    subject = subject_of("direct")
-    left, killed, told = survivors(subject, 60, 1)
-    assert sum(told.values()) == len(killed) == 60 - len(left)
-    assert equivalent(subject.verilog, subject.name, left) == left
-    assert {"value", "event", "last", "hang"} <= told.keys()
+@pytest.mark.parametrize(
+    ("top", "kinds"),
+    [("direct", {"value", "event", "last", "hang"}), ("direct-loaded", {"value", "event", "hang"})],
+)
+def test_mutants_are_told(top: str, kinds: set[str]) -> None:
+    subject = subject_of(top)
+    trials = Trials(subject, 60, 1)
+    trials.tell(0.1)
+    some = sum(trials.told.values())
+    trials.tell()
+    assert 0 < some < sum(trials.told.values()) == 60 - len(trials.alive)
+    assert equivalent(subject.verilog, subject.name, trials.alive) == trials.alive
+    assert kinds <= trials.told.keys()
+
+
+def test_only_what_is_generated_is_mutated() -> None:
+    """Not models of primitives, nor what loads weights."""
+    subject = subject_of("direct-loaded")
+    assert "module MULT18X18D" in subject.verilog
+    mutants = with_mutants(subject.verilog, subject.name, 300, 1).faults
+    assert all(module_of(mutant).startswith("engine") for mutant in mutants)
 
 
 PRODUCTS = """
