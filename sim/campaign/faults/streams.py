@@ -163,6 +163,11 @@ class StreamSubject(ABC):
             for pace in _RESET_PACES
             for cycle in _spread(within, _RESETS)
         ]
+        # What a reset sets counts where a buffer fills up behind it.
+        made += [
+            Experiment(self.samples(4 * self.tries, seed), stalls, reset_at=within + seed)
+            for seed, stalls in enumerate(_HEAVY, start=30)
+        ]
         return [*made, Experiment(self.samples(self.tries, 9), (200, 200), misplaced=1)]
 
     def trials(self, faulty: Faulty) -> list[Trial]:

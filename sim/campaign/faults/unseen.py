@@ -400,14 +400,14 @@ def _port_links(step: _Step, links: dict[str, list[str]]) -> tuple[list[str], li
         width = f"[{len(port['bits']) - 1}:0]"
         is_output = port["direction"] == "output"
         if is_output:
-            body += [f"wire {width} \\{side}_{name} ;" for side in links]
+            body += [f"wire {width} \\{side}.{name} ;" for side in links]
         elif name == _RESET:  # not in every other cycle, where inputs are drawn
             ports.append(f"input [{_RARE - 1}:0] resets,")
-            body.append(f"wire {_RESET} = &resets;")
+            body.append(f"wire \\in.{name} = &resets;")
         else:
-            ports.append(f"input {width} \\{name} ,")
+            ports.append(f"input {width} \\in.{name} ,")
         for side, own in links.items():
-            own.append(f".\\{name} (\\{f'{side}_' * is_output}{name} )")
+            own.append(f".\\{name} (\\{side if is_output else 'in'}.{name} )")
     return ports, body
 
 
@@ -446,8 +446,8 @@ def _seen(step: _Step, *, streams: bool) -> Iterator[str]:
     yield from (memory.fed(number) for number, memory in enumerate(step.memories))
     outputs = [name for name, port in step.ports.items() if port["direction"] == "output"]
     for name in outputs:
-        differs = f"(\\gold_{name} != \\gate_{name} )"
+        differs = f"(\\gold.{name} != \\gate.{name} )"
         valids = [v for v in outputs if streams and v.endswith("valid") and v != name]
         valid = [v for v in valids if name.startswith(v.removesuffix("valid"))]
-        terms = " & ".join([differs, *(f"\\gold_{v} " for v in valid)])
+        terms = " & ".join([differs, *(f"\\gold.{v} " for v in valid)])
         yield f"({terms})"

@@ -38,6 +38,8 @@ def test_mutants_are_told(top: str, kinds: set[str]) -> None:
     trials.tell()
     assert 0 < some < sum(trials.told.values()) == 60 - len(trials.alive)
     assert equivalent(subject.verilog, subject.name, trials.alive) == trials.alive
+    killed = [fault for fault in trials.all if fault not in trials.alive]
+    assert not equivalent(subject.verilog, subject.name, killed)
     assert kinds <= trials.told.keys()
 
 
