@@ -47,11 +47,13 @@ def _is_of_clock(fault: str) -> bool:
 
 
 def _by_module(faults: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield modules and mutants of each, those of clocks alone."""
+    """Yield modules and mutants of each, those of clocks alone, those that stick at 1 apart."""
     groups: dict[tuple[str, str], list[str]] = {}
     for fault in faults:
-        alone = fault if _is_of_clock(fault) else ""
-        groups.setdefault((module_of(fault), alone), []).append(fault)
+        stuck = str(option_of(fault, "-mode") == "const1")
+        groups.setdefault((module_of(fault), fault if _is_of_clock(fault) else stuck), []).append(
+            fault
+        )
     for (module, _), group in groups.items():
         yield module, group
 

@@ -4,6 +4,9 @@ Without and with a mutant, which is any of some, a module has the same registers
 be equal; bits that are found to differ are there twice. That the next values of all others, and
 outputs, are the same is shown by reachability: since they begin as equals they stay so. A
 multiplier may be any function, and a large memory too, of what goes in.
+
+Registers that begin unknown begin with what makes mutants differ least: 1 where all bits are stuck
+at that, else 0. `sim.campaign.unknown` shows that nothing hangs on what they begin with.
 """
 
 import json
@@ -15,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hw.emit.yosys import YosysTimeoutError, run_yosys
-from sim.campaign.faults.netlist import FAULT, alone, free_bit, in_cells
+from sim.campaign.faults.netlist import FAULT, alone, free_bit, in_cells, option_of
 from sim.prove import NoEndError, drawn_highs, first_high, highs
 
 _YOSYS_S, _PROOF_S, _ROUND_S = 120, 30, 8
@@ -333,7 +336,8 @@ def _twice(
     n_bits, width = len(step.init), step.fault_bits
     ports, body, links = _links(step)
     order = range(n_bits - 1, -1, -1)
-    init = "".join(step.init[bit] for bit in order)
+    unknown = str(int(all(option_of(fault, "-mode") == "const1" for fault in alive)))
+    init = "".join(step.init[bit] for bit in order).replace("x", unknown)
     mask = "".join(str(int(bit in allowed)) for bit in order)
     mixed = ", ".join(f"{'had' if bit in different else 'now'}[{bit}]" for bit in order)
     numbers = [step.faults[fault] for fault in reversed(alive)]
