@@ -21,7 +21,7 @@ from hw.emit.yosys import YosysTimeoutError, run_yosys
 from sim.campaign.faults.netlist import FAULT, alone, free_bit, in_cells, option_of
 from sim.prove import NoEndError, drawn_highs, first_high, highs
 
-_YOSYS_S, _PROOF_S, _ROUND_S = 120, 30, 8
+_YOSYS_S, _PROOF_S, _ROUND_S = 120, 15, 8
 """For Yosys; at most for a proof; and for what differs where there is none."""
 _WIDE = 300
 """Bits that differ from which on no proof ends."""
