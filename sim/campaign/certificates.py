@@ -23,7 +23,7 @@ DESIGNS = 20
 """Of each length, side and number of channels."""
 _DATA = Interval.signed(8)
 _NORM_SHIFT = 12
-_GENERATIONS = 19200
+_GENERATIONS = 9600
 """Times the size: a generation of a larger one takes longer."""
 _WITHIN = {("fft", 64): 5.0, ("fft", 256): 10.0}
 """How often the worst found the bound may be: farther from it the search begins anew, from other

@@ -156,7 +156,7 @@ def _step(folder: Path, top: str, faults: Sequence[str]) -> _Step | None:
     chosen = [alone(fault, f"-ctrl {FAULT} {width} {n}") for fault, n in numbers.items()]
     mapped = ["flatten", "opt_clean", _MEMORIES, "opt_expr -keepdc", "opt_clean", "dffunmap"]
     commands = ["read_rtlil cells.il", f"hierarchy -top {top}", *chosen, *mapped]
-    run_yosys([*commands, "setundef -anyseq", "write_json flat.json"], folder, limit_s=_YOSYS_S)
+    run_yosys([*commands, "setundef -undriven -anyseq", "write_json flat.json"], folder, limit_s=_YOSYS_S)
     module = json.loads((folder / "flat.json").read_bytes())["modules"][top]
     ports = {name: p for name, p in module["ports"].items() if name not in ("clk", FAULT)}
     step = _Step(ports, faults=numbers)
