@@ -95,7 +95,8 @@ class Run {
             reset();
         }
         cycle_ = 0;
-        long settle = patience;
+        // Of what is under way nothing comes later.
+        long settle = patience / 4;
         while (settle && (goes_on || !verdict_.wrong)) {
             step(true);
             if (idle_ > patience) {
