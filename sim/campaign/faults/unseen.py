@@ -5,11 +5,12 @@ be equal; bits that are found to differ are there twice. That the next values of
 outputs, are the same is shown by reachability: since they begin as equals they stay so. A
 multiplier may be any function, and a large memory too, of what goes in.
 
-Registers that begin unknown begin with what makes mutants differ least: 1 where all bits are stuck
-at that, else 0. `sim.campaign.unknown` shows that nothing hangs on what they begin with.
+It begins with a cycle of reset. Registers begin with what makes mutants differ least: 1 where all
+are stuck at that, else 0. `sim.campaign.unknown` shows that nothing hangs on what they begin with.
 """
 
 import json
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ _WIDE = 300
 """Bits that differ from which on no proof ends."""
 _RESET, _RARE = "rst", 6
 """An input, and how many bits are drawn for it, of which all are to be 1."""
+_WORD = re.compile(r"\[\d+\]$")
+"""End of the name of what holds a word of a memory."""
 _DRAWN = "-F 300 -W 8 -B 16 -R 20 -T 10"
 """Cycles, 64 runs a time, and turns of simulation, seconds at most."""
 _SIDES = {"gold": "0", "gate": "chosen"}
@@ -156,7 +159,9 @@ def _step(folder: Path, top: str, faults: Sequence[str]) -> _Step | None:
     chosen = [alone(fault, f"-ctrl {FAULT} {width} {n}") for fault, n in numbers.items()]
     mapped = ["flatten", "opt_clean", _MEMORIES, "opt_expr -keepdc", "opt_clean", "dffunmap"]
     commands = ["read_rtlil cells.il", f"hierarchy -top {top}", *chosen, *mapped]
-    run_yosys([*commands, "setundef -undriven -anyseq", "write_json flat.json"], folder, limit_s=_YOSYS_S)
+    run_yosys(
+        [*commands, "setundef -undriven -anyseq", "write_json flat.json"], folder, limit_s=_YOSYS_S
+    )
     module = json.loads((folder / "flat.json").read_bytes())["modules"][top]
     ports = {name: p for name, p in module["ports"].items() if name not in ("clk", FAULT)}
     step = _Step(ports, faults=numbers)
@@ -195,13 +200,17 @@ def _take_registers(module: Any, step: _Step) -> bool:
 
 
 def _inits(module: Any) -> dict[Any, str]:
-    """Return what bits begin with.
+    """Return what bits begin with: with a reset, of words of memories alone.
 
     A mutant of an output of a register stands between it and the bit that says so.
     """
     init: dict[Any, str] = {}
-    for net in module["netnames"].values():
-        init |= zip(net["bits"], reversed(net["attributes"].pop("init", "")), strict=False)
+    resets = _RESET in module["ports"]
+    for name, net in module["netnames"].items():
+        value = net["attributes"].pop("init", "")
+        if resets and not _WORD.search(name):
+            value = "x" * len(value)
+        init |= zip(net["bits"], reversed(value), strict=False)
     muxes = [c["connections"] for c in module["cells"].values() if c["type"] == "$mux"]
     passed = [pair for links in muxes for pair in zip(links["A"], links["Y"], strict=True)]
     # Mutants of one bit stand one behind the other.
@@ -357,7 +366,7 @@ def _twice(
             "always @(posedge clk) begin own <= gate_then; begins <= 1'b0; end",
             f"step gold_({', '.join(links['gold'])}, .step_now(now));",
             f"step gate_({', '.join(links['gate'])}, .step_now(mixed));",
-            f"wire seen = {' | '.join(_seen(step, streams=streams)) or 0};",
+            f"wire seen = !begins & ({' | '.join(_seen(step, streams=streams)) or 0});",
             f"assign bad = {{{told}(gold_then ^ gate_then) & ~{n_bits}'b{mask}}};",
             "endmodule",
         ]
@@ -407,7 +416,7 @@ def _port_links(step: _Step, links: dict[str, list[str]]) -> tuple[list[str], li
             body += [f"wire {width} \\{side}.{name} ;" for side in links]
         elif name == _RESET:  # not in every other cycle, where inputs are drawn
             ports.append(f"input [{_RARE - 1}:0] resets,")
-            body.append(f"wire \\in.{name} = &resets;")
+            body.append(f"wire \\in.{name} = begins | &resets;")
         else:
             ports.append(f"input {width} \\in.{name} ,")
         for side, own in links.items():
