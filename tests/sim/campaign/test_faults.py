@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -146,14 +147,45 @@ def test_arguments_are_of_their_tops_alone() -> None:
     assert not any(is_argued("direct", subject.verilog, mutant) for mutant in argued)
 
 
-def test_an_address_with_a_bit_turned_over_goes_through_all_words() -> None:
-    """What the argument of the paired engine's addresses says."""
+def orbit(following: Callable[[int], int]) -> list[int]:
+    """Return the addresses from 0 on until one comes again, which must be 0."""
     order = [0]
-    while len(order) < 16:
-        following = (order[-1] + 1) % 16
-        order.append(following if following & 8 else following ^ 4)
-    assert order == [0, 5, 2, 7, *range(8, 16), 4, 1, 6, 3]
-    assert (order[-1] + 1) ^ 4 == 0
+    while (address := following(order[-1])) not in order:
+        order.append(address)
+    assert address == 0
+    return order
+
+
+def test_addresses_with_a_bit_turned_over_go_through_all_words() -> None:
+    """What arguments of the addresses of 16 words say."""
+
+    def paired(address: int) -> int:
+        made = (address + 1) % 16
+        return made if made & 8 else made ^ 4
+
+    def fermat(address: int) -> int:
+        made = (address + 1) % 16
+        return made if made & 4 else made ^ 2
+
+    assert orbit(paired) == [0, 5, 2, 7, *range(8, 16), 4, 1, 6, 3]
+    assert orbit(fermat) == [0, *range(3, 8), 10, 9, 8, *range(11, 16), 2, 1]
+
+
+def test_addresses_of_two_parts_with_a_bit_turned_over_go_round_48_words() -> None:
+    """What the argument of the Fermat engine's 64 words says: the upper part is ahead by one."""
+
+    def carries(low: int) -> bool:
+        made = low + 1
+        return (made if made & 16 else made ^ 4) & 15 == 15
+
+    def following(state: int) -> int:
+        carry, high, low = state >> 6, state >> 4 & 3, state & 15
+        if (high, low) == (3, 15):  # behind 62 follows the last
+            return 0
+        return carries(low) << 6 | (high + carry & 3) << 4 | low + 1 & 15
+
+    addresses = [state & 63 for state in orbit(following)]
+    assert len(addresses) == len(set(addresses)) == 48
 
 
 def test_no_sum_of_the_folded_engine_is_close_to_a_tie() -> None:
