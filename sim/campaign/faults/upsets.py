@@ -7,7 +7,7 @@ import numpy as np
 
 from sim.campaign.faults.netlist import with_upsets
 from sim.campaign.faults.subject import CLASSES, HANG, LASTING, Subject
-from sim.campaign.faults.tops import TOPS, subject_of
+from sim.campaign.faults.tops import LOADED, TOPS, subject_of
 from sim.campaign.part import Outcome
 
 NUMBER = 5000
@@ -32,7 +32,8 @@ class Upsets:
 
     def points(self) -> Iterator[str]:
         """See `Part`."""
-        for top in TOPS:
+        # What loads an engine's weights is none of it, and would be struck too.
+        for top in (top for top in TOPS if top not in LOADED):
             yield from (f"{top} {NUMBER}", f"{top} {NUMBER} {HARDENED}")
 
     def sample(self) -> Iterator[str]:
