@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from hw.emit.yosys import YosysError, YosysTimeoutError, run_yosys
 from sim.campaign.faults.netlist import alone, in_cells, module_of, option_of
-from sim.campaign.faults.unseen import unseen
+from sim.campaign.faults.unseen import rests_at_1, unseen
 
 _LIMIT_S, _TOP_LIMIT_S = 10, 60
 """For proofs of a module, and of a top."""
@@ -47,11 +47,11 @@ def _is_of_clock(fault: str) -> bool:
 
 
 def _by_module(faults: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield modules and mutants of each, those of clocks alone, those that stick at 1 apart."""
+    """Yield modules and mutants of each, those of clocks alone, those that rest at 1 apart."""
     groups: dict[tuple[str, str], list[str]] = {}
     for fault in faults:
-        stuck = str(option_of(fault, "-mode") == "const1")
-        groups.setdefault((module_of(fault), fault if _is_of_clock(fault) else stuck), []).append(
+        rest = str(rests_at_1(fault))
+        groups.setdefault((module_of(fault), fault if _is_of_clock(fault) else rest), []).append(
             fault
         )
     for (module, _), group in groups.items():

@@ -5,8 +5,8 @@ be equal; bits that are found to differ are there twice. That the next values of
 outputs, are the same is shown by reachability: since they begin as equals they stay so. A
 multiplier may be any function, and a large memory too, of what goes in.
 
-It begins with a cycle of reset. Registers begin with what makes mutants differ least: 1 where all
-are stuck at that, else 0. `sim.campaign.unknown` shows that nothing hangs on what they begin with.
+It begins with a cycle of reset. Registers begin with what makes mutants differ least, all with 1 or
+with 0: `sim.campaign.unknown` shows that nothing hangs on what they begin with.
 """
 
 import json
@@ -288,8 +288,8 @@ def _proved(
 
     ``alive`` loses those that are seen. Raises `NoEndError` after the limit.
     """
-    n_bits, end = len(step.init), time.monotonic() + limit_s
-    different = _drawn(folder, step, alive, streams=streams)
+    n_bits, different = len(step.init), _drawn(folder, step, alive, streams=streams)
+    end = time.monotonic() + limit_s
     while alive:
         if time.monotonic() >= end or len(different) >= _WIDE:
             raise NoEndError(f"{len(different)} bits differ")
@@ -312,6 +312,11 @@ def _proved(
             alive.remove(fault)
         different |= more
     return []
+
+
+def rests_at_1(fault: str) -> bool:
+    """Whether a mutant does nothing where all registers hold 1, rather than 0."""
+    return option_of(fault, "-mode") in ("const1", "cnot0")
 
 
 def _drawn(folder: Path, step: _Step, alive: list[str], *, streams: bool) -> set[int]:
@@ -345,7 +350,7 @@ def _twice(
     n_bits, width = len(step.init), step.fault_bits
     ports, body, links = _links(step)
     order = range(n_bits - 1, -1, -1)
-    unknown = str(int(all(option_of(fault, "-mode") == "const1" for fault in alive)))
+    unknown = str(int(all(map(rests_at_1, alive))))
     init = "".join(step.init[bit] for bit in order).replace("x", unknown)
     mask = "".join(str(int(bit in allowed)) for bit in order)
     mixed = ", ".join(f"{'had' if bit in different else 'now'}[{bit}]" for bit in order)
