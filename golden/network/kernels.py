@@ -49,8 +49,6 @@ class Kernels(Operator):
         check_shape("bias", self.bias.shape, (outputs,))
         if (count := len(self.rescale.multiplier)) not in (1, outputs):
             raise ParameterError("multiplier", f"1 or {outputs} numbers", count)
-        if not self.gives.range.holds(self.clip):
-            raise ParameterError("clip", f"within {self.gives.range}", self.clip)
 
     @cached_property
     def channel_sums(self) -> list[Interval]:

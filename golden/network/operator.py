@@ -44,6 +44,10 @@ class Operator(Stage):
 
     def __post_init__(self) -> None:
         self.check()
+        clip = getattr(self, "clip", None)
+        if isinstance(clip, Interval) and not (words := self.gives.range).holds(clip):
+            rule = f"within {words.low} to {words.high}"
+            raise ParameterError("clip", rule, f"{clip.low} to {clip.high}")
         if (bits := self.sums.bits) > SUM_BITS:
             raise ParameterError("sums", f"of at most {SUM_BITS} bits", bits)
 

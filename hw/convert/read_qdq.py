@@ -1,5 +1,6 @@
 """What rounds in quantised ONNX files: QuantizeLinear, DequantizeLinear, and QONNX's Quant."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ import onnx
 import torch
 from onnx import TensorProto
 
+from golden.inputs.errors import ParameterError
 from hw.convert.graph import Kind
 from hw.convert.quantized import Levels, LevelsOf, levels
 
@@ -66,11 +68,25 @@ def levels_of(node: onnx.NodeProto, types: Mapping[str, int]) -> LevelsOf:
             return levels(given[1], given[2], ends, None, _ROUNDINGS[rounding_of(node)])
         zero_point = node.input[2] if len(node.input) > 2 else ""
         data_type = attributes.get("output_dtype") or types.get(zero_point, TensorProto.UINT8)
-        name = TensorProto.DataType.Name(data_type)
-        ends = ends_of(int(name.removeprefix("U").removeprefix("INT") or 8), name[0] != "U", 0)
+        ends = ends_of(*_integers(data_type, node.name or node.op_type), 0)
         return levels(given[1], given[2], ends, attributes.get("axis", 1))
 
     return of
+
+
+def _integers(data_type: int, place: str) -> tuple[int, bool]:
+    """Return the bits of one of ONNX's types of integers, and whether it is signed.
+
+    Raises
+    ------
+    ParameterError
+        Where it is of other numbers.
+    """
+    names = {number: name for name, number in TensorProto.DataType.items()}
+    name = names.get(data_type, str(data_type))
+    if (found := re.fullmatch(r"(U?)INT(\d+)", name)) is None:
+        raise ParameterError("model", "one that rounds to integers", f"{name} in {place}")
+    return int(found[2]), not found[1]
 
 
 def ends_of(bits: int, signed: int, narrow: int) -> tuple[int, int]:

@@ -24,6 +24,7 @@ from hw.convert.compose import compose
 from hw.convert.find import find_passes
 from hw.convert.quantized import levels
 from hw.convert.read_onnx import read_onnx
+from hw.convert.read_qdq import levels_of
 from hw.convert.read_torch import from_program
 from nets.parc import MetaFormer, Parallel, ParC
 
@@ -319,3 +320,17 @@ def test_levels_without_a_sign_are_moved_and_odd_ones_are_no_format():
     assert levels(0.5, None, (-127, 127)).activation() == Activation(0.5, 0, 8)
     assert levels(torch.ones(3), 0, (0, 15), 1).activation() is None
     assert levels(0.0, 0, (0, 15)).activation() is None
+
+
+@pytest.mark.parametrize(
+    ("types", "more", "found"),
+    [
+        ({"z": TensorProto.FLOAT}, {}, "FLOAT"),
+        ({}, {"output_dtype": TensorProto.FLOAT8E4M3FN}, "FLOAT8E4M3FN"),
+        ({}, {"output_dtype": 999}, "999"),
+    ],
+)
+def test_what_rounds_to_other_numbers_is_refused(types, more, found):
+    node = helper.make_node("QuantizeLinear", ["x", "s", "z"], ["y"], name="q", **more)
+    with pytest.raises(ParameterError, match=f"one that rounds to integers, not {found} in q"):
+        levels_of(node, types)({"s": torch.tensor(0.1)})

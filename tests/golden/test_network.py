@@ -422,6 +422,10 @@ def test_network_and_its_files(tmp_path):
         (lambda t: t["node"][0].update(operator="conv"), "operator of first must be one of"),
         (lambda t: t["node"][0]["options"].update(groups=2), "groups of first must be a divisor"),
         (lambda t: t["node"][0]["options"].pop("clip"), "clip of first must be a list of integers"),
+        (
+            lambda t: t["node"][0]["options"].update(clip=[-200, 100]),
+            "clip of first must be within -128 to 127, not -200 to 100",
+        ),
         (lambda t: t["node"][0]["options"].update(odd=1), "odd of first must be left out"),
         (lambda t: t["node"][0]["map"].update(scale=0.0), "scale must be positive and finite"),
         (lambda t: t["node"][1].update(sources=["none"]), "sources of clipped must be maps made"),
