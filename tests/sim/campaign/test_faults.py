@@ -167,6 +167,10 @@ def test_addresses_with_a_bit_turned_over_go_through_all_words() -> None:
         made = (address + 1) % 16
         return made if made & 4 else made ^ 2
 
+    def dense(address: int) -> int:
+        return 0 if address == 7 else (address + 1 ^ 8) % 16  # behind 14 follows the last
+
+    assert orbit(dense) == [0, 9, 2, 11, 4, 13, 6, 15, 8, 1, 10, 3, 12, 5, 14, 7]
     assert orbit(paired) == [0, 5, 2, 7, *range(8, 16), 4, 1, 6, 3]
     assert orbit(fermat) == [0, *range(3, 8), 10, 9, 8, *range(11, 16), 2, 1]
 
