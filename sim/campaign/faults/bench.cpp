@@ -21,11 +21,14 @@
 
 namespace {
 
+constexpr std::uint32_t kPortions = 1u << 16;
+
 enum Flag : std::uint8_t { kLast = 1, kUnexpected = 2, kMissing = 4 };
 
 struct Experiment {
-    // Stalls per mille, or from 1000 on, less 1000, cycles that an end is closed and open in turn;
-    // the cycle of a reset, or 0; cycles from the first beat taken to the first
+    // Stalls per mille, or from 1000 on, less 1000, cycles that an end is closed and open in turn,
+    // or, of the source, from kPortions on, less that, beats of a portion: the sink is closed until
+    // it has come and all rests, then open until all rests again, before the next comes; the cycle of a reset, or 0; cycles from the first beat taken to the first
     // given, or 0 where that is not held to; beats of a group, and its cycles; beats.
     std::uint32_t in_stall, out_stall, reset_at, latency, group_beats, group_cycles, n_in, n_out;
     std::vector<std::uint8_t> in, in_flags, out, out_flags;
@@ -89,6 +92,7 @@ class Run {
           held_(out_bytes) {}
 
     Verdict judge(long patience, bool goes_on) {
+        rest_ = patience / 4;
         reset();
         if (e_.reset_at) {
             for (std::uint32_t cycle = 0; cycle < e_.reset_at; ++cycle) step(false);
@@ -144,19 +148,35 @@ class Run {
         clock();
         top_->rst = 0;
         top_->s_axis_tvalid = 0;
-        sent_ = got_ = idle_ = 0;
+        sent_ = got_ = idle_ = quiet_ = 0;
         flags_ = 0;
-        stalled_ = false;
+        stalled_ = open_ = false;
+        portions_ = 1;
         random_ = Random();
     }
 
+    bool source_rests() {
+        if (e_.in_stall < kPortions) return random_.stalls(e_.in_stall);
+        return sent_ >= portions_ * (e_.in_stall - kPortions);
+    }
+
+    bool sink_rests() {
+        if (e_.in_stall < kPortions) return random_.stalls(e_.out_stall);
+        if (quiet_ > rest_) {
+            if (open_) ++portions_;
+            open_ = !open_;
+            quiet_ = 0;
+        }
+        return !open_;
+    }
+
     void step(bool judged) {
-        if (!top_->s_axis_tvalid && sent_ < e_.n_in && !random_.stalls(e_.in_stall)) {
+        if (!top_->s_axis_tvalid && sent_ < e_.n_in && !source_rests()) {
             std::memcpy(&top_->s_axis_tdata, &e_.in[sent_ * in_bytes_], in_bytes_);
             top_->s_axis_tlast = e_.in_flags[sent_] & kLast;
             top_->s_axis_tvalid = 1;
         }
-        top_->m_axis_tready = !random_.stalls(e_.out_stall);
+        top_->m_axis_tready = !sink_rests();
         top_->fault = strikes_ < 0 || (judged && cycle_ == strikes_) ? fault_ : 0;
         top_->eval();
         if (judged) events();
@@ -167,6 +187,7 @@ class Run {
         clock();
         ++cycle_;
         idle_ = taken ? 0 : idle_ + 1;
+        quiet_ = taken ? 0 : quiet_ + 1;
         if (taken) moments_ += cycle_;
         if (taken) {
             ++sent_;
@@ -195,7 +216,7 @@ class Run {
         if (e_.latency && got_ % e_.group_beats == 0 && cycle_ != first_ + due(got_)) verdict_.note("late", place);
         ++got_;
         moments_ += cycle_;
-        idle_ = 0;
+        idle_ = quiet_ = 0;
     }
 
     long due(std::size_t beat) const {
@@ -211,9 +232,11 @@ class Run {
     Random random_;
     Verdict verdict_;
     std::size_t sent_ = 0, got_ = 0;
-    long cycle_ = 0, idle_ = 0, first_ = 0, moments_ = 0;
+    long cycle_ = 0, idle_ = 0, quiet_ = 0, first_ = 0, moments_ = 0;
     std::uint8_t flags_ = 0;
-    bool stalled_ = false, hung_ = false;
+    bool stalled_ = false, hung_ = false, open_ = false;
+    std::uint32_t portions_ = 1;
+    long rest_ = 0;
 };
 
 }  // namespace

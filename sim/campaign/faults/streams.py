@@ -36,6 +36,11 @@ PACES = [(0, 0), (0, 0), (300, 0), (0, 500), (300, 300), (800, 100), (50, 900), 
 _HEAVY = [(0, 930), (0, 970), (300, 970), (0, 1150), (0, 1151)]
 """Under which longer streams go: a full buffer stops an engine in every one of its steps, and is
 emptied at full pace. From 1000 on an end is closed and open for so many cycles in turn."""
+_PORTION = 1 << 16
+"""From here on, as stalls of a source: so many beats come while the sink is closed, and the next
+when all rests with the sink open."""
+_PORTIONS = (2, 5, 9, 14)
+"""Quarters of what is from one tlast to the next."""
 _RESETS = 40
 _RESET_PACES = [(0, 0), (200, 200), (0, 700)]
 """Of runs with a reset in midstream."""
@@ -163,6 +168,8 @@ class StreamSubject(ABC):
             for pace in _RESET_PACES
             for cycle in _spread(within, _RESETS)
         ]
+        sizes = sorted({max(1, self.every[0] * part // 4) for part in _PORTIONS})
+        made += [Experiment(self.samples(self.tries, size), (_PORTION + size, 0)) for size in sizes]
         # What a reset sets counts where a buffer fills up behind it.
         made += [
             Experiment(self.samples(4 * self.tries, seed), stalls, reset_at=within + seed)
