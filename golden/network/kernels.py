@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from golden.inputs.errors import ParameterError
-from golden.network.operator import Operator, check_count, check_shape
+from golden.network.operator import Operator, check_clip, check_count, check_shape
 from golden.network.rescale import Rescale
 from golden.network.window import bounds
 from golden.numbers.interval import Integers, Interval
@@ -49,6 +49,7 @@ class Kernels(Operator):
         check_shape("bias", self.bias.shape, (outputs,))
         if (count := len(self.rescale.multiplier)) not in (1, outputs):
             raise ParameterError("multiplier", f"1 or {outputs} numbers", count)
+        check_clip(self.clip, self.gives)
 
     @cached_property
     def channel_sums(self) -> list[Interval]:

@@ -44,10 +44,6 @@ class Operator(Stage):
 
     def __post_init__(self) -> None:
         self.check()
-        clip = getattr(self, "clip", None)
-        if isinstance(clip, Interval) and not (words := self.gives.range).holds(clip):
-            rule = f"within {words.low} to {words.high}"
-            raise ParameterError("clip", rule, f"{clip.low} to {clip.high}")
         if (bits := self.sums.bits) > SUM_BITS:
             raise ParameterError("sums", f"of at most {SUM_BITS} bits", bits)
 
@@ -148,6 +144,8 @@ class Operator(Stage):
                 own[name] = _integers(rest.pop(name, None), name)
             else:
                 own[name] = _plain(left.pop(name, None), kind, name)
+        if "clip" in own:
+            check_clip(own["clip"], gives)
         for name in (*left, *rest):
             raise refusal(name, f"left out of {cls.kind}", "given")
         return cls(takes=takes, gives=gives, **own)
@@ -157,6 +155,13 @@ def own_fields(operator: type[Operator]) -> dict[str, Any]:
     """Return the types of an operator's own fields by name."""
     shared = {field.name for field in fields(Operator)}
     return {field.name: field.type for field in fields(operator) if field.name not in shared}
+
+
+def check_clip(clip: Interval, gives: Map) -> None:
+    """Raise `ParameterError` unless what is clipped is words of a map."""
+    if not (words := gives.range).holds(clip):
+        rule = f"within {words.low} to {words.high}"
+        raise ParameterError("clip", rule, f"{clip.low} to {clip.high}")
 
 
 def check_shape(name: str, actual: tuple[int, ...], wanted: tuple[int, ...]) -> None:
