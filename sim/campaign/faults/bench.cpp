@@ -28,8 +28,9 @@ enum Flag : std::uint8_t { kLast = 1, kUnexpected = 2, kMissing = 4 };
 struct Experiment {
     // Stalls per mille, or from 1000 on, less 1000, cycles that an end is closed and open in turn,
     // or, of the source, from kPortions on, less that, beats of a portion: the sink is closed until
-    // it has come and all rests, then open until all rests again, before the next comes; the cycle of a reset, or 0; cycles from the first beat taken to the first
-    // given, or 0 where that is not held to; beats of a group, and its cycles; beats.
+    // it has come and all rests, then open until all rests again, before the next comes; the cycle of
+    // a reset, or 0; cycles from the first beat taken to the first given, or 0 where that is not held
+    // to; beats of a group, and its cycles; beats.
     std::uint32_t in_stall, out_stall, reset_at, latency, group_beats, group_cycles, n_in, n_out;
     std::vector<std::uint8_t> in, in_flags, out, out_flags;
 };

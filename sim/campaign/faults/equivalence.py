@@ -21,12 +21,18 @@ def equivalent(verilog: str, top: str, faults: Sequence[str]) -> list[str]:
     streams, and of the module by SAT, register by register by their names.
     """
     proved = equivalent_inside(verilog, top, faults)
-    for _, own in _by_module([fault for fault in faults if fault not in proved]):
+    proved += equivalent_on_top(verilog, top, [f for f in faults if f not in proved])
+    return [fault for fault in faults if fault in proved]
+
+
+def equivalent_on_top(verilog: str, top: str, faults: Sequence[str]) -> list[str]:
+    """Return those that `equivalent` gives beyond those of `equivalent_inside`."""
+    proved: list[str] = []
+    for _, own in _by_module(faults):
         proved += unseen(verilog, top, own, limit_s=_TOP_LIMIT_S, halvings=9, streams=True)
     # SAT takes any clock for the one there is.
     rest = [f for f in faults if f not in proved and not _is_of_clock(f)]
-    proved += [fault for fault in rest if _same_registers(verilog, module_of(fault), fault)]
-    return [fault for fault in faults if fault in proved]
+    return proved + [f for f in rest if _same_registers(verilog, module_of(f), f)]
 
 
 def equivalent_inside(verilog: str, top: str, faults: Sequence[str]) -> list[str]:
@@ -48,12 +54,10 @@ def _is_of_clock(fault: str) -> bool:
 
 def _by_module(faults: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Yield modules and mutants of each, those of clocks alone, those that rest at 1 apart."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, bool | str], list[str]] = {}
     for fault in faults:
-        rest = str(rests_at_1(fault))
-        groups.setdefault((module_of(fault), fault if _is_of_clock(fault) else rest), []).append(
-            fault
-        )
+        kind = fault if _is_of_clock(fault) else rests_at_1(fault)
+        groups.setdefault((module_of(fault), kind), []).append(fault)
     for (module, _), group in groups.items():
         yield module, group
 

@@ -1,16 +1,12 @@
 """Faults in engines whose weights arrive on a port: sets of them change frame by frame."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from golden.line.design import LineDesign
 from golden.numbers.interval import Integers
-from hw.emit.axi import PortNames
-from hw.emit.generate import generate
 from hw.package.beats import field_beats
 from sim.campaign.faults.netlist import FEEDER
 from sim.campaign.faults.streams import DesignSubject, Experiment
@@ -39,11 +35,10 @@ class LoadedSubject(DesignSubject):
         self._sets = [random_weights(design, generator) for _ in range(_SETS)]
         super().__init__(design, hardened=hardened)
         self.name = FEEDER
-        files = generate(design, PortNames(), hardened=hardened)
-        streams = json.loads(files[f"{design.name}.json"])["streams"]
-        self.verilog += self._feeder(streams["w_axis"]["fields"])
+        self.verilog += self._feeder()
 
-    def _feeder(self, fields: list[dict[str, Any]]) -> str:
+    def _feeder(self) -> str:
+        fields = self._streams["w_axis"]["fields"]
         bits = fields[-1]["offset"] + fields[-1]["slot_bits"]
         random = np.random.default_rng(1)
         words, each = [], 0
@@ -62,7 +57,7 @@ class LoadedSubject(DesignSubject):
             "BEATS": f"{len(words) * (bits + 3)}'h{whole:x}",
             "SET_BEATS": each,
             "ALL_BEATS": len(words),
-            "FRAME_BEATS": int(np.prod(self._frame.shape)) // self._line.lanes,
+            "FRAME_BEATS": self._frame_beats,
         }
         head = "".join(f"`define {name} {value}\n" for name, value in facts.items())
         return head + _FEEDER.read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from sim.campaign.faults.argued import is_argued
-from sim.campaign.faults.equivalence import equivalent, equivalent_inside
+from sim.campaign.faults.equivalence import equivalent_inside, equivalent_on_top
 from sim.campaign.faults.netlist import module_of, with_mutants
 from sim.campaign.faults.subject import RIGHT, Subject
 from sim.campaign.faults.tops import TOPS, subject_of
@@ -75,7 +75,7 @@ class Mutants:
         trials.tell()
         argued = [fault for fault in trials.alive if is_argued(top, verilog, fault)]
         rest = [fault for fault in trials.alive if fault not in argued]
-        proved += equivalent(verilog, name, rest)
+        proved += equivalent_on_top(verilog, name, rest)
         silent = {*trials.alive, *proved}
         wrong = [f for f in trials.all if f not in silent and is_argued(top, verilog, f)]
         return {

@@ -6,7 +6,7 @@ One netlist has all faults, so that one build of it serves them all.
 import json
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -134,10 +134,10 @@ def alone(fault: str, control: str = "") -> str:
 
 
 @contextmanager
-def written(verilog: str) -> Iterator[Path]:
+def written(text: str, name: str = "design.v") -> Iterator[Path]:
     """Write a design where Yosys is to work."""
     with tempfile.TemporaryDirectory() as made:
-        (Path(made) / "design.v").write_text(verilog, encoding="utf-8")
+        (Path(made) / name).write_text(text, encoding="utf-8")
         yield Path(made)
 
 
@@ -148,9 +148,6 @@ def _in_cells(verilog: str) -> str:
         return (folder / "cells.il").read_text(encoding="utf-8")
 
 
-@contextmanager
-def in_cells(verilog: str) -> Iterator[Path]:
+def in_cells(verilog: str) -> AbstractContextManager[Path]:
     """Write a design in the cells that mutants are of, ``cells.il``, where Yosys is to work."""
-    with tempfile.TemporaryDirectory() as made:
-        (Path(made) / "cells.il").write_text(_in_cells(verilog), encoding="utf-8")
-        yield Path(made)
+    return written(_in_cells(verilog), "cells.il")

@@ -272,10 +272,10 @@ class DesignSubject(StreamSubject):
         self.unit_cycles = timing["cycles_per_group" if is_line else "cycles_per_frame"]
         self._frame = frame_of(design)
         beats = self._frame.last_every
-        self.frame_cycles = (
-            int(np.prod(self._frame.shape)) // design.lanes // beats * self.unit_cycles
-        )
-        slots = [manifest["streams"][s]["slot_bits"] // 8 for s in ("s_axis", "m_axis")]
+        self._frame_beats = int(np.prod(self._frame.shape)) // design.lanes
+        self.frame_cycles = self._frame_beats // beats * self.unit_cycles
+        self._streams = manifest["streams"]
+        slots = [self._streams[s]["slot_bits"] // 8 for s in ("s_axis", "m_axis")]
         self._in_bytes, self._out_bytes = (size * design.lanes for size in slots)
         self.every = beats, beats
         given = self.beats_given(Experiment(self.samples(1, 0)))

@@ -13,6 +13,7 @@ import json
 import re
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -69,13 +70,10 @@ def unseen(
         Whether of outputs beside one named valid nothing is seen while that is low.
     """
     alive = list(faults)
-    try:
-        with in_cells(verilog) as folder:
-            step = _step(folder, module, faults)
-            if step is not None:
-                return _proved(folder, step, alive, limit_s, streams=streams)
-    except (YosysTimeoutError, NoEndError):
-        pass
+    with suppress(YosysTimeoutError, NoEndError), in_cells(verilog) as folder:
+        step = _step(folder, module, faults)
+        if step is not None:
+            return _proved(folder, step, alive, limit_s, streams=streams)
     half = len(alive) // 2
     if not (half and halvings):
         return []
@@ -159,9 +157,8 @@ def _step(folder: Path, top: str, faults: Sequence[str]) -> _Step | None:
     chosen = [alone(fault, f"-ctrl {FAULT} {width} {n}") for fault, n in numbers.items()]
     mapped = ["flatten", "opt_clean", _MEMORIES, "opt_expr -keepdc", "opt_clean", "dffunmap"]
     commands = ["read_rtlil cells.il", f"hierarchy -top {top}", *chosen, *mapped]
-    run_yosys(
-        [*commands, "setundef -undriven -anyseq", "write_json flat.json"], folder, limit_s=_YOSYS_S
-    )
+    commands += ["setundef -undriven -anyseq", "write_json flat.json"]
+    run_yosys(commands, folder, limit_s=_YOSYS_S)
     module = json.loads((folder / "flat.json").read_bytes())["modules"][top]
     ports = {name: p for name, p in module["ports"].items() if name not in ("clk", FAULT)}
     step = _Step(ports, faults=numbers)
@@ -371,7 +368,7 @@ def _twice(
             "always @(posedge clk) begin own <= gate_then; begins <= 1'b0; end",
             f"step gold_({', '.join(links['gold'])}, .step_now(now));",
             f"step gate_({', '.join(links['gate'])}, .step_now(mixed));",
-            f"wire seen = !begins & ({' | '.join(_seen(step, streams=streams)) or 0});",
+            f"wire seen = {' | '.join(_seen(step, streams=streams)) or 0};",
             f"assign bad = {{{told}(gold_then ^ gate_then) & ~{n_bits}'b{mask}}};",
             "endmodule",
         ]
@@ -462,10 +459,12 @@ def _seen(step: _Step, *, streams: bool) -> Iterator[str]:
     What goes into a memory that is outside counts as seen, so that what comes out is the same.
     """
     yield from (memory.fed(number) for number, memory in enumerate(step.memories))
+    # Of the cycle of reset that all begins with nothing is seen, where there is one.
+    later = ["!begins"] if _RESET in step.ports else []
     outputs = [name for name, port in step.ports.items() if port["direction"] == "output"]
     for name in outputs:
         differs = f"(\\gold.{name} != \\gate.{name} )"
         valids = [v for v in outputs if streams and v.endswith("valid") and v != name]
         valid = [v for v in valids if name.startswith(v.removesuffix("valid"))]
-        terms = " & ".join([differs, *(f"\\gold.{v} " for v in valid)])
+        terms = " & ".join([*later, differs, *(f"\\gold.{v} " for v in valid)])
         yield f"({terms})"
