@@ -113,6 +113,29 @@ def test_mutants_that_are_proved_together_are_those_that_are_alone() -> None:
     assert equivalent(PRODUCTS, "products", _mutants()) == expected
 
 
+STORED = """
+module stored(input clk, input rst, input w_en, input [7:0] addr, input [1:0] i_data, other,
+              output reg [1:0] o_data);
+  reg [1:0] array [255:0];
+  wire [1:0] word = w_en ? i_data : other;
+  always @(posedge clk) begin
+    if (w_en) array[addr] <= word;
+    o_data <= array[addr];
+  end
+endmodule
+"""
+"""A memory that is not made into registers for a proof."""
+
+
+def test_what_reaches_a_large_memory_is_seen() -> None:
+    mutants = with_mutants(STORED, "stored", 400, 1).faults
+    of_word = [fault for fault in mutants if "inv" in fault and "design.v:5" in fault]
+    # Of the multiplexer: A is what is not written.
+    unwritten = [fault for fault in of_word if "-port A" in fault]
+    assert 0 < len(unwritten) < len(of_word)
+    assert equivalent(STORED, "stored", of_word) == unwritten
+
+
 def test_no_upset_lasts_where_control_is_in_threes() -> None:
     outcome = Upsets().run(f"direct 400 {HARDENED}")
     assert not outcome["failures"]
