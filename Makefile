@@ -85,7 +85,7 @@ soak: $(VENV)/trained $(VENV)/litex
 	$(RUN) scripts/soak_system.py
 
 campaign: $(VENV)/torch
-	$(RUN) scripts/campaign.py $(if $(ONLY),--only $(ONLY))
+	$(RUN) scripts/campaign.py $(if $(ONLY),--only $(ONLY)) $(if $(JOBS),--jobs $(JOBS))
 
 bench: $(VENV)/families $(VENV)/packages
 	$(RUN) scripts/bench.py

@@ -3,6 +3,7 @@
 What was done is kept: the same again goes on where it was stopped.
 """
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from hw.command import table
 from sim.campaign.part import Kept, Part, failures_of
 from sim.campaign.parts import PARTS
+from sim.campaign.pool import outcomes_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,6 +24,12 @@ ROOT = Path(__file__).resolve().parent.parent
 @click.command()
 @click.option("--only", multiple=True, type=click.Choice(list(PARTS)), help="Parts.  [all]")
 @click.option("--minutes", type=float, help="After which no further point of a part is begun.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=os.cpu_count(),
+    help="Points at a time.  [all cores]",
+)
 @click.option("--sample", is_flag=True, help="A few points of each part, as tests try them.")
 @click.option("--figures", is_flag=True, help="Try nothing; say what is kept.")
 @click.option(
@@ -31,7 +39,12 @@ ROOT = Path(__file__).resolve().parent.parent
     help="Folder of what came of each point.  [build/campaign]",
 )
 def main(
-    only: tuple[str, ...], minutes: float | None, sample: bool, figures: bool, results: Path
+    only: tuple[str, ...],
+    minutes: float | None,
+    jobs: int,
+    sample: bool,
+    figures: bool,
+    results: Path,
 ) -> None:
     """Try readers and hardware; exit status 1 where anything is wrong."""
     failed = 0
@@ -39,7 +52,7 @@ def main(
         part = PARTS[name]()
         kept = Kept(results / f"{name}.jsonl")
         if not figures:
-            _try(part, kept, minutes, sample=sample)
+            _try(part, kept, minutes, jobs, sample=sample)
         click.echo(f"{name}\n{table([part.head, *part.figures(kept.outcomes)])}")
         wrong = failures_of(kept.outcomes)
         failed += len(wrong)
@@ -48,14 +61,13 @@ def main(
     sys.exit(1 if failed else 0)
 
 
-def _try(part: Part, kept: Kept, minutes: float | None, *, sample: bool) -> None:
+def _try(part: Part, kept: Kept, minutes: float | None, jobs: int, *, sample: bool) -> None:
     """Try the points that are left, for some minutes."""
     points = [p for p in (part.sample() if sample else part.points()) if kept.needs(p)]
     end = time.monotonic() + 60 * (minutes or float("inf"))
-    for point in tqdm(points, unit="point", desc=part.name, disable=not sys.stderr.isatty()):
-        if time.monotonic() >= end:
-            break
-        kept.add(point, part.run(point))
+    tried = outcomes_of(part.name, points, jobs, end)
+    for point, outcome in tqdm(tried, part.name, len(points), unit="point", disable=None):
+        kept.add(point, outcome)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class Part(Protocol):
 class Kept:
     """Outcomes by the names of their points, in a file of JSON lines.
 
-    A line is on disk before the next point begins; a last line that a kill cut off is dropped.
+    A line is on disk before `add` returns; a last line that a kill cut off is dropped.
 
     Parameters
     ----------

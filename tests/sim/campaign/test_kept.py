@@ -1,6 +1,10 @@
-"""What the campaign keeps, and goes on from."""
+"""What the campaign keeps, and goes on from; points at a time."""
 
+import pytest
+
+from sim.campaign.certificates import Certificates
 from sim.campaign.part import Kept, failures_of
+from sim.campaign.pool import outcomes_of
 
 PASSED, FAILED = {"failures": []}, {"failures": ["wrong"]}
 
@@ -26,3 +30,18 @@ def test_a_line_that_a_kill_cut_off_is_dropped(tmp_path):
     assert kept.outcomes == {"first": PASSED}
     kept.add("second", PASSED)
     assert Kept(path).outcomes.keys() == {"first", "second"}
+
+
+def test_points_at_a_time_come_to_what_they_do_one_by_one():
+    points = [f"layer_norm 12 {seed} 5" for seed in range(3)]
+    outcomes = {point: Certificates().run(point) for point in points}
+    assert dict(outcomes_of("certificates", points, 2)) == outcomes
+
+
+def test_none_begins_after_the_end():
+    assert not list(outcomes_of("certificates", ["layer_norm 12 0 5"], 2, end=0))
+
+
+def test_an_error_in_a_point_is_told():
+    with pytest.raises(ValueError, match="not enough values"):
+        list(outcomes_of("certificates", ["nonsense"], 2))
