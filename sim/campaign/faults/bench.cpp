@@ -28,8 +28,8 @@ enum Flag : std::uint8_t { kLast = 1, kUnexpected = 2, kMissing = 4 };
 struct Experiment {
     // Stalls per mille, or from 1000 on, less 1000, cycles that an end is closed and open in turn,
     // or, of the source, from kPortions on, less that, beats of a portion: the sink is closed until
-    // it has come and all rests, then open until all rests again, before the next comes; the cycle of
-    // a reset, or 0; cycles from the first beat taken to the first given, or 0 where that is not held
+    // it has come and all rests, then open until all rests again, before the next comes, or, of the
+    // sink, likewise, beats that it takes until it is closed and all rests; the cycle of a reset, or 0; cycles from the first beat taken to the first given, or 0 where that is not held
     // to; beats of a group, and its cycles; beats.
     std::uint32_t in_stall, out_stall, reset_at, latency, group_beats, group_cycles, n_in, n_out;
     std::vector<std::uint8_t> in, in_flags, out, out_flags;
@@ -149,7 +149,7 @@ class Run {
         clock();
         top_->rst = 0;
         top_->s_axis_tvalid = 0;
-        sent_ = got_ = idle_ = quiet_ = 0;
+        sent_ = got_ = taken_ = idle_ = quiet_ = 0;
         flags_ = 0;
         stalled_ = open_ = false;
         portions_ = 1;
@@ -162,6 +162,13 @@ class Run {
     }
 
     bool sink_rests() {
+        if (e_.out_stall >= kPortions) {
+            if (quiet_ > rest_) {
+                taken_ = got_ + e_.out_stall - kPortions;
+                quiet_ = 0;
+            }
+            return got_ >= taken_;
+        }
         if (e_.in_stall < kPortions) return random_.stalls(e_.out_stall);
         if (quiet_ > rest_) {
             if (open_) ++portions_;
@@ -232,7 +239,7 @@ class Run {
     std::unique_ptr<Vtop> top_ = std::make_unique<Vtop>();
     Random random_;
     Verdict verdict_;
-    std::size_t sent_ = 0, got_ = 0;
+    std::size_t sent_ = 0, got_ = 0, taken_ = 0;
     long cycle_ = 0, idle_ = 0, quiet_ = 0, first_ = 0, moments_ = 0;
     std::uint8_t flags_ = 0;
     bool stalled_ = false, hung_ = false, open_ = false;

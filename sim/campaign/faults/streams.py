@@ -38,7 +38,8 @@ _HEAVY = [(0, 930), (0, 970), (300, 970), (0, 1150), (0, 1151)]
 emptied at full pace. From 1000 on an end is closed and open for so many cycles in turn."""
 _PORTION = 1 << 16
 """From here on, as stalls of a source: so many beats come while the sink is closed, and the next
-when all rests with the sink open."""
+when all rests with the sink open. As stalls of a sink: it takes so many, and the next when all
+rests, so that each buffer is left with any number of beats behind what is full."""
 _PORTIONS = (2, 5, 9, 14)
 """Quarters of what is from one tlast to the next."""
 _RESETS = 40
@@ -170,6 +171,7 @@ class StreamSubject(ABC):
         ]
         sizes = sorted({max(1, self.every[0] * part // 4) for part in _PORTIONS})
         made += [Experiment(self.samples(self.tries, size), (_PORTION + size, 0)) for size in sizes]
+        made.append(Experiment(self.samples(self.tries, 8), (0, _PORTION + 1)))
         # What a reset sets counts where a buffer fills up behind it.
         made += [
             Experiment(self.samples(4 * self.tries, seed), stalls, reset_at=within + seed)

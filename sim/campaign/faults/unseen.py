@@ -9,34 +9,27 @@ It begins with a cycle of reset. Registers begin with what makes mutants differ 
 with 0: `sim.campaign.unknown` shows that nothing hangs on what they begin with.
 """
 
-import json
-import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from hw.emit.yosys import YosysTimeoutError, run_yosys
-from sim.campaign.faults.netlist import FAULT, alone, free_bit, in_cells, option_of
+from sim.campaign.faults.netlist import FAULT, in_cells, option_of
+from sim.campaign.faults.step import RESET, YOSYS_S, Memory, Step, step_of
 from sim.prove import NoEndError, drawn_highs, first_high, highs
 
-_YOSYS_S, _PROOF_S, _ROUND_S = 120, 15, 8
-"""For Yosys; at most for a proof; and for what differs where there is none."""
+_PROOF_S, _ROUND_S = 15, 8
+"""At most for a proof, and for what differs where there is none."""
 _WIDE = 300
 """Bits that differ from which on no proof ends."""
-_RESET, _RARE = "rst", 6
-"""An input, and how many bits are drawn for it, of which all are to be 1."""
-_WORD = re.compile(r"\[\d+\]$")
-"""End of the name of what holds a word of a memory."""
+_RARE = 6
+"""Bits that are drawn for a reset, of which all are to be 1."""
 _DRAWN = "-F 300 -W 8 -B 16 -R 20 -T 10"
 """Cycles, 64 runs a time, and turns of simulation, seconds at most."""
 _SIDES = {"gold": "0", "gate": "chosen"}
 """Without and with a mutant: its number."""
-_MEMORIES = "memory_map t:$mem_v2 r:SIZE>=256 %d"
-"""To registers, but for those of so many words."""
 _MAP = [
     *("read_json step.json", "read_verilog twice.v", "hierarchy -top twice", "proc", "flatten"),
     *("opt_expr", "opt_clean", "techmap", "opt_expr", "opt_clean -purge", "setundef -anyseq"),
@@ -71,7 +64,7 @@ def unseen(
     """
     alive = list(faults)
     with suppress(YosysTimeoutError, NoEndError), in_cells(verilog) as folder:
-        step = _step(folder, module, faults)
+        step = step_of(folder, module, faults)
         if step is not None:
             return _proved(folder, step, alive, limit_s, streams=streams)
     half = len(alive) // 2
@@ -83,203 +76,8 @@ def unseen(
     return again(alive[:half]) + again(alive[half:])
 
 
-@dataclass(frozen=True)
-class _Memory:
-    """A memory that is too large, or has too many ports, to be registers.
-
-    Parameters
-    ----------
-    widths
-        Bits of each of its ports but clocks, as Yosys calls them.
-    addresses, words
-        Bits of an address, and of a word.
-    """
-
-    widths: dict[str, int]
-    addresses: int
-    words: int
-
-    def fed(self, number: int) -> str:
-        """Return whether what goes in differs, of the memory of a number, so that it counts."""
-        alike = [p for p in self.widths if p in ("RD_EN", "RD_ARST", "RD_SRST")]
-        parts = [f"gold_{port}_{number} != gate_{port}_{number}" for port in alike]
-        writes, reads = self.widths["WR_EN"] // self.words, self.widths["RD_EN"]
-        for port in range(writes):
-            enables = f"WR_EN_{number}[{port * self.words} +: {self.words}]"
-            address = f"WR_ADDR_{number}[{port * self.addresses} +: {self.addresses}]"
-            data = f"WR_DATA_{number}[{port * self.words} +: {self.words}]"
-            parts.append(f"gold_{enables} != gate_{enables}")
-            parts.append(f"((gold_{data} ^ gate_{data}) & gold_{enables}) != 0")
-            parts.append(f"gold_{address} != gate_{address} & |gold_{enables}")
-        for port in range(reads):
-            address = f"RD_ADDR_{number}[{port * self.addresses} +: {self.addresses}]"
-            parts.append(f"gold_{address} != gate_{address} & gold_RD_EN_{number}[{port}]")
-        return f"({' | '.join(parts)})"
-
-
-@dataclass
-class _Step:
-    """Next registers and outputs of a module, as functions of registers and inputs, in step.json.
-
-    Parameters
-    ----------
-    ports
-        Of the module.
-    init
-        Of each bit of registers, 0, 1 or x.
-    products
-        Bits of operands and product of each multiplier, which is outside.
-    memories
-        Those that are outside too, as Yosys has them.
-    unknown
-        Bits that Verilog leaves unknown, which are the same on both sides.
-    faults
-        By their numbers, from 1 on.
-    """
-
-    ports: dict[str, Any]
-    init: list[str] = field(default_factory=list)
-    products: list[tuple[int, int, int]] = field(default_factory=list)
-    memories: list[_Memory] = field(default_factory=list)
-    unknown: int = 0
-    faults: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def fault_bits(self) -> int:
-        """Of a fault's number."""
-        return len(self.faults).bit_length()
-
-
-def _step(folder: Path, top: str, faults: Sequence[str]) -> _Step | None:
-    """Take registers and multipliers out of a top, flat, that `FAULT` puts a mutant into."""
-    numbers = {fault: number for number, fault in enumerate(faults, start=1)}
-    width = len(numbers).bit_length()
-    chosen = [alone(fault, f"-ctrl {FAULT} {width} {n}") for fault, n in numbers.items()]
-    mapped = ["flatten", "opt_clean", _MEMORIES, "opt_expr -keepdc", "opt_clean", "dffunmap"]
-    commands = ["read_rtlil cells.il", f"hierarchy -top {top}", *chosen, *mapped]
-    commands += ["setundef -undriven -anyseq", "write_json flat.json"]
-    run_yosys(commands, folder, limit_s=_YOSYS_S)
-    module = json.loads((folder / "flat.json").read_bytes())["modules"][top]
-    ports = {name: p for name, p in module["ports"].items() if name not in ("clk", FAULT)}
-    step = _Step(ports, faults=numbers)
-    if not (_take_registers(module, step) and _take_memories(module, step)):
-        return None
-    _take_products(module, step)
-    _take_unknown(module, step)
-    (folder / "step.json").write_text(json.dumps({"modules": {"step": module}}), encoding="utf-8")
-    return step
-
-
-def _take_registers(module: Any, step: _Step) -> bool:
-    """Make each register's value an input, and its next an output; False for other clocks."""
-    cells = module["cells"]
-    init = _inits(module)
-    (clock,) = module["ports"].get("clk", {"bits": [None]})["bits"]
-    stopped = {
-        cell["connections"]["Y"][0]: cell["connections"]["S"][0]
-        for cell in cells.values()
-        if cell["type"] == "$mux" and cell["connections"]["A"] == [clock]
-        if cell["connections"]["B"][0] in ("0", "1")
-    }
-    now: list[Any] = []
-    then: list[Any] = []
-    for name in [name for name, cell in cells.items() if cell["type"] == "$dff"]:
-        links = cells.pop(name)["connections"]
-        own = links["CLK"][0]
-        if own != clock and own not in stopped:
-            return False
-        now += links["Q"]
-        then += links["D"] if own == clock else _held(module, links, stopped[own], len(now))
-    step.init = [init.get(bit, "x") for bit in now]
-    _expose(module, "now", "input", now)
-    _expose(module, "then", "output", then)
-    return True
-
-
-def _inits(module: Any) -> dict[Any, str]:
-    """Return what bits begin with: with a reset, of words of memories alone.
-
-    A mutant of an output of a register stands between it and the bit that says so.
-    """
-    init: dict[Any, str] = {}
-    resets = _RESET in module["ports"]
-    for name, net in module["netnames"].items():
-        value = net["attributes"].pop("init", "")
-        if resets and not _WORD.search(name):
-            value = "x" * len(value)
-        init |= zip(net["bits"], reversed(value), strict=False)
-    muxes = [c["connections"] for c in module["cells"].values() if c["type"] == "$mux"]
-    passed = [pair for links in muxes for pair in zip(links["A"], links["Y"], strict=True)]
-    # Mutants of one bit stand one behind the other.
-    while found := {a: init[y] for a, y in passed if y in init and a not in init}:
-        init |= found
-    return init
-
-
-def _held(module: Any, links: Any, select: Any, number: int) -> list[int]:
-    """Return the next value of a register that holds where ``select`` says so."""
-    free = free_bit(module)
-    made = list(range(free, free + len(links["D"])))
-    parts = {"A": links["D"], "B": links["Q"], "S": [select], "Y": made}
-    module["netnames"][f"holds_{number}"] = {"hide_name": 0, "bits": made, "attributes": {}}
-    module["cells"][f"held_{number}"] = {
-        "hide_name": 1,
-        "type": "$mux",
-        "parameters": {"WIDTH": f"{len(made):032b}"},
-        "attributes": {},
-        "port_directions": {"A": "input", "B": "input", "S": "input", "Y": "output"},
-        "connections": parts,
-    }
-    return made
-
-
-def _take_products(module: Any, step: _Step) -> None:
-    """Make operands of multipliers outputs, and products inputs."""
-    cells = module["cells"]
-    for name in [name for name, cell in cells.items() if cell["type"] == "$mul"]:
-        links, number = cells.pop(name)["connections"], len(step.products)
-        for port, direction in (("A", "output"), ("B", "output"), ("Y", "input")):
-            _expose(module, f"{port}_{number}", direction, links[port])
-        step.products.append((len(links["A"]), len(links["B"]), len(links["Y"])))
-
-
-def _take_unknown(module: Any, step: _Step) -> None:
-    """Make bits that may be anything inputs."""
-    cells = module["cells"]
-    names = [name for name, cell in cells.items() if cell["type"] == "$anyseq"]
-    bits = [bit for name in names for bit in cells.pop(name)["connections"]["Y"]]
-    step.unknown = len(bits)
-    if bits:
-        _expose(module, "unknown", "input", bits)
-
-
-def _take_memories(module: Any, step: _Step) -> bool:
-    """Make what goes into memories outputs, and what comes out inputs; False for other clocks."""
-    cells = module["cells"]
-    clock = module["ports"].get("clk", {"bits": [None]})["bits"][0]
-    for name in [name for name, cell in cells.items() if cell["type"] == "$mem_v2"]:
-        cell, number = cells.pop(name), len(step.memories)
-        links = cell["connections"]
-        # Constants are clocks of reads that have none.
-        if not {b for port in ("RD_CLK", "WR_CLK") for b in links.pop(port)} <= {clock, "0", "x"}:
-            return False
-        for port, bits in links.items():
-            _expose(module, f"{port}_{number}", "input" if port == "RD_DATA" else "output", bits)
-        widths = {port: len(bits) for port, bits in links.items()}
-        sizes = (int(cell["parameters"][of], 2) for of in ("ABITS", "WIDTH"))
-        step.memories.append(_Memory(widths, *sizes))
-    return True
-
-
-def _expose(module: Any, name: str, direction: str, bits: list[Any]) -> None:
-    """Make bits of a module a port of it."""
-    module["ports"][f"step_{name}"] = {"direction": direction, "bits": bits}
-    net = {"hide_name": 0, "bits": bits, "attributes": {}}
-    module["netnames"][f"step_{name}"] = net
-
-
 def _proved(
-    folder: Path, step: _Step, alive: list[str], limit_s: int, *, streams: bool
+    folder: Path, step: Step, alive: list[str], limit_s: int, *, streams: bool
 ) -> list[str]:
     """Find bits that differ and mutants that are seen, until it is shown that no more are.
 
@@ -316,7 +114,7 @@ def rests_at_1(fault: str) -> bool:
     return option_of(fault, "-mode") in ("const1", "cnot0")
 
 
-def _drawn(folder: Path, step: _Step, alive: list[str], *, streams: bool) -> set[int]:
+def _drawn(folder: Path, step: Step, alive: list[str], *, streams: bool) -> set[int]:
     """Return bits that differ as inputs are drawn at random; take what is seen from ``alive``."""
     n_bits = len(step.init)
     while alive:
@@ -333,11 +131,11 @@ def _drawn(folder: Path, step: _Step, alive: list[str], *, streams: bool) -> set
 def _map(folder: Path, text: str) -> None:
     """Write what `first_high` reads."""
     (folder / "twice.v").write_text(text, encoding="utf-8")
-    run_yosys(_MAP, folder, limit_s=_YOSYS_S)
+    run_yosys(_MAP, folder, limit_s=YOSYS_S)
 
 
 def _twice(
-    step: _Step, different: set[int], allowed: set[int], alive: Sequence[str], *, streams: bool
+    step: Step, different: set[int], allowed: set[int], alive: Sequence[str], *, streams: bool
 ) -> str:
     """Return a module with both sides, whose outputs say what differs that is not ``allowed`` to.
 
@@ -387,7 +185,7 @@ def _choice(width: int, numbers: Sequence[int]) -> list[str]:
     ]
 
 
-def _links(step: _Step) -> tuple[list[str], list[str], dict[str, list[str]]]:
+def _links(step: Step) -> tuple[list[str], list[str], dict[str, list[str]]]:
     """Return the inputs of both sides, lines of what they give, and what each is linked to."""
     links = {
         side: [".clk(clk)", f".{FAULT}({chosen})", f".step_then({side}_then)"]
@@ -407,7 +205,7 @@ def _links(step: _Step) -> tuple[list[str], list[str], dict[str, list[str]]]:
     return ports, body, links
 
 
-def _port_links(step: _Step, links: dict[str, list[str]]) -> tuple[list[str], list[str]]:
+def _port_links(step: Step, links: dict[str, list[str]]) -> tuple[list[str], list[str]]:
     """Return what `_links` does for the module's own ports."""
     ports: list[str] = []
     body: list[str] = []
@@ -416,7 +214,7 @@ def _port_links(step: _Step, links: dict[str, list[str]]) -> tuple[list[str], li
         is_output = port["direction"] == "output"
         if is_output:
             body += [f"wire {width} \\{side}.{name} ;" for side in links]
-        elif name == _RESET:  # not in every other cycle, where inputs are drawn
+        elif name == RESET:  # not in every other cycle, where inputs are drawn
             ports.append(f"input [{_RARE - 1}:0] resets,")
             body.append(f"wire \\in.{name} = begins | &resets;")
         else:
@@ -426,7 +224,7 @@ def _port_links(step: _Step, links: dict[str, list[str]]) -> tuple[list[str], li
     return ports, body
 
 
-def _memory(number: int, memory: _Memory, links: dict[str, list[str]]) -> list[str]:
+def _memory(number: int, memory: Memory, links: dict[str, list[str]]) -> list[str]:
     """Return lines for a memory that gives both sides the same."""
     lines: list[str] = []
     for side, own in links.items():
@@ -453,14 +251,14 @@ def _product(number: int, widths: tuple[int, int, int], links: dict[str, list[st
     ]
 
 
-def _seen(step: _Step, *, streams: bool) -> Iterator[str]:
+def _seen(step: Step, *, streams: bool) -> Iterator[str]:
     """Yield whether an output differs, of streams' payloads while they are valid.
 
     What goes into a memory that is outside counts as seen, so that what comes out is the same.
     """
     yield from (memory.fed(number) for number, memory in enumerate(step.memories))
     # Of the cycle of reset that all begins with nothing is seen, where there is one.
-    later = ["!begins"] if _RESET in step.ports else []
+    later = ["!begins"] if RESET in step.ports else []
     outputs = [name for name, port in step.ports.items() if port["direction"] == "output"]
     for name in outputs:
         differs = f"(\\gold.{name} != \\gate.{name} )"
