@@ -136,6 +136,30 @@ def test_what_reaches_a_large_memory_is_seen() -> None:
     assert equivalent(STORED, "stored", of_word) == unwritten
 
 
+PASSED_ON = """
+module passed_on(input clk, input rst, input i_data, output reg o_data);
+  reg [15:0] count = 16'd0;
+  reg [1:0] word;
+  wire late = &count;
+  always @(posedge clk) begin
+    count <= rst ? 16'd0 : count + 16'd1;
+    word <= {late, i_data};
+    o_data <= word[0];
+  end
+endmodule
+"""
+"""Of whose word one bit is asked for, the other is 1 after 65,535 cycles."""
+
+
+def test_what_nothing_asks_for_is_not_seen_however_late_it_differs() -> None:
+    mutants = with_mutants(PASSED_ON, "passed_on", 200, 1).faults
+    late = [fault for fault in mutants if "const0" in fault and "-wire late" in fault]
+    asked = [fault for fault in mutants if "const0" in fault and "-wire i_data" in fault]
+    assert late
+    assert asked
+    assert equivalent(PASSED_ON, "passed_on", late + asked) == late
+
+
 def test_no_upset_lasts_where_control_is_in_threes() -> None:
     outcome = Upsets().run(f"direct 400 {HARDENED}")
     assert not outcome["failures"]
