@@ -5,12 +5,15 @@ change of the Verilog, so a place is told by its statement, as `described` gives
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from golden.inputs.read import read_toml
-from sim.campaign.faults.netlist import module_of, option_of
+from hw.simulate.verilator import SimulationError
+from sim.campaign.faults.netlist import Faulty, module_of, option_of, with_check
+from sim.campaign.faults.subject import Subject
 
 _FILE = Path(__file__).with_name("argued.toml")
 _SOURCE = re.compile(r"design\.v:(\d+)\.(\d+)-(\d+)\.(\d+)")
@@ -29,18 +32,25 @@ class Argument:
         Regular expression of what `described` gives.
     why
         A line.
+    never
+        A module, and what is never true in it after a reset, by which that is so; of Verilog. Empty
+        where there is none.
     """
 
     tops: tuple[str, ...]
     mutants: re.Pattern[str]
     why: str
+    never: tuple[str, ...] = ()
 
 
 @cache
 def arguments() -> list[Argument]:
     """Read the file, once."""
     entries = read_toml(_FILE, "arguments")["argument"]
-    return [Argument(tuple(e["tops"]), re.compile(e["mutants"]), e["why"]) for e in entries]
+    return [
+        Argument(tuple(e["tops"]), re.compile(e["mutants"]), e["why"], tuple(e.get("never", ())))
+        for e in entries
+    ]
 
 
 def described(verilog: str, fault: str) -> str:
@@ -66,3 +76,16 @@ def is_argued(top: str, verilog: str, fault: str) -> bool:
     """Whether an argument says why a mutant can't be seen."""
     text = described(verilog, fault)
     return any(top in each.tops and each.mutants.fullmatch(text) for each in arguments())
+
+
+def refuted(top: str, subject: Subject) -> Iterator[str]:
+    """Yield what is said never to be true in a top, and is so in one of its trials."""
+    for module, condition in {
+        each.never for each in arguments() if top in each.tops and each.never
+    }:
+        verilog = with_check(subject.verilog, subject.name, module, condition)
+        try:
+            for trial in subject.trials(Faulty(verilog, [])):
+                trial([])
+        except SimulationError:
+            yield f"{module}: {condition}"

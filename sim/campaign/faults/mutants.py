@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from sim.campaign.faults.argued import is_argued
+from sim.campaign.faults.argued import is_argued, refuted
 from sim.campaign.faults.equivalence import equivalent_inside, equivalent_on_top
 from sim.campaign.faults.netlist import module_of, with_mutants
 from sim.campaign.faults.subject import RIGHT, Subject
@@ -85,7 +85,10 @@ class Mutants:
             "argued": argued,
             "left": [fault for fault in rest if fault not in proved],
             "modules": Counter(module_of(fault) for fault in silent),
-            "failures": [f"argued, but told: {fault}" for fault in wrong],
+            "failures": [
+                *(f"argued, but told: {fault}" for fault in wrong),
+                *(f"argued by what is never so, but is: {text}" for text in refuted(top, subject)),
+            ],
         }
 
     def figures(self, kept: Mapping[str, Outcome]) -> list[Sequence[str]]:

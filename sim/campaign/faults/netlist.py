@@ -81,6 +81,21 @@ def with_upsets(verilog: str, top: str) -> Faulty:
         return Faulty((folder / "faulty.v").read_text(encoding="utf-8") + _UPSET, faults)
 
 
+def with_check(verilog: str, top: str, module: str, condition: str) -> str:
+    """Return a design whose simulation ends where a condition of a module is true out of reset.
+
+    Its top has the input `FAULT`, which does nothing.
+    """
+    check = f"always @(posedge clk) if (!rst && ({condition})) $fatal;\nendmodule"
+    for name, old, new in (
+        (module, "endmodule", check),
+        (top, ");", f", {FAULT});\n  input [{_BITS - 1}:0] {FAULT};"),
+    ):
+        before, head, body = verilog.partition(f"module {name}(")
+        verilog = before + head + body.replace(old, new, 1)
+    return verilog
+
+
 def free_bit(module: Any) -> int:
     """Return the least number from which on no bit of a module has one."""
     nets = module["netnames"].values()

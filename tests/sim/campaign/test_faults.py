@@ -12,7 +12,7 @@ import pytest
 
 import sim.campaign.faults
 from golden.line.weights import correlate
-from sim.campaign.faults.argued import described, is_argued
+from sim.campaign.faults.argued import Argument, described, is_argued, refuted
 from sim.campaign.faults.equivalence import equivalent
 from sim.campaign.faults.mutants import Trials
 from sim.campaign.faults.netlist import module_of, with_mutants
@@ -175,7 +175,7 @@ ENTRIES = tomllib.loads(ARGUED.read_text(encoding="utf-8"))["argument"]
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["example"])
 def test_an_argument_is_a_line_for_mutants_of_one_place(entry: dict[str, Any]) -> None:
-    assert entry.keys() == {"tops", "mutants", "example", "why"}
+    assert entry.keys() - {"never"} == {"tops", "mutants", "example", "why"}
     assert set(entry["tops"]) <= set(TOPS)
     assert "\n" not in entry["why"]
     assert entry["why"].endswith(".")
@@ -199,6 +199,20 @@ def test_arguments_are_of_their_tops_alone() -> None:
     argued = [m for m in mutants if is_argued("direct-folded-requantized", subject.verilog, m)]
     assert argued
     assert not any(is_argued("direct", subject.verilog, mutant) for mutant in argued)
+
+
+def test_what_is_never_so_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = ("engine__pair_chain", "new_ & last_1")
+    argument = Argument(("direct-paired",), re.compile(""), "A line ends.", never)
+    monkeypatch.setattr("sim.campaign.faults.argued.arguments", lambda: [argument])
+    assert list(refuted("direct-paired", subject_of("direct-paired"))) == [": ".join(never)]
+    assert not list(refuted("direct", subject_of("direct")))
+
+
+@pytest.mark.bench
+@pytest.mark.parametrize("top", sorted({top for e in ENTRIES if "never" in e for top in e["tops"]}))
+def test_what_arguments_say_is_never_so(top: str) -> None:
+    assert not list(refuted(top, subject_of(top)))
 
 
 def orbit(following: Callable[[int], int]) -> list[int]:
