@@ -16,6 +16,8 @@ from amaranth.hdl import _ir as ir
 from hw.emit.verilog import Ports, to_rtlil
 from hw.emit.yosys import run_yosys
 
+_SIMPLIFY_S = 40
+"""For what abc does before a search, which has no limit of its own."""
 ABC_PROGRAM = Path(pyosys.__file__).resolve().parent / "yosys-abc"
 TOP = "harness"
 _READ = ["read_rtlil design.il", f"hierarchy -check -top {TOP}", "proc", "opt_clean"]
@@ -48,7 +50,8 @@ def first_high(folder: Path, timeout: int) -> int | None:
         Where abc comes to no end in about so many seconds.
     """
     # scorr alone may prove it: then no register is left, and sat says so, where pdr can't.
-    log = _abc(folder, f"read_aiger design.aig; strash; scorr; orpos; pdr -T {timeout}; sat")
+    search = f"read_aiger design.aig; strash; scorr; orpos; pdr -T {timeout}; sat"
+    log = _abc(folder, search, timeout)
     if "Property proved" in log or "UNSATISFIABLE" in log:
         return None
     if found := re.search(r"asserted in frame (\d+)", log):
@@ -61,8 +64,11 @@ def high_before(folder: Path, timeout: int) -> tuple[int | None, int]:
 
     The latter as far as abc comes in about so many seconds.
     """
-    commands = f"read_aiger design.aig; strash; scorr; bmc3 -T {timeout}"
-    log = _abc(folder, commands)
+    search = f"bmc3 -T {timeout}"
+    try:
+        log = _abc(folder, f"read_aiger design.aig; strash; scorr; {search}", timeout)
+    except NoEndError:  # a search may do without what scorr makes simpler
+        log = _abc(folder, f"read_aiger design.aig; strash; {search}", timeout)
     if found := re.search(r"asserted in frame (\d+)", log):
         return int(found[1]), int(found[1])
     if found := re.search(r"No output asserted in (\d+) frames", log):
@@ -77,18 +83,19 @@ def highs(folder: Path, timeout: int, cycles: int) -> dict[int, int]:
     """
     search = f"bmc3 -a -g -T {timeout} -F {cycles}"
     # The abc of Yosys 0.70 crashes now and then with many outputs: what it says until then holds.
-    log = _abc(folder, f"read_aiger design.aig; strash; scorr; {search}", check=False)
+    log = _abc(folder, f"read_aiger design.aig; strash; scorr; {search}", timeout, check=False)
     if "combinational" in log:  # bmc3 wants the registers, where scorr leaves none
-        log = _abc(folder, f"read_aiger design.aig; strash; {search}", check=False)
+        log = _abc(folder, f"read_aiger design.aig; strash; {search}", timeout, check=False)
     return _asserted(log)
 
 
-def drawn_highs(folder: Path, options: str) -> dict[int, int]:
+def drawn_highs(folder: Path, options: str, timeout: int) -> dict[int, int]:
     """Return bits of ``design.aig`` that are high in runs of random inputs, as `highs` does.
 
     ``options`` are those of abc's sim3.
     """
-    return _asserted(_abc(folder, f"read_aiger design.aig; strash; sim3 -a {options}"))
+    search = f"read_aiger design.aig; strash; sim3 -a {options} -T {timeout}"
+    return _asserted(_abc(folder, search, timeout))
 
 
 def _asserted(log: str) -> dict[int, int]:
@@ -96,14 +103,19 @@ def _asserted(log: str) -> dict[int, int]:
     return {int(place): int(cycle) for place, cycle in found}
 
 
-def _abc(folder: Path, commands: str, *, check: bool = True) -> str:
-    done = subprocess.run(
-        [str(ABC_PROGRAM), "-c", commands],
-        cwd=folder,
-        capture_output=True,
-        check=check,
-        encoding="utf-8",
-    )
+def _abc(folder: Path, commands: str, timeout: int, *, check: bool = True) -> str:
+    """Return what abc says to commands of which the last searches for ``timeout`` seconds."""
+    try:
+        done = subprocess.run(
+            [str(ABC_PROGRAM), "-c", commands],
+            cwd=folder,
+            capture_output=True,
+            check=check,
+            encoding="utf-8",
+            timeout=_SIMPLIFY_S + timeout,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NoEndError(f"abc came to no end in {error.timeout:.0f} s: {commands}") from error
     return done.stdout
 
 

@@ -4,7 +4,7 @@ import pytest
 from amaranth.hdl import Module, Mux, Signal, Value
 
 from hw.parts.counter import Counter
-from sim.prove import Harness, Refuted
+from sim.prove import Harness, NoEndError, Refuted
 
 TIMEOUT = 60
 
@@ -37,3 +37,9 @@ def test_counter_counts(size: int) -> None:
 def test_another_size_is_refuted() -> None:
     with pytest.raises(Refuted, match=r"^Contract is broken in cycle \d+: the value"):
         CounterContract(7, of=8).prove(timeout=TIMEOUT)
+
+
+def test_a_proof_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sim.prove._SIMPLIFY_S", -TIMEOUT)
+    with pytest.raises(NoEndError, match="no end in 0 s"):
+        CounterContract(7).prove(timeout=TIMEOUT)

@@ -26,8 +26,8 @@ _WIDE = 300
 """Bits that differ from which on no proof ends."""
 _RARE = 6
 """Bits that are drawn for a reset, of which all are to be 1."""
-_DRAWN = "-F 300 -W 8 -B 16 -R 20 -T 10"
-"""Cycles, 64 runs a time, and turns of simulation, seconds at most."""
+_DRAWN, _DRAWN_S = "-F 300 -W 8 -B 16 -R 20", 10
+"""Cycles, 64 runs a time, and turns of simulation; seconds at most."""
 _SIDES = {"gold": "0", "gate": "chosen"}
 """Without and with a mutant: its number."""
 _MAP = [
@@ -119,7 +119,7 @@ def _drawn(folder: Path, step: Step, alive: list[str], *, streams: bool) -> set[
     n_bits = len(step.init)
     while alive:
         _map(folder, _twice(step, set(range(n_bits)), set(), alive, streams=streams))
-        found = drawn_highs(folder, _DRAWN)
+        found = drawn_highs(folder, _DRAWN, _DRAWN_S)
         seen = [alive[place - n_bits] for place in found if place >= n_bits]
         if not seen:
             return {place for place in found if place < n_bits}
