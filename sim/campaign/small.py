@@ -15,6 +15,8 @@ from hw.layer.config import read_layer
 from sim.external import CAPACITY
 from sim.networks import Builder
 
+_NARROW = {"operand_bits": 11, "twiddle_bits": 9, "spectrum_bits": 10}
+"""So few that each bit that is rounded off may be seen in a result."""
 LINES: dict[str, dict[str, Any]] = {
     "direct": {"length": 3, "channels": 2},
     "direct-folded-requantized": {"length": 5, "macs": 2, "lanes": 2, "requantized": True},
@@ -22,7 +24,7 @@ LINES: dict[str, dict[str, Any]] = {
     "direct-loaded": {"length": 3, "channels": 2, "port": True, "target": "ecp5"},
     "direct-folded-loaded": {"length": 4, "macs": 3, "port": True, "requantized": True},
     "fft": {"length": 4, "lanes": 2, "target": "ecp5"},
-    "fft-of-other-length": {"length": 3, "lanes": 2},
+    "fft-of-other-length": {"length": 3, "lanes": 2, **_NARROW},
     "fft-loaded": {"length": 4, "lanes": 2, "port": True},
     "fermat": {"length": 4, "channels": 2, "target": "ecp5"},
     "fermat-loaded": {"length": 4, "port": True, "requantized": True},

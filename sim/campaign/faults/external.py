@@ -69,7 +69,7 @@ class ExternalSubject:
         As of `hw.emit.generate.generate`.
     """
 
-    name = TOP
+    generated = name = TOP
 
     def __init__(self, *, hardened: bool = False) -> None:
         self.verilog = b"".join(verilog_of(SMALL, hardened=hardened).values()).decode()

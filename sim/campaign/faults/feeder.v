@@ -1,8 +1,9 @@
 // An engine whose weights arrive between the streams of one whose weights are in ROM: it sends sets
-// of weights in turn, and a frame in when the next set is there, so that frame by frame the sets
-// change. A set is sent once the frame before has given a result: until then it might be used there.
-// Constants stand before it: sets' beats, each with what its tlast is, and the beats of a set and of
-// a frame.
+// of weights in turn, and frames in when the next set is there, so that every few frames the sets
+// change. A set is sent once the last frame before it is on its way in, or, in turns, has given a
+// result: until then it might be used there. What comes before the first set waits at the engine.
+// Constants stand before it: sets' beats, each with what its tlast is, the beats of a set, of a frame
+// and of the frames of a set.
 module feeder (
     input clk, rst,
     input [`IN_BITS-1:0] s_axis_tdata,
@@ -17,13 +18,14 @@ module feeder (
     wire [`W_BITS+2:0] beat = `BEATS >> (at * (`W_BITS + 3));
     wire unexpected, missing, w_unexpected, w_missing, w_ready, in_ready;
     reg [15:0] at = 0, in_set = 0, taken = 0, given = 0;
-    reg loads = 1, open = 0;
+    reg loads = 1, open = 1, in_odd = 0, out_odd = 0;
     reg [1:0] settle = 0, due = 0;
     wire enters = open || taken != 0;
     wire loaded = loads && w_ready;
     wire ends = loaded && in_set == `SET_BEATS - 1;
     wire takes = s_axis_tvalid && s_axis_tready;
     wire gives = m_axis_tvalid && m_axis_tready;
+    wire all_taken = taken == `GROUP_BEATS - 1, all_given = given == `GROUP_BEATS - 1;
 
     engine engine (
         .clk(clk), .rst(rst),
@@ -51,20 +53,23 @@ module feeder (
             in_set <= ends ? 0 : in_set + 1;
             if (ends) begin
                 loads <= 0;
-                settle <= SETTLE;
+                if (!open) settle <= SETTLE;
             end
         end
         if (takes) begin
-            taken <= taken == `FRAME_BEATS - 1 ? 0 : taken + 1;
+            taken <= all_taken ? 0 : taken + 1;
+            in_odd <= in_odd ^ all_taken;
             if (taken == 0) open <= 0;
+            if (taken == `GROUP_BEATS - `FRAME_BEATS && in_odd) loads <= 1;
         end
         if (gives) begin
-            given <= given == `FRAME_BEATS - 1 ? 0 : given + 1;
-            if (given == 0) loads <= 1;
+            given <= all_given ? 0 : given + 1;
+            out_odd <= out_odd ^ all_given;
+            if (given == `GROUP_BEATS - `FRAME_BEATS && !out_odd) loads <= 1;
         end
         if (rst) begin
-            {at, in_set, taken, given, settle, open, due} <= 0;
-            loads <= 1;
+            {at, in_set, taken, given, settle, due, in_odd, out_odd} <= 0;
+            {loads, open} <= 2'b11;
         end
     end
 endmodule

@@ -1,4 +1,4 @@
-"""Faults in engines whose weights arrive on a port: sets of them change frame by frame."""
+"""Faults in engines whose weights arrive on a port: sets of them change every few frames."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from golden.line.design import LineDesign
+from golden.line.weights import LineWeights
 from golden.numbers.interval import Integers
 from hw.package.beats import field_beats
 from sim.campaign.faults.netlist import FEEDER
@@ -13,13 +14,14 @@ from sim.campaign.faults.streams import DesignSubject, Experiment
 from sim.stimulus import random_lines, random_weights
 
 _FEEDER = Path(__file__).with_name(f"{FEEDER}.v")
-_SETS = 3
+_SETS, _FRAMES = 3, 4
+"""Sets of weights, in turns, and frames of one."""
 _WRONG = 0.2
 """How often tlast of a beat of weights is misplaced."""
 
 
 class LoadedSubject(DesignSubject):
-    """An engine with a weights port, and what loads it from one frame to the next, `FEEDER`.
+    """An engine with a weights port, and what loads it between frames, `FEEDER`.
 
     Parameters
     ----------
@@ -34,7 +36,7 @@ class LoadedSubject(DesignSubject):
         self._line = design
         self._sets = [random_weights(design, generator) for _ in range(_SETS)]
         super().__init__(design, hardened=hardened)
-        self.name = FEEDER
+        self.generated, self.name = self.name, FEEDER
         self.verilog += self._feeder()
 
     def _feeder(self) -> str:
@@ -42,11 +44,12 @@ class LoadedSubject(DesignSubject):
         bits = fields[-1]["offset"] + fields[-1]["slot_bits"]
         random = np.random.default_rng(1)
         words, each = [], 0
-        for weights in self._sets:
+        for turn, weights in enumerate(self._sets):
             beats = list(field_beats(fields, self._line.port_tables(weights)))
             each = len(beats)
             for word, last in beats:
-                wrong = bool(random.random() < _WRONG)
+                # Of a set's end too, which are few.
+                wrong = bool(random.random() < _WRONG) or (last and turn == 1)
                 told = (wrong and not last) | (wrong and last) << 1
                 words.append(word | (last ^ wrong) << bits | told << bits + 1)
         whole = sum(word << place * (bits + 3) for place, word in enumerate(words))
@@ -58,15 +61,19 @@ class LoadedSubject(DesignSubject):
             "SET_BEATS": each,
             "ALL_BEATS": len(words),
             "FRAME_BEATS": self._frame_beats,
+            "GROUP_BEATS": _FRAMES * self._frame_beats,
         }
         head = "".join(f"`define {name} {value}\n" for name, value in facts.items())
         return head + _FEEDER.read_text(encoding="utf-8")
+
+    def _set_of(self, frame: int) -> LineWeights:
+        return self._sets[frame // _FRAMES % _SETS]
 
     def samples(self, count: int, seed: int) -> Integers:
         """See `StreamSubject`; of each frame what tries its own weights."""
         generator, (lines, length) = np.random.default_rng(seed), self._frame.shape
         frames = [
-            random_lines(self._line, lines, generator, self._sets[frame % _SETS])
+            random_lines(self._line, lines, generator, self._set_of(frame))
             for frame in range(count)
         ]
         return np.reshape(frames, (count, lines, length))
@@ -77,7 +84,6 @@ class LoadedSubject(DesignSubject):
 
     def _model(self, samples: Integers) -> Integers:
         frames = [
-            self._line.model(lines, self._sets[frame % _SETS])
-            for frame, lines in enumerate(samples)
+            self._line.model(lines, self._set_of(frame)) for frame, lines in enumerate(samples)
         ]
         return np.stack(frames)

@@ -66,7 +66,7 @@ class Mutants:
         """See `Part`."""
         top, number, seed = point.split()
         subject = subject_of(top)
-        verilog, name = subject.verilog, subject.name
+        verilog, name = subject.verilog, subject.generated
         trials = Trials(subject, int(number), int(seed))
         trials.tell(_FIRST)
         # No mutant that is proved is tried any more: most trials are of few, that take long.

@@ -107,7 +107,7 @@ class StreamSubject(ABC):
 
     Attributes
     ----------
-    name, verilog
+    name, generated, verilog
         See `sim.campaign.faults.subject.Subject`.
     latency
         Cycles from the first beat taken to the first given.
@@ -122,6 +122,7 @@ class StreamSubject(ABC):
     """
 
     name: str
+    generated: str
     verilog: str
     latency: int
     unit_cycles: int
@@ -263,7 +264,7 @@ class DesignSubject(StreamSubject):
 
     def __init__(self, design: LineDesign | LayerDesign, *, hardened: bool = False) -> None:
         self._design = design
-        self.name = design.name
+        self.generated = self.name = design.name
         files = generate(design, PortNames(), hardened=hardened)
         manifest = json.loads(files[f"{design.name}.json"])
         text = files[f"{design.name}.v"].decode()
@@ -327,7 +328,7 @@ class ProgramSubject(StreamSubject):
         As of `hw.emit.generate.generate`.
     """
 
-    name = "accelerator"
+    generated = name = "accelerator"
     tries = 3
 
     def __init__(self, program: Program, *, hardened: bool = False) -> None:

@@ -22,13 +22,15 @@ class Subject(Protocol):
 
     Attributes
     ----------
-    name
-        Of its top.
+    name, generated
+        Of its top, and of the module that is generated with all in it: another, where what loads it
+        stands around.
     verilog
         As generated, with models of primitives.
     """
 
     name: str
+    generated: str
     verilog: str
 
     def trials(self, faulty: Faulty) -> list[Trial]:
