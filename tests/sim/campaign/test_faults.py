@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 import sim.campaign.faults
+from golden.layer.linear import LinearLayerDesign
+from golden.line.design import LineDesign
 from golden.line.weights import correlate
+from golden.numbers.interval import Integers
 from sim.campaign.faults.argued import Argument, described, is_argued, refuted
 from sim.campaign.faults.equivalence import equivalent
 from sim.campaign.faults.mutants import Trials
@@ -20,7 +23,7 @@ from sim.campaign.faults.streams import Verdict, class_of
 from sim.campaign.faults.subject import HANG, LASTING, MASKED, PASSING
 from sim.campaign.faults.tops import TOPS, subject_of
 from sim.campaign.faults.upsets import HARDENED, Upsets
-from sim.campaign.small import line_of
+from sim.campaign.small import layer_of, line_of
 from sim.stimulus import rounding_lines
 
 ARGUED = Path(sim.campaign.faults.__file__).with_name("argued.toml")
@@ -260,21 +263,39 @@ def test_addresses_of_two_parts_with_a_bit_turned_over_go_round_48_words() -> No
     assert len(addresses) == len(set(addresses)) == 48
 
 
+def close_to_ties(design: LineDesign, channel: int) -> Integers:
+    """Return a channel's sums whose product has no bits, or one, behind a half."""
+    assert design.weights is not None
+    multiplier, shift = (int(each[channel]) for each in design.weights.scales())
+    assert shift == 24
+    sums = np.arange(design.accumulator.low, design.accumulator.high + 1)
+    half, below = np.divmod(sums * multiplier % (1 << shift), 1 << shift - 1)
+    return np.asarray(sums[(half == 1) & np.isin(below, [0, *(1 << np.arange(shift - 1))])])
+
+
 def test_no_sum_of_the_folded_engine_is_close_to_a_tie() -> None:
     """What arguments of its requantiser's low bits say."""
     design = line_of("direct-folded-requantized")
     assert design.weights is not None
-    ((multiplier,), (shift,)) = design.weights.scales()
-    assert (multiplier, shift) == (0x13266, 24)
-    reach = design.accumulator
-    sums = np.arange(reach.low, reach.high + 1)
-    half, below = np.divmod(sums * multiplier % (1 << shift), 1 << shift - 1)
-    close = (half == 1) & np.isin(below, [0, *(1 << np.arange(shift - 1))])
-    results = design.finish(sums[:, None], design.weights, np.zeros(len(sums), int))[:, 0]
+    ((multiplier,), _) = design.weights.scales()
+    assert multiplier == 0x13266
+    sums = close_to_ties(design, 0)
     # One, whose result is far below the clip.
-    assert sums[close].tolist() == [-40960]
-    assert results[close].tolist() == [-128]
-    assert -40960 * multiplier >> shift < -180
+    assert sums.tolist() == [-40960]
+    assert design.finish(sums[:, None], design.weights, np.zeros(1, int)).tolist() == [[-128]]
+    assert -40960 * multiplier >> 24 < -180
+
+
+def test_no_sum_of_the_linear_layer_is_close_to_a_tie(tmp_path: Path) -> None:
+    layer = layer_of("linear", tmp_path)
+    assert isinstance(layer, LinearLayerDesign)
+    design = layer.engines["height"]
+    assert design.weights is not None
+    multipliers, _ = design.weights.scales()
+    assert not any(close_to_ties(design, channel).size for channel in range(2))
+    samples, taps = np.array([-128, 127]), design.weights.weight
+    highest = np.maximum(*(taps * each for each in samples[:, None, None])).sum(axis=1)
+    assert ((highest + design.weights.bias) * multipliers / 2**24 < 119).all()
 
 
 def test_lines_bring_sums_that_low_bits_decide() -> None:
