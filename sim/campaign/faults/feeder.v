@@ -2,8 +2,8 @@
 // of weights in turn, and frames in when the next set is there, so that every few frames the sets
 // change. A set is sent once the last frame before it is on its way in, or, in turns, has given a
 // result: until then it might be used there. What comes before the first set waits at the engine.
-// Constants stand before it: sets' beats, each with what its tlast is, the beats of a set, of a frame
-// and of the frames of a set.
+// Of the first kind are sets of one frame, between those of several. Constants stand before it: sets'
+// beats, each with what its tlast is, the beats of a set, of a frame and of several frames.
 module feeder (
     input clk, rst,
     input [`IN_BITS-1:0] s_axis_tdata,
@@ -25,7 +25,8 @@ module feeder (
     wire ends = loaded && in_set == `SET_BEATS - 1;
     wire takes = s_axis_tvalid && s_axis_tready;
     wire gives = m_axis_tvalid && m_axis_tready;
-    wire all_taken = taken == `GROUP_BEATS - 1, all_given = given == `GROUP_BEATS - 1;
+    wire all_taken = taken == (in_odd ? `FRAME_BEATS : `GROUP_BEATS) - 1;
+    wire all_given = given == (out_odd ? `FRAME_BEATS : `GROUP_BEATS) - 1;
 
     engine engine (
         .clk(clk), .rst(rst),
@@ -39,7 +40,8 @@ module feeder (
         .event_w_tlast_unexpected(w_unexpected), .event_w_tlast_missing(w_missing)
     );
 
-    assign s_axis_tready = in_ready && enters;
+    // In reset neither port may be ready.
+    assign s_axis_tready = rst ? in_ready || w_ready : in_ready && enters;
     // What is told of a set's tlast is not seen if it is right.
     assign event_tlast_unexpected = unexpected ^ w_unexpected ^ due[0];
     assign event_tlast_missing = missing ^ w_missing ^ due[1];
@@ -59,8 +61,10 @@ module feeder (
         if (takes) begin
             taken <= all_taken ? 0 : taken + 1;
             in_odd <= in_odd ^ all_taken;
-            if (taken == 0) open <= 0;
-            if (taken == `GROUP_BEATS - `FRAME_BEATS && in_odd) loads <= 1;
+            if (taken == 0) begin
+                open <= 0;
+                if (in_odd) loads <= 1;
+            end
         end
         if (gives) begin
             given <= all_given ? 0 : given + 1;

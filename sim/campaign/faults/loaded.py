@@ -15,7 +15,7 @@ from sim.stimulus import random_lines, random_weights
 
 _FEEDER = Path(__file__).with_name(f"{FEEDER}.v")
 _SETS, _FRAMES = 3, 4
-"""Sets of weights, in turns, and frames of one."""
+"""Sets of weights, in turns, and frames of every other one; of those between it is one."""
 _WRONG = 0.2
 """How often tlast of a beat of weights is misplaced."""
 
@@ -67,7 +67,8 @@ class LoadedSubject(DesignSubject):
         return head + _FEEDER.read_text(encoding="utf-8")
 
     def _set_of(self, frame: int) -> LineWeights:
-        return self._sets[frame // _FRAMES % _SETS]
+        pairs, within = divmod(frame, _FRAMES + 1)
+        return self._sets[(2 * pairs + within // _FRAMES) % _SETS]
 
     def samples(self, count: int, seed: int) -> Integers:
         """See `StreamSubject`; of each frame what tries its own weights."""

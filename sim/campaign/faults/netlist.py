@@ -4,6 +4,7 @@ One netlist has all faults, so that one build of it serves them all.
 """
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -87,13 +88,14 @@ def with_check(verilog: str, top: str, module: str, condition: str) -> str:
     Its top has the input `FAULT`, which does nothing.
     """
     check = f"always @(posedge clk) if (!rst && ({condition})) $fatal;\nendmodule"
-    for name, old, new in (
-        (module, "endmodule", check),
-        (top, ");", f", {FAULT});\n  input [{_BITS - 1}:0] {FAULT};"),
-    ):
-        before, head, body = verilog.partition(f"module {name}(")
-        verilog = before + head + body.replace(old, new, 1)
-    return verilog
+    verilog = re.sub(
+        rf"(\bmodule {module}\b.*?)\bendmodule\b", rf"\1{check}", verilog, count=1, flags=re.S
+    )
+    port = f"input [{_BITS - 1}:0] {FAULT}"
+    head, body = re.split(rf"(?<=\bmodule {top}\b)", verilog, maxsplit=1)
+    ports, rest = body.split(");", 1)
+    more = f", {port});" if "input" in ports else f", {FAULT});\n  {port};"
+    return head + ports + more + rest
 
 
 def free_bit(module: Any) -> int:
