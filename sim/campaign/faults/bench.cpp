@@ -139,6 +139,7 @@ class Run {
 
     void reset() {
         top_->fault = strikes_ < 0 ? fault_ : 0;
+        top_->clk = 0;
         top_->rst = 1;
         top_->s_axis_tvalid = 1;
         // Wrong, so that an event is seen that a reset does not keep out.
@@ -258,7 +259,10 @@ int main(int argc, char **argv) {
     unsigned fault;
     unsigned long number;
     long strikes;
+    // Memories, and registers that are not told what to begin with, begin with anything.
+    Verilated::randReset(2);
     while (std::scanf("%u %lu %ld", &fault, &number, &strikes) == 3) {
+        Verilated::randSeed(1);
         Run run(all.at(number), in_bytes, out_bytes, fault, strikes);
         const Verdict verdict = run.judge(patience, goes_on);
         std::printf("%s %ld %ld %ld %d %ld\n", verdict.what, verdict.place, verdict.wrong, verdict.last_wrong, run.hung(),
