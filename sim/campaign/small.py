@@ -53,15 +53,15 @@ LAYERS = {
         output = {{}}
         {AXES}
     """,
-    "metaformer-transformed": """
+    "metaformer-transformed": f"""
         form = "metaformer"
         residual = true
-        between = {}
-        output = {}
+        between = {{}}
+        output = {{}}
         channels = 2
         height = 3
         width = 4
-        engines.height.engine = "fft"
+        engines.height = {{engine = "fft", {", ".join(f"{k} = {v}" for k, v in _NARROW.items())}}}
         engines.width.engine = "fermat"
     """,
     "filter": """
