@@ -45,6 +45,8 @@ _PORTIONS = (2, 5, 9, 14)
 _RESETS = 40
 _RESET_PACES = [(0, 0), (200, 200), (0, 700)]
 """Of runs with a reset in midstream."""
+_LATE_RESETS = 70
+"""In so many cycles behind those, one after another: in which a buffer's addresses come round."""
 _SUMS = 400
 """Accumulators of a channel that are closest to what is rounded either way."""
 _BEATS = 150
@@ -169,6 +171,10 @@ class StreamSubject(ABC):
             Experiment(self.samples(1, cycle), pace, cycle)
             for pace in _RESET_PACES
             for cycle in _spread(within, _RESETS)
+        ]
+        made += [
+            Experiment(self.samples(self.tries, cycle), reset_at=cycle)
+            for cycle in range(within, within + _LATE_RESETS)
         ]
         sizes = sorted({max(1, self.every[0] * part // 4) for part in _PORTIONS})
         made += [Experiment(self.samples(self.tries, size), (_PORTION + size, 0)) for size in sizes]
