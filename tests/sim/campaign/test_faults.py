@@ -246,18 +246,23 @@ def test_addresses_with_a_bit_turned_over_go_through_all_words() -> None:
     assert orbit(fermat) == [0, *range(3, 8), 10, 9, 8, *range(11, 16), 2, 1]
 
 
-def test_addresses_of_two_parts_with_a_bit_turned_over_go_round_48_words() -> None:
-    """What the argument of the Fermat engine's 64 words says: the upper part is ahead by one."""
-
-    def carries(low: int) -> bool:
-        made = low + 1
-        return (made if made & 16 else made ^ 4) & 15 == 15
+@pytest.mark.parametrize(
+    "turned_over",
+    [lambda made: made if made & 16 else made ^ 4, lambda made: made ^ 2],
+    ids=["fermat", "fft-of-other-length"],
+)
+def test_addresses_of_two_parts_with_a_bit_turned_over_go_round_48_words(
+    turned_over: Callable[[int], int],
+) -> None:
+    """What arguments of the transforms' 64 words say: the upper part is ahead."""
 
     def following(state: int) -> int:
-        carry, high, low = state >> 6, state >> 4 & 3, state & 15
-        if (high, low) == (3, 15):  # behind 62 follows the last
+        ends, carry, high, low = state >> 7, state >> 6 & 1, state >> 4 & 3, state & 15
+        if ends:
             return 0
-        return carries(low) << 6 | (high + carry & 3) << 4 | low + 1 & 15
+        carries = turned_over(low + 1) & 15 == 15
+        ends = (high, low) == (3, 14)
+        return ends << 7 | carries << 6 | (high + carry & 3) << 4 | low + 1 & 15
 
     addresses = [state & 63 for state in orbit(following)]
     assert len(addresses) == len(set(addresses)) == 48
