@@ -29,8 +29,9 @@ struct Experiment {
     // Stalls per mille, or from 1000 on, less 1000, cycles that an end is closed and open in turn,
     // or, of the source, from kPortions on, less that, beats of a portion: the sink is closed until
     // it has come and all rests, then open until all rests again, before the next comes, or, of the
-    // sink, likewise, beats that it takes until it is closed and all rests; the cycle of a reset, or 0; cycles from the first beat taken to the first given, or 0 where that is not held
-    // to; beats of a group, and its cycles; beats.
+    // sink, likewise, beats that it takes until it is closed and all rests; the cycle of a reset, or 0;
+    // cycles from the first beat taken to the first given, or 0 where that is not held to; beats of a
+    // group, and its cycles; beats.
     std::uint32_t in_stall, out_stall, reset_at, latency, group_beats, group_cycles, n_in, n_out;
     std::vector<std::uint8_t> in, in_flags, out, out_flags;
 };
@@ -139,7 +140,7 @@ class Run {
 
     void reset() {
         top_->fault = strikes_ < 0 ? fault_ : 0;
-        top_->clk = 0;
+        top_->clk = 0;  // which begins with anything: else the reset might have no edge
         top_->rst = 1;
         top_->s_axis_tvalid = 1;
         // Wrong, so that an event is seen that a reset does not keep out.

@@ -36,7 +36,7 @@ class LoadedSubject(DesignSubject):
         self._line = design
         self._sets = [random_weights(design, generator) for _ in range(_SETS)]
         super().__init__(design, hardened=hardened)
-        self.generated, self.name = self.name, FEEDER
+        self.name = FEEDER
         self.verilog += self._feeder()
 
     def _feeder(self) -> str:

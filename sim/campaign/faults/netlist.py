@@ -88,9 +88,10 @@ def with_check(verilog: str, top: str, module: str, condition: str) -> str:
     Its top has the input `FAULT`, which does nothing.
     """
     check = f"always @(posedge clk) if (!rst && ({condition})) $fatal;\nendmodule"
-    verilog = re.sub(
-        rf"(\bmodule {module}\b.*?)\bendmodule\b", rf"\1{check}", verilog, count=1, flags=re.S
-    )
+    of_module = rf"(\bmodule {module}\b.*?)\bendmodule\b"
+    verilog, found = re.subn(of_module, rf"\1{check}", verilog, count=1, flags=re.DOTALL)
+    # In a module that is not there nothing would ever be true.
+    assert found, f"{module} is no module of {top}"
     port = f"input [{_BITS - 1}:0] {FAULT}"
     head, body = re.split(rf"(?<=\bmodule {top}\b)", verilog, maxsplit=1)
     ports, rest = body.split(");", 1)
