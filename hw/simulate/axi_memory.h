@@ -72,10 +72,11 @@ struct AxiSettings {
     std::int64_t read_error = -1;   // which beat read, counted from 0, is answered with an error
     std::int64_t write_error = -1;  // which burst written
     unsigned error = AXI_SLVERR;
+    std::uint64_t origin = 0;  // address of the first byte
     unsigned silent = 0;  // channels on which nothing goes on: bits AR, R, AW, W, B
 };
 
-// Holds bytes from address 0 on, answers as `settings` say, and knows what may be written.
+// Holds bytes from an address on, answers as `settings` say, and knows what may be written.
 class AxiMemory {
   public:
     AxiSettings settings;
@@ -113,9 +114,10 @@ class AxiMemory {
         top.m_axi_rvalid = now_ >= 0;
         if (now_ >= 0) {
             const Read &read = reads_[static_cast<std::size_t>(now_)];
-            const bool known = read.address + beat <= bytes.size();
+            const std::uint64_t at = read.address - settings.origin;
+            const bool known = at < bytes.size() && at + beat <= bytes.size();
             const bool wrong = settings.read_error == static_cast<std::int64_t>(beats_read);
-            if (known) std::memcpy(&top.m_axi_rdata, bytes.data() + read.address, beat);
+            if (known) std::memcpy(&top.m_axi_rdata, bytes.data() + at, beat);
             top.m_axi_rresp = wrong ? settings.error : known ? AXI_OKAY : AXI_DECERR;
             top.m_axi_rid = read.id;
             top.m_axi_rlast = read.left == 1;
@@ -250,13 +252,14 @@ class AxiMemory {
         for (std::size_t n = 0; n < beat; ++n) {
             if (!(w.strobe >> n & 1)) continue;
             const std::uint64_t at = now.address + n;
-            bool may = at < bytes.size();
+            const std::uint64_t place = at - settings.origin;
+            bool may = place < bytes.size();
             if (may)
                 may = std::any_of(writable.begin(), writable.end(), [at](const auto &range) {
                     return at >= range.first && at - range.first < range.second;
                 });
             if (may)
-                bytes[at] = w.data[n], ++bytes_written;
+                bytes[place] = w.data[n], ++bytes_written;
             else
                 now.whole = false, ++outside;
         }

@@ -35,17 +35,19 @@ struct Talk {
     std::size_t size;
     std::unique_ptr<Bench> bench = std::make_unique<Bench>(size);
 
-    std::string poke(std::uint64_t at, const std::string &path) {
+    std::string poke(std::uint64_t address, const std::string &path) {
+        const std::uint64_t at = address - bench->memory.settings.origin;
         std::ifstream file(path, std::ios::binary);
         const std::vector<char> content((std::istreambuf_iterator<char>(file)),
                                         std::istreambuf_iterator<char>());
-        if (!file || at + content.size() > bench->memory.bytes.size()) return "error File must be there and fit";
+        if (!file || at >= bench->memory.bytes.size() || at + content.size() > bench->memory.bytes.size()) return "error File must be there and fit";
         std::copy(content.begin(), content.end(), bench->memory.bytes.begin() + static_cast<std::ptrdiff_t>(at));
         return "ok";
     }
 
-    std::string peek(std::uint64_t at, std::uint64_t length, const std::string &path) {
-        if (at + length > bench->memory.bytes.size()) return "error Bytes must be there";
+    std::string peek(std::uint64_t address, std::uint64_t length, const std::string &path) {
+        const std::uint64_t at = address - bench->memory.settings.origin;
+        if (at >= bench->memory.bytes.size() || at + length > bench->memory.bytes.size()) return "error Bytes must be there";
         std::ofstream file(path, std::ios::binary);
         file.write(reinterpret_cast<const char *>(bench->memory.bytes.data() + at), static_cast<std::streamsize>(length));
         return file ? "ok" : "error File must be writable";

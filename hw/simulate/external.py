@@ -88,12 +88,20 @@ class ExternalBench:
         Its path.
     size
         Bytes of memory.
+
+    Attributes
+    ----------
+    folder
+        Of the bench's own, in which the program works.
     """
 
     def __init__(self, program: Path, size: int) -> None:
         self._folder = tempfile.TemporaryDirectory()
+        self.folder = Path(self._folder.name)
+        self._origin = 0
         self._process = subprocess.Popen(
-            [str(program), str(size)],
+            [str(program.resolve()), str(size)],
+            cwd=self.folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="ascii",
@@ -131,13 +139,13 @@ class ExternalBench:
 
     def poke(self, address: int, content: bytes) -> None:
         """Write bytes of memory."""
-        path = Path(self._folder.name) / "poke"
+        path = self.folder / "poke"
         path.write_bytes(content)
         self.tell("poke", address, path)
 
     def peek(self, address: int, length: int) -> bytes:
         """Return bytes of memory."""
-        path = Path(self._folder.name) / "peek"
+        path = self.folder / "peek"
         self.tell("peek", address, length, path)
         return path.read_bytes()
 
@@ -170,14 +178,22 @@ class ExternalBench:
         (value,) = self.tell("read", at)
         return value
 
+    def locate(self, origin: int) -> None:
+        """Have memory begin at an address; regions are to be named anew."""
+        self.tell("set", "origin", origin)
+        self._origin = origin
+
     def name_regions(self, sizes: Mapping[str, int], *, first: int = BETWEEN) -> dict[str, int]:
-        """Name regions of so many bytes, far enough apart; return where they begin."""
+        """Name regions of so many bytes, far enough apart; return where they begin.
+
+        The first begins so many bytes behind the beginning of memory.
+        """
         self.tell("forbid")
-        bases = bases_of(sizes, first)
+        bases = bases_of(sizes, self._origin + first)
         for region, at in bases.items():
             size = sizes[region]
             self.write(f"{region}_BASE", at)
-            self.write(f"{region}_BASE_HIGH", 0)
+            self.write(f"{region}_BASE_HIGH", at >> 32)
             self.write(f"{region}_SIZE", size)
             if region in ("OUTPUT", "SCRATCH"):
                 self.tell("allow", at, size)

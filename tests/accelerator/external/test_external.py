@@ -13,8 +13,9 @@ from golden.accelerator.sizes import Sizes
 from golden.accelerator.words import maps_of
 from golden.network.layer_norm import LayerNorm
 from golden.numbers.interval import wrap
-from hw.simulate.external import ExternalBench
+from hw.simulate.external import BETWEEN, ExternalBench
 from sim.accelerator import KINDS
+from sim.corrupt import small
 from sim.external import (
     CAPACITY,
     MEMORY,
@@ -64,6 +65,24 @@ def test_program_does_what_the_network_does(name: str, capacity: Capacity) -> No
             result = maps_of(words[:, first : first + count], data, capacity.sizes)
             np.testing.assert_array_equal(result[0], expected[output][index])
             first += count
+
+
+def test_memory_at_any_address() -> None:
+    """At one with other bits, at one with all others, and up to the last byte of 32 bits."""
+    builder, network = small()
+    program = compile_external(network, CAPACITY)
+    frames = frames_as_bytes(builder.images(2, network), CAPACITY.sizes)
+    with ExternalBench(built(), MEMORY) as bench:
+        session = Session(bench, program, frames)
+        session.sizes["SCRATCH"] += -session.sizes["SCRATCH"] % BETWEEN
+        whole = session.bases["SCRATCH"] + session.sizes["SCRATCH"]
+        session.set(**WILD)
+        for origin in (0xA5A5_A000, 0x5A5A_5000, (1 << 32) - whole):
+            bench.locate(origin)
+            session.place()
+            assert session.bases["PROGRAM"] == origin + BETWEEN
+            assert session.run().code == Stop.NONE
+            assert session.right
 
 
 def test_programs_on_one_verilog() -> None:
