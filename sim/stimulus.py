@@ -1,5 +1,6 @@
-"""Lines that try an engine: full-range noise, extremes, and what reaches the accumulator's ends."""
+"""What tries an engine: noise of full range, extremes, sums at ends, spreads at borders."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,8 @@ from golden.line.design import LineDesign
 from golden.line.weights import Arrays, LineWeights, correlate
 from golden.numbers.interval import Integers, Interval
 from golden.numbers.quantize import requantization
+
+_ROOT_BITS = 16
 
 
 def random_lines(
@@ -187,3 +190,17 @@ def random_skip(design: MetaFormerDesign, generator: np.random.Generator) -> Arr
     zero_point = generator.integers(ends.low, ends.high, design.channels, endpoint=True)
     values = {"multiplier": multiplier, "shift": shift, "zero_point": zero_point}
     return {f"residual.{name}": value for name, value in values.items()}
+
+
+def border_spreads(generator: np.random.Generator, each: int) -> Iterator[int]:
+    """Yield spreads, for `reciprocal_root`, that have a root just so, and those that do not.
+
+    ``each`` pairs for roots of 2 to 16 bits that zeros follow. At a border it hangs on the last
+    bits of what is left of 2^62 whether a bit of the root is 1.
+    """
+    for bits in range(2, _ROOT_BITS + 1):
+        for root in generator.integers(1 << bits - 2, 1 << bits - 1, each):
+            value = (1 << 62) // (int(root) * 2 + 1 << _ROOT_BITS - bits) ** 2
+            for v in (value, value + 1):
+                places = 2 * int(generator.integers(15))
+                yield (v << places) + int(generator.integers(1 << places))
