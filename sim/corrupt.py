@@ -1,5 +1,6 @@
 """Programs that are wrong in one place, or anywhere, and what must come of them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,12 +20,12 @@ ABORTED = 200_000
 """Cycles after which a program that goes on, as one may that has many more windows, is stopped."""
 
 
-def small() -> tuple[Builder, Network]:
+def small(height: int = 23, width: int = 21) -> tuple[Builder, Network]:
     """Return what loads, computes with tables and gains, goes to memory and back, and stores."""
-    b = Builder((3, 23, 21), seed=5)
+    b = Builder((3, height, width), seed=5)
     x = b.convolution("image", 12, 3)
     y = b.convolution(b.pointwise(b.convolution(x, 20, 1)), 12, 3)
-    z = b.times(y, b.convolution(b.average(y, (23, 21)), 12))
+    z = b.times(y, b.convolution(b.average(y, (height, width)), 12))
     return b, b.network(b.plus(x, z))
 
 
@@ -209,12 +210,70 @@ def scrambled(program: ExternalProgram, generator: np.random.Generator) -> bytes
     return image.tobytes()
 
 
-def ends(session: Session, image: bytes) -> Outcome:
-    """Run a program that may be anything; it ends, or can be stopped, and stays in its regions."""
+WRONG_HEADERS = [
+    (0, 0, Stop.MAGIC),
+    (1, 2, Stop.VERSION),
+    (2, 1, Stop.HASH),
+    (3, 1, Stop.HASH),
+    (4, 0, Stop.SIZE),
+    (4, 1 << 24, Stop.SIZE),
+    (5, 0xFFFFFFF0, Stop.SIZE),
+    (7, 1 << 31, Stop.SIZE),
+    (8, 1 << 30, Stop.SIZE),
+    (9, 1 << 20, Stop.SIZE),
+    (10, 1 << 20, Stop.SIZE),
+    (11, 1 << 20, Stop.SIZE),
+    (12, 0xFFFFFFFF, Stop.SIZE),
+]
+"""A word of the header, what it cannot be, and the code that tells."""
+
+
+def with_bits_of_sizes(image: bytes, first: int = 0) -> Iterator[bytes]:
+    """Yield an image with a bit turned over, each in turn, of sizes and places in its header.
+
+    Those of the words' bits from ``first`` on.
+    """
+    words = np.frombuffer(image, "<u4", HEADER_WORDS)
+    for word in sorted({word for word, _, stop in WRONG_HEADERS if stop == Stop.SIZE}):
+        for bit in range(first, 32):
+            yield with_header(image, word, int(words[word]) ^ 1 << bit)
+
+
+def wrong_regions(session: Session, region: str) -> list[tuple[str, int, Stop]]:
+    """Return likewise registers of a region."""
+    return [
+        (f"{region}_SIZE", session.sizes[region] - session.program.capacity.beat_bytes, Stop.SIZE),
+        (f"{region}_SIZE", 0, Stop.SIZE),
+        (f"{region}_BASE", session.bases[region] + 1, Stop.ALIGNMENT),
+        (f"{region}_BASE_HIGH", 1, Stop.ALIGNMENT),
+    ]
+
+
+def with_bits_of_descriptors(program: ExternalProgram, step: int) -> Iterator[bytes]:
+    """Yield an image with a bit turned over, each ``step``-th in turn, of a descriptor.
+
+    Of the first of each kind; kinds begin with bits behind each other's.
+    """
+    capacity = program.capacity
+    size = capacity.descriptor_beats * capacity.beat_bytes
+    kinds = [one.kind for one in program.descriptors]
+    for turn, kind in enumerate(sorted(set(kinds))):
+        first = descriptors_at(program.image, capacity) + kinds.index(kind) * size
+        for bit in range(turn % step, 8 * size, step):
+            image = bytearray(program.image)
+            image[first + bit // 8] ^= 1 << bit % 8
+            yield bytes(image)
+
+
+def ends(session: Session, image: bytes, most: int = ABORTED) -> Outcome:
+    """Run a program that may be anything; it ends, or can be stopped, and stays in its regions.
+
+    It is stopped after ``most`` cycles.
+    """
     bench = session.bench
     bench.poke(session.bases["PROGRAM"], image)
     bench.start(1)
-    ended, _ = bench.tell("run", ABORTED)
+    ended, _ = bench.tell("run", most)
     if not ended:
         bench.abort()
     return bench.wait(10_000) if not ended else bench.outcome()

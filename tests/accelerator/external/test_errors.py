@@ -17,13 +17,17 @@ from golden.accelerator.external.registers import (
 )
 from hw.simulate.external import ExternalBench
 from sim.corrupt import (
+    WRONG_HEADERS,
     broken,
     ends,
     recovers,
     scrambled,
     small,
+    with_bits_of_descriptors,
+    with_bits_of_sizes,
     with_header,
     wrong_descriptors,
+    wrong_regions,
 )
 from sim.external import CAPACITY, MEMORY, Session, built, frames_as_bytes
 
@@ -44,24 +48,7 @@ def session() -> Iterator[Session]:
         yield session
 
 
-@pytest.mark.parametrize(
-    ("word", "value", "stop"),
-    [
-        (0, 0, Stop.MAGIC),
-        (1, 2, Stop.VERSION),
-        (2, 1, Stop.HASH),
-        (3, 1, Stop.HASH),
-        (4, 0, Stop.SIZE),
-        (4, 1 << 24, Stop.SIZE),
-        (5, 0xFFFFFFF0, Stop.SIZE),
-        (7, 1 << 31, Stop.SIZE),
-        (8, 1 << 30, Stop.SIZE),
-        (9, 1 << 20, Stop.SIZE),
-        (10, 1 << 20, Stop.SIZE),
-        (11, 1 << 20, Stop.SIZE),
-        (12, 0xFFFFFFFF, Stop.SIZE),
-    ],
-)
+@pytest.mark.parametrize(("word", "value", "stop"), WRONG_HEADERS)
 def test_headers(session: Session, word: int, value: int, stop: Stop) -> None:
     outcome = ends(session, with_header(session.program.image, word, value))
     assert outcome.code == stop
@@ -70,16 +57,16 @@ def test_headers(session: Session, word: int, value: int, stop: Stop) -> None:
     assert damaged.code == Stop.HEADER
 
 
+def test_sizes_beyond_all_memory_by_any_bit(session: Session) -> None:
+    images = with_bits_of_sizes(session.program.image, MEMORY.bit_length() - 1)
+    assert {ends(session, image).code for image in images} == {Stop.SIZE}
+    assert recovers(session)
+
+
 @pytest.mark.parametrize("region", REGIONS)
 def test_regions(session: Session, region: str) -> None:
-    bench, beat = session.bench, CAPACITY.beat_bytes
-    size = session.sizes[region]
-    for register, value, stop in (
-        (f"{region}_SIZE", size - beat, Stop.SIZE),
-        (f"{region}_SIZE", 0, Stop.SIZE),
-        (f"{region}_BASE", session.bases[region] + 1, Stop.ALIGNMENT),
-        (f"{region}_BASE_HIGH", 1, Stop.ALIGNMENT),
-    ):
+    bench = session.bench
+    for register, value, stop in wrong_regions(session, region):
         before = bench.read(register)
         bench.write(register, value)
         outcome = ends(session, session.program.image)
@@ -103,6 +90,12 @@ def test_descriptors(session: Session, number: int) -> None:
     image, at = broken(session.program, wrong)
     outcome = ends(session, image)
     assert (outcome.code, outcome.descriptor) == (wrong.stop, at)
+
+
+def test_descriptors_with_a_bit_turned_over(session: Session) -> None:
+    images = with_bits_of_descriptors(session.program, 31)
+    assert Stop.WATCHDOG not in {ends(session, image, 2_000).code for image in images}
+    assert recovers(session)
 
 
 def test_weights_of_all_descriptors_are_counted(session: Session) -> None:
