@@ -157,10 +157,10 @@ class Builder:
             clip=gives.range,
         )
 
-    def layer_norm(self, source: str) -> str:
-        """Add a layer norm; return the name of its map."""
+    def layer_norm(self, source: str, *, epsilon: int = 0, like: str | None = None) -> str:
+        """Add a layer norm, its epsilon drawn if 0, its map as ``like`` has it; return the name."""
         data = self.maps[source]
-        gives = self.map_of(data.shape)
+        gives = self.map_of(data.shape) if like is None else self.maps[like]
         return self.add(
             LayerNorm,
             gives,
@@ -168,7 +168,7 @@ class Builder:
             gain=self.draw(data.channels, low=-(1 << 15), high=1 << 15),
             offset=self.draw(data.channels, low=-(1 << 26), high=1 << 26),
             shift=22,
-            epsilon=int(self.generator.integers(1, 1 << 20)),
+            epsilon=epsilon or int(self.generator.integers(1, 1 << 20)),
             clip=gives.range,
         )
 

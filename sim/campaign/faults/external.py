@@ -1,15 +1,16 @@
 """Faults in an accelerator whose memory is outside, told by what its driver and its bus see."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from golden.accelerator.external.compile import compile_external
 from golden.accelerator.external.program import ExternalProgram
-from golden.accelerator.external.registers import REGISTERS, Stop
+from golden.accelerator.external.registers import REGIONS, REGISTERS, START, Stop
 from golden.network.network import Network
 from golden.numbers.interval import Integers
 from golden.registers import Access
@@ -19,14 +20,22 @@ from sim.campaign.faults.netlist import Faulty
 from sim.campaign.faults.subject import HANG, LASTING, MASKED, PASSING, RIGHT, Trial, built
 from sim.campaign.small import SMALL, every
 from sim.corrupt import (
+    ABORTED,
+    WRONG_HEADERS,
     broken,
     ends,
+    small,
+    with_bits_of_descriptors,
+    with_bits_of_sizes,
     with_header,
     wrong_descriptors,
     wrong_kernels,
+    wrong_regions,
     wrong_turns,
 )
 from sim.external import TOP, WILD, Session, expected_of, frames_as_bytes, verilog_of
+from sim.networks import Builder
+from sim.stimulus import border_spreads
 
 _MEMORY = 1 << 18
 _SLOW = {"latency": 40, "rate": 1500}
@@ -35,6 +44,27 @@ _PATIENCE = 60_000
 """Cycles in which a frame of a few hundred must have ended, or the watchdog have told."""
 _REST = 10_000
 """In which an abort must end."""
+_NORMED = (1, 2, 3, 13, 64, 100, 127, 128)
+"""Channels of layer norms of their own, up to as many as there may be."""
+_NORM_PLANE = (1, 2)
+_SPREADS = (0, 0.3, 0.6, 1, 2, 4, 8, 16, 32, 64, 100, 400)
+"""Of their frames' words, about any middle."""
+_STORED = (12, 11)
+"""Rows and columns of twelve channels, of which not all maps fit in."""
+_ROOTS = 2
+"""Pairs of spreads at borders of roots of so many bits each."""
+_SHORT = 6
+"""Which of those is over soonest."""
+_BIT_STEP = 7
+"""Of bits of descriptors that are turned over, one in so many of a kind's."""
+_LONG = 1_200
+"""Cycles after which a program with such a bit, that goes on, is stopped."""
+_ORIGINS = (0xA5A5_A000, 0x5A5A_5000, (1 << 32) - _MEMORY)
+"""Addresses at which memory begins."""
+_SILENT_AT = 500
+"""Cycle of a frame from which on a channel of memory is silent."""
+_OPERATORS = [seed for seed in range(24) if seed not in (7, 10)]
+"""Drawn by `sim.accelerator.case_of`; of those left out one takes as long as ten others."""
 
 Seen: TypeAlias = list[tuple[str, Any]]
 """What a step of a trial sees, by what kind of thing it is."""
@@ -70,27 +100,81 @@ class ExternalSubject:
     """
 
     generated = name = TOP
+    first: int | None = 2
 
     def __init__(self, *, hardened: bool = False) -> None:
         self.verilog = b"".join(verilog_of(SMALL, hardened=hardened).values()).decode()
         builder, network = every()
         images = builder.images(2, network)
         self._every, self._one = _Work.of(network, images), _Work.of(network, images[:1])
-        network, words = case_of(1, own=False)
-        self._single = _Work.of(network, words)
 
     @cached_property
     def _steps(self) -> list[Step]:
         return [
             lambda bench: self._run(bench, self._every),
             _registers,
-            lambda bench: self._run(bench, self._single),
             lambda bench: self._run(bench, self._every, **WILD),
             lambda bench: self._run(bench, self._every, **_SLOW),
+            partial(self._run, work=self._roots),
+            partial(self._run, work=self._stored),
+            *(partial(self._elsewhere, origin) for origin in _ORIGINS),
             self._wrong_answers,
+            self._wrong_regions,
+            self._bits_of_headers,
+            self._bits_of_registers,
             self._aborts,
+            *(partial(self._silence, channel) for channel in range(5)),
             self._wrong_programs,
+            self._bits_of_descriptors,
+            *(partial(self._run, work=work) for work in self._norms),
+            *(partial(self._operator, work) for work in self._operators),
         ]
+
+    @cached_property
+    def _norms(self) -> list[_Work]:
+        """Layer norms of few channels and of many, of words far from each other and close."""
+        made = []
+        for channels in _NORMED:
+            b = Builder((channels, *_NORM_PLANE), seed=channels)
+            network, generator = b.network(b.layer_norm("image")), np.random.default_rng(channels)
+            shape = (len(_SPREADS), channels, *_NORM_PLANE)
+            middle = generator.integers(-128, 128, (len(_SPREADS), 1, *_NORM_PLANE))
+            spread = np.reshape(_SPREADS, (-1, 1, 1, 1)) * generator.standard_normal(shape)
+            words = np.clip(np.rint(middle + spread), -128, 127).astype(np.int64)
+            made.append(_Work.of(network, words))
+        return made
+
+    @cached_property
+    def _roots(self) -> _Work:
+        """Layer norms of one position, of which epsilon makes the spread: `border_spreads`."""
+        words = np.array([1, -1, 0, 0]).reshape(1, -1, 1, 1)
+        b = Builder(words.shape[1:])
+        own = words.size * int((words * words).sum()) - int(words.sum()) ** 2
+        spreads = border_spreads(np.random.default_rng(0), _ROOTS)
+        norms = [b.layer_norm("image", epsilon=v - own, like="image") for v in spreads]
+        return _Work.of(b.network(b.concatenate(*norms)), words)
+
+    @cached_property
+    def _stored(self) -> _Work:
+        """Maps that do not fit in, stored and loaded in blocks of rows and channels."""
+        builder, network = small(*_STORED)
+        return _Work.of(network, builder.images(1, network))
+
+    @cached_property
+    def _operators(self) -> list[_Work]:
+        return [_Work.of(*case_of(seed)) for seed in _OPERATORS]
+
+    def ran(self, verilog: str) -> Iterator[Path]:
+        """Run all steps, each in a bench of its own, which works in the folder that is yielded.
+
+        ``verilog`` is this build's, with an input `FAULT`.
+        """
+        for step in self._steps:
+            with _Benches(Faulty(verilog, [])) as benches:
+                bench = benches.with_fault(0)
+                seen = step(bench)
+                assert all(right for what, right in seen if what == "value"), "without a fault"
+                yield bench.folder
 
     def trials(self, faulty: Faulty) -> list[Trial]:
         """See `sim.campaign.faults.subject.Subject`."""
@@ -132,13 +216,18 @@ class ExternalSubject:
     def _run(self, bench: ExternalBench, work: _Work, **settings: int) -> Seen:
         session = work.session(bench)
         session.set(**settings)
+        return self._of(session)
+
+    def _of(self, session: Session) -> Seen:
         outcome = session.run()
-        given = bench.peek(session.bases["OUTPUT"], len(session.expected))
         return [
             ("code", outcome.code),
-            ("value", given == session.expected),
+            ("value", session.right),
             ("count", outcome),
         ]
+
+    def _operator(self, work: _Work, bench: ExternalBench) -> Seen:
+        return [*self._run(bench, work), *self._run(bench, work, **WILD)]
 
     def _wrong_answers(self, bench: ExternalBench) -> Seen:
         session = self._every.session(bench)
@@ -169,20 +258,82 @@ class ExternalSubject:
         session.bases = bench.name_regions(session.sizes)
         return [*seen, ("code", session.run().code), ("value", session.right)]
 
+    def _elsewhere(self, origin: int, bench: ExternalBench) -> Seen:
+        bench.locate(origin)
+        return self._run(bench, self._every, **WILD)
+
+    def _wrong_regions(self, bench: ExternalBench) -> Seen:
+        session = self._every.session(bench)
+        session.set()
+        seen: Seen = []
+        for region in REGIONS:
+            for register, value, _ in wrong_regions(session, region):
+                before = bench.read(register)
+                bench.write(register, value)
+                seen.append(("refused", _end(session, session.program.image)))
+                bench.write(register, before)
+        bench.start(len(session.frames) + 1)
+        return [*seen, ("refused", bench.wait(_PATIENCE))]
+
+    def _bits_of_headers(self, bench: ExternalBench) -> Seen:
+        """Run a program with each bit of its header's sizes and places turned over."""
+        session = self._operators[_SHORT].session(bench)
+        session.set()
+        images = with_bits_of_sizes(session.program.image)
+        return [("refused", _end(session, image)) for image in images]
+
+    def _bits_of_descriptors(self, bench: ExternalBench) -> Seen:
+        """Run a program with bits of its descriptors turned over."""
+        session = self._every.session(bench)
+        session.set()
+        images = with_bits_of_descriptors(session.program, _BIT_STEP)
+        return [("refused", _end(session, image, _LONG)) for image in images]
+
+    def _bits_of_registers(self, bench: ExternalBench) -> Seen:
+        """Have regions be larger, or more frames to come, by each bit of their registers."""
+        session = self._operators[_SHORT].session(bench)
+        session.set()
+        seen: Seen = []
+        for bit in range(max(session.sizes.values()).bit_length(), 32):
+            for region in REGIONS:
+                bench.write(f"{region}_SIZE", session.sizes[region] | 1 << bit)
+            seen += self._of(session)
+        session.place()
+        for bit in range(1, 32):
+            bench.start(1 << bit)
+            seen.append(("refused", bench.wait(_PATIENCE)))
+        return seen
+
+    def _silence(self, channel: int, bench: ExternalBench) -> Seen:
+        session = self._every.session(bench)
+        session.set(latency=3)
+        bench.start(len(session.frames))
+        bench.tell("run", _SILENT_AT)
+        bench.tell("set", "silent", 1 << channel)
+        ended = bench.tell("run", _PATIENCE)
+        seen: Seen = [("silence", ended), ("silence", bench.read("STATUS"))]
+        # No start is taken before what is under way was answered.
+        bench.write("CONTROL", START)
+        seen.append(("silence", bench.read("STATUS")))
+        bench.write("INTERRUPT_CAUSE", 3)
+        bench.tell("set", "silent", 0)
+        bench.tell("run", _REST)
+        return [*seen, ("silence", bench.outcome().code), *self._run(bench, self._every)]
+
     def _wrong_programs(self, bench: ExternalBench) -> Seen:
         session = self._every.session(bench)
         session.set()
         program = session.program
         kinds = {one.kind for one in program.descriptors}
         wrong = [*wrong_descriptors(SMALL), *wrong_kernels(SMALL), *wrong_turns(SMALL)]
-        images = [with_header(program.image, word, 12345) for word in range(4)]
+        images = [with_header(program.image, word, value) for word, value, _ in WRONG_HEADERS]
         images += [with_header(program.image, 2, 5, mended=False)]
         images += [broken(program, one)[0] for one in wrong if one.kind in kinds]
         return [("refused", _end(session, image)) for image in images]
 
 
-def _end(session: Session, image: bytes) -> tuple[Stop, int]:
-    outcome = ends(session, image)
+def _end(session: Session, image: bytes, most: int = ABORTED) -> tuple[Stop, int]:
+    outcome = ends(session, image, most)
     return outcome.code, outcome.descriptor
 
 
@@ -257,6 +408,7 @@ class _Benches:
         """Return a bench in which a fault is always there."""
         try:
             self._bench.tell("fresh")
+            self._bench.locate(0)
         except (BusError, BrokenPipeError):  # a fault may be one that no simulation ends
             self._bench.__exit__(None, None, None)
             self._bench = ExternalBench(self._program, _MEMORY)

@@ -1,6 +1,5 @@
 """The part of the campaign that breaks engines on purpose, and sees whether the vectors tell."""
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -8,13 +7,11 @@ from sim.campaign.faults.argued import is_argued, refuted
 from sim.campaign.faults.equivalence import equivalent_inside, equivalent_on_top
 from sim.campaign.faults.netlist import module_of, with_mutants
 from sim.campaign.faults.subject import RIGHT, Subject
-from sim.campaign.faults.tops import TOPS, subject_of
+from sim.campaign.faults.tops import PARTS, TOPS, part_of
 from sim.campaign.part import Outcome
 
 NUMBER = 1000
 """Of mutants of a top."""
-_FIRST = 0.12
-"""Part of the trials that are made before proofs: those without resets in them."""
 
 
 class Trials:
@@ -36,10 +33,9 @@ class Trials:
         self.all = self.alive = faulty.faults
         self.told: Counter[str] = Counter()
 
-    def tell(self, part: float = 1.0) -> None:
-        """Try what is left of a part of all trials."""
-        trials = self._trials[self._tried : math.ceil(part * len(self._trials))]
-        for trial in trials:
+    def tell(self, first: int | None = None) -> None:
+        """Try what is left of the first trials, or of all."""
+        for trial in self._trials[self._tried : first]:
             assert trial([0]) == [RIGHT], f"trial {self._tried} without a fault: {trial([0])}"
             found = trial([self._numbers[fault] for fault in self.alive])
             self.told.update(what for what in found if what != RIGHT)
@@ -56,7 +52,7 @@ class Mutants:
 
     def points(self) -> Iterator[str]:
         """See `Part`."""
-        yield from (f"{top} {NUMBER} 1" for top in TOPS)
+        yield from (f"{top} {NUMBER} 1" for top in (*TOPS, *PARTS))
 
     def sample(self) -> Iterator[str]:
         """See `Part`."""
@@ -65,10 +61,10 @@ class Mutants:
     def run(self, point: str) -> Outcome:
         """See `Part`."""
         top, number, seed = point.split()
-        subject = subject_of(top)
+        subject = part_of(top)
         verilog, name = subject.verilog, subject.generated
         trials = Trials(subject, int(number), int(seed))
-        trials.tell(_FIRST)
+        trials.tell(subject.first)
         # No mutant that is proved is tried any more: most trials are of few, that take long.
         proved = equivalent_inside(verilog, name, trials.alive)
         trials.alive = [fault for fault in trials.alive if fault not in proved]

@@ -15,7 +15,7 @@ from typing import Any
 
 from hw.emit.yosys import run_yosys
 
-FAULT, _BITS = "fault", 20
+FAULT, FAULT_BITS = "fault", 20
 """Name of the input, and its width."""
 FEEDER = "feeder"
 """Module of what loads an engine's weights, which is none of it."""
@@ -25,11 +25,11 @@ drives them is broken. And but what is inside models of primitives, which alone 
 device has its own, and most of a model is of uses that a design does not make."""
 _UPSET = f"""
 module upset #(parameter WIDTH = 1, parameter FIRST = 1) (
-  input [{_BITS - 1}:0] {FAULT},
+  input [{FAULT_BITS - 1}:0] {FAULT},
   input [WIDTH - 1:0] d,
   output [WIDTH - 1:0] turned
 );
-  wire [{_BITS - 1}:0] place = {FAULT} - FIRST;
+  wire [{FAULT_BITS - 1}:0] place = {FAULT} - FIRST;
   assign turned = place < WIDTH ? d ^ ({{{{WIDTH{{1'b0}}}}, 1'b1}} << place) : d;
 endmodule
 """
@@ -60,8 +60,9 @@ class Faulty:
 def with_mutants(verilog: str, top: str, number: int, seed: int) -> Faulty:
     """Return ``number`` mutants that Yosys spreads over all modules and cells of ``top``."""
     with written(verilog) as folder:
-        chosen = f"mutate -list {number} -seed {seed} -o faults.ys -ctrl {FAULT} {_BITS} 1 {_CELLS}"
-        before = [*_DESIGN, f"hierarchy -top {top}", *_BASE]
+        control = f"-ctrl {FAULT} {FAULT_BITS} 1"
+        chosen = f"mutate -list {number} -seed {seed} -o faults.ys {control} {_CELLS}"
+        before = [*_DESIGN, *_READ_ONCE, *_BASE, f"hierarchy -top {top}"]
         run_yosys([*before, chosen, "script faults.ys", "write_verilog faulty.v"], folder)
         faults = (folder / "faults.ys").read_text(encoding="utf-8").splitlines()
         return Faulty((folder / "faulty.v").read_text(encoding="utf-8"), faults)
@@ -87,12 +88,19 @@ def with_check(verilog: str, top: str, module: str, condition: str) -> str:
 
     Its top has the input `FAULT`, which does nothing.
     """
-    check = f"always @(posedge clk) if (!rst && ({condition})) $fatal;\nendmodule"
+    check = f"always @(posedge clk) if (!rst && ({condition})) $fatal;"
+    return with_statements(verilog, top, module, check)
+
+
+def with_statements(verilog: str, top: str, module: str, statements: str) -> str:
+    """Return a design with more in a module; its top has the input `FAULT`, which does nothing."""
     of_module = rf"(\bmodule {module}\b.*?)\bendmodule\b"
-    verilog, found = re.subn(of_module, rf"\1{check}", verilog, count=1, flags=re.DOTALL)
+    verilog, found = re.subn(
+        of_module, lambda m: f"{m[1]}{statements}\nendmodule", verilog, count=1, flags=re.DOTALL
+    )
     # In a module that is not there nothing would ever be true.
     assert found, f"{module} is no module of {top}"
-    port = f"input [{_BITS - 1}:0] {FAULT}"
+    port = f"input [{FAULT_BITS - 1}:0] {FAULT}"
     head, body = re.split(rf"(?<=\bmodule {top}\b)", verilog, maxsplit=1)
     ports, rest = body.split(");", 1)
     more = f", {port});" if "input" in ports else f", {FAULT});\n  {port};"
@@ -109,8 +117,8 @@ def _turn_over(module: Any) -> list[str]:
     """Put a cell of `_UPSET` before each register; return what each number turns over."""
     cells, nets = module["cells"], module["netnames"]
     free = free_bit(module)
-    fault = list(range(free, free + _BITS))
-    free += _BITS
+    fault = list(range(free, free + FAULT_BITS))
+    free += FAULT_BITS
     module["ports"][FAULT] = {"direction": "input", "bits": fault}
     nets[FAULT] = {"hide_name": 0, "bits": fault, "attributes": {}}
     faults: list[str] = []

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ YOSYS_S = 120
 RESET = "rst"
 _WORD = re.compile(r"\[\d+\]$")
 """End of the name of what holds a word of a memory."""
+_GATE = re.compile(r"(.*_t?)(?:valid|en)(_\d+)?")
+"""What says whether what is named so, up to here, and has the same number behind, is looked at."""
 _MEMORIES = "memory_map t:$mem_v2 r:SIZE>=256 %d"
 """To registers, but for those of so many words."""
 
@@ -51,6 +53,16 @@ class Memory:
             address = f"RD_ADDR_{number}[{port * self.addresses} +: {self.addresses}]"
             parts.append(f"gold_{address} != gate_{address} & gold_RD_EN_{number}[{port}]")
         return f"({' | '.join(parts)})"
+
+
+def looked_at(output: str, outputs: Iterable[str]) -> list[str]:
+    """Return which of a module's outputs say that another is looked at while they are high.
+
+    Of a stream its valid, of a memory's port its enable, by their names.
+    """
+    gates = [found for gate in outputs if gate != output and (found := _GATE.fullmatch(gate))]
+    named = [re.fullmatch(rf"{gate[1]}[a-z]\w*?(_\d+)?", output) for gate in gates]
+    return [g[0] for g, own in zip(gates, named, strict=True) if own and own[1] == g[2]]
 
 
 @dataclass

@@ -109,7 +109,7 @@ class StreamSubject(ABC):
 
     Attributes
     ----------
-    name, generated, verilog
+    name, generated, verilog, first
         See `sim.campaign.faults.subject.Subject`.
     latency
         Cycles from the first beat taken to the first given.
@@ -126,6 +126,7 @@ class StreamSubject(ABC):
     name: str
     generated: str
     verilog: str
+    first: int | None = 1 + len(PACES) + len(_HEAVY)
     latency: int
     unit_cycles: int
     frame_cycles: int

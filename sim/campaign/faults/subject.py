@@ -18,7 +18,7 @@ Trial: TypeAlias = Callable[[Sequence[int]], list[str]]
 
 
 class Subject(Protocol):
-    """A build that faults are put into.
+    """What faults are put into, to be there in all cycles.
 
     Attributes
     ----------
@@ -27,19 +27,29 @@ class Subject(Protocol):
         stands around.
     verilog
         As generated, with models of primitives.
+    first
+        Of trials, those that come before any proof: they are short, and tell most. None for all.
     """
 
     name: str
     generated: str
     verilog: str
+    first: int | None
 
     def trials(self, faulty: Faulty) -> list[Trial]:
         """Return what the project's benches try."""
+
+
+class Build(Subject, Protocol):
+    """A whole build, that upsets strike too."""
 
     def strike(self, faulty: Faulty, faults: Sequence[int], seed: int) -> list[str]:
         """Return which of `CLASSES` each fault is, there in one cycle that ``seed`` draws."""
 
 
-def built(bench: Compiled) -> Path:
-    """Return the program of a bench of a netlist, which is right, or not: no lint of it."""
-    return replace(bench, verilating=("-Wno-fatal",)).build(CACHE)
+def built(bench: Compiled, *options: str) -> Path:
+    """Return the program of a bench of a netlist, which is right, or not: no lint of it.
+
+    ``options`` are further ones of Verilator.
+    """
+    return replace(bench, verilating=("-Wno-fatal", *options)).build(CACHE)

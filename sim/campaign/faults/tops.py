@@ -8,7 +8,8 @@ from golden.accelerator.sizes import Sizes
 from sim.campaign.faults.external import ExternalSubject
 from sim.campaign.faults.loaded import LoadedSubject
 from sim.campaign.faults.streams import DesignSubject, ProgramSubject
-from sim.campaign.faults.subject import Subject
+from sim.campaign.faults.subject import Build, Subject
+from sim.campaign.faults.unit import UNITS, UnitSubject
 from sim.campaign.small import LINES, every, layer_of, line_of
 
 ACCELERATOR, EXTERNAL = "accelerator", "accelerator-axi"
@@ -19,9 +20,17 @@ STREAMED = (
 """Engines and layers with their weights in ROM."""
 LOADED = ("direct-loaded",)
 TOPS = (*STREAMED, *LOADED, ACCELERATOR, EXTERNAL)
+_OF_UNITS = {f"{EXTERNAL}/{unit}": unit for unit in UNITS}
+PARTS = tuple(_OF_UNITS)
+"""Units of the accelerator with memory outside, as tops of their own."""
 
 
-def subject_of(top: str, *, hardened: bool = False) -> Subject:
+def part_of(top: str) -> Subject:
+    """Return the build of a top, or a unit of one: of `TOPS` and `PARTS`."""
+    return UnitSubject(_OF_UNITS[top]) if top in _OF_UNITS else subject_of(top)
+
+
+def subject_of(top: str, *, hardened: bool = False) -> Build:
     """Return the build of a top."""
     if top == EXTERNAL:
         return ExternalSubject(hardened=hardened)

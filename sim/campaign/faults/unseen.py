@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hw.emit.yosys import YosysTimeoutError, run_yosys
 from sim.campaign.faults.netlist import FAULT, in_cells, option_of
-from sim.campaign.faults.step import RESET, YOSYS_S, Memory, Step, step_of
+from sim.campaign.faults.step import RESET, YOSYS_S, Memory, Step, looked_at, step_of
 from sim.prove import NoEndError, drawn_highs, first_high, highs
 
 _PROOF_S, _ROUND_S = 15, 8
@@ -60,7 +60,7 @@ def unseen(
     halvings
         How often those that no end is come to with are tried by halves.
     streams
-        Whether of outputs beside one named valid nothing is seen while that is low.
+        Whether of outputs that another says are not looked at nothing is seen; see `looked_at`.
     """
     alive = list(faults)
     with suppress(YosysTimeoutError, NoEndError), in_cells(verilog) as folder:
@@ -262,7 +262,6 @@ def _seen(step: Step, *, streams: bool) -> Iterator[str]:
     outputs = [name for name, port in step.ports.items() if port["direction"] == "output"]
     for name in outputs:
         differs = f"(\\gold.{name} != \\gate.{name} )"
-        valids = [v for v in outputs if streams and v.endswith("valid") and v != name]
-        valid = [v for v in valids if name.startswith(v.removesuffix("valid"))]
-        terms = " & ".join([*later, differs, *(f"\\gold.{v} " for v in valid)])
+        by = looked_at(name, outputs) if streams else []
+        terms = " & ".join([*later, differs, *(f"\\gold.{gate} " for gate in by)])
         yield f"({terms})"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from sim.campaign.faults.netlist import with_upsets
-from sim.campaign.faults.subject import CLASSES, HANG, LASTING, Subject
+from sim.campaign.faults.subject import CLASSES, HANG, LASTING, Build
 from sim.campaign.faults.tops import LOADED, TOPS, subject_of
 from sim.campaign.part import Outcome
 
@@ -16,7 +16,7 @@ HARDENED = "hardened"
 _SEED = 1
 
 
-def upsets(subject: Subject, number: int) -> tuple[int, list[str], list[str]]:
+def upsets(subject: Build, number: int) -> tuple[int, list[str], list[str]]:
     """Return how many register bits there are, upsets' classes, and where those of each strike."""
     faulty = with_upsets(subject.verilog, subject.name)
     bits = 1 + np.random.default_rng(_SEED).integers(len(faulty.faults), size=number)
