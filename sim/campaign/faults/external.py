@@ -53,8 +53,6 @@ _STORED = (12, 11)
 """Rows and columns of twelve channels, of which not all maps fit in."""
 _ROOTS = 2
 """Pairs of spreads at borders of roots of so many bits each."""
-_SHORT = 6
-"""Which of those is over soonest."""
 _BIT_STEP = 7
 """Of bits of descriptors that are turned over, one in so many of a kind's."""
 _LONG = 1_200
@@ -65,6 +63,8 @@ _SILENT_AT = 500
 """Cycle of a frame from which on a channel of memory is silent."""
 _OPERATORS = [seed for seed in range(24) if seed not in (7, 10)]
 """Drawn by `sim.accelerator.case_of`; of those left out one takes as long as ten others."""
+_SHORT = _OPERATORS.index(6)
+"""Which is over soonest."""
 
 Seen: TypeAlias = list[tuple[str, Any]]
 """What a step of a trial sees, by what kind of thing it is."""
@@ -216,9 +216,9 @@ class ExternalSubject:
     def _run(self, bench: ExternalBench, work: _Work, **settings: int) -> Seen:
         session = work.session(bench)
         session.set(**settings)
-        return self._of(session)
+        return self._result_of(session)
 
-    def _of(self, session: Session) -> Seen:
+    def _result_of(self, session: Session) -> Seen:
         outcome = session.run()
         return [
             ("code", outcome.code),
@@ -297,7 +297,7 @@ class ExternalSubject:
         for bit in range(max(session.sizes.values()).bit_length(), 32):
             for region in REGIONS:
                 bench.write(f"{region}_SIZE", session.sizes[region] | 1 << bit)
-            seen += self._of(session)
+            seen += self._result_of(session)
         session.place()
         for bit in range(1, 32):
             bench.start(1 << bit)

@@ -7,7 +7,7 @@ from sim.campaign.faults.argued import is_argued, refuted
 from sim.campaign.faults.equivalence import equivalent_inside, equivalent_on_top
 from sim.campaign.faults.netlist import module_of, with_mutants
 from sim.campaign.faults.subject import RIGHT, Subject
-from sim.campaign.faults.tops import PARTS, TOPS, part_of
+from sim.campaign.faults.tops import TOPS, UNIT_TOPS, any_subject_of
 from sim.campaign.part import Outcome
 
 NUMBER = 1000
@@ -52,7 +52,7 @@ class Mutants:
 
     def points(self) -> Iterator[str]:
         """See `Part`."""
-        yield from (f"{top} {NUMBER} 1" for top in (*TOPS, *PARTS))
+        yield from (f"{top} {NUMBER} 1" for top in (*TOPS, *UNIT_TOPS))
 
     def sample(self) -> Iterator[str]:
         """See `Part`."""
@@ -61,7 +61,7 @@ class Mutants:
     def run(self, point: str) -> Outcome:
         """See `Part`."""
         top, number, seed = point.split()
-        subject = part_of(top)
+        subject = any_subject_of(top)
         verilog, name = subject.verilog, subject.generated
         trials = Trials(subject, int(number), int(seed))
         trials.tell(subject.first)

@@ -20,14 +20,14 @@ STREAMED = (
 """Engines and layers with their weights in ROM."""
 LOADED = ("direct-loaded",)
 TOPS = (*STREAMED, *LOADED, ACCELERATOR, EXTERNAL)
-_OF_UNITS = {f"{EXTERNAL}/{unit}": unit for unit in UNITS}
-PARTS = tuple(_OF_UNITS)
+_UNIT_AT = {f"{EXTERNAL}/{unit}": unit for unit in UNITS}
+UNIT_TOPS = tuple(_UNIT_AT)
 """Units of the accelerator with memory outside, as tops of their own."""
 
 
-def part_of(top: str) -> Subject:
-    """Return the build of a top, or a unit of one: of `TOPS` and `PARTS`."""
-    return UnitSubject(_OF_UNITS[top]) if top in _OF_UNITS else subject_of(top)
+def any_subject_of(top: str) -> Subject:
+    """Return the build of a top, or a unit of one: of `TOPS` and `UNIT_TOPS`."""
+    return UnitSubject(_UNIT_AT[top]) if top in _UNIT_AT else subject_of(top)
 
 
 def subject_of(top: str, *, hardened: bool = False) -> Build:

@@ -6,7 +6,7 @@ import pytest
 from golden.network.layer_norm import reciprocal_root
 from sim.campaign.faults.mutants import Trials
 from sim.campaign.faults.step import looked_at
-from sim.campaign.faults.tops import PARTS, TOPS, part_of
+from sim.campaign.faults.tops import TOPS, UNIT_TOPS, any_subject_of
 from sim.campaign.faults.unit import UNITS, module_at
 from sim.stimulus import border_spreads
 
@@ -39,13 +39,13 @@ def test_spreads_at_borders_have_a_root_and_the_next() -> None:
     assert {1, 2, 256, 1 << 14} <= set(lowest.tolist())
 
 
-def test_a_part_is_of_one_top() -> None:
-    assert all(part.split("/")[0] in TOPS for part in PARTS)
+def test_a_unit_is_of_one_top() -> None:
+    assert all(unit.split("/")[0] in TOPS for unit in UNIT_TOPS)
 
 
 @pytest.mark.bench
 def test_mutants_of_a_unit_are_told_by_its_outputs() -> None:
-    unit = part_of("accelerator-axi/largest")
+    unit = any_subject_of("accelerator-axi/largest")
     trials = Trials(unit, 60, 1)
     trials.tell(1)
     some = sum(trials.told.values())
