@@ -37,7 +37,7 @@ ARGUED = Path(sim.campaign.faults.__file__).with_name("argued.toml")
 def test_mutants_are_told(top: str, kinds: set[str]) -> None:
     subject = subject_of(top)
     trials = Trials(subject, 60, 1)
-    trials.tell(0.005)
+    trials.tell(1)
     some = sum(trials.told.values())
     trials.tell()
     assert 0 < some < sum(trials.told.values()) == 60 - len(trials.alive)
