@@ -162,7 +162,7 @@ def broken(program: ExternalProgram, wrong: Wrong) -> tuple[bytes, int]:
     else:
         one = replace(one, **wrong.fields)
     capacity = program.capacity
-    size = capacity.descriptor_beats * capacity.beat_bytes
+    size = capacity.descriptor_bytes
     at = descriptors_at(program.image, capacity)
     packed = pack_descriptor(one, capacity)
     first = at + number * size
@@ -193,7 +193,7 @@ def scrambled(program: ExternalProgram, generator: np.random.Generator) -> bytes
     image = np.frombuffer(program.image, np.uint8).copy()
     capacity = program.capacity
     first = descriptors_at(program.image, capacity)
-    size = capacity.descriptor_beats * capacity.beat_bytes
+    size = capacity.descriptor_bytes
     count = len(program.descriptors)
     form = generator.integers(4)
     for _ in range(generator.integers(1, 4)):
@@ -255,7 +255,7 @@ def with_bits_of_descriptors(program: ExternalProgram, step: int) -> Iterator[by
     Of the first of each kind; kinds begin with bits behind each other's.
     """
     capacity = program.capacity
-    size = capacity.descriptor_beats * capacity.beat_bytes
+    size = capacity.descriptor_bytes
     kinds = [one.kind for one in program.descriptors]
     for turn, kind in enumerate(sorted(set(kinds))):
         first = descriptors_at(program.image, capacity) + kinds.index(kind) * size
@@ -263,6 +263,15 @@ def with_bits_of_descriptors(program: ExternalProgram, step: int) -> Iterator[by
             image = bytearray(program.image)
             image[first + bit // 8] ^= 1 << bit % 8
             yield bytes(image)
+
+
+def ends_with(session: Session, register: str, value: int) -> Outcome:
+    """Run the good program with a register that is another, which is put back."""
+    before = session.bench.read(register)
+    session.bench.write(register, value)
+    outcome = ends(session, session.program.image)
+    session.bench.write(register, before)
+    return outcome
 
 
 def ends(session: Session, image: bytes, most: int = ABORTED) -> Outcome:

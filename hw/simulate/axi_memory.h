@@ -114,10 +114,9 @@ class AxiMemory {
         top.m_axi_rvalid = now_ >= 0;
         if (now_ >= 0) {
             const Read &read = reads_[static_cast<std::size_t>(now_)];
-            const std::uint64_t at = read.address - settings.origin;
-            const bool known = at < bytes.size() && at + beat <= bytes.size();
+            const bool known = holds(read.address, beat);
             const bool wrong = settings.read_error == static_cast<std::int64_t>(beats_read);
-            if (known) std::memcpy(&top.m_axi_rdata, bytes.data() + at, beat);
+            if (known) std::memcpy(&top.m_axi_rdata, at(read.address), beat);
             top.m_axi_rresp = wrong ? settings.error : known ? AXI_OKAY : AXI_DECERR;
             top.m_axi_rid = read.id;
             top.m_axi_rlast = read.left == 1;
@@ -158,6 +157,15 @@ class AxiMemory {
         write(pins.bytes);
         ++cycle;
     }
+
+    // Whether so many bytes from an address on are there.
+    bool holds(std::uint64_t address, std::uint64_t length) const {
+        const std::uint64_t at = address - settings.origin;
+        return at <= bytes.size() && length <= bytes.size() - at;
+    }
+
+    // The first of those.
+    std::uint8_t *at(std::uint64_t address) { return bytes.data() + (address - settings.origin); }
 
     bool idle() const { return reads_.empty() && writes_.empty() && answers_.empty(); }
 
@@ -251,15 +259,14 @@ class AxiMemory {
         ++beats_written;
         for (std::size_t n = 0; n < beat; ++n) {
             if (!(w.strobe >> n & 1)) continue;
-            const std::uint64_t at = now.address + n;
-            const std::uint64_t place = at - settings.origin;
-            bool may = place < bytes.size();
+            const std::uint64_t address = now.address + n;
+            bool may = holds(address, 1);
             if (may)
-                may = std::any_of(writable.begin(), writable.end(), [at](const auto &range) {
-                    return at >= range.first && at - range.first < range.second;
+                may = std::any_of(writable.begin(), writable.end(), [address](const auto &range) {
+                    return address >= range.first && address - range.first < range.second;
                 });
             if (may)
-                bytes[place] = w.data[n], ++bytes_written;
+                *at(address) = w.data[n], ++bytes_written;
             else
                 now.whole = false, ++outside;
         }

@@ -36,20 +36,18 @@ struct Talk {
     std::unique_ptr<Bench> bench = std::make_unique<Bench>(size);
 
     std::string poke(std::uint64_t address, const std::string &path) {
-        const std::uint64_t at = address - bench->memory.settings.origin;
         std::ifstream file(path, std::ios::binary);
         const std::vector<char> content((std::istreambuf_iterator<char>(file)),
                                         std::istreambuf_iterator<char>());
-        if (!file || at >= bench->memory.bytes.size() || at + content.size() > bench->memory.bytes.size()) return "error File must be there and fit";
-        std::copy(content.begin(), content.end(), bench->memory.bytes.begin() + static_cast<std::ptrdiff_t>(at));
+        if (!file || !bench->memory.holds(address, content.size())) return "error File must be there and fit";
+        std::copy(content.begin(), content.end(), bench->memory.at(address));
         return "ok";
     }
 
     std::string peek(std::uint64_t address, std::uint64_t length, const std::string &path) {
-        const std::uint64_t at = address - bench->memory.settings.origin;
-        if (at >= bench->memory.bytes.size() || at + length > bench->memory.bytes.size()) return "error Bytes must be there";
+        if (!bench->memory.holds(address, length)) return "error Bytes must be there";
         std::ofstream file(path, std::ios::binary);
-        file.write(reinterpret_cast<const char *>(bench->memory.bytes.data() + at), static_cast<std::streamsize>(length));
+        file.write(reinterpret_cast<const char *>(bench->memory.at(address)), static_cast<std::streamsize>(length));
         return file ? "ok" : "error File must be writable";
     }
 

@@ -18,10 +18,14 @@ CHANNELS = 20
 
 
 def corners() -> list[int]:
-    """Return spreads of every size, powers of two and what is beside them, and at borders."""
+    """Return spreads of every size: powers of two, what is beside them, squares, and at borders."""
     spreads = {1 << bits for bits in range(60)}
     spreads |= {near for one in spreads for near in (one - 1, one + 1) if near > 0}
-    return sorted(spreads | set(border_spreads(np.random.default_rng(3), 4)))
+    generator = np.random.default_rng(3)
+    roots = generator.integers(1 << 15, 1 << 16, 40)
+    spreads |= {-(-(1 << 62) // int(r) ** 2) for r in roots}  # the least of which the root is so
+    spreads |= {(1 << 62) // int(r) ** 2 for r in roots}
+    return sorted(spreads | set(border_spreads(generator, 4)))
 
 
 def test_roots() -> None:

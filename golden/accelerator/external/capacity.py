@@ -331,6 +331,11 @@ class Capacity:
         body = max(sum(bits for bits, _ in f.values()) for f in (self.compute, self.transfer))
         return -(-(sum(bits for bits, _ in self.common.values()) + body) // self.data_bits)
 
+    @property
+    def descriptor_bytes(self) -> int:
+        """Bytes of a descriptor in memory, whole beats."""
+        return self.descriptor_beats * self.beat_bytes
+
     @cached_property
     def hash(self) -> int:
         """What a program must be made for: 64 bits of all that its format hangs on."""

@@ -178,8 +178,7 @@ def pack_descriptor(one: Descriptor, capacity: Capacity, *, large: bool = False)
         body, _ = pack_fields(capacity.transfer, transfer_fields(one))
     else:
         body, _ = pack_fields(capacity.compute, compute_fields(one, large=large))
-    n_bytes = capacity.descriptor_beats * capacity.beat_bytes
-    return (head | body << offset).to_bytes(n_bytes, "little")
+    return (head | body << offset).to_bytes(capacity.descriptor_bytes, "little")
 
 
 def pack_rows(one: Descriptor, rows: Integers) -> tuple[bytes, bool]:

@@ -24,6 +24,7 @@ from sim.corrupt import (
     WRONG_HEADERS,
     broken,
     ends,
+    ends_with,
     small,
     with_bits_of_descriptors,
     with_bits_of_sizes,
@@ -111,12 +112,11 @@ class ExternalSubject:
     @cached_property
     def _steps(self) -> list[Step]:
         return [
-            lambda bench: self._run(bench, self._every),
+            partial(self._run, work=self._every),
             _registers,
             lambda bench: self._run(bench, self._every, **WILD),
             lambda bench: self._run(bench, self._every, **_SLOW),
-            partial(self._run, work=self._roots),
-            partial(self._run, work=self._stored),
+            *(partial(self._run, work=work) for work in (self._roots, self._stored)),
             *(partial(self._elsewhere, origin) for origin in _ORIGINS),
             self._wrong_answers,
             self._wrong_regions,
@@ -172,8 +172,7 @@ class ExternalSubject:
         for step in self._steps:
             with _Benches(Faulty(verilog, [])) as benches:
                 bench = benches.with_fault(0)
-                seen = step(bench)
-                assert all(right for what, right in seen if what == "value"), "without a fault"
+                _plain(step, bench)
                 yield bench.folder
 
     def trials(self, faulty: Faulty) -> list[Trial]:
@@ -268,10 +267,8 @@ class ExternalSubject:
         seen: Seen = []
         for region in REGIONS:
             for register, value, _ in wrong_regions(session, region):
-                before = bench.read(register)
-                bench.write(register, value)
-                seen.append(("refused", _end(session, session.program.image)))
-                bench.write(register, before)
+                outcome = ends_with(session, register, value)
+                seen.append(("refused", (outcome.code, outcome.descriptor)))
         bench.start(len(session.frames) + 1)
         return [*seen, ("refused", bench.wait(_PATIENCE))]
 
@@ -354,10 +351,15 @@ def _registers(bench: ExternalBench) -> Seen:
 def _tell(faulty: Faulty, step: Step, faults: Sequence[int]) -> list[str]:
     """Return what tells each fault in a step, or `RIGHT`."""
     with _Benches(faulty) as benches:
-        expected = step(benches.with_fault(0))
-        # What is told apart from here on is right by the model.
-        assert all(right for what, right in expected if what == "value"), "without a fault"
+        expected = _plain(step, benches.with_fault(0))
         return [_told(step, benches.with_fault(fault), expected) for fault in faults]
+
+
+def _plain(step: Step, bench: ExternalBench) -> Seen:
+    """Return what is seen without a fault: what is told apart from it is right by the model."""
+    seen = step(bench)
+    assert all(right for what, right in seen if what == "value"), "without a fault"
+    return seen
 
 
 def _told(step: Step, bench: ExternalBench, expected: Seen) -> str:

@@ -20,6 +20,7 @@ from sim.corrupt import (
     WRONG_HEADERS,
     broken,
     ends,
+    ends_with,
     recovers,
     scrambled,
     small,
@@ -65,12 +66,8 @@ def test_sizes_beyond_all_memory_by_any_bit(session: Session) -> None:
 
 @pytest.mark.parametrize("region", REGIONS)
 def test_regions(session: Session, region: str) -> None:
-    bench = session.bench
     for register, value, stop in wrong_regions(session, region):
-        before = bench.read(register)
-        bench.write(register, value)
-        outcome = ends(session, session.program.image)
-        bench.write(register, before)
+        outcome = ends_with(session, register, value)
         assert outcome.code == stop
         assert outcome.written_bytes == 0
     assert recovers(session)
