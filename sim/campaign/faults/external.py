@@ -35,6 +35,7 @@ from sim.corrupt import (
     wrong_turns,
 )
 from sim.external import TOP, WILD, Session, expected_of, frames_as_bytes, verilog_of
+from sim.moves import bytes_for, moving
 from sim.networks import Builder
 from sim.stimulus import border_spreads
 
@@ -58,6 +59,8 @@ _BIT_STEP = 7
 """Of bits of descriptors that are turned over, one in so many of a kind's."""
 _LONG = 1_200
 """Cycles after which a program with such a bit, that goes on, is stopped."""
+_MOVES, _MOVING = 3, 20
+"""Programs of transfers alone, and how many these are."""
 _ORIGINS = (0xA5A5_A000, 0x5A5A_5000, (1 << 32) - _MEMORY)
 """Addresses at which memory begins."""
 _SILENT_AT = 500
@@ -114,9 +117,10 @@ class ExternalSubject:
         return [
             partial(self._run, work=self._every),
             _registers,
-            lambda bench: self._run(bench, self._every, **WILD),
+            partial(self._wildly, self._every),
             lambda bench: self._run(bench, self._every, **_SLOW),
             *(partial(self._run, work=work) for work in (self._roots, self._stored)),
+            *(partial(self._wildly, work) for work in self._moves),
             *(partial(self._elsewhere, origin) for origin in _ORIGINS),
             self._wrong_answers,
             self._wrong_regions,
@@ -159,6 +163,17 @@ class ExternalSubject:
         """Maps that do not fit in, stored and loaded in blocks of rows and channels."""
         builder, network = small(*_STORED)
         return _Work.of(network, builder.images(1, network))
+
+    @cached_property
+    def _moves(self) -> list[_Work]:
+        """Transfers in blocks that have room between, as no compiler of ours makes them."""
+        made = []
+        for seed in range(_MOVES):
+            generator = np.random.default_rng(seed)
+            program = moving(SMALL, generator, _MOVING)
+            frames = [bytes_for(program, generator)]
+            made.append(_Work(program, frames, expected_of(program, frames)))
+        return made
 
     @cached_property
     def _operators(self) -> list[_Work]:
@@ -217,6 +232,9 @@ class ExternalSubject:
         session.set(**settings)
         return self._result_of(session)
 
+    def _wildly(self, work: _Work, bench: ExternalBench) -> Seen:
+        return self._run(bench, work, **WILD)
+
     def _result_of(self, session: Session) -> Seen:
         outcome = session.run()
         return [
@@ -226,7 +244,7 @@ class ExternalSubject:
         ]
 
     def _operator(self, work: _Work, bench: ExternalBench) -> Seen:
-        return [*self._run(bench, work), *self._run(bench, work, **WILD)]
+        return [*self._run(bench, work), *self._wildly(work, bench)]
 
     def _wrong_answers(self, bench: ExternalBench) -> Seen:
         session = self._every.session(bench)
@@ -259,7 +277,7 @@ class ExternalSubject:
 
     def _elsewhere(self, origin: int, bench: ExternalBench) -> Seen:
         bench.locate(origin)
-        return self._run(bench, self._every, **WILD)
+        return self._wildly(self._every, bench)
 
     def _wrong_regions(self, bench: ExternalBench) -> Seen:
         session = self._every.session(bench)

@@ -25,6 +25,7 @@ from sim.external import (
     frames_as_bytes,
     run_case,
 )
+from sim.moves import bytes_for, moving
 from sim.networks import grouped, metaformer, normed, wide
 
 NETWORKS = {"metaformer": metaformer, "grouped": grouped, "wide": wide, "normed": normed}
@@ -65,6 +66,18 @@ def test_program_does_what_the_network_does(name: str, capacity: Capacity) -> No
             result = maps_of(words[:, first : first + count], data, capacity.sizes)
             np.testing.assert_array_equal(result[0], expected[output][index])
             first += count
+
+
+@pytest.mark.parametrize("settings", [{}, WILD], ids=["ideal", "wild"])
+def test_blocks_lie_at_any_distance(settings: dict[str, int]) -> None:
+    """Inside and outside, as they do in no program that is compiled."""
+    generator = np.random.default_rng(8)
+    program = moving(CAPACITY, generator, 24)
+    with ExternalBench(built(), MEMORY) as bench:
+        session = Session(bench, program, [bytes_for(program, generator)])
+        session.set(**settings)
+        assert session.run().code == Stop.NONE
+        assert session.right
 
 
 def test_memory_at_any_address() -> None:
