@@ -239,6 +239,25 @@ def with_bits_of_sizes(image: bytes, first: int = 0) -> Iterator[bytes]:
             yield with_header(image, word, int(words[word]) ^ 1 << bit)
 
 
+def ends_far_apart(session: Session, beats: int, frames: int) -> Outcome:
+    """Run the first frame again and again, each so many beats behind the one before.
+
+    Memory repeats itself, so that they are all the same where ``beats`` are of its size.
+    """
+    bench, beat = session.bench, session.program.capacity.beat_bytes
+    image = session.program.image
+    for word in (9, 10):  # of input and output
+        image = with_header(image, word, beats)
+    bench.tell("set", "repeats", 1)
+    for region in ("INPUT", "OUTPUT"):
+        bench.write(f"{region}_SIZE", frames * beats * beat)
+    bench.tell("allow", session.bases["OUTPUT"], frames * beats * beat)
+    bench.poke(session.bases["PROGRAM"], image)
+    bench.poke(session.bases["OUTPUT"], bytes(len(session.expected)))
+    bench.start(frames)
+    return bench.wait(ABORTED)
+
+
 def wrong_regions(session: Session, region: str) -> list[tuple[str, int, Stop]]:
     """Return likewise registers of a region."""
     return [

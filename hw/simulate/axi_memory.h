@@ -73,6 +73,7 @@ struct AxiSettings {
     std::int64_t write_error = -1;  // which burst written
     unsigned error = AXI_SLVERR;
     std::uint64_t origin = 0;  // address of the first byte
+    bool repeats = false;  // whether its bytes are those at all other addresses too
     unsigned silent = 0;  // channels on which nothing goes on: bits AR, R, AW, W, B
 };
 
@@ -160,16 +161,21 @@ class AxiMemory {
 
     // Whether so many bytes from an address on are there.
     bool holds(std::uint64_t address, std::uint64_t length) const {
-        const std::uint64_t at = address - settings.origin;
+        const std::uint64_t at = place(address);
         return at <= bytes.size() && length <= bytes.size() - at;
     }
 
     // The first of those.
-    std::uint8_t *at(std::uint64_t address) { return bytes.data() + (address - settings.origin); }
+    std::uint8_t *at(std::uint64_t address) { return bytes.data() + place(address); }
 
     bool idle() const { return reads_.empty() && writes_.empty() && answers_.empty(); }
 
   private:
+    std::uint64_t place(std::uint64_t address) const {
+        const std::uint64_t at = address - settings.origin;
+        return settings.repeats ? at % bytes.size() : at;
+    }
+
     struct Read {
         std::uint64_t address;
         unsigned left, id;

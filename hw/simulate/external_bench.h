@@ -98,6 +98,7 @@ struct Bench {
         else if (name == "most") s.most = number;
         else if (name == "error") s.error = number;
         else if (name == "origin") s.origin = static_cast<std::uint64_t>(value);
+        else if (name == "repeats") s.repeats = value != 0;
         else if (name == "silent") s.silent = number;
         else if (name == "read_error") s.read_error = value < 0 ? -1 : value + static_cast<std::int64_t>(memory.beats_read);
         else if (name == "write_error") s.write_error = value < 0 ? -1 : value + static_cast<std::int64_t>(memory.bursts_written);

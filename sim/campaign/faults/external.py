@@ -24,6 +24,7 @@ from sim.corrupt import (
     WRONG_HEADERS,
     broken,
     ends,
+    ends_far_apart,
     ends_with,
     small,
     with_bits_of_descriptors,
@@ -63,6 +64,8 @@ _MOVES, _MOVING = 3, 20
 """Programs of transfers alone, and how many these are."""
 _ORIGINS = (0xA5A5_A000, 0x5A5A_5000, (1 << 32) - _MEMORY)
 """Addresses at which memory begins."""
+_APART = (0x1555, 0x0AAA)
+"""Memories between a frame and the next, of which there are 2^14."""
 _SILENT_AT = 500
 """Cycle of a frame from which on a channel of memory is silent."""
 _OPERATORS = [seed for seed in range(24) if seed not in (7, 10)]
@@ -122,6 +125,7 @@ class ExternalSubject:
             *(partial(self._run, work=work) for work in (self._roots, self._stored)),
             *(partial(self._wildly, work) for work in self._moves),
             *(partial(self._elsewhere, origin) for origin in _ORIGINS),
+            *(partial(self._apart, apart) for apart in _APART),
             self._wrong_answers,
             self._wrong_regions,
             self._bits_of_headers,
@@ -278,6 +282,12 @@ class ExternalSubject:
     def _elsewhere(self, origin: int, bench: ExternalBench) -> Seen:
         bench.locate(origin)
         return self._wildly(self._every, bench)
+
+    def _apart(self, apart: int, bench: ExternalBench) -> Seen:
+        session = self._operators[_SHORT].session(bench)
+        session.set()
+        outcome = ends_far_apart(session, apart * _MEMORY // SMALL.beat_bytes, 2)
+        return [("code", outcome.code), ("value", session.right), ("count", outcome)]
 
     def _wrong_regions(self, bench: ExternalBench) -> Seen:
         session = self._every.session(bench)

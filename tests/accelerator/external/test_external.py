@@ -15,7 +15,7 @@ from golden.network.layer_norm import LayerNorm
 from golden.numbers.interval import wrap
 from hw.simulate.external import BETWEEN, ExternalBench
 from sim.accelerator import KINDS
-from sim.corrupt import small
+from sim.corrupt import ends_far_apart, small
 from sim.external import (
     CAPACITY,
     MEMORY,
@@ -78,6 +78,22 @@ def test_blocks_lie_at_any_distance(settings: dict[str, int]) -> None:
         session.set(**settings)
         assert session.run().code == Stop.NONE
         assert session.right
+
+
+def test_frames_lie_gigabytes_apart() -> None:
+    """By numbers of beats whose bits take turns, of a memory that repeats itself."""
+    builder, network = small()
+    program = compile_external(network, CAPACITY)
+    frames = frames_as_bytes(builder.images(1, network), CAPACITY.sizes)
+    with ExternalBench(built(), MEMORY) as bench:
+        session = Session(bench, program, frames)
+        session.set(**WILD)
+        memories = (1 << 32) // MEMORY
+        for apart in (0x155, 0x0AA):
+            assert 2 * apart < memories
+            outcome = ends_far_apart(session, apart * MEMORY // CAPACITY.beat_bytes, 2)
+            assert (outcome.code, outcome.frames) == (Stop.NONE, 2)
+            assert session.right
 
 
 def test_memory_at_any_address() -> None:
