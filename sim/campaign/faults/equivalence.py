@@ -1,13 +1,17 @@
 """Proofs that mutants change nothing that can be seen."""
 
+import time
 from collections.abc import Iterator, Sequence
 
 from hw.emit.yosys import YosysError, YosysTimeoutError, run_yosys
+from sim.campaign.faults.induction import unchanged
 from sim.campaign.faults.netlist import alone, in_cells, module_of, option_of
 from sim.campaign.faults.unseen import rests_at_1, unseen
 
 _LIMIT_S, _TOP_LIMIT_S = 10, 60
 """For proofs of a module, and of a top."""
+_BEGUN_S = 900
+"""After which none of a top is begun: where so many are open, few come to an end."""
 _PROVED = [
     *("equiv_struct -icells", "equiv_simple -undef"),
     *("equiv_induct -undef -seq 2", "equiv_status -assert"),
@@ -17,22 +21,38 @@ _PROVED = [
 def equivalent(verilog: str, top: str, faults: Sequence[str]) -> list[str]:
     """Return those of some mutants of which it is proved that they change nothing to be seen.
 
-    Inside their module, then by `unseen` of all of ``top``, which alone is held to the rules of
-    streams, and of the module by SAT, register by register by their names.
+    By induction, by `unseen` of their module and then of all of ``top``, which alone is held to the
+    rules of streams, and of the module by SAT, register by register by their names.
     """
-    proved = equivalent_inside(verilog, top, faults)
-    proved += equivalent_on_top(verilog, top, [f for f in faults if f not in proved])
+    proved: list[str] = []
+    for prove in (equivalent_soon, equivalent_inside, equivalent_on_top):
+        proved += prove(verilog, top, [fault for fault in faults if fault not in proved])
     return [fault for fault in faults if fault in proved]
 
 
+def equivalent_soon(verilog: str, top: str, faults: Sequence[str]) -> list[str]:
+    """Return those of which it is proved by induction, in their module or on top."""
+    inside = [(module, own) for module, own in _by_module(faults) if module != top]
+    proved = [fault for module, own in inside for fault in unchanged(verilog, module, own)]
+    rest = [fault for fault in faults if fault not in proved]
+    clocks = [fault for fault in rest if _is_of_clock(fault)]
+    others = [fault for fault in rest if fault not in clocks]
+    for group in (others, *([fault] for fault in clocks)):
+        proved += unchanged(verilog, top, group, streams=True)
+    return proved
+
+
 def equivalent_on_top(verilog: str, top: str, faults: Sequence[str]) -> list[str]:
-    """Return those that `equivalent` gives beyond those of `equivalent_inside`."""
+    """Return those that `equivalent` gives beyond those before."""
     proved: list[str] = []
+    end = time.monotonic() + _BEGUN_S
     for _, own in _by_module(faults):
-        proved += unseen(verilog, top, own, limit_s=_TOP_LIMIT_S, halvings=9, streams=True)
+        proved += unseen(verilog, top, own, limit_s=_TOP_LIMIT_S, halvings=9, streams=True, end=end)
     # SAT takes any clock for the one there is.
-    rest = [f for f in faults if f not in proved and not _is_of_clock(f)]
-    return proved + [f for f in rest if _same_registers(verilog, module_of(f), f)]
+    for fault in [f for f in faults if f not in proved and not _is_of_clock(f)]:
+        if time.monotonic() < end and _same_registers(verilog, module_of(fault), fault):
+            proved.append(fault)
+    return proved
 
 
 def equivalent_inside(verilog: str, top: str, faults: Sequence[str]) -> list[str]:

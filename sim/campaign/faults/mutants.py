@@ -4,7 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from sim.campaign.faults.argued import is_argued, refuted
-from sim.campaign.faults.equivalence import equivalent_inside, equivalent_on_top
+from sim.campaign.faults.equivalence import (
+    equivalent_inside,
+    equivalent_on_top,
+    equivalent_soon,
+)
 from sim.campaign.faults.netlist import module_of, with_mutants
 from sim.campaign.faults.subject import RIGHT, Subject
 from sim.campaign.faults.tops import TOPS, UNIT_TOPS, any_subject_of
@@ -66,8 +70,10 @@ class Mutants:
         trials = Trials(subject, int(number), int(seed))
         trials.tell(subject.first)
         # No mutant that is proved is tried any more: most trials are of few, that take long.
-        proved = equivalent_inside(verilog, name, trials.alive)
-        trials.alive = [fault for fault in trials.alive if fault not in proved]
+        proved: list[str] = []
+        for prove in (equivalent_soon, equivalent_inside):
+            proved += prove(verilog, name, trials.alive)
+            trials.alive = [fault for fault in trials.alive if fault not in proved]
         trials.tell()
         argued = [fault for fault in trials.alive if is_argued(top, verilog, fault)]
         rest = [fault for fault in trials.alive if fault not in argued]

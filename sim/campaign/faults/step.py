@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from sim.campaign.faults.netlist import FAULT, alone, free_bit
 YOSYS_S = 120
 """For a run of Yosys."""
 RESET = "rst"
+_FEW = 8
+"""Bits of a register that may say what a state is."""
 _WORD = re.compile(r"\[\d+\]$")
 """End of the name of what holds a word of a memory."""
 _GATE = re.compile(r"(.*_t?)(?:valid|en)(_\d+)?")
@@ -79,6 +81,8 @@ class Step:
         Bits of operands and product of each multiplier, which is outside.
     memories
         Those that are outside too, as Yosys has them.
+    small
+        Places of bits of registers of a few, each register's lowest first.
     unknown
         Bits that Verilog leaves unknown, which are the same on both sides.
     faults
@@ -89,6 +93,7 @@ class Step:
     init: list[str] = field(default_factory=list)
     products: list[tuple[int, int, int]] = field(default_factory=list)
     memories: list[Memory] = field(default_factory=list)
+    small: list[list[int]] = field(default_factory=list)
     unknown: int = 0
     faults: dict[str, int] = field(default_factory=dict)
 
@@ -137,17 +142,33 @@ def _take_registers(module: Any, step: Step) -> bool:
     }
     now: list[Any] = []
     then: list[Any] = []
+    words = [net["bits"] for net in module["netnames"].values()]
     for name in [name for name, cell in cells.items() if cell["type"] == "$dff"]:
         links = cells.pop(name)["connections"]
         own = links["CLK"][0]
         if own != clock and own not in stopped:
             return False
         now += links["Q"]
+        words.append(links["Q"])
         then += links["D"] if own == clock else _held(module, links, stopped[own], len(now))
     step.init = [init.get(bit, "x") for bit in now]
+    step.small = _small(words, {bit: place for place, bit in enumerate(now)})
     _expose(module, "now", "input", now)
     _expose(module, "then", "output", then)
     return True
+
+
+def _small(words: Iterable[list[Any]], places: Mapping[Any, int]) -> list[list[int]]:
+    """Return places of bits of words of a few that have all of them, each bit's once."""
+    few = [word for word in words if len(word) <= _FEW and places.keys() >= set(word)]
+    found: list[list[int]] = []
+    taken: set[int] = set()
+    for word in sorted(few, key=len, reverse=True):
+        own = [places[bit] for bit in word]
+        if taken.isdisjoint(own):
+            taken.update(own)
+            found.append(own)
+    return found
 
 
 def _inits(module: Any) -> dict[Any, str]:

@@ -45,6 +45,7 @@ def unseen(
     limit_s: int,
     halvings: int,
     streams: bool = False,
+    end: float = float("inf"),
 ) -> list[str]:
     """Return those of some mutants of which it is proved that nothing is seen outside a module.
 
@@ -61,7 +62,11 @@ def unseen(
         How often those that no end is come to with are tried by halves.
     streams
         Whether of outputs that another says are not looked at nothing is seen; see `looked_at`.
+    end
+        From when on, by `time.monotonic`, no proof is begun.
     """
+    if time.monotonic() >= end:
+        return []
     alive = list(faults)
     with suppress(YosysTimeoutError, NoEndError), in_cells(verilog) as folder:
         step = step_of(folder, module, faults)
@@ -71,7 +76,7 @@ def unseen(
     if not (half and halvings):
         return []
     again = partial(
-        unseen, verilog, module, limit_s=limit_s, halvings=halvings - 1, streams=streams
+        unseen, verilog, module, limit_s=limit_s, halvings=halvings - 1, streams=streams, end=end
     )
     return again(alive[:half]) + again(alive[half:])
 
@@ -143,7 +148,7 @@ def _twice(
     ``alive``, what is seen of it.
     """
     n_bits, width = len(step.init), step.fault_bits
-    ports, body, links = _links(step)
+    ports, body, links = links_of(step)
     order = range(n_bits - 1, -1, -1)
     unknown = str(int(all(map(rests_at_1, alive))))
     init = "".join(step.init[bit] for bit in order).replace("x", unknown)
@@ -166,7 +171,7 @@ def _twice(
             "always @(posedge clk) begin own <= gate_then; begins <= 1'b0; end",
             f"step gold_({', '.join(links['gold'])}, .step_now(now));",
             f"step gate_({', '.join(links['gate'])}, .step_now(mixed));",
-            f"wire seen = {' | '.join(_seen(step, streams=streams)) or 0};",
+            f"wire seen = {' | '.join(seen_of(step, streams=streams)) or 0};",
             f"assign bad = {{{told}(gold_then ^ gate_then) & ~{n_bits}'b{mask}}};",
             "endmodule",
         ]
@@ -185,7 +190,7 @@ def _choice(width: int, numbers: Sequence[int]) -> list[str]:
     ]
 
 
-def _links(step: Step) -> tuple[list[str], list[str], dict[str, list[str]]]:
+def links_of(step: Step) -> tuple[list[str], list[str], dict[str, list[str]]]:
     """Return the inputs of both sides, lines of what they give, and what each is linked to."""
     links = {
         side: [".clk(clk)", f".{FAULT}({chosen})", f".step_then({side}_then)"]
@@ -206,7 +211,7 @@ def _links(step: Step) -> tuple[list[str], list[str], dict[str, list[str]]]:
 
 
 def _port_links(step: Step, links: dict[str, list[str]]) -> tuple[list[str], list[str]]:
-    """Return what `_links` does for the module's own ports."""
+    """Return what `links_of` does for the module's own ports."""
     ports: list[str] = []
     body: list[str] = []
     for name, port in step.ports.items():
@@ -251,7 +256,7 @@ def _product(number: int, widths: tuple[int, int, int], links: dict[str, list[st
     ]
 
 
-def _seen(step: Step, *, streams: bool) -> Iterator[str]:
+def seen_of(step: Step, *, streams: bool) -> Iterator[str]:
     """Yield whether an output differs, of streams' payloads while they are valid.
 
     What goes into a memory that is outside counts as seen, so that what comes out is the same.
