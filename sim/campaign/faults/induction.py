@@ -103,7 +103,8 @@ class _Cycle:
             [self._all_are(side, signal) for signal in self._signals] for side in (now, then)
         )
         for literal in self._then:
-            self._graph.signed(literal)
+            if literal > 1:  # not constant
+                self._graph.signed(literal)
         self._resets = [[2 * variable] for variable in self._ports.resets.tolist()]
         self._known = self._invariants() if self._resets else []
 

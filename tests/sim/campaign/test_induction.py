@@ -56,10 +56,10 @@ def test_levels_are_ands_one_by_one() -> None:
 TURNED = """
 module turned(input clk, input rst, input i_valid, input [1:0] i_data, output reg o_valid,
               output reg [1:0] o_data, output is_three);
-  reg [1:0] count = 2'd0;
-  assign is_three = count == 2'd3;
+  reg [1:0] count = 2'd0; reg on = 1'b0;
+  assign is_three = on & count == 2'd3;
   always @(posedge clk) begin
-    o_valid <= i_valid & ~rst;
+    o_valid <= i_valid & ~rst; on <= 1'b1;
     o_data <= i_valid ? i_data : count;
     if (rst) count <= 2'd0;
     else if (i_valid) count <= count == 2'd2 ? 2'd0 : count + 2'd1;
