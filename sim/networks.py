@@ -1,5 +1,6 @@
 """Small networks of every operator that the accelerator does, of random integers."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,16 @@ from golden.network.move import Concatenate, Select
 from golden.network.network import Network
 from golden.network.operator import Operator
 from golden.network.pointwise import Pointwise
-from golden.network.pool import Average
+from golden.network.pool import Average, Maximum
 from golden.network.rescale import Rescale
 from golden.numbers.interval import Integers, Interval
 from hw.build import run
 from hw.emit.toml import to_toml
+
+_PAIRS = (8, 32)
+"""Rows and columns of a frame of pairs."""
+_TURN = 37
+"""Pairs from one lane to the next."""
 
 
 def folder_of(network: Network, folder: Path) -> Path:
@@ -157,6 +163,13 @@ class Builder:
             clip=gives.range,
         )
 
+    def maximum(self, source: str, size: tuple[int, int]) -> str:
+        """Add the greatest of windows beside each other; return the name of their map."""
+        data = self.maps[source]
+        height, width = (side // own for side, own in zip(data.shape[1:], size, strict=True))
+        gives = replace(data, height=height, width=width)
+        return self.add(Maximum, gives, [source], size=size, stride=size)
+
     def layer_norm(self, source: str, *, epsilon: int = 0, like: str | None = None) -> str:
         """Add a layer norm, its epsilon drawn if 0, its map as ``like`` has it; return the name."""
         data = self.maps[source]
@@ -209,6 +222,17 @@ class Builder:
         """Return int64 ``[count, C, H, W]``, frames for a network."""
         data = network.maps["image"]
         return self.draw(count, *data.shape, low=data.range.low, high=data.range.high)
+
+
+def pairs(channels: int, *, signed: bool) -> tuple[Network, Integers]:
+    """Return what takes the greater of two neighbours, and frames of all that are one apart."""
+    b = Builder((channels, *_PAIRS), signed=signed)
+    low = b.maps["image"].range.low
+    lower = low + np.resize(np.arange(255), 256)
+    both = np.concatenate([np.stack([lower, lower + 1], 1), np.stack([lower + 1, lower], 1)])
+    lanes = np.stack([np.roll(both, _TURN * lane, axis=0) for lane in range(channels)])
+    frames = lanes.reshape(channels, -1, *_PAIRS).swapaxes(0, 1)
+    return b.network(b.maximum("image", (1, 2))), frames
 
 
 def metaformer() -> tuple[Builder, Network]:

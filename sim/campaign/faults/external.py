@@ -37,7 +37,7 @@ from sim.corrupt import (
 )
 from sim.external import TOP, WILD, Session, expected_of, frames_as_bytes, verilog_of
 from sim.moves import bytes_for, moving
-from sim.networks import Builder
+from sim.networks import Builder, pairs
 from sim.stimulus import border_spreads
 
 _MEMORY = 1 << 18
@@ -125,6 +125,7 @@ class ExternalSubject:
             *(partial(self._run, work=work) for work in (self._roots, self._stored)),
             *(partial(self._wildly, work) for work in self._moves),
             *(partial(self._elsewhere, origin) for origin in _ORIGINS),
+            *(partial(self._run, work=work) for work in self._pairs),
             *(partial(self._apart, apart) for apart in _APART),
             self._wrong_answers,
             self._wrong_regions,
@@ -178,6 +179,10 @@ class ExternalSubject:
             frames = [bytes_for(program, generator)]
             made.append(_Work(program, frames, expected_of(program, frames)))
         return made
+
+    @cached_property
+    def _pairs(self) -> list[_Work]:
+        return [_Work.of(*pairs(SMALL.sizes.tile, signed=signed)) for signed in (False, True)]
 
     @cached_property
     def _operators(self) -> list[_Work]:

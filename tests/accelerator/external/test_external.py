@@ -26,7 +26,7 @@ from sim.external import (
     run_case,
 )
 from sim.moves import bytes_for, moving
-from sim.networks import grouped, metaformer, normed, wide
+from sim.networks import grouped, metaformer, normed, pairs, wide
 
 NETWORKS = {"metaformer": metaformer, "grouped": grouped, "wide": wide, "normed": normed}
 MEMORIES = {
@@ -76,6 +76,19 @@ def test_blocks_lie_at_any_distance(settings: dict[str, int]) -> None:
     with ExternalBench(built(), MEMORY) as bench:
         session = Session(bench, program, [bytes_for(program, generator)])
         session.set(**settings)
+        assert session.run().code == Stop.NONE
+        assert session.right
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_the_greater_of_neighbours_hangs_on_any_bit(*, signed: bool) -> None:
+    network, frames = pairs(CAPACITY.sizes.tile, signed=signed)
+    expected = network.run({network.input: frames})[network.outputs[0]]
+    np.testing.assert_array_equal(expected, np.maximum(frames[..., ::2], frames[..., 1::2]))
+    program = compile_external(network, CAPACITY)
+    with ExternalBench(built(), MEMORY) as bench:
+        session = Session(bench, program, frames_as_bytes(frames, CAPACITY.sizes))
+        session.set()
         assert session.run().code == Stop.NONE
         assert session.right
 
