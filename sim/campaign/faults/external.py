@@ -43,6 +43,8 @@ from sim.stimulus import border_spreads
 _MEMORY = 1 << 18
 _SLOW = {"latency": 40, "rate": 1500}
 _NEAR = {"latency": 5}
+_LATE = {"latency": 300, "most": 64}
+"""Writes come to wait for as many answers as may be open."""
 _PATIENCE = 60_000
 """Cycles in which a frame of a few hundred must have ended, or the watchdog have told."""
 _REST = 10_000
@@ -56,6 +58,8 @@ _STORED = (12, 11)
 """Rows and columns of twelve channels, of which not all maps fit in."""
 _ROOTS = 2
 """Pairs of spreads at borders of roots of so many bits each."""
+_LONG_SIDE = 253
+"""Of windows, of up to 255, and so many tiles."""
 _BIT_STEP = 7
 """Of bits of descriptors that are turned over, one in so many of a kind's."""
 _LONG = 1_200
@@ -126,6 +130,8 @@ class ExternalSubject:
             *(partial(self._wildly, work) for work in self._moves),
             *(partial(self._elsewhere, origin) for origin in _ORIGINS),
             *(partial(self._run, work=work) for work in self._pairs),
+            *(partial(self._run, work=work) for work in self._longest),
+            partial(self._late, self._moves[0]),
             *(partial(self._apart, apart) for apart in _APART),
             self._wrong_answers,
             self._wrong_regions,
@@ -179,6 +185,18 @@ class ExternalSubject:
             frames = [bytes_for(program, generator)]
             made.append(_Work(program, frames, expected_of(program, frames)))
         return made
+
+    @cached_property
+    def _longest(self) -> list[_Work]:
+        """Windows of nearly as many rows, columns and tiles as there may be."""
+        made = []
+        for size in ((1, _LONG_SIDE), (_LONG_SIDE, 1)):
+            for operator in (Builder.average, Builder.maximum):
+                b = Builder((SMALL.sizes.tile, *size))
+                made.append((b, b.network(operator(b, "image", size))))
+        b = Builder((SMALL.sizes.tile * _LONG_SIDE, 1, 1))
+        made.append((b, b.network(b.convolution("image", 1))))
+        return [_Work.of(network, b.images(1, network)) for b, network in made]
 
     @cached_property
     def _pairs(self) -> list[_Work]:
@@ -243,6 +261,9 @@ class ExternalSubject:
 
     def _wildly(self, work: _Work, bench: ExternalBench) -> Seen:
         return self._run(bench, work, **WILD)
+
+    def _late(self, work: _Work, bench: ExternalBench) -> Seen:
+        return self._run(bench, work, **_LATE)
 
     def _result_of(self, session: Session) -> Seen:
         outcome = session.run()
