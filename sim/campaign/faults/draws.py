@@ -10,6 +10,8 @@ import numpy.typing as npt
 Words = npt.NDArray[np.uint64]
 Bits = npt.NDArray[np.bool_]
 
+_MOST_WORDS = 1 << 25
+"""At a time."""
 Signal: TypeAlias = tuple[tuple[int, int], ...]
 """Register bits, and what each is: high where all are so."""
 _PAIRS_STEP = 8
@@ -121,36 +123,43 @@ class Draws:
 
     def run(self, cycles: int) -> None:
         """Draw so many cycles, the first of them of reset where there is one."""
-        ports = self._ports
-        values = np.zeros((self._levels.count, len(self.seen)), np.uint64)
-        now = self._words(len(ports.now))
+        together = max(1, _MOST_WORDS // self._levels.count)
+        for first in range(0, len(self.seen), together):
+            self._run(np.arange(len(self.seen))[first : first + together], cycles)
+
+    def _run(self, mutants: npt.NDArray[np.int64], cycles: int) -> None:
+        ports, chosen = self._ports, self._chosen[:, mutants]
+        values = np.zeros((self._levels.count, len(mutants)), np.uint64)
+        now = self._words(len(ports.now), len(mutants))
         had = now
         for cycle in range(cycles):
-            values[1 : 1 + self._inputs] = self._words(self._inputs)
-            values[ports.now], values[ports.had], values[ports.chosen] = now, had, self._chosen
+            values[1 : 1 + self._inputs] = self._words(self._inputs, len(mutants))
+            values[ports.now], values[ports.had], values[ports.chosen] = now, had, chosen
             if not cycle:
                 values[ports.resets] = ~np.uint64(0)
             self._levels.run(values)
             if cycle or not ports.resets.size:
-                self.seen |= of(values, np.array([ports.seen]))[0] != 0
+                self.seen[mutants] |= of(values, np.array([ports.seen]))[0] != 0
             now, different = of(values, ports.then), of(values, ports.differs)
             had = now ^ different
-            self._note(now, different, pairs=not cycle % _PAIRS_STEP)
+            self._note(mutants, now, different, pairs=not cycle % _PAIRS_STEP)
 
-    def _words(self, count: int) -> Words:
-        shape = (count, len(self.seen))
-        return self._generator.integers(0, (1 << 64) - 1, shape, np.uint64, endpoint=True)
+    def _words(self, count: int, width: int) -> Words:
+        top = (1 << 64) - 1
+        return self._generator.integers(0, top, (count, width), np.uint64, endpoint=True)
 
-    def _note(self, now: Words, different: Words, *, pairs: bool) -> None:
+    def _note(
+        self, mutants: npt.NDArray[np.int64], now: Words, different: Words, *, pairs: bool
+    ) -> None:
         """Note what differs behind a cycle, and what signals are high."""
-        high = np.full((len(self._signals), len(self.seen)), ~np.uint64(0))
+        high = np.full((len(self._signals), len(mutants)), ~np.uint64(0))
         for own, signal in zip(high, self._signals, strict=True):
             for bit, value in signal:
                 own &= now[bit] if value else ~now[bit]
-        for bit, mutant in np.argwhere(different):
-            if not self.seen[mutant]:
-                at = high[:, mutant] & different[bit, mutant] != 0
-                noted = self.together[mutant].setdefault(int(bit), at)
+        for bit, place in np.argwhere(different):
+            if not self.seen[mutants[place]]:
+                at = high[:, place] & different[bit, place] != 0
+                noted = self.together[mutants[place]].setdefault(int(bit), at)
                 noted |= at
         if pairs:
             cases = np.unpackbits(high.view(np.uint8), axis=1).astype(np.float32)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sim.campaign.faults import draws
 from sim.campaign.faults.draws import Levels, of
 from sim.campaign.faults.graph import Graph, ands_of
 from sim.campaign.faults.induction import unchanged
@@ -99,3 +100,11 @@ def test_of_modules_payloads_count_whatever_is_valid() -> None:
     unheard = [fault for fault in _mutants() if all(part in fault for part in parts)]
     assert unchanged(TURNED, "turned", unheard, streams=True) == unheard
     assert not unchanged(TURNED, "turned", unheard)
+
+
+def test_mutants_are_drawn_for_by_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    some = [fault for fault in _mutants() if "-port CLK" not in fault][::4]
+    together = unchanged(TURNED, "turned", some, streams=True)
+    assert 0 < len(together) < len(some)
+    monkeypatch.setattr(draws, "_MOST_WORDS", 1)
+    assert unchanged(TURNED, "turned", some, streams=True) == together
