@@ -50,6 +50,8 @@ def unchanged(
 ) -> list[str]:
     """Return those of some mutants of which it is proved so that nothing is seen of them.
 
+    None of a module without registers, in which there is no cycle: what is around it is asked then.
+
     Parameters
     ----------
     verilog, module, faults, streams
@@ -59,7 +61,7 @@ def unchanged(
         return []
     with in_cells(verilog) as folder:
         step = step_of(folder, module, faults)
-        if step is None:
+        if step is None or not step.init:
             return []
         cycle = _Cycle(folder, step, streams=streams)
     return [fault for fault in faults if cycle.hides(step.faults[fault])]

@@ -102,6 +102,13 @@ def test_of_modules_payloads_count_whatever_is_valid() -> None:
     assert not unchanged(TURNED, "turned", unheard)
 
 
+def test_of_no_registers_nothing_is_proved() -> None:
+    plain = (
+        "module plain(input clk, input i_data, output o_data); assign o_data = ~i_data; endmodule"
+    )
+    assert not unchanged(plain, "plain", with_mutants(plain, "plain", 6, 1).faults)
+
+
 def test_mutants_are_drawn_for_by_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     some = [fault for fault in _mutants() if "-port CLK" not in fault][::4]
     together = unchanged(TURNED, "turned", some, streams=True)
