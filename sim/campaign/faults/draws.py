@@ -10,10 +10,10 @@ import numpy.typing as npt
 Words = npt.NDArray[np.uint64]
 Bits = npt.NDArray[np.bool_]
 
-_MOST_WORDS = 1 << 25
-"""At a time."""
 Signal: TypeAlias = tuple[tuple[int, int], ...]
 """Register bits, and what each is: high where all are so."""
+_MOST_WORDS = 1 << 25
+"""Of variables at a time, 256 MiB."""
 _PAIRS_STEP = 8
 """Cycles from one to the next in which pairs of signals are looked at."""
 
@@ -56,7 +56,7 @@ def of(values: Words, literals: npt.NDArray[np.int64]) -> Words:
     return words
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Ports:
     """Where registers, mutants' numbers and outputs are in a graph.
 
