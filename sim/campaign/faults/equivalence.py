@@ -1,13 +1,15 @@
 """Proofs that mutants change nothing that can be seen."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import TypeVar
 
 from hw.emit.yosys import YosysError, YosysTimeoutError, run_yosys
 from sim.campaign.faults.induction import unchanged
 from sim.campaign.faults.netlist import alone, in_cells, module_of, option_of
 from sim.campaign.faults.unseen import rests_at_1, unseen
 
+_Kind = TypeVar("_Kind", bound=Hashable)
 _LIMIT_S, _TOP_LIMIT_S = 10, 60
 """For proofs of a module, and of a top."""
 _BEGUN_S = 900
@@ -32,13 +34,12 @@ def equivalent(verilog: str, top: str, faults: Sequence[str]) -> list[str]:
 
 def equivalent_soon(verilog: str, top: str, faults: Sequence[str]) -> list[str]:
     """Return those of which it is proved by induction, in their module or on top."""
-    inside = [(module, own) for module, own in _by_module(faults) if module != top]
-    proved = [fault for module, own in inside for fault in unchanged(verilog, module, own)]
+    proved: list[str] = []
+    for module, own in _grouped([f for f in faults if module_of(f) != top], module_of):
+        proved += unchanged(verilog, module, own)
     rest = [fault for fault in faults if fault not in proved]
-    clocks = [fault for fault in rest if _is_of_clock(fault)]
-    others = [fault for fault in rest if fault not in clocks]
-    for group in (others, *([fault] for fault in clocks)):
-        proved += unchanged(verilog, top, group, streams=True)
+    for _, own in _grouped(rest, lambda _: top):
+        proved += unchanged(verilog, top, own, streams=True)
     return proved
 
 
@@ -74,12 +75,17 @@ def _is_of_clock(fault: str) -> bool:
 
 def _by_module(faults: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Yield modules and mutants of each, those of clocks alone, those that rest at 1 apart."""
-    groups: dict[tuple[str, bool | str], list[str]] = {}
-    for fault in faults:
-        kind = fault if _is_of_clock(fault) else rests_at_1(fault)
-        groups.setdefault((module_of(fault), kind), []).append(fault)
-    for (module, _), group in groups.items():
+    for (module, _), group in _grouped(faults, lambda fault: (module_of(fault), rests_at_1(fault))):
         yield module, group
+
+
+def _grouped(faults: Sequence[str], kind: Callable[[str], _Kind]) -> list[tuple[_Kind, list[str]]]:
+    """Return mutants by what ``kind`` says of them, those of clocks alone."""
+    groups: dict[tuple[_Kind, str], list[str]] = {}
+    for fault in faults:
+        clock = fault if _is_of_clock(fault) else ""
+        groups.setdefault((kind(fault), clock), []).append(fault)
+    return [(said, group) for (said, _), group in groups.items()]
 
 
 def _both(top: str, fault: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Faults in an accelerator whose memory is outside, told by what its driver and its bus see."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from golden.accelerator.external.registers import REGIONS, REGISTERS, START, Sto
 from golden.network.network import Network
 from golden.numbers.interval import Integers
 from golden.registers import Access
-from hw.simulate.external import BusError, ExternalBench, compiled
+from hw.simulate.external import BusError, ExternalBench, Outcome, compiled
 from sim.accelerator import case_of
 from sim.campaign.faults.netlist import Faulty
 from sim.campaign.faults.subject import HANG, LASTING, MASKED, PASSING, RIGHT, Trial, built
@@ -41,6 +41,7 @@ from sim.networks import Builder, pairs
 from sim.stimulus import border_spreads
 
 _MEMORY = 1 << 18
+_FAST: Mapping[str, int] = {}
 _SLOW = {"latency": 40, "rate": 1500}
 _NEAR = {"latency": 5}
 _LATE = {"latency": 300, "most": 64}
@@ -111,7 +112,7 @@ class ExternalSubject:
     """
 
     generated = name = TOP
-    first: int | None = 2
+    first: int = 2
 
     def __init__(self, *, hardened: bool = False) -> None:
         self.verilog = b"".join(verilog_of(SMALL, hardened=hardened).values()).decode()
@@ -122,16 +123,16 @@ class ExternalSubject:
     @cached_property
     def _steps(self) -> list[Step]:
         return [
-            partial(self._run, work=self._every),
+            partial(self._run, self._every, _FAST),
             _registers,
-            partial(self._wildly, self._every),
-            lambda bench: self._run(bench, self._every, **_SLOW),
-            *(partial(self._run, work=work) for work in (self._roots, self._stored)),
-            *(partial(self._wildly, work) for work in self._moves),
+            partial(self._run, self._every, WILD),
+            partial(self._run, self._every, _SLOW),
+            *(partial(self._run, work, _FAST) for work in (self._roots, self._stored)),
+            *(partial(self._run, work, WILD) for work in self._moves),
             *(partial(self._elsewhere, origin) for origin in _ORIGINS),
-            *(partial(self._run, work=work) for work in self._pairs),
-            *(partial(self._run, work=work) for work in self._longest),
-            partial(self._late, self._moves[0]),
+            *(partial(self._run, work, _FAST) for work in self._pairs),
+            *(partial(self._run, work, _FAST) for work in self._longest),
+            partial(self._run, self._moves[0], _LATE),
             *(partial(self._apart, apart) for apart in _APART),
             self._wrong_answers,
             self._wrong_regions,
@@ -141,7 +142,7 @@ class ExternalSubject:
             *(partial(self._silence, channel) for channel in range(5)),
             self._wrong_programs,
             self._bits_of_descriptors,
-            *(partial(self._run, work=work) for work in self._norms),
+            *(partial(self._run, work, _FAST) for work in self._norms),
             *(partial(self._operator, work) for work in self._operators),
         ]
 
@@ -254,19 +255,12 @@ class ExternalSubject:
             return HANG
         return LASTING if not right else MASKED if masked else PASSING
 
-    def _run(self, bench: ExternalBench, work: _Work, **settings: int) -> Seen:
+    def _run(self, work: _Work, settings: Mapping[str, int], bench: ExternalBench) -> Seen:
         session = work.session(bench)
         session.set(**settings)
-        return self._result_of(session)
+        return self._result_of(session, session.run())
 
-    def _wildly(self, work: _Work, bench: ExternalBench) -> Seen:
-        return self._run(bench, work, **WILD)
-
-    def _late(self, work: _Work, bench: ExternalBench) -> Seen:
-        return self._run(bench, work, **_LATE)
-
-    def _result_of(self, session: Session) -> Seen:
-        outcome = session.run()
+    def _result_of(self, session: Session, outcome: Outcome) -> Seen:
         return [
             ("code", outcome.code),
             ("value", session.right),
@@ -274,7 +268,7 @@ class ExternalSubject:
         ]
 
     def _operator(self, work: _Work, bench: ExternalBench) -> Seen:
-        return [*self._run(bench, work), *self._wildly(work, bench)]
+        return [*self._run(work, _FAST, bench), *self._run(work, WILD, bench)]
 
     def _wrong_answers(self, bench: ExternalBench) -> Seen:
         session = self._every.session(bench)
@@ -307,13 +301,13 @@ class ExternalSubject:
 
     def _elsewhere(self, origin: int, bench: ExternalBench) -> Seen:
         bench.locate(origin)
-        return self._wildly(self._every, bench)
+        return self._run(self._every, WILD, bench)
 
     def _apart(self, apart: int, bench: ExternalBench) -> Seen:
         session = self._operators[_SHORT].session(bench)
         session.set()
         outcome = ends_far_apart(session, apart * _MEMORY // SMALL.beat_bytes, 2)
-        return [("code", outcome.code), ("value", session.right), ("count", outcome)]
+        return self._result_of(session, outcome)
 
     def _wrong_regions(self, bench: ExternalBench) -> Seen:
         session = self._every.session(bench)
@@ -348,7 +342,7 @@ class ExternalSubject:
         for bit in range(max(session.sizes.values()).bit_length(), 32):
             for region in REGIONS:
                 bench.write(f"{region}_SIZE", session.sizes[region] | 1 << bit)
-            seen += self._result_of(session)
+            seen += self._result_of(session, session.run())
         session.place()
         for bit in range(1, 32):
             bench.start(1 << bit)
@@ -369,7 +363,7 @@ class ExternalSubject:
         bench.write("INTERRUPT_CAUSE", 3)
         bench.tell("set", "silent", 0)
         bench.tell("run", _REST)
-        return [*seen, ("silence", bench.outcome().code), *self._run(bench, self._every)]
+        return [*seen, ("silence", bench.outcome().code), *self._run(self._every, _FAST, bench)]
 
     def _wrong_programs(self, bench: ExternalBench) -> Seen:
         session = self._every.session(bench)

@@ -107,8 +107,9 @@ class _Cycle:
         for literal in self._then:
             if literal > 1:  # not constant
                 self._graph.signed(literal)
-        self._resets = [[2 * variable] for variable in self._ports.resets.tolist()]
-        self._known = self._invariants() if self._resets else []
+        resets = self._ports.resets.tolist()
+        self._reset = [self._graph.rules([[2 * variable] for variable in resets])] if resets else []
+        self._known = self._invariants() if resets else []
 
     def hides(self, number: int) -> bool:
         """Return whether it is proved that nothing is seen of the mutant of a number."""
@@ -121,9 +122,9 @@ class _Cycle:
         apart = dict(self._draws.together[place])
         self._end = time.process_time() + _LIMIT_S
         try:
-            if self._resets:  # a cycle of it, of which nothing is seen, makes what is known so
+            if self._reset:  # a cycle of it, of which nothing is seen, makes what is known so
                 self._join_other(())
-                apart |= self._more(apart, [self._graph.rules(self._resets)])
+                apart |= self._more(apart, self._reset)
             while len(apart) < _WIDE:
                 self._join_other(apart)
                 rules = [*self._known, self._apart(apart)]
@@ -197,7 +198,7 @@ class _Cycle:
         graph = self._graph
         never = np.triu(self._draws.never)
         try:
-            self._narrow(never, [graph.rules(self._resets)])
+            self._narrow(never, self._reset)
             while True:
                 before = never.copy()
                 rules = graph.rules(

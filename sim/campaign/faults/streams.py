@@ -126,7 +126,7 @@ class StreamSubject(ABC):
     name: str
     generated: str
     verilog: str
-    first: int | None = 1 + len(PACES) + len(_HEAVY)
+    first: int = 1 + len(PACES) + len(_HEAVY)
     latency: int
     unit_cycles: int
     frame_cycles: int

@@ -28,13 +28,13 @@ class Subject(Protocol):
     verilog
         As generated, with models of primitives.
     first
-        Of trials, those that come before any proof: they are short, and tell most. None for all.
+        Of trials, those that come before any proof: they are short, and tell most.
     """
 
     name: str
     generated: str
     verilog: str
-    first: int | None
+    first: int
 
     def trials(self, faulty: Faulty) -> list[Trial]:
         """Return what the project's benches try."""

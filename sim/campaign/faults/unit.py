@@ -72,7 +72,7 @@ class UnitSubject:
         One of `UNITS`.
     """
 
-    first: int | None = 1
+    first: int = 1
 
     def __init__(self, unit: str) -> None:
         self.verilog = _whole().verilog

@@ -8,6 +8,7 @@ import pytest
 from golden.accelerator.abilities import ALL
 from golden.accelerator.external.capacity import Capacity
 from golden.accelerator.external.compile import compile_external
+from golden.accelerator.external.program import ExternalProgram
 from golden.accelerator.external.registers import Stop
 from golden.accelerator.sizes import Sizes
 from golden.accelerator.words import maps_of
@@ -68,16 +69,20 @@ def test_program_does_what_the_network_does(name: str, capacity: Capacity) -> No
             first += count
 
 
+def _check(program: ExternalProgram, frames: list[bytes], settings: dict[str, int]) -> None:
+    with ExternalBench(built(), MEMORY) as bench:
+        session = Session(bench, program, frames)
+        session.set(**settings)
+        assert session.run().code == Stop.NONE
+        assert session.right
+
+
 @pytest.mark.parametrize("settings", [{}, WILD], ids=["ideal", "wild"])
 def test_blocks_lie_at_any_distance(settings: dict[str, int]) -> None:
     """Inside and outside, as they do in no program that is compiled."""
     generator = np.random.default_rng(8)
     program = moving(CAPACITY, generator, 24)
-    with ExternalBench(built(), MEMORY) as bench:
-        session = Session(bench, program, [bytes_for(program, generator)])
-        session.set(**settings)
-        assert session.run().code == Stop.NONE
-        assert session.right
+    _check(program, [bytes_for(program, generator)], settings)
 
 
 @pytest.mark.parametrize("signed", [False, True])
@@ -85,12 +90,7 @@ def test_the_greater_of_neighbours_hangs_on_any_bit(*, signed: bool) -> None:
     network, frames = pairs(CAPACITY.sizes.tile, signed=signed)
     expected = network.run({network.input: frames})[network.outputs[0]]
     np.testing.assert_array_equal(expected, np.maximum(frames[..., ::2], frames[..., 1::2]))
-    program = compile_external(network, CAPACITY)
-    with ExternalBench(built(), MEMORY) as bench:
-        session = Session(bench, program, frames_as_bytes(frames, CAPACITY.sizes))
-        session.set()
-        assert session.run().code == Stop.NONE
-        assert session.right
+    _check(compile_external(network, CAPACITY), frames_as_bytes(frames, CAPACITY.sizes), {})
 
 
 def test_frames_lie_gigabytes_apart() -> None:
